@@ -1,0 +1,128 @@
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/tensor"
+)
+
+// A Parameter is a named, trainable tensor of a model. Its name is the
+// reference's, dots and all.
+type Parameter struct {
+	Name string
+	*autograd.Variable
+}
+
+// A Buffer is a named tensor that is part of a model's state but not trained:
+// the running statistics of a batch norm.
+type Buffer struct {
+	Name string
+	*tensor.Tensor
+}
+
+// A Counter is a named integer of a model's state.
+type Counter struct {
+	Name  string
+	Value int64
+}
+
+// Params is everything a model learns and carries, in the order in which the
+// reference lists it (optimiser states in its checkpoints go by that order).
+type Params struct {
+	rng      *rand.Rand
+	list     []*Parameter
+	buffers  []*Buffer
+	counters []*Counter
+	names    map[string]bool
+}
+
+// NewParams returns an empty set whose parameters start from random numbers
+// fixed by seed.
+func NewParams(seed uint64) *Params {
+	return &Params{rng: rand.New(rand.NewPCG(seed, 0x6d656761)), names: make(map[string]bool)}
+}
+
+// All returns the parameters, in the reference's order.
+func (p *Params) All() []*Parameter { return p.list }
+
+// Buffers returns the buffers in order.
+func (p *Params) Buffers() []*Buffer { return p.buffers }
+
+// Counters returns the counters in order.
+func (p *Params) Counters() []*Counter { return p.counters }
+
+// Count returns the number of trainable numbers.
+func (p *Params) Count() int {
+	n := 0
+	for _, q := range p.list {
+		n += tensor.Size(q.Shape())
+	}
+	return n
+}
+
+// ZeroGrad forgets the gradients of all parameters.
+func (p *Params) ZeroGrad() {
+	for _, q := range p.list {
+		q.ZeroGrad()
+	}
+}
+
+// Root returns the path at which a model's own names begin.
+func (p *Params) Root() Path { return Path{params: p} }
+
+// A Path is a place in the tree of names under which a layer registers its
+// parameters.
+type Path struct {
+	params *Params
+	prefix string
+}
+
+// Sub returns the path of a part of this one.
+func (p Path) Sub(name string) Path { return Path{p.params, p.join(name)} }
+
+// Index returns the path of element i of a list of parts.
+func (p Path) Index(i int) Path { return p.Sub(fmt.Sprint(i)) }
+
+func (p Path) join(name string) string {
+	if p.prefix == "" {
+		return name
+	}
+	return p.prefix + "." + name
+}
+
+// claim panics if a name is taken: two layers under one name is an error of
+// the program.
+func (p Path) claim(name string) string {
+	name = p.join(name)
+	if p.params.names[name] {
+		panic("nn: two tensors are named " + name)
+	}
+	p.params.names[name] = true
+	return name
+}
+
+// Parameter registers a parameter and fills it by init.
+func (p Path) Parameter(name string, init Initializer, shape ...int) *Parameter {
+	value := tensor.New(shape...)
+	q := &Parameter{Name: p.claim(name), Variable: autograd.NewParameter(value)}
+	init(p.params.rng, value)
+	p.params.list = append(p.params.list, q)
+	return q
+}
+
+// Buffer registers a buffer filled with value.
+func (p Path) Buffer(name string, value float32, shape ...int) *Buffer {
+	b := &Buffer{Name: p.claim(name), Tensor: tensor.New(shape...)}
+	Constant(value)(nil, b.Tensor)
+	p.params.buffers = append(p.params.buffers, b)
+	return b
+}
+
+// Counter registers a counter that starts at 0.
+func (p Path) Counter(name string) *Counter {
+	c := &Counter{Name: p.claim(name)}
+	p.params.counters = append(p.params.counters, c)
+	return c
+}

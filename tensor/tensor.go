@@ -1,0 +1,143 @@
+package tensor
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Tensor is a dense float32 array, row-major, seen as rows of channels: all
+// dimensions but the last count rows, the last is the row's width. Rows may lie
+// apart (a Tensor can be a range of the columns of another), the numbers of a
+// row never.
+type Tensor struct {
+	shape  []int
+	stride int // elements from one row to the next, at least the width
+	data   []float32
+}
+
+// New returns a tensor of zeros. It panics if a dimension is negative.
+func New(shape ...int) *Tensor {
+	return FromSlice(make([]float32, Size(shape)), shape...)
+}
+
+// FromSlice returns a tensor over data, which is not copied. It panics unless
+// the length of data is the product of the shape.
+func FromSlice(data []float32, shape ...int) *Tensor {
+	if len(data) != Size(shape) {
+		panic(fmt.Sprintf("tensor: %d numbers for shape %v, which holds %d", len(data), shape, Size(shape)))
+	}
+	return &Tensor{shape: slices.Clone(shape), stride: width(shape), data: data}
+}
+
+// Size returns the product of shape, 1 for a scalar's empty shape. It panics if
+// a dimension is negative.
+func Size(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		if d < 0 {
+			panic(fmt.Sprintf("tensor: negative dimension in shape %v", shape))
+		}
+		n *= d
+	}
+	return n
+}
+
+// width is the last dimension, 1 for a scalar.
+func width(shape []int) int {
+	if len(shape) == 0 {
+		return 1
+	}
+	return shape[len(shape)-1]
+}
+
+// Shape returns the dimensions; the caller must not change them.
+func (t *Tensor) Shape() []int { return t.shape }
+
+// Len returns the number of elements.
+func (t *Tensor) Len() int { return Size(t.shape) }
+
+// Rows returns the product of all dimensions but the last.
+func (t *Tensor) Rows() int {
+	if len(t.shape) == 0 {
+		return 1
+	}
+	return Size(t.shape[:len(t.shape)-1])
+}
+
+// Cols returns the last dimension, the width of a row.
+func (t *Tensor) Cols() int { return width(t.shape) }
+
+// Stride returns the distance in elements from a row to the next.
+func (t *Tensor) Stride() int { return t.stride }
+
+// Contiguous reports whether the rows lie next to each other.
+func (t *Tensor) Contiguous() bool { return t.stride == t.Cols() || t.Rows() <= 1 }
+
+// Data returns the storage from the first element on. For a tensor that is not
+// contiguous it spans the gaps between rows too.
+func (t *Tensor) Data() []float32 { return t.data }
+
+// Row returns row i.
+func (t *Tensor) Row(i int) []float32 {
+	c := t.Cols()
+	return t.data[i*t.stride : i*t.stride+c : i*t.stride+c]
+}
+
+// Columns returns columns [from, to) of t, sharing its storage.
+func (t *Tensor) Columns(from, to int) *Tensor {
+	if from < 0 || to < from || to > t.Cols() {
+		panic(fmt.Sprintf("tensor: columns [%d,%d) of a row of %d", from, to, t.Cols()))
+	}
+	shape := slices.Clone(t.shape)
+	shape[len(shape)-1] = to - from
+	end := len(t.data)
+	if rows := t.Rows(); rows > 0 {
+		end = (rows-1)*t.stride + to
+	}
+	return &Tensor{shape: shape, stride: t.stride, data: t.data[min(from, end):end]}
+}
+
+// Reshape returns t with another shape of the same size, sharing its storage.
+// It panics unless t is contiguous.
+func (t *Tensor) Reshape(shape ...int) *Tensor {
+	if !t.Contiguous() {
+		panic("tensor: reshape of a tensor that is not contiguous")
+	}
+	return FromSlice(t.data[:t.Len()], shape...)
+}
+
+// SameShape reports whether t and u have equal shapes.
+func (t *Tensor) SameShape(u *Tensor) bool { return slices.Equal(t.shape, u.shape) }
+
+// Copy copies the elements of src, which must have the same number of rows and
+// columns.
+func (t *Tensor) Copy(src *Tensor) {
+	if t.Rows() != src.Rows() || t.Cols() != src.Cols() {
+		panic(fmt.Sprintf("tensor: copy of shape %v to %v", src.shape, t.shape))
+	}
+	if t.Contiguous() && src.Contiguous() {
+		copy(t.data[:t.Len()], src.data)
+		return
+	}
+	for i := range t.Rows() {
+		copy(t.Row(i), src.Row(i))
+	}
+}
+
+// Clone returns a contiguous copy of t.
+func (t *Tensor) Clone() *Tensor {
+	c := New(t.shape...)
+	c.Copy(t)
+	return c
+}
+
+// Zero sets every element to 0.
+func (t *Tensor) Zero() {
+	if t.Contiguous() {
+		clear(t.data[:t.Len()])
+		return
+	}
+	for i := range t.Rows() {
+		clear(t.Row(i))
+	}
+}
