@@ -34,10 +34,10 @@ func SiLU(x *Matrix) *Matrix {
 // ReLU returns max(x, 0).
 func ReLU(x *Matrix) *Matrix {
 	return Map(x, func(x float64) (y, dy float64) {
-		if x > 0 {
-			return x, 1
+		if x <= 0 {
+			return 0, 0
 		}
-		return 0 * x, 0 // 0·NaN keeps a NaN
+		return x, 1
 	})
 }
 

@@ -13,9 +13,9 @@ type AttentionOptions struct {
 }
 
 // Attention returns f(q·kᵀ/τ + b)·v for one sequence, q and k [L×Z], v [L×H],
-// each chunk on its own (mega.py:290). bias, [c×c] for chunks of c positions,
+// each chunk on its own (moving_average_gated_attention.py:290). bias, [c×c] for chunks of c positions,
 // and mask, [L], may be nil. L must be a multiple of the chunk unless it is less
-// (mega.py:300).
+// (moving_average_gated_attention.py:300).
 func Attention(q, k, v, bias *Matrix, mask []bool, o AttentionOptions) *Matrix {
 	c := ChunkLength(q.Rows, o.Chunk)
 	var chunks []*Matrix
@@ -51,7 +51,7 @@ func attendChunk(q, k, v, bias *Matrix, pads []bool, o AttentionOptions) *Matrix
 
 // softmaxWeights returns softmax(q·kᵀ/√Z + b) with −Inf where a key is padding
 // or lies after a causal query. A chunk whose keys are all padding is left
-// unmasked, or its rows would be NaN (mega.py:149, :157).
+// unmasked, or its rows would be NaN (moving_average_gated_attention.py:149, :157).
 func softmaxWeights(q, k, bias *Matrix, pads []bool, causal bool) *Matrix {
 	scores := MatMul(Scale(q, 1/math.Sqrt(float64(q.Cols))), Transpose(k))
 	if bias != nil {
@@ -66,7 +66,7 @@ func softmaxWeights(q, k, bias *Matrix, pads []bool, causal bool) *Matrix {
 // elementWeights returns f(q·kᵀ/n + b) for the functions that act on each score
 // alone, with 0 where a key is padding or lies after a causal query. n is the
 // number of keys that are not padding, at least 1, or for causal attention the
-// row's index + 1, padding included (mega.py:108, :117, :130).
+// row's index + 1, padding included (moving_average_gated_attention.py:108, :117, :130).
 func elementWeights(q, k, bias *Matrix, pads []bool, o AttentionOptions) *Matrix {
 	count := FromFunc(q.Rows, 1, func(i, _ int) float64 {
 		if o.Causal {
@@ -122,7 +122,7 @@ func (p Projection) Apply(x *Matrix) *Matrix { return Linear(x, p.Weight, p.Bias
 //	Y = u∘Ĥ + (1 − u)∘X
 //
 // The norm is ahead of all (Prenorm) or behind it, and X in the last line is
-// never normalised (mega.py:219, :346).
+// never normalised (moving_average_gated_attention.py:219, :346).
 type GatedAttention struct {
 	Norm        *Norm
 	Prenorm     bool
@@ -165,7 +165,7 @@ type gates struct {
 	u, q, k, r, hx *Matrix
 }
 
-// gates projects mx [R×D] and splits it (mega.py:222).
+// gates projects mx [R×D] and splits it (moving_average_gated_attention.py:222).
 func (g *GatedAttention) gates(mx *Matrix) gates {
 	base := g.MX.Apply(mx)
 	d, z, h := mx.Cols, g.Gamma.Cols, g.V.Weight.Rows

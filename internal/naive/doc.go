@@ -17,9 +17,6 @@
 // Misuse (shapes that do not fit) panics, since only tests call this package;
 // [NewModel], which reads files, returns errors.
 //
-// References of the form ema.py:77 mean a file and line of the official
-// implementation, facebookresearch/mega: ema.py is
-// fairseq/modules/exponential_moving_average.py, mega.py is
-// fairseq/modules/moving_average_gated_attention.py, and other names are as
-// they stand there.
+// References such as utils.py:455 mean a file and line of the official
+// implementation, facebookresearch/mega, under fairseq/.
 package naive

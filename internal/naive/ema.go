@@ -9,17 +9,17 @@ import "math"
 //	h_t = p·beta·x_t + q·h_{t−1}
 //	y_t = Σ_n gamma_n/√N · h_{t,n}
 //
-// (ema.py:77, :37). The paper's α is delta here and its δ is alpha.
+// (exponential_moving_average.py:77, :37). The paper's α is delta here and its δ is alpha.
 type EMA struct {
 	// Delta, Alpha, Beta, Gamma are [K×N], K = D, or K = 2D for both directions:
-	// the D rows that run forward, then the D that run backward (ema.py:201).
+	// the D rows that run forward, then the D that run backward (exponential_moving_average.py:201).
 	Delta, Alpha, Beta, Gamma *Matrix
 	Omega                     *Matrix // [1×D]
 	// Truncation is the number of taps that the convolution keeps, when it is
 	// positive and less than L. Step does not truncate.
 	Truncation int
 	// Shifted leaves lag 0 out of the backward direction, so that it counts once
-	// and not twice (mega-image's exponential_moving_average.py:94).
+	// and not twice (exponential_moving_average.py of XuezheMax/mega-image).
 	Shifted bool
 }
 
@@ -31,7 +31,7 @@ func (e EMA) coefficients() (input, decay, output *Matrix) {
 }
 
 // Kernel returns the averages as taps of a convolution, [T×K] with
-// T = min(L, Truncation): k_t = Σ_n p_n beta_n gamma_n/√N · q_n^t (ema.py:87).
+// T = min(L, Truncation): k_t = Σ_n p_n beta_n gamma_n/√N · q_n^t (exponential_moving_average.py:87).
 func (e EMA) Kernel(length int) *Matrix {
 	if e.Truncation > 0 {
 		length = min(length, e.Truncation)
@@ -47,7 +47,7 @@ func (e EMA) Kernel(length int) *Matrix {
 
 // Forward returns silu(convolution(x·(1−mask)) + omega∘x) for one sequence x
 // [L×D]: padding is left out of the convolution and not of the residual
-// (ema.py:175, :179, :214). mask may be nil.
+// (exponential_moving_average.py:175, :179, :214). mask may be nil.
 func (e EMA) Forward(x *Matrix, mask []bool) *Matrix {
 	return e.forward(x, mask, e.Kernel(x.Rows))
 }
@@ -58,7 +58,7 @@ func (e EMA) forward(x *Matrix, mask []bool, kernel *Matrix) *Matrix {
 
 // Convolution returns the moving average alone of one sequence x [L×D]: the
 // causal convolution with the kernel's first D columns and, where it has 2D, the
-// anticausal one with the others, lag 0 in both unless Shifted (ema.py:200).
+// anticausal one with the others, lag 0 in both unless Shifted (exponential_moving_average.py:200).
 func (e EMA) Convolution(x, kernel *Matrix) *Matrix {
 	d := x.Cols
 	y := Convolve(x, Cols(kernel, 0, d), func(tap int) int { return tap })
@@ -102,7 +102,7 @@ func Convolve(x, k *Matrix, lag func(tap int) int) *Matrix {
 
 // Step returns silu(y_t + omega∘x_t) and the state h_t [D×N] for one position x
 // [1×D] and the state before it, nil at the start: the recurrence as it stands
-// in EMA's comment, in the forward direction only (ema.py:147).
+// in EMA's comment, in the forward direction only (exponential_moving_average.py:147).
 func (e EMA) Step(x, state *Matrix) (y, next *Matrix) {
 	input, decay, output := e.coefficients()
 	next = Mul(input, Transpose(x))
