@@ -1,0 +1,246 @@
+package data
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mega-go/mega/data/internal/atomicfile"
+)
+
+// overwriteFlag at the end of a line of dict.txt lets its word be given again.
+const overwriteFlag = "#fairseq:overwrite"
+
+// Dictionary maps words to consecutive ids as fairseq's does
+// (data/dictionary.py): 0 <s>, 1 <pad>, 2 </s>, 3 <unk>, then the words.
+type Dictionary struct {
+	symbols []string
+	counts  []int64
+	index   map[string]int32
+}
+
+// NewDictionary returns a dictionary of the four special symbols.
+func NewDictionary() *Dictionary {
+	d := &Dictionary{index: map[string]int32{}}
+	for _, s := range []string{"<s>", "<pad>", "</s>", "<unk>"} {
+		d.Add(s, 1)
+	}
+	return d
+}
+
+// LoadDictionary reads a dict.txt.
+func LoadDictionary(path string) (*Dictionary, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError("dictionary", path, err)
+	}
+	defer f.Close()
+	return ReadDictionary(f, path)
+}
+
+// ReadDictionary reads lines of "<word> <count>"; name is the file's, for
+// errors.
+func ReadDictionary(r io.Reader, name string) (*Dictionary, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot read: %w", name, err)
+	}
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
+	d := NewDictionary()
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		if err := d.addLine(line); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, number, err)
+		}
+	}
+	return d, nil
+}
+
+// addLine adds the word of one line of dict.txt. The word is all before the
+// last space, so it may hold spaces itself.
+func (d *Dictionary) addLine(line []byte) error {
+	if !utf8.Valid(line) {
+		return errors.New("not UTF-8; rebuild the dictionary")
+	}
+	word, field, ok := cutLast(strings.TrimRightFunc(string(line), isSpace))
+	overwrite := field == overwriteFlag
+	if overwrite {
+		word, field, ok = cutLast(word)
+	}
+	count, err := strconv.ParseInt(field, 10, 64)
+	if !ok || err != nil {
+		return fmt.Errorf("want %q, have %q", "<word> <count>", bytes.TrimRight(line, "\n"))
+	}
+	if d.Contains(word) {
+		if !overwrite {
+			return fmt.Errorf("the word %q is there twice; end the line with %s to replace the first", word, overwriteFlag)
+		}
+		delete(d.index, word)
+	}
+	d.Add(word, count)
+	return nil
+}
+
+// cutLast cuts s around its last space.
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, ' ')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// Add adds n to a word's count and returns its id; a new word gets the next.
+func (d *Dictionary) Add(word string, n int64) int32 {
+	if id, ok := d.index[word]; ok {
+		d.counts[id] += n
+		return id
+	}
+	id := int32(len(d.symbols))
+	d.index[word] = id
+	d.symbols = append(d.symbols, word)
+	d.counts = append(d.counts, n)
+	return id
+}
+
+// Len returns the number of ids, the special ones included.
+func (d *Dictionary) Len() int { return len(d.symbols) }
+
+// Contains tells whether the word has an id.
+func (d *Dictionary) Contains(word string) bool {
+	_, ok := d.index[word]
+	return ok
+}
+
+// Index returns the word's id, or Unknown.
+func (d *Dictionary) Index(word string) int32 {
+	if id, ok := d.index[word]; ok {
+		return id
+	}
+	return Unknown
+}
+
+// Symbol returns the word of an id; <unk> for an id that is not there.
+func (d *Dictionary) Symbol(id int32) string {
+	if id < 0 || int(id) >= len(d.symbols) {
+		return d.symbols[Unknown]
+	}
+	return d.symbols[id]
+}
+
+// Count returns the count of an id, which must be there.
+func (d *Dictionary) Count(id int32) int64 { return d.counts[id] }
+
+// Finalize orders the words by falling count, those of one count by the
+// alphabet, drops words rarer than threshold and all but the first words-4
+// (words counts the special symbols; 0 keeps all), and fills up with
+// madeupword0000 … to a multiple (fairseq's default is 8; 0 or 1 leaves it).
+func (d *Dictionary) Finalize(threshold int64, words, multiple int) {
+	type entry struct {
+		word  string
+		count int64
+	}
+	var entries []entry
+	for i := int(NumSpecial); i < len(d.symbols); i++ {
+		if d.counts[i] >= threshold {
+			entries = append(entries, entry{d.symbols[i], d.counts[i]})
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), strings.Compare(a.word, b.word))
+	})
+	if words > 0 {
+		entries = entries[:min(len(entries), max(words-int(NumSpecial), 0))]
+	}
+	special := d.counts[:NumSpecial]
+	*d = *NewDictionary()
+	copy(d.counts, special)
+	for _, e := range entries {
+		d.Add(e.word, e.count)
+	}
+	for i := 0; multiple > 1 && d.Len()%multiple != 0; i++ {
+		d.Add(fmt.Sprintf("madeupword%04d", i), 0)
+	}
+}
+
+// CountLine adds the words of a line of text and one </s>, as counting a file
+// does before Finalize.
+func (d *Dictionary) CountLine(line string) {
+	for word := range strings.FieldsFuncSeq(line, isSpace) {
+		d.Add(word, 1)
+	}
+	d.counts[EOS]++
+}
+
+// Encode appends the ids of the words of a line, which white space parts, and
+// EOS to dst. Words that are not there become Unknown.
+func (d *Dictionary) Encode(dst []int32, line string) []int32 {
+	for word := range strings.FieldsFuncSeq(line, isSpace) {
+		dst = append(dst, d.Index(word))
+	}
+	return append(dst, EOS)
+}
+
+// Decode returns the words of the ids with spaces between, <s> and </s> left
+// out.
+func (d *Dictionary) Decode(ids []int32) string {
+	var words []string
+	for _, id := range ids {
+		if id != BOS && id != EOS {
+			words = append(words, d.Symbol(id))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// WriteTo writes the words, without the special symbols, as dict.txt holds
+// them.
+func (d *Dictionary) WriteTo(w io.Writer) (int64, error) {
+	var b bytes.Buffer
+	for i := int(NumSpecial); i < len(d.symbols); i++ {
+		fmt.Fprintf(&b, "%s %d\n", d.symbols[i], d.counts[i])
+	}
+	return b.WriteTo(w)
+}
+
+// Save writes dict.txt, whole or not at all.
+func (d *Dictionary) Save(path string) error {
+	f, err := atomicfile.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := d.WriteTo(f); err != nil {
+		return fmt.Errorf("%s: cannot write: %w", path, err)
+	}
+	return f.Commit()
+}
+
+// isSpace is Python's str.isspace, which knows four separators that
+// unicode.IsSpace does not.
+func isSpace(r rune) bool {
+	return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
+}
+
+// openError words a failure to open a file of the given kind.
+func openError(kind, path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such %s file", path, kind)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: cannot open %s: %w", path, kind, err)
+}

@@ -1,0 +1,145 @@
+package indexed
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+const (
+	magic      = "MMIDIDX\x00\x00"
+	version    = 1
+	headerSize = len(magic) + 8 + 1 + 8
+	entrySize  = 4 + 8 // length and address of a sequence
+)
+
+// Dataset is a pair of files, mapped into memory. Its methods may be called
+// from several goroutines. The files must stay as they are while it is open.
+type Dataset struct {
+	prefix  string
+	dtype   DType
+	n       int
+	lengths []byte // int32 [n]
+	starts  []byte // int64 [n]
+	data    []byte
+	unmap   func() error
+}
+
+// Exists tells whether both PREFIX.idx and PREFIX.bin are there.
+func Exists(prefix string) bool {
+	for _, suffix := range []string{".idx", ".bin"} {
+		if _, err := os.Stat(prefix + suffix); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Open maps PREFIX.idx and PREFIX.bin and checks that the index fits both
+// files, so that no later read can leave them. Close it when done.
+func Open(prefix string) (*Dataset, error) {
+	index, unmapIndex, err := mapFile(prefix + ".idx")
+	if err != nil {
+		return nil, err
+	}
+	data, unmapData, err := mapFile(prefix + ".bin")
+	if err != nil {
+		unmapIndex()
+		return nil, err
+	}
+	d := &Dataset{prefix: prefix, data: data, unmap: func() error { return errors.Join(unmapIndex(), unmapData()) }}
+	if err := d.parse(index); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// parse reads the index and holds it against the length of the data.
+func (d *Dataset) parse(index []byte) error {
+	path := d.prefix + ".idx"
+	if len(index) == 0 {
+		return fmt.Errorf("%s: the file is empty", path)
+	}
+	if !bytes.HasPrefix(index, []byte(magic)) {
+		return fmt.Errorf("%s: not an index of fairseq's mmap format", path)
+	}
+	if len(index) < headerSize {
+		return fmt.Errorf("%s: %d bytes, cut off inside the header of %d", path, len(index), headerSize)
+	}
+	header := index[len(magic):headerSize]
+	if v := binary.LittleEndian.Uint64(header); v != version {
+		return fmt.Errorf("%s: version %d, want %d", path, v, version)
+	}
+	d.dtype = DType(header[8])
+	if d.dtype.size() == 0 {
+		return fmt.Errorf("%s: unknown number type %d, want 1 to 8", path, header[8])
+	}
+	entries := index[headerSize:]
+	if n := binary.LittleEndian.Uint64(header[9:]); len(entries)%entrySize != 0 || n != uint64(len(entries)/entrySize) {
+		return fmt.Errorf("%s: claims %d sequences, but %d bytes of index hold %d", path, n, len(entries), len(entries)/entrySize)
+	}
+	d.n = len(entries) / entrySize
+	d.lengths, d.starts = entries[:4*d.n], entries[4*d.n:]
+	return d.checkEntries()
+}
+
+// checkEntries checks that every sequence lies inside the data.
+func (d *Dataset) checkEntries() error {
+	for i := range d.n {
+		size, start := int64(d.Size(i)), d.start(i)
+		if size < 0 {
+			return fmt.Errorf("%s.idx: sequence %d has %d tokens", d.prefix, i, size)
+		}
+		if room := int64(len(d.data)) - start; start < 0 || room < size*int64(d.dtype.size()) {
+			return fmt.Errorf("%s.idx: sequence %d (%d tokens at byte %d) lies outside the %d bytes of %s.bin",
+				d.prefix, i, size, start, len(d.data), d.prefix)
+		}
+	}
+	return nil
+}
+
+// Len returns the number of sequences.
+func (d *Dataset) Len() int { return d.n }
+
+// DType returns the type of the numbers on disk.
+func (d *Dataset) DType() DType { return d.dtype }
+
+// Size returns the number of tokens of sequence i.
+func (d *Dataset) Size(i int) int {
+	return int(int32(binary.LittleEndian.Uint32(d.lengths[4*i:])))
+}
+
+func (d *Dataset) start(i int) int64 {
+	return int64(binary.LittleEndian.Uint64(d.starts[8*i:]))
+}
+
+// Read copies the first tokens of sequence i to dst, which must not be longer
+// than it. It fails on a number that is no token id.
+func (d *Dataset) Read(dst []int32, i int) error {
+	if len(dst) > d.Size(i) {
+		panic(fmt.Sprintf("indexed: %d tokens asked of a sequence of %d", len(dst), d.Size(i)))
+	}
+	if err := d.dtype.decode(dst, d.data[d.start(i):]); err != nil {
+		return fmt.Errorf("%s.bin: sequence %d: %w", d.prefix, i, err)
+	}
+	return nil
+}
+
+// Close unmaps the files; nothing may be read afterwards.
+func (d *Dataset) Close() error { return d.unmap() }
+
+// openError words a failure to open or map a file.
+func openError(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file", path)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: cannot open: %w", path, err)
+}
