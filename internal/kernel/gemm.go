@@ -1,0 +1,101 @@
+package kernel
+
+import "fmt"
+
+// A Matrix is an operand of a product: rows of float32 numbers, Stride apart,
+// or the transpose of that.
+type Matrix struct {
+	Data       []float32
+	Stride     int  // numbers from the start of one stored row to the next
+	Transposed bool // whether the operand is the transpose of what is stored
+}
+
+// T returns the transpose of m, over the same numbers.
+func (m Matrix) T() Matrix {
+	m.Transposed = !m.Transposed
+	return m
+}
+
+// check panics unless m holds a rows × cols operand.
+func (m Matrix) check(name string, rows, cols int) {
+	if m.Transposed {
+		rows, cols = cols, rows
+	}
+	checkStored(name, len(m.Data), m.Stride, rows, cols)
+}
+
+// checkStored panics unless size numbers hold rows of cols numbers each whose
+// starts are stride apart.
+func checkStored(name string, size, stride, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if rows > 1 && stride < cols || size < (rows-1)*stride+cols {
+		panic(fmt.Sprintf("kernel: %s of %d numbers with stride %d cannot hold %d rows of %d",
+			name, size, stride, rows, cols))
+	}
+}
+
+// An Epilogue says what becomes of a product P = A·B before it is stored in C:
+//
+//	V = P [+ C] [+ Bias];  Pre = V;  C = Activation(V)
+type Epilogue struct {
+	Accumulate bool       // add what C holds
+	Bias       []float32  // [n], added to every row; nil for none
+	Activation Activation // Identity for none
+	Pre        []float32  // if not nil, laid out as C, receives V
+}
+
+// check panics unless e fits a product of m rows and n columns.
+func (e Epilogue) check(m, n, ldc int) {
+	if e.Bias != nil && len(e.Bias) < n {
+		panic(fmt.Sprintf("kernel: bias of %d numbers for %d columns", len(e.Bias), n))
+	}
+	if e.Pre != nil {
+		checkStored("Pre", len(e.Pre), ldc, m, n)
+	}
+}
+
+// Gemm computes C = act(A·B + bias) or a variant that e selects, over the
+// workers. A is m × k, B is k × n, C has m rows of n numbers, ldc apart; C
+// overlaps neither A nor B. Any of m, n, k may be 0: with k = 0 the product is 0.
+//
+// Every number of C is a sum in an order that depends on m, n and k alone:
+// results are the same for any number of workers.
+func Gemm(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
+	b.check("B", k, n)
+	multiply(false, m, n, k, a, b, nil, c, ldc, e)
+}
+
+// GemmSerial is Gemm on the calling goroutine alone, for tasks of Parallel.
+func GemmSerial(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
+	b.check("B", k, n)
+	multiply(true, m, n, k, a, b, nil, c, ldc, e)
+}
+
+// GemmPacked is Gemm with the leading k rows and n columns of a B that has
+// been packed: k and n may be less than b holds.
+func GemmPacked(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
+	b.check(k, n)
+	multiply(false, m, n, k, a, Matrix{}, b, c, ldc, e)
+}
+
+// GemmPackedSerial is GemmPacked on the calling goroutine alone, for tasks of
+// Parallel; it is at its best for six rows and more.
+func GemmPackedSerial(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
+	b.check(k, n)
+	multiply(true, m, n, k, a, Matrix{}, b, c, ldc, e)
+}
+
+// multiply is behind the functions above; B is raw unless it is packed.
+func multiply(serial bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
+	a.check("A", m, k)
+	checkStored("C", len(c), ldc, m, n)
+	e.check(m, n, ldc)
+	if m == 0 || n == 0 {
+		return
+	}
+	p := newProduct(serial, m, n, k, a, raw, packed, output{c: c, ldc: ldc, e: e})
+	p.run()
+	p.free()
+}

@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"fmt"
+	"sync"
+)
+
+// A Packed is the right-hand operand of products in the order in which the
+// kernels read it: panels of as many columns as a tile is wide, each panel's
+// rows one after the other. Packing costs about as much as a product with a
+// few rows; a matrix that many products share is packed once. The zero value
+// is empty. Several goroutines may multiply by one Packed at once.
+type Packed struct {
+	k, n int
+	impl Implementation // that it is packed for
+	data []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
+}
+
+// PackB packs the k × n operand b.
+func PackB(k, n int, b Matrix) *Packed {
+	p := new(Packed)
+	p.Pack(k, n, b)
+	return p
+}
+
+// Pack replaces what p holds by the k × n operand b. It allocates only if p
+// never held as much.
+func (p *Packed) Pack(k, n int, b Matrix) {
+	b.check("B", k, n)
+	impl := Current()
+	size := packedSize(impl, k, n)
+	if cap(p.data) < size {
+		p.data = aligned(size)
+	}
+	*p = Packed{k: k, n: n, impl: impl, data: p.data[:size]}
+	p.fill(b, k*n < parallelPack)
+}
+
+// Rows returns the number of rows k that p holds.
+func (p *Packed) Rows() int { return p.k }
+
+// Columns returns the number of columns n that p holds.
+func (p *Packed) Columns() int { return p.n }
+
+// check panics unless p holds at least k rows and n columns.
+func (p *Packed) check(k, n int) {
+	if k > p.k || n > p.n {
+		panic(fmt.Sprintf("kernel: product with %d rows and %d columns of a packed matrix of %d × %d", k, n, p.k, p.n))
+	}
+}
+
+// packedSize is the number of floats that a packed k × n operand takes.
+func packedSize(impl Implementation, k, n int) int {
+	return roundUp(n, tilings[impl].nr) * k
+}
+
+// fill packs raw into p, whose size is set.
+func (p *Packed) fill(raw Matrix, serial bool) {
+	w := packings.Get().(*packing)
+	w.to, w.raw = p, raw
+	each := w.rowsTask
+	tasks := ceilDiv(p.k, packRows)
+	if raw.Transposed {
+		each, tasks = w.panelTask, ceilDiv(p.n, tilings[p.impl].nr)
+	}
+	spread(serial, tasks, each)
+	w.to, w.raw = nil, Matrix{}
+	packings.Put(w)
+}
+
+// A packing is the work of filling a Packed: a task a panel or a slice of
+// packRows rows, so that what a task reads lies together.
+type packing struct {
+	to                  *Packed
+	raw                 Matrix
+	panelTask, rowsTask func(worker, i int)
+}
+
+const packRows = 64
+
+// packings holds idle ones, so that packing allocates no function values.
+var packings = sync.Pool{New: func() any {
+	w := new(packing)
+	w.panelTask, w.rowsTask = w.panel, w.rows
+	return w
+}}
+
+// panel packs all rows of panel i.
+func (w *packing) panel(_, i int) {
+	nr := tilings[w.to.impl].nr
+	packBlock(w.to.impl, w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
+}
+
+// rows packs the rows from packRows i on of all panels.
+func (w *packing) rows(_, i int) {
+	k := i * packRows
+	at := k * tilings[w.to.impl].nr
+	packBlock(w.to.impl, w.to.data[at:], w.to.k, w.raw, k, min(packRows, w.to.k-k), 0, w.to.n)
+}
+
+// packBlock packs depth rows from k on and n columns from j on of raw into
+// panels at dst, whose starts are panelRows rows apart.
+func packBlock(impl Implementation, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
+	if depth == 0 {
+		return
+	}
+	nr := tilings[impl].nr
+	for i := 0; i < n; i += nr {
+		panel, width := dst[i*panelRows:], min(nr, n-i)
+		if raw.Transposed {
+			packTransposed(impl, panel, nr, depth, width, raw.Data[(j+i)*raw.Stride+k:], raw.Stride)
+		} else {
+			packStraight(impl, panel, nr, depth, width, raw.Data[k*raw.Stride+j+i:], raw.Stride)
+		}
+	}
+}
+
+// spread runs n tasks, over the workers unless serial.
+func spread(serial bool, n int, task func(worker, i int)) {
+	if !serial {
+		Parallel(n, task)
+		return
+	}
+	for i := range n {
+		task(0, i)
+	}
+}
+
+// roundUp returns the least multiple of m that is not less than n.
+func roundUp(n, m int) int { return ceilDiv(n, m) * m }
+
+// ceilDiv returns n/m rounded up.
+func ceilDiv(n, m int) int { return (n + m - 1) / m }

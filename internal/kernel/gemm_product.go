@@ -1,0 +1,162 @@
+package kernel
+
+import "sync"
+
+// A tiling is the tile of C that an implementation keeps in registers.
+type tiling struct {
+	mr, nr int // rows at most, columns
+	pitch  int // numbers that a row of a packed panel of A takes, at least mr
+}
+
+var tilings = [...]tiling{
+	Generic: {mr: 2, nr: 4, pitch: 8},
+	AVX2:    {mr: 2, nr: 4, pitch: 8},
+	AVX512:  {mr: 2, nr: 4, pitch: 8},
+}
+
+// Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
+const (
+	depthMax  = 320      // rows of a block of B: a panel of A stays in L1
+	blockMax  = 64 << 10 // numbers in a block of B: it stays in L2
+	rowsMax   = 72       // rows of C that a task computes with each block of B
+	sharedMax = 4 << 20  // numbers of B that are packed ahead
+
+	parallelFlops = 1 << 20   // products with fewer operations stay on one core
+	parallelPack  = 128 << 10 // so does the packing of fewer numbers
+)
+
+// A product is one matrix product under way. The rows of C fall into panels of
+// equal height, give or take one, none higher than a tile. A task computes a
+// rectangle of panels and columns.
+type product struct {
+	tiling
+	impl    Implementation
+	serial  bool
+	m, n, k int
+	panels  int // of rows
+	a       Matrix
+	raw     Matrix // B, unless packed holds it
+	packed  *Packed
+	out     output
+
+	shared   Packed // B, packed here for all tasks
+	perTask  int    // columns a task computes
+	rowTasks int
+	parts    []float32 // partial products of a split reduction
+	splits   int
+
+	// The tasks as function values, made once so that no call allocates them.
+	gridTask, partTask, sumTask func(worker, i int)
+}
+
+// An output is where results go, from row 0 and column 0 of the product on.
+type output struct {
+	c   []float32
+	ldc int
+	e   Epilogue
+}
+
+// products holds idle ones.
+var products = sync.Pool{New: func() any {
+	p := new(product)
+	p.gridTask, p.partTask, p.sumTask = p.runGridTask, p.runPart, p.sumParts
+	return p
+}}
+
+// newProduct returns the product that the arguments say, from those idle.
+func newProduct(serial bool, m, n, k int, a, raw Matrix, packed *Packed, out output) *product {
+	p := products.Get().(*product)
+	p.impl = Current()
+	if packed != nil {
+		p.impl = packed.impl
+	}
+	p.tiling = tilings[p.impl]
+	p.serial = serial || 2*m*n*k < parallelFlops
+	p.m, p.n, p.k, p.a, p.raw, p.packed, p.out = m, n, k, a, raw, packed, out
+	p.panels = ceilDiv(m, p.mr)
+	return p
+}
+
+// free lets go of the operands and keeps the rest for another product.
+func (p *product) free() {
+	p.a, p.raw, p.packed, p.out = Matrix{}, Matrix{}, nil, output{}
+	p.shared, p.parts = Packed{}, nil
+	products.Put(p)
+}
+
+// run computes the product in the way that suits its shape: it splits a long
+// reduction with a small result; else, if A has few rows, every task packs its
+// own columns of B; else B is packed once for all.
+func (p *product) run() {
+	p.splits = p.countSplits()
+	switch {
+	case p.splits > 1:
+		p.runSplit()
+	case p.packed != nil || p.m <= rowsMax:
+		p.runGrid()
+	default:
+		p.runShared()
+	}
+}
+
+// runShared packs B, as many columns at a time as sharedMax allows, and then
+// computes those columns of C.
+func (p *product) runShared() {
+	width := max(p.nr, sharedMax/max(p.k, 1)/p.nr*p.nr)
+	memory := Borrow(packedSize(p.impl, p.k, min(p.n, width)))
+	defer memory.Return()
+	for j := 0; j < p.n; j += width {
+		n := min(width, p.n-j)
+		p.shared = Packed{k: p.k, n: n, impl: p.impl, data: memory.Data}
+		p.shared.fill(p.raw.fromColumn(j), p.serial)
+		part := newProduct(p.serial, p.m, n, p.k, p.a, Matrix{}, &p.shared, p.out.at(0, j))
+		part.runGrid()
+		part.free()
+	}
+}
+
+// runGrid cuts C into rectangles, some four a worker if it is large enough,
+// and computes each in a task.
+func (p *product) runGrid() {
+	tasks := 1
+	if !p.serial && Workers() > 1 {
+		tasks = 4 * Workers()
+	}
+	p.rowTasks = ceilDiv(p.panels, rowsMax/p.mr)
+	columnTasks := max(1, tasks/p.rowTasks)
+	p.perTask = roundUp(ceilDiv(p.n, columnTasks), p.nr)
+	spread(p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
+}
+
+// runGridTask computes rectangle i of the grid; neighbours share columns of B.
+func (p *product) runGridTask(_, i int) {
+	row, column := i%p.rowTasks, i/p.rowTasks
+	j := column * p.perTask
+	p.compute(rectangle{
+		p0: row * p.panels / p.rowTasks, p1: (row + 1) * p.panels / p.rowTasks,
+		j0: j, j1: min(j+p.perTask, p.n),
+		k0: 0, k1: p.k,
+	}, p.out)
+}
+
+// at returns the part of an output from row i and column j on.
+func (o output) at(i, j int) output {
+	o.c = o.c[i*o.ldc+j:]
+	if o.e.Bias != nil {
+		o.e.Bias = o.e.Bias[j:]
+	}
+	if o.e.Pre != nil {
+		o.e.Pre = o.e.Pre[i*o.ldc+j:]
+	}
+	return o
+}
+
+// fromColumn returns the operand without its first j columns.
+func (m Matrix) fromColumn(j int) Matrix {
+	at := j
+	if m.Transposed {
+		at = j * m.Stride
+	}
+	m.Data = m.Data[min(at, len(m.Data)):]
+	return m
+}

@@ -1,0 +1,85 @@
+package kernel
+
+// Sizes of split reductions. They do not depend on the number of workers,
+// since the results depend on them.
+const (
+	splitRows    = 240 // rows of C that a task computes at most
+	splitColumns = 256 // columns of C that a task computes at most
+	splitDepth   = 512 // shortest part of a reduction
+	splitTasks   = 32  // tasks to aim at
+	splitBelow   = 8   // tasks without splitting that are enough
+)
+
+// countSplits returns the number of parts that the reduction is cut into: more
+// than one if it is long and C so small that it does not make tasks enough, as
+// the gradient of a weight is.
+func (p *product) countSplits() int {
+	columns := splitColumns
+	if p.m <= rowsMax/2 {
+		columns = 32 // B is what takes time, and is read once however narrow the tasks
+	}
+	if p.k < 2*splitDepth || ceilDiv(p.m, rowsMax)*ceilDiv(p.n, columns) >= splitBelow {
+		return 1
+	}
+	return min(ceilDiv(splitTasks, p.tilesOfPart()), p.k/splitDepth)
+}
+
+// tilesOfPart returns the number of tasks for each part of a split reduction.
+func (p *product) tilesOfPart() int {
+	return ceilDiv(p.m, splitRows) * ceilDiv(p.n, splitColumns)
+}
+
+// runSplit computes the parts of the reduction side by side, then adds them.
+func (p *product) runSplit() {
+	memory := Borrow(p.splits * p.m * p.n)
+	defer memory.Return()
+	p.parts = memory.Data
+	spread(p.serial, p.splits*p.tilesOfPart(), p.partTask)
+	spread(p.serial, ceilDiv(p.m, sumRows), p.sumTask)
+}
+
+// runPart computes one rectangle of one part, which other workers' tasks do
+// not touch.
+func (p *product) runPart(_, i int) {
+	rows, columns := ceilDiv(p.m, splitRows), ceilDiv(p.n, splitColumns)
+	part, tile := i/(rows*columns), i%(rows*columns)
+	row, column := tile/columns, tile%columns
+	c := p.parts[part*p.m*p.n:][:p.m*p.n]
+	width := roundUp(ceilDiv(p.n, columns), p.nr)
+	p.compute(rectangle{
+		p0: row * p.panels / rows, p1: (row + 1) * p.panels / rows,
+		j0: min(column*width, p.n), j1: min((column+1)*width, p.n),
+		k0: part * p.k / p.splits, k1: (part + 1) * p.k / p.splits,
+	}, output{c: c, ldc: p.n})
+}
+
+const sumRows = 8 // rows a task of sumParts
+
+// sumParts adds up sumRows rows of all parts, in order, and finishes them.
+func (p *product) sumParts(_, i int) {
+	last := min((i+1)*sumRows, p.m)
+	for row := i * sumRows; row < last; row++ {
+		c := p.out.c[row*p.out.ldc:][:p.n]
+		parts := p.parts[row*p.n:]
+		if p.out.e.Accumulate {
+			addTo(c, parts)
+		} else {
+			copy(c, parts)
+		}
+		for s := 1; s < p.splits; s++ {
+			addTo(c, parts[s*p.m*p.n:])
+		}
+		if p.out.e.Bias != nil {
+			addTo(c, p.out.e.Bias)
+		}
+	}
+	p.out.finish(i*sumRows, last-i*sumRows, 0, p.n)
+}
+
+// addTo adds the leading numbers of x to dst.
+func addTo(dst, x []float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] += x[i]
+	}
+}
