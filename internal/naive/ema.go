@@ -76,25 +76,30 @@ func (e EMA) Convolution(x, kernel *Matrix) *Matrix {
 // k [T×D], where x counts as 0 outside of its rows.
 func Convolve(x, k *Matrix, lag func(tap int) int) *Matrix {
 	y := New(x.Rows, x.Cols, nil)
-	each := func(f func(y, k, x int)) { // f gets the indices of three elements
+	each := func(f func(t, j, from int)) {
 		for t := range x.Rows {
 			for j := range k.Rows {
-				from := t - lag(j)
-				if from < 0 || from >= x.Rows {
-					continue
-				}
-				for d := range x.Cols {
-					f(t*x.Cols+d, j*x.Cols+d, from*x.Cols+d)
+				if from := t - lag(j); from >= 0 && from < x.Rows {
+					f(t, j, from)
 				}
 			}
 		}
 	}
-	each(func(iy, ik, ix int) { y.Data[iy] += k.Data[ik] * x.Data[ix] })
+	each(func(t, j, from int) {
+		out, tap := y.Row(t), k.Row(j)
+		for d, v := range x.Row(from) {
+			out[d] += tap[d] * v
+		}
+	})
 	y.operands = []*Matrix{x, k}
 	y.backward = func() {
-		each(func(iy, ik, ix int) {
-			x.Grad[ix] += y.Grad[iy] * k.Data[ik]
-			k.Grad[ik] += y.Grad[iy] * x.Data[ix]
+		each(func(t, j, from int) {
+			dy, dk, dx := y.gradRow(t), k.gradRow(j), x.gradRow(from)
+			in, tap := x.Row(from), k.Row(j)
+			for d, v := range dy {
+				dx[d] += v * tap[d]
+				dk[d] += v * in[d]
+			}
 		})
 	}
 	return y

@@ -144,6 +144,26 @@ func (g golden) gradients(t *testing.T, m *Model, prefix string) (got, want map[
 	return got, want
 }
 
+// trained returns the names of the parameters that the trajectory ends with.
+func (g golden) trained() []string {
+	var names []string
+	for name := range g.values {
+		if name, ok := strings.CutPrefix(name, "trajectory.final."); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (g golden) number(key string) float64 { return g.args[key].(float64) }
+
+func (g golden) schedule() LinearDecay {
+	return LinearDecay{
+		LR: g.args["lr"].([]any)[0].(float64), InitLR: g.number("warmup_init_lr"), EndLR: g.number("end_learning_rate"),
+		Warmup: int(g.number("warmup_updates")), Total: int(g.number("total_num_update")), Power: g.number("warmup_power"),
+	}
+}
+
 func ints(x []float64) []int {
 	out := make([]int, len(x))
 	for i, v := range x {

@@ -53,6 +53,8 @@ func (m *Matrix) At(i, j int) float64 { return m.Data[i*m.Cols+j] }
 // Row returns row i; it shares m's memory.
 func (m *Matrix) Row(i int) []float64 { return m.Data[i*m.Cols : (i+1)*m.Cols] }
 
+func (m *Matrix) gradRow(i int) []float64 { return m.Grad[i*m.Cols : (i+1)*m.Cols] }
+
 // Float32 returns m's numbers rounded to float32.
 func (m *Matrix) Float32() []float32 {
 	out := make([]float32, len(m.Data))

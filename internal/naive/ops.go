@@ -117,22 +117,25 @@ func MatMul(a, b *Matrix) *Matrix {
 	}
 	y := New(a.Rows, b.Cols, nil)
 	for i := range a.Rows {
-		for k := range a.Cols {
+		out := y.Row(i)
+		for k, w := range a.Row(i) {
 			for j, v := range b.Row(k) {
-				y.Data[i*y.Cols+j] += a.At(i, k) * v
+				out[j] += w * v
 			}
 		}
 	}
 	y.operands = []*Matrix{a, b}
 	y.backward = func() {
 		for i := range a.Rows {
-			dy := y.Grad[i*y.Cols : (i+1)*y.Cols]
-			for k := range a.Cols {
-				db := b.Grad[k*b.Cols : (k+1)*b.Cols]
+			dy := y.gradRow(i)
+			for k, w := range a.Row(i) {
+				db := b.gradRow(k)
+				da := 0.0
 				for j, v := range b.Row(k) {
-					a.Grad[i*a.Cols+k] += dy[j] * v
-					db[j] += dy[j] * a.At(i, k)
+					da += dy[j] * v
+					db[j] += dy[j] * w
 				}
+				a.Grad[i*a.Cols+k] += da
 			}
 		}
 	}
