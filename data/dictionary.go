@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +37,12 @@ func NewDictionary() *Dictionary {
 
 // LoadDictionary reads a dict.txt.
 func LoadDictionary(path string) (*Dictionary, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, openError("dictionary", path, err)
-	}
-	defer f.Close()
-	return ReadDictionary(f, path)
+	var d *Dictionary
+	err := openThen("dictionary", path, func(r io.Reader, name string) (err error) {
+		d, err = ReadDictionary(r, name)
+		return err
+	})
+	return d, err
 }
 
 // ReadDictionary reads lines of "<word> <count>"; name is the file's, for
@@ -231,16 +229,4 @@ func (d *Dictionary) Save(path string) error {
 // unicode.IsSpace does not.
 func isSpace(r rune) bool {
 	return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
-}
-
-// openError words a failure to open a file of the given kind.
-func openError(kind, path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: no such %s file", path, kind)
-	}
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		err = e.Err
-	}
-	return fmt.Errorf("%s: cannot open %s: %w", path, kind, err)
 }
