@@ -100,7 +100,8 @@ func (g golden) batch(prefix string) Batch {
 	tokens := g.values[prefix+"net_input.src_tokens"]
 	switch {
 	case len(tokens.Shape) == 4:
-		b.Images = tokens.Data
+		pixels := len(tokens.Data) / tokens.Shape[0]
+		b.Images = table(Tensor{Shape: []int{tokens.Shape[0], pixels}}, tokens.Data)
 		return b
 	case g.weights["encoder.encoder.embed_tokens.bias"].Data != nil:
 		b.Values = table(tokens, tokens.Data)
@@ -118,12 +119,12 @@ func (g golden) batch(prefix string) Batch {
 	return b
 }
 
-// prefixes returns the batches of the case, b0. and perhaps b1.
-func (g golden) prefixes() []string {
+// lastBatch returns the prefix of the case's last batch, b0. or b1.
+func (g golden) lastBatch() string {
 	if _, ok := g.values["b1.target"]; ok {
-		return []string{"b0.", "b1."}
+		return "b1."
 	}
-	return []string{"b0."}
+	return "b0."
 }
 
 // gradients returns what Backward of loss left for each parameter that the case

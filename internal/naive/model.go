@@ -10,9 +10,9 @@ type Batch struct {
 	Tokens2 [][]int     // the second texts of pairs
 	// Lengths2 is to Tokens2 what Lengths is to Tokens.
 	Lengths2 []int
-	Prev     [][]int   // a translator's decoder input
-	Images   []float64 // [B, 3, height, width]
-	Target   []int     // [B] classes or [B·L] ids; nil for no loss (images need it)
+	Prev     [][]int     // a translator's decoder input
+	Images   [][]float64 // [B][3·size·size], red then green then blue, row by row
+	Target   []int       // [B] classes or [B·L] ids; nil for no loss
 }
 
 // Output is what a model makes of a batch.
@@ -20,8 +20,8 @@ type Output struct {
 	Features *Matrix // [B·L×D] before the output layer; nil from a classifier
 	Logits   *Matrix // [B×classes] or [B·L×V]; nil with adaptive softmax
 	Loss     *Matrix // the criterion's sum, 1×1; nil without Target
-	// SampleSize is what the reference divides the gradient of Loss by: sentences
-	// with sentence_avg, else targets that are not Pad.
+	// SampleSize is what the reference divides the gradient of Loss by: sequences
+	// for a classifier or with sentence_avg, else targets that are not Pad.
 	SampleSize float64
 }
 
@@ -82,8 +82,12 @@ func (m *Model) Forward(b Batch) *Output {
 }
 
 func (m *Model) sampleSize(b Batch) int {
+	switch m.Network.(type) {
+	case *Classifier, *Vision:
+		return len(b.Target)
+	}
 	if m.sentenceAvg {
-		return max(len(b.Tokens), len(b.Values))
+		return len(b.Tokens)
 	}
 	n := 0
 	for _, id := range b.Target {

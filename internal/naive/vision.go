@@ -44,8 +44,8 @@ func (l *loader) vision() *Vision {
 }
 
 func (v *Vision) forward(b Batch) *Output {
-	batch := len(b.Target)
-	x := v.Patch.Apply(v.patches(b.Images, batch))
+	batch := len(b.Images)
+	x := v.Patch.Apply(v.patches(b.Images))
 	length := x.Rows / batch
 	if v.Position != nil {
 		x = Add(x, Gather(v.Position, x.Rows, x.Cols, func(i, j int) int { return i%length*x.Cols + j }))
@@ -59,17 +59,17 @@ func (v *Vision) forward(b Batch) *Output {
 	return &Output{Logits: v.Head.Apply(MeanPool(x, lengths))}
 }
 
-// patches returns the pixels of every patch, [B·L × 3·P²], of square images
-// [B, 3, size, size]: with them a convolution of stride P is a projection.
-func (v *Vision) patches(images []float64, batch int) *Matrix {
+// patches returns the pixels of every patch, [B·L × 3·P²], of square images: with
+// them a convolution of stride P is a projection.
+func (v *Vision) patches(images [][]float64) *Matrix {
 	const channels = 3
-	size := int(math.Round(math.Sqrt(float64(len(images) / batch / channels))))
+	size := int(math.Round(math.Sqrt(float64(len(images[0]) / channels))))
 	p := int(math.Round(math.Sqrt(float64(v.Patch.Weight.Cols / channels))))
 	side := size / p
-	return FromFunc(batch*side*side, v.Patch.Weight.Cols, func(i, j int) float64 {
+	return FromFunc(len(images)*side*side, v.Patch.Weight.Cols, func(i, j int) float64 {
 		image, row, col := i/(side*side), i/side%side, i%side
 		channel, y, x := j/(p*p), j/p%p, j%p
-		return images[((image*channels+channel)*size+row*p+y)*size+col*p+x]
+		return images[image][(channel*size+row*p+y)*size+col*p+x]
 	})
 }
 
