@@ -36,10 +36,35 @@ func (s Samples) Len() int { return len(s) }
 // Size returns the number of tokens or values of sample i.
 func (s Samples) Size(i int) int { return max(len(s[i].Tokens), len(s[i].Values)) }
 
+// Labels returns every sample's class.
+func (s Samples) Labels() []int32 {
+	labels := make([]int32, len(s))
+	for i := range s {
+		labels[i] = s[i].Label
+	}
+	return labels
+}
+
+// Majority returns the most frequent label (the smallest of several) and its
+// share: the accuracy of one who always guesses it, which a model must beat.
+func Majority(labels []int32) (label int32, share float64) {
+	counts := map[int32]int{}
+	for _, l := range labels {
+		counts[l]++
+		if n := counts[l]; n > counts[label] || n == counts[label] && l < label {
+			label = l
+		}
+	}
+	if len(labels) == 0 {
+		return 0, 0
+	}
+	return label, float64(counts[label]) / float64(len(labels))
+}
+
 // Collate implements [Dataset]. All samples of a batch must be of one kind:
 // tokens, pairs of tokens, or values; none may be empty.
 func (s Samples) Collate(indices []int) (*Batch, error) {
-	if err := checkIndices(indices, len(s)); err != nil {
+	if err := CheckIndices(indices, len(s)); err != nil {
 		return nil, err
 	}
 	for _, i := range indices {
@@ -105,8 +130,9 @@ func (s Samples) collatePair(indices []int) *Batch {
 	return b
 }
 
-// checkIndices reports an empty batch and an index outside a data set of n.
-func checkIndices(indices []int, n int) error {
+// CheckIndices reports an empty batch and an index outside a data set of n
+// samples. Collate methods begin with it.
+func CheckIndices(indices []int, n int) error {
 	if len(indices) == 0 {
 		return errors.New("a batch needs at least one sample")
 	}

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mega-go/mega/data/internal/atomicfile"
+	"github.com/mega-go/mega/data/internal/textfile"
 )
 
 // overwriteFlag at the end of a line of dict.txt lets its word be given again.
@@ -38,7 +39,7 @@ func NewDictionary() *Dictionary {
 // LoadDictionary reads a dict.txt.
 func LoadDictionary(path string) (*Dictionary, error) {
 	var d *Dictionary
-	err := openThen("dictionary", path, func(r io.Reader, name string) (err error) {
+	err := textfile.Open("dictionary", path, func(r io.Reader, name string) (err error) {
 		d, err = ReadDictionary(r, name)
 		return err
 	})

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/mega-go/mega/data/internal/textfile"
 )
 
 // PixelOptions says how pixels become numbers. The zero Std stands for the
@@ -56,11 +58,11 @@ func OpenPixels(dir, split string, o PixelOptions) (*Pixels, error) {
 	source := filepath.Join(dir, "input", split+".src")
 	label := filepath.Join(dir, "label", split+".label")
 	p := newPixels(o)
-	if err := openThen("pixel", source, p.readImages); err != nil {
+	if err := textfile.Open("pixel", source, p.readImages); err != nil {
 		return nil, err
 	}
 	readLabels := func(r io.Reader, name string) error { return p.readLabels(r, name, o.Classes) }
-	if err := openThen("label", label, readLabels); err != nil {
+	if err := textfile.Open("label", label, readLabels); err != nil {
 		return nil, err
 	}
 	if len(p.images) == 0 {
@@ -87,7 +89,7 @@ func newPixels(o PixelOptions) *Pixels {
 
 func (p *Pixels) readImages(r io.Reader, name string) error {
 	var image []byte
-	return eachLine(r, name, func(line []byte) error {
+	return textfile.EachLine(r, name, func(line []byte) error {
 		image = image[:0]
 		for field := range bytes.FieldsSeq(line) {
 			v, err := parsePixel(field)
@@ -117,7 +119,7 @@ func parsePixel(field []byte) (byte, error) {
 }
 
 func (p *Pixels) readLabels(r io.Reader, name string, classes int) error {
-	return eachLine(r, name, func(line []byte) error {
+	return textfile.EachLine(r, name, func(line []byte) error {
 		line = bytes.TrimSpace(line)
 		v, err := strconv.ParseInt(string(line), 10, 64)
 		if err != nil {
@@ -159,7 +161,7 @@ func (p *Pixels) Labels() []int32 { return p.labels }
 
 // Collate implements [Dataset].
 func (p *Pixels) Collate(indices []int) (*Batch, error) {
-	if err := checkIndices(indices, p.Len()); err != nil {
+	if err := CheckIndices(indices, p.Len()); err != nil {
 		return nil, err
 	}
 	lengths := make([]int32, len(indices))

@@ -205,7 +205,7 @@ func (t *Text) size(texts *parts, i int) int {
 
 // Collate implements [Dataset].
 func (t *Text) Collate(indices []int) (*Batch, error) {
-	if err := checkIndices(indices, t.Len()); err != nil {
+	if err := CheckIndices(indices, t.Len()); err != nil {
 		return nil, err
 	}
 	b, err := t.collate(t.first, indices)

@@ -1,4 +1,5 @@
-package data
+// Package textfile reads text line by line with errors that name file and line.
+package textfile
 
 import (
 	"bufio"
@@ -10,10 +11,10 @@ import (
 	"os"
 )
 
-// eachLine calls f with each line of r, its end removed; the slice is only
+// EachLine calls f with each line of r, its end removed; the slice is only
 // valid during the call. An error of f comes back with the file's name and the
 // line's number before it.
-func eachLine(r io.Reader, name string, f func(line []byte) error) error {
+func EachLine(r io.Reader, name string, f func(line []byte) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	var line []byte
 	for number := 1; ; number++ {
@@ -36,8 +37,8 @@ func eachLine(r io.Reader, name string, f func(line []byte) error) error {
 	}
 }
 
-// openThen opens a file, of the given kind for errors, and reads it with f.
-func openThen(kind, path string, f func(r io.Reader, name string) error) error {
+// Open opens a file and reads it with f; kind says in errors what it should be.
+func Open(kind, path string, f func(r io.Reader, name string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return openError(kind, path, err)
@@ -46,7 +47,6 @@ func openThen(kind, path string, f func(r io.Reader, name string) error) error {
 	return f(file, path)
 }
 
-// openError words a failure to open a file of the given kind.
 func openError(kind, path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: no such %s file", path, kind)
