@@ -1,0 +1,68 @@
+package train
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// An Evaluator runs a model over held-out batches.
+type Evaluator struct {
+	tape *autograd.Tape
+	comm Communicator
+	tick func(done, total int) // shows progress; may be nil
+}
+
+// NewEvaluator returns an Evaluator of a single process. tick, if not nil, is
+// called after each batch.
+func NewEvaluator(tick func(done, total int)) *Evaluator {
+	return &Evaluator{tape: autograd.NewTape(), comm: Alone{}, tick: tick}
+}
+
+// Tape returns the tape to run forward passes on: it records nothing and drops
+// nothing out. Reset it after each.
+func (e *Evaluator) Tape() *autograd.Tape { return e.tape }
+
+// Communicator returns the processes that share the evaluation.
+func (e *Evaluator) Communicator() Communicator { return e.comm }
+
+// Tick shows how far an evaluation is.
+func (e *Evaluator) Tick(done, total int) {
+	if e.tick != nil {
+		e.tick(done, total)
+	}
+}
+
+// Run sums the losses of all batches over all processes. When ctx ends it
+// returns the context's error.
+func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
+	rank, size := e.comm.Rank(), e.comm.Size()
+	l := newLoader(b, rank, size)
+	defer l.close()
+	defer kernel.Hot()()
+	var sum Stats
+	for i := rank; i < b.Len(); i += size {
+		if err := ctx.Err(); err != nil {
+			return Stats{}, err
+		}
+		batch, err := l.next()
+		if err != nil {
+			return Stats{}, err
+		}
+		result, err := batch.Loss(e.tape)
+		if err != nil {
+			return Stats{}, fmt.Errorf("batch %d: %w", i, err)
+		}
+		sum.Add(result.Stats)
+		e.tape.Reset()
+		e.Tick(i+1, b.Len())
+	}
+	total := sum.vector()
+	if err := e.comm.AllReduceSum64(total[:]); err != nil {
+		return Stats{}, fmt.Errorf("sum of statistics over processes: %w", err)
+	}
+	sum.setVector(total)
+	return sum, nil
+}

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"fmt"
+	"sync"
+)
+
+// ahead is how many batches are prepared before they are asked for.
+const ahead = 4
+
+// A loader prepares batches in a goroutine of its own while others are being
+// trained on.
+type loader struct {
+	ready chan loaded
+	stop  chan struct{}
+	done  sync.WaitGroup
+}
+
+type loaded struct {
+	batch Batch
+	err   error
+}
+
+// newLoader prepares batches first, first+stride, ... of an epoch.
+func newLoader(b Batches, first, stride int) *loader {
+	l := &loader{ready: make(chan loaded, ahead), stop: make(chan struct{})}
+	l.done.Go(func() { l.run(b, first, stride) })
+	return l
+}
+
+func (l *loader) run(b Batches, first, stride int) {
+	for i := first; i < b.Len(); i += stride {
+		batch, err := b.Batch(i)
+		if err != nil {
+			err = fmt.Errorf("batch %d: %w", i, err)
+		}
+		select {
+		case l.ready <- loaded{batch, err}:
+		case <-l.stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// next returns the next batch. It must not be called once all have been read,
+// nor after an error.
+func (l *loader) next() (Batch, error) {
+	next := <-l.ready
+	return next.batch, next.err
+}
+
+// close ends the goroutine and waits for it.
+func (l *loader) close() {
+	close(l.stop)
+	l.done.Wait()
+}

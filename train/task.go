@@ -1,0 +1,114 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// A Task ties data, model, loss and metrics together. The trainer knows no
+// more of what it trains than this.
+type Task interface {
+	// Params returns what is trained and saved, always the same set.
+	Params() *nn.Params
+	// Epoch returns the batches of an epoch, counted from 1. It must depend on
+	// the number alone, so that a run resumes anywhere.
+	Epoch(n int) (Batches, error)
+	// Metrics says what is reported of the sums over some training batches.
+	Metrics(s Stats) Metrics
+	// Validate measures the model on held-out data. When ctx ends it returns
+	// the context's error.
+	Validate(ctx context.Context, e *Evaluator) (Metrics, error)
+	// Describe returns what is written down about the task.
+	Describe() Description
+}
+
+// A Description is what the files of a run say about its task. Its parts must
+// be the same each time and encode as JSON.
+type Description struct {
+	Task    string   // the kind of task, such as "classification"
+	Model   any      // the model's configuration, config.json of every checkpoint
+	Data    any      // where the data comes from and how it is batched
+	Metrics []string // the names that Validate reports
+}
+
+// Batches is a sequence of batches that can be read from anywhere. Batch is
+// called from a goroutine of its own, while other batches are being trained on.
+type Batches interface {
+	Len() int
+	Batch(i int) (Batch, error)
+}
+
+// A Batch is one forward pass of a task.
+type Batch interface {
+	// Loss runs the model on the tape, which says whether this is training.
+	Loss(t *autograd.Tape) (Result, error)
+}
+
+// A Result is what a forward pass gives: the summed loss, shape [1], for the
+// backward pass, and the numbers to report.
+type Result struct {
+	Loss *autograd.Variable
+	Stats
+}
+
+// Stats are sums over batches.
+type Stats struct {
+	Loss       float64 `json:"loss"`        // in nats
+	NLL        float64 `json:"nll_loss"`    // the same without label smoothing, 0 where a task has no such thing
+	SampleSize float64 `json:"sample_size"` // what loss and gradients are divided by: sentences or tokens
+	Correct    float64 `json:"ncorrect"`    // sentences classified rightly
+	Sentences  float64 `json:"nsentences"`
+	Tokens     float64 `json:"ntokens"`
+}
+
+// Add adds the sums of other batches.
+func (s *Stats) Add(o Stats) {
+	sums := s.vector()
+	for i, v := range o.vector() {
+		sums[i] += v
+	}
+	s.setVector(sums)
+}
+
+// statsLen is the number of sums in Stats.
+const statsLen = 6
+
+func (s Stats) vector() [statsLen]float64 {
+	return [...]float64{s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens}
+}
+
+func (s *Stats) setVector(v [statsLen]float64) {
+	s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens = v[0], v[1], v[2], v[3], v[4], v[5]
+}
+
+// LossBase2 returns the loss in bits per unit of sample size, as the reference
+// logs it (criterions/lra_cross_entropy.py:59).
+func (s Stats) LossBase2() float64 { return s.Loss / s.SampleSize / math.Ln2 }
+
+// NLLBase2 returns the negative log-likelihood in bits per token (reference
+// criterions/label_smoothed_cross_entropy.py:92).
+func (s Stats) NLLBase2() float64 { return s.NLL / s.Tokens / math.Ln2 }
+
+// Accuracy returns the share of sentences classified rightly, in percent.
+func (s Stats) Accuracy() float64 { return 100 * s.Correct / s.Sentences }
+
+// Metrics are named measurements: loss (base 2), accuracy, ppl, bleu.
+type Metrics map[string]float64
+
+// MarshalJSON writes numbers that JSON does not have as null.
+func (m Metrics) MarshalJSON() ([]byte, error) {
+	out := make(map[string]*float64, len(m))
+	for name, v := range m {
+		out[name] = nil
+		if finite(v) {
+			out[name] = &v
+		}
+	}
+	return json.Marshal(out)
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
