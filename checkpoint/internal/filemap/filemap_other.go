@@ -1,0 +1,12 @@
+//go:build !unix
+
+package filemap
+
+import "os"
+
+// attach keeps the file open to read ranges from.
+func (f *File) attach(file *os.File) error {
+	f.from = file
+	f.free = file.Close
+	return nil
+}
