@@ -1,0 +1,212 @@
+package audio
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+)
+
+// The rates a recording may have, in samples a second.
+const (
+	minRate = 1_000
+	maxRate = 768_000
+)
+
+// Clip is a recording with one channel.
+type Clip struct {
+	Rate    int       // samples a second
+	Samples []float32 // in [-1, 1]
+}
+
+// ReadWAV reads a WAV file: PCM of 8, 16, 24 or 32 bits or floating point of
+// 32 or 64, any number of channels, which are averaged.
+func ReadWAV(path string) (*Clip, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	return DecodeWAV(b, path)
+}
+
+// DecodeWAV is ReadWAV on a file's bytes; name is the file's, for errors.
+func DecodeWAV(b []byte, name string) (*Clip, error) {
+	w, err := parseWAV(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	samples, err := w.decode()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &Clip{Rate: w.rate, Samples: samples}, nil
+}
+
+// wav is a file taken apart but not decoded.
+type wav struct {
+	format   uint16
+	channels int
+	rate     int
+	bits     int
+	data     []byte
+}
+
+// The formats of a wav; an extensible one says which of the others it is.
+const (
+	formatPCM        = 1
+	formatFloat      = 3
+	formatExtensible = 0xfffe
+)
+
+// streamSize in a header means that the length was not known when it was
+// written: the data goes on to the end.
+const streamSize = 0xffffffff
+
+// parseWAV walks the chunks of a RIFF file up to its data.
+func parseWAV(b []byte) (*wav, error) {
+	if len(b) == 0 {
+		return nil, errors.New("the file is empty")
+	}
+	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+		return nil, errors.New("not a WAV file")
+	}
+	w := &wav{}
+	b = b[12:]
+	for len(b) >= 8 {
+		id, size := string(b[:4]), uint64(binary.LittleEndian.Uint32(b[4:]))
+		b = b[8:]
+		if id == "data" && size == streamSize {
+			size = uint64(len(b))
+		}
+		if size > uint64(len(b)) {
+			return nil, fmt.Errorf("cut off: chunk %q claims %d bytes, %d are left", id, size, len(b))
+		}
+		switch id {
+		case "fmt ":
+			if err := w.parseFormat(b[:size]); err != nil {
+				return nil, err
+			}
+		case "data":
+			w.data = b[:size]
+			return w, w.check()
+		}
+		b = b[min(size+size%2, uint64(len(b))):] // chunks begin at even bytes
+	}
+	return nil, errors.New("no data chunk")
+}
+
+func (w *wav) parseFormat(b []byte) error {
+	if len(b) < 16 {
+		return fmt.Errorf("a format chunk of %d bytes, want 16 or more", len(b))
+	}
+	order := binary.LittleEndian
+	w.format = order.Uint16(b)
+	w.channels = int(order.Uint16(b[2:]))
+	w.rate = int(order.Uint32(b[4:]))
+	w.bits = int(order.Uint16(b[14:]))
+	if w.format == formatExtensible && len(b) >= 26 {
+		w.format = order.Uint16(b[24:])
+	}
+	return nil
+}
+
+// check reports what this reader cannot decode.
+func (w *wav) check() error {
+	switch {
+	case w.channels == 0:
+		return errors.New("no format chunk before the data, or one without channels")
+	case w.rate < minRate || w.rate > maxRate:
+		return fmt.Errorf("%d samples a second, want %d to %d", w.rate, minRate, maxRate)
+	case w.format == formatPCM && (w.bits == 8 || w.bits == 16 || w.bits == 24 || w.bits == 32):
+	case w.format == formatFloat && (w.bits == 32 || w.bits == 64):
+	default:
+		return fmt.Errorf("format %d of %d bits; want PCM (1) of 8, 16, 24 or 32 bits or floating point (3) of 32 or 64", w.format, w.bits)
+	}
+	if w.frames() == 0 {
+		return errors.New("no samples")
+	}
+	return nil
+}
+
+// frames returns the number of samples of one channel.
+func (w *wav) frames() int { return len(w.data) / (w.channels * w.bits / 8) }
+
+// decode returns the mean of the channels.
+func (w *wav) decode() ([]float32, error) {
+	value := w.decoder()
+	width := w.bits / 8
+	out := make([]float32, w.frames())
+	b := w.data
+	for i := range out {
+		sum := float32(0)
+		for range w.channels {
+			sum += value(b)
+			b = b[width:]
+		}
+		out[i] = sum / float32(w.channels)
+		if v := float64(out[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("sample %d is %v", i, v)
+		}
+	}
+	return out, nil
+}
+
+// decoder returns the function that reads one number at the start of b.
+func (w *wav) decoder() func(b []byte) float32 {
+	order := binary.LittleEndian
+	switch {
+	case w.format == formatFloat && w.bits == 32:
+		return func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) }
+	case w.format == formatFloat:
+		return func(b []byte) float32 { return float32(math.Float64frombits(order.Uint64(b))) }
+	case w.bits == 8: // without sign, unlike the others
+		return func(b []byte) float32 { return (float32(b[0]) - 128) / (1 << 7) }
+	case w.bits == 16:
+		return func(b []byte) float32 { return float32(int16(order.Uint16(b))) / (1 << 15) }
+	case w.bits == 24:
+		return func(b []byte) float32 {
+			return float32(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)>>8) / (1 << 23)
+		}
+	default:
+		return func(b []byte) float32 { return float32(float64(int32(order.Uint32(b))) / (1 << 31)) }
+	}
+}
+
+// WriteWAV writes a clip as 16-bit PCM; samples beyond [-1, 1] are clipped.
+func WriteWAV(w io.Writer, c *Clip) error {
+	size := uint32(2 * len(c.Samples))
+	var b bytes.Buffer
+	b.Grow(44 + int(size))
+	b.WriteString("RIFF")
+	put := func(v any) { binary.Write(&b, binary.LittleEndian, v) } // to memory: cannot fail
+	put(36 + size)
+	b.WriteString("WAVEfmt ")
+	put(uint32(16))
+	put([]uint16{formatPCM, 1})
+	put([]uint32{uint32(c.Rate), uint32(2 * c.Rate)})
+	put([]uint16{2, 16})
+	b.WriteString("data")
+	put(size)
+	for _, v := range c.Samples {
+		n := math.RoundToEven(float64(v) * (1 << 15))
+		put(int16(min(max(n, math.MinInt16), math.MaxInt16)))
+	}
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// openError words a failure to open a file.
+func openError(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such sound file", path)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: cannot open sound file: %w", path, err)
+}
