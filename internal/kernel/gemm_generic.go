@@ -55,11 +55,14 @@ func dot2x4(acc *[8]float32, k int, a0, a1 []float32, ks int, b []float32) {
 	*acc = [8]float32{s00, s01, s02, s03, s10, s11, s12, s13}
 }
 
-// packStraightGeneric copies n numbers from each of depth rows, stride apart:
-// dst[p*pitch+j] = src[p*stride+j].
-func packStraightGeneric(dst []float32, pitch, depth, n int, src []float32, stride int) {
+// packRowsGeneric distributes n numbers from each of depth rows, stride apart,
+// over panels of nr columns, panel apart:
+// dst[j/nr*panel+p*nr+j%nr] = src[p*stride+j].
+func packRowsGeneric(dst []float32, panel, nr, depth, n int, src []float32, stride int) {
 	for p := range depth {
-		copy(dst[p*pitch:][:n], src[p*stride:])
+		for j := 0; j < n; j += nr {
+			copy(dst[j/nr*panel+p*nr:][:min(nr, n-j)], src[p*stride+j:])
+		}
 	}
 }
 

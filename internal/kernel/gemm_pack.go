@@ -59,7 +59,7 @@ func (p *Packed) fill(raw Matrix, serial bool) {
 	w := packings.Get().(*packing)
 	w.to, w.raw = p, raw
 	each := w.rowsTask
-	tasks := ceilDiv(p.k, packRows)
+	tasks := ceilDiv(p.k, packSlice)
 	if raw.Transposed {
 		each, tasks = w.panelTask, ceilDiv(p.n, tilings[p.impl].nr)
 	}
@@ -69,14 +69,14 @@ func (p *Packed) fill(raw Matrix, serial bool) {
 }
 
 // A packing is the work of filling a Packed: a task a panel or a slice of
-// packRows rows, so that what a task reads lies together.
+// packSlice rows, so that what a task reads lies together.
 type packing struct {
 	to                  *Packed
 	raw                 Matrix
 	panelTask, rowsTask func(worker, i int)
 }
 
-const packRows = 64
+const packSlice = 64
 
 // packings holds idle ones, so that packing allocates no function values.
 var packings = sync.Pool{New: func() any {
@@ -91,27 +91,26 @@ func (w *packing) panel(_, i int) {
 	packBlock(w.to.impl, w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
 }
 
-// rows packs the rows from packRows i on of all panels.
+// rows packs the rows from packSlice i on of all panels.
 func (w *packing) rows(_, i int) {
-	k := i * packRows
+	k := i * packSlice
 	at := k * tilings[w.to.impl].nr
-	packBlock(w.to.impl, w.to.data[at:], w.to.k, w.raw, k, min(packRows, w.to.k-k), 0, w.to.n)
+	packBlock(w.to.impl, w.to.data[at:], w.to.k, w.raw, k, min(packSlice, w.to.k-k), 0, w.to.n)
 }
 
 // packBlock packs depth rows from k on and n columns from j on of raw into
 // panels at dst, whose starts are panelRows rows apart.
 func packBlock(impl Implementation, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
-	if depth == 0 {
+	if depth == 0 || n == 0 {
+		return
+	}
+	if !raw.Transposed {
+		packRows(impl, dst, panelRows*tilings[impl].nr, depth, n, raw.Data[k*raw.Stride+j:], raw.Stride)
 		return
 	}
 	nr := tilings[impl].nr
 	for i := 0; i < n; i += nr {
-		panel, width := dst[i*panelRows:], min(nr, n-i)
-		if raw.Transposed {
-			packTransposed(impl, panel, nr, depth, width, raw.Data[(j+i)*raw.Stride+k:], raw.Stride)
-		} else {
-			packStraight(impl, panel, nr, depth, width, raw.Data[k*raw.Stride+j+i:], raw.Stride)
-		}
+		packTransposed(impl, dst[i*panelRows:], nr, depth, min(nr, n-i), raw.Data[(j+i)*raw.Stride+k:], raw.Stride)
 	}
 }
 

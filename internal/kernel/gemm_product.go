@@ -10,8 +10,8 @@ type tiling struct {
 
 var tilings = [...]tiling{
 	Generic: {mr: 2, nr: 4, pitch: 8},
-	AVX2:    {mr: 2, nr: 4, pitch: 8},
-	AVX512:  {mr: 2, nr: 4, pitch: 8},
+	AVX2:    {mr: 6, nr: 16, pitch: 8},
+	AVX512:  {mr: 14, nr: 32, pitch: 16},
 }
 
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
@@ -20,6 +20,8 @@ const (
 	blockMax  = 64 << 10 // numbers in a block of B: it stays in L2
 	rowsMax   = 72       // rows of C that a task computes with each block of B
 	sharedMax = 4 << 20  // numbers of B that are packed ahead
+
+	aliasing = 512 // rows a multiple of this apart compete for the same lines of L1
 
 	parallelFlops = 1 << 20   // products with fewer operations stay on one core
 	parallelPack  = 128 << 10 // so does the packing of fewer numbers

@@ -80,9 +80,17 @@ func (p *product) panelOfA(i, m, k, depth int, memory []float32) (a []float32, a
 		return nil, 0, 0
 	}
 	if !p.a.Transposed {
-		return p.a.Data[i*p.a.Stride+k:], p.a.Stride, 1
+		a = p.a.Data[i*p.a.Stride+k:]
+		if p.a.Stride%aliasing != 0 || depth < aliasing/4 {
+			return a, p.a.Stride, 1
+		}
+		as = depth + 16
+		for row := range m {
+			copy(memory[row*as:][:depth], a[row*p.a.Stride:])
+		}
+		return memory, as, 1
 	}
-	packStraight(p.impl, memory, p.pitch, depth, m, p.a.Data[k*p.a.Stride+i:], p.a.Stride)
+	packFew(p.impl, memory, p.pitch, depth, m, p.a.Data[k*p.a.Stride+i:], p.a.Stride)
 	return memory, 1, p.pitch
 }
 

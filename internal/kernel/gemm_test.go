@@ -9,7 +9,7 @@ import (
 )
 
 // eachImplementation runs f under every implementation this machine can run.
-func eachGemm(t *testing.T, f func(t *testing.T)) {
+func eachGemmImplementation(t *testing.T, f func(t *testing.T)) {
 	before := Current()
 	defer Use(before)
 	for _, i := range Available() {
@@ -20,9 +20,9 @@ func eachGemm(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-const guard = float32(-12345.678)
+const gemmGuard = float32(-12345.678)
 
-// A gemmCase is one product with its operands, between guard words.
+// A gemmCase is one product with its operands, between gemmGuard words.
 type gemmCase struct {
 	m, n, k  int
 	a, b     Matrix
@@ -34,9 +34,9 @@ type gemmCase struct {
 	original []float32 // C before the product
 }
 
-// operand returns a random rows × cols operand, with an unaligned start and
+// gemmOperand returns a random rows × cols operand, with an unaligned start and
 // slack numbers between stored rows; what lies between is NaN.
-func operand(r *rand.Rand, rows, cols int, transposed bool, slack int) Matrix {
+func gemmOperand(r *rand.Rand, rows, cols int, transposed bool, slack int) Matrix {
 	stored, width := rows, cols
 	if transposed {
 		stored, width = cols, rows
@@ -73,9 +73,9 @@ func newGemmCase(r *rand.Rand, m, n, k int, kind int) *gemmCase {
 		slack = 3
 	}
 	g := &gemmCase{m: m, n: n, k: k, ldc: n + slack}
-	g.a = operand(r, m, k, kind&1 != 0, slack)
-	g.b = operand(r, k, n, kind&2 != 0, slack)
-	g.wholeC, g.c = guarded(r, m, n, g.ldc)
+	g.a = gemmOperand(r, m, k, kind&1 != 0, slack)
+	g.b = gemmOperand(r, k, n, kind&2 != 0, slack)
+	g.wholeC, g.c = gemmGuarded(r, m, n, g.ldc)
 	g.e.Accumulate = kind&8 != 0
 	if kind&16 != 0 {
 		g.e.Bias = make([]float32, n)
@@ -85,23 +85,23 @@ func newGemmCase(r *rand.Rand, m, n, k int, kind int) *gemmCase {
 	}
 	if kind&32 != 0 {
 		g.e.Activation = SiLU
-		g.wholePre, g.pre = guarded(r, m, n, g.ldc)
+		g.wholePre, g.pre = gemmGuarded(r, m, n, g.ldc)
 		g.e.Pre = g.pre
 	}
 	g.original = slices.Clone(g.wholeC)
 	return g
 }
 
-const guards = 37
+const gemmGuards = 37
 
-// guarded returns m rows of n random numbers, ldc apart, with guards between
+// gemmGuarded returns m rows of n random numbers, ldc apart, with gemmGuards between
 // and on both sides.
-func guarded(r *rand.Rand, m, n, ldc int) (whole, c []float32) {
-	whole = make([]float32, m*ldc+2*guards)
+func gemmGuarded(r *rand.Rand, m, n, ldc int) (whole, c []float32) {
+	whole = make([]float32, m*ldc+2*gemmGuards)
 	for i := range whole {
-		whole[i] = guard
+		whole[i] = gemmGuard
 	}
-	c = whole[guards : guards+m*ldc]
+	c = whole[gemmGuards : gemmGuards+m*ldc]
 	for i := range m {
 		for j := range n {
 			c[i*ldc+j] = float32(r.NormFloat64())
@@ -116,10 +116,10 @@ func guarded(r *rand.Rand, m, n, ldc int) (whole, c []float32) {
 func (g *gemmCase) check(t *testing.T) {
 	t.Helper()
 	for i := range g.wholeC {
-		row, col := (i-guards)/g.ldcOr1(), (i-guards)%g.ldcOr1()
-		if i < guards || row >= g.m || col >= g.n {
-			if g.wholeC[i] != guard || g.pre != nil && g.wholePre[i] != guard {
-				t.Fatalf("%v: wrote outside C or Pre at %d", g, i-guards)
+		row, col := (i-gemmGuards)/g.ldcOr1(), (i-gemmGuards)%g.ldcOr1()
+		if i < gemmGuards || row >= g.m || col >= g.n {
+			if g.wholeC[i] != gemmGuard || g.pre != nil && g.wholePre[i] != gemmGuard {
+				t.Fatalf("%v: wrote outside C or Pre at %d", g, i-gemmGuards)
 			}
 			continue
 		}
@@ -127,15 +127,15 @@ func (g *gemmCase) check(t *testing.T) {
 		bound := float64(g.k+2) * 0x1p-24 * size
 		got := float64(g.wholeC[i])
 		if g.e.Pre != nil {
-			checkNear(t, g, "Pre", row, col, float64(g.wholePre[i]), want, bound)
+			g.checkNear(t, "Pre", row, col, float64(g.wholePre[i]), want, bound)
 			want = want / (1 + math.Exp(-want))
 			bound = 1.1*bound + 0x1p-21*math.Abs(want)
 		}
-		checkNear(t, g, "C", row, col, got, want, bound)
+		g.checkNear(t, "C", row, col, got, want, bound)
 	}
 }
 
-func checkNear(t *testing.T, g *gemmCase, what string, i, j int, got, want, bound float64) {
+func (g *gemmCase) checkNear(t *testing.T, what string, i, j int, got, want, bound float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= bound) {
 		t.Fatalf("%v: %s[%d,%d] = %v, want %v within %.2g", g, what, i, j, got, want, bound)
@@ -155,7 +155,7 @@ func (g *gemmCase) want(i, j int) (sum, size float64) {
 		add(float64(g.e.Bias[j]))
 	}
 	if g.e.Accumulate {
-		add(float64(g.original[guards+i*g.ldc+j]))
+		add(float64(g.original[gemmGuards+i*g.ldc+j]))
 	}
 	return sum, size
 }
@@ -178,7 +178,7 @@ var gemmWays = map[string]func(g *gemmCase){
 }
 
 func TestGemm(t *testing.T) {
-	eachGemm(t, func(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for way, multiply := range gemmWays {
 			for range 400 {

@@ -1,20 +1,346 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
 )
 
 func init() {
 	families["gemm"] = func() {
-		pause()
+		for rows := 1; rows <= 6; rows++ {
+			newStripKernel("AVX2", rows).emit()
+		}
+		for rows := 1; rows <= 14; rows++ {
+			newStripKernel("AVX512", rows).emit()
+		}
+		newStripKernel("AVX2", 1).emitPackRows()
+		newStripKernel("AVX512", 1).emitPackRows()
+		emitPackFew()
+		emitPackTransposed()
+		emitPeak("AVX2", Y, 12)
+		emitPeak("AVX512", Z, 24)
+		emitRead()
+		emitPause()
 	}
 }
 
-// pause emits what a goroutine does between two looks at a word that it waits
-// for: a PAUSE frees the core's other thread and the memory pipeline.
-func pause() {
-	TEXT("pause", NOSPLIT, "func()")
-	Doc("pause passes some ten nanoseconds.")
-	PAUSE()
+// The general registers of a strip kernel. Those of A serve for C once the
+// sums are complete.
+type stripRegisters struct {
+	left    GPPhysical // rows of B still to come
+	aRow    GPPhysical // rows 0 to 6 of A
+	aRow7   GPPhysical // rows 7 to 13
+	aStride GPPhysical
+	kStride GPPhysical
+	bPanel  GPPhysical // the panel of B
+	bRow    GPPhysical // the row of that panel
+	cTile   GPPhysical
+	cStride GPPhysical
+	columns GPPhysical // still to come, this panel's included
+	times3  GPPhysical
+	times5  GPPhysical
+	bias    GPPhysical
+}
+
+// A stripKernel emits the product of a few rows of A and the packed panels of
+// B, two vectors wide. The tile's sums are in registers: row i's in v[2i] and
+// v[2i+1]. With one or two rows there are too few of them to hide the latency
+// of an FMA, and several sets take the terms in turn.
+type stripKernel struct {
+	stripRegisters
+	isa   string
+	rows  int
+	v     []VecPhysical
+	lanes int
+	b     int // number of the two registers of B's row; temporaries follow
+}
+
+// newStripKernel returns the kernel of an instruction set for a number of rows.
+func newStripKernel(isa string, rows int) *stripKernel {
+	s := &stripKernel{isa: isa, rows: rows, v: Y, lanes: 8, b: 12}
+	if isa == "AVX512" {
+		s.v, s.lanes, s.b = Z, 16, 28
+	}
+	s.stripRegisters = stripRegisters{
+		left: RCX, aRow: RAX, aRow7: R15, aStride: RDX, kStride: RSI, bPanel: RBX, bRow: R12,
+		cTile: RDI, cStride: R8, columns: R9, times3: R10, times5: R11, bias: R13,
+	}
+	return s
+}
+
+const stripUnroll = 4 // rows of B a turn of the loop
+
+// sets is the number of sets of sums.
+func (s *stripKernel) sets() int {
+	switch s.rows {
+	case 1:
+		return 4
+	case 2:
+		return 2
+	}
+	return 1
+}
+
+// sum is the register of row i's half h in a set.
+func (s *stripKernel) sum(set, i, h int) VecPhysical { return s.v[2*(set*s.rows+i)+h] }
+
+// width is the number of columns of a panel.
+func (s *stripKernel) width() int { return 2 * s.lanes }
+
+// temporary is one of two registers beyond those of B.
+func (s *stripKernel) temporary(i int) VecPhysical { return s.v[s.b+2+i%2] }
+
+// emit emits the kernel.
+func (s *stripKernel) emit() {
+	TEXT(fmt.Sprintf("gemm%sx%d", s.isa, s.rows), NOSPLIT,
+		"func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("gemm%sx%d computes a strip of %d rows; as, ks, bs and ldc are in bytes.", s.isa, s.rows, s.rows))
+	param("as", s.aStride)
+	param("ks", s.kStride)
+	param("b", s.bPanel)
+	param("c", s.cTile)
+	param("ldc", s.cStride)
+	param("n", s.columns)
+	param("bias", s.bias)
+	Label("panel")
+	s.start()
+	s.prefetchC()
+	s.multiply()
+	s.addC()
+	s.store()
+}
+
+// start sets the sums to the bias or to zero.
+func (s *stripKernel) start() {
+	for set := range s.sets() {
+		for i := range s.rows {
+			s.zero(s.sum(set, i, 0))
+			s.zero(s.sum(set, i, 1))
+		}
+	}
+	TESTQ(s.bias, s.bias)
+	JZ(LabelRef("started"))
+	CMPQ(s.columns, Imm(uint64(s.width())))
+	JLT(LabelRef("biasTail"))
+	for h := range 2 {
+		VMOVUPS(s.half(Mem{Base: s.bias}, h), s.sum(0, 0, h))
+	}
+	ADDQ(U32(uint32(4*s.width())), s.bias)
+	JMP(LabelRef("biasRows"))
+	Label("biasTail")
+	s.tailMasks()
+	for h := range 2 {
+		s.loadTail(s.half(Mem{Base: s.bias}, h), h, s.sum(0, 0, h))
+	}
+	Label("biasRows")
+	for i := 1; i < s.rows; i++ {
+		VMOVAPS(s.sum(0, 0, 0), s.sum(0, i, 0))
+		VMOVAPS(s.sum(0, 0, 1), s.sum(0, i, 1))
+	}
+	Label("started")
+}
+
+func (s *stripKernel) zero(r VecPhysical) {
+	if s.lanes == 16 {
+		VPXORD(r, r, r)
+	} else {
+		VXORPS(r, r, r)
+	}
+}
+
+// half returns the address of the first or second vector at m.
+func (s *stripKernel) half(m Mem, h int) Mem { return m.Offset(4 * s.lanes * h) }
+
+// prefetchC asks for the tile of C, which is needed when the sums are complete.
+func (s *stripKernel) prefetchC() {
+	MOVQ(s.cTile, s.aRow)
+	for i := range s.rows {
+		if i > 0 {
+			ADDQ(s.cStride, s.aRow)
+		}
+		for at := 0; at < 4*s.width(); at += 64 {
+			PREFETCHT0(Mem{Base: s.aRow, Disp: at})
+		}
+	}
+}
+
+// multiply adds the products of A's rows and the panel of B to the sums.
+func (s *stripKernel) multiply() {
+	param("k", s.left)
+	param("a", s.aRow)
+	rows := newRowSet(s.rows, s.aRow, s.aRow7, s.aStride, s.times3, s.times5)
+	MOVQ(s.bPanel, s.bRow)
+	SUBQ(Imm(stripUnroll), s.left)
+	JLT(LabelRef("rest"))
+	Label("loop")
+	for u := range stripUnroll {
+		s.step(rows, u)
+	}
+	ADDQ(U32(uint32(stripUnroll*4*s.width())), s.bRow)
+	SUBQ(Imm(stripUnroll), s.left)
+	JGE(LabelRef("loop"))
+	Label("rest")
+	ADDQ(Imm(stripUnroll), s.left)
+	JZ(LabelRef("multiplied"))
+	Label("one")
+	s.step(rows, 0)
+	ADDQ(U32(uint32(4*s.width())), s.bRow)
+	DECQ(s.left)
+	JNZ(LabelRef("one"))
+	Label("multiplied")
+	for set := 1; set < s.sets(); set++ {
+		for i := range s.rows {
+			VADDPS(s.sum(set, i, 0), s.sum(0, i, 0), s.sum(0, i, 0))
+			VADDPS(s.sum(set, i, 1), s.sum(0, i, 1), s.sum(0, i, 1))
+		}
+	}
+}
+
+// step adds the products with row u of B from bRow on, and steps along A.
+func (s *stripKernel) step(rows rowSet, u int) {
+	b0, b1 := s.v[s.b], s.v[s.b+1]
+	at := Mem{Base: s.bRow, Disp: u * 4 * s.width()}
+	VMOVUPS(s.half(at, 0), b0)
+	VMOVUPS(s.half(at, 1), b1)
+	for i := range s.rows {
+		set := u % s.sets()
+		if s.lanes == 16 {
+			VFMADD231PS_BCST(rows.at(i, 0), b0, s.sum(set, i, 0))
+			VFMADD231PS_BCST(rows.at(i, 0), b1, s.sum(set, i, 1))
+			continue
+		}
+		VBROADCASTSS(rows.at(i, 0), s.temporary(i))
+		VFMADD231PS(s.temporary(i), b0, s.sum(set, i, 0))
+		VFMADD231PS(s.temporary(i), b1, s.sum(set, i, 1))
+	}
+	ADDQ(s.kStride, s.aRow)
+	if s.rows > 7 {
+		ADDQ(s.kStride, s.aRow7)
+	}
+}
+
+// rowsOfC addresses the tile of C.
+func (s *stripKernel) rowsOfC() rowSet {
+	return newRowSet(s.rows, s.cTile, s.aRow7, s.cStride, s.times3, s.times5)
+}
+
+// addC adds the tile of C to the sums if that is asked for.
+func (s *stripKernel) addC() {
+	rows := s.rowsOfC()
+	param("add", s.aRow)
+	TESTQ(s.aRow, s.aRow)
+	JZ(LabelRef("store"))
+	CMPQ(s.columns, Imm(uint64(s.width())))
+	JLT(LabelRef("addTail"))
+	for i := range s.rows {
+		for h := range 2 {
+			VADDPS(s.half(rows.at(i, 0), h), s.sum(0, i, h), s.sum(0, i, h))
+		}
+	}
+	JMP(LabelRef("storeWhole"))
+	Label("addTail")
+	s.tailMasks()
+	for i := range s.rows {
+		for h := range 2 {
+			s.loadTail(s.half(rows.at(i, 0), h), h, s.temporary(h))
+			VADDPS(s.temporary(h), s.sum(0, i, h), s.sum(0, i, h))
+		}
+	}
+}
+
+// store writes the sums, and goes on with the next panel if there is one.
+func (s *stripKernel) store() {
+	rows := rowSet{base: [2]GPPhysical{s.cTile, s.aRow7}, stride: s.cStride, times3: s.times3, times5: s.times5}
+	Label("store")
+	CMPQ(s.columns, Imm(uint64(s.width())))
+	JLT(LabelRef("storeTail"))
+	Label("storeWhole")
+	for i := range s.rows {
+		for h := range 2 {
+			VMOVUPS(s.sum(0, i, h), s.half(rows.at(i, 0), h))
+		}
+	}
+	ADDQ(U32(uint32(4*s.width())), s.cTile)
+	ADDQ(Load(Param("bs"), s.aRow), s.bPanel)
+	SUBQ(Imm(uint64(s.width())), s.columns)
+	JG(LabelRef("panel"))
+	JMP(LabelRef("end"))
+	Label("storeTail")
+	if s.lanes == 16 {
+		s.tailMasks()
+		for i := range s.rows {
+			for h := range 2 {
+				VMOVUPS(s.sum(0, i, h), masks[1+h], s.half(rows.at(i, 0), h))
+			}
+		}
+	} else {
+		s.storeBits(rows)
+	}
+	Label("end")
+	VZEROUPPER()
 	RET()
+}
+
+// storeBits writes the leading columns of the tile, fewer than sixteen, by
+// eight, four, two and one: AVX2's masked stores take far longer on Zen.
+func (s *stripKernel) storeBits(rows rowSet) {
+	step := func(bit int, emit func(i int)) {
+		next := fmt.Sprintf("below%d", bit)
+		TESTQ(U32(uint32(bit)), s.columns)
+		JZ(LabelRef(next))
+		for i := range s.rows {
+			emit(i)
+		}
+		ADDQ(Imm(uint64(4*bit)), s.cTile)
+		Label(next)
+	}
+	step(8, func(i int) {
+		VMOVUPS(Y[2*i], rows.at(i, 0))
+		VMOVAPS(Y[2*i+1], Y[2*i])
+	})
+	step(4, func(i int) {
+		VMOVUPS(X[2*i], rows.at(i, 0))
+		VEXTRACTF128(Imm(1), Y[2*i], X[2*i])
+	})
+	step(2, func(i int) {
+		VMOVLPS(X[2*i], rows.at(i, 0))
+		VUNPCKHPD(X[2*i], X[2*i], X[2*i])
+	})
+	step(1, func(i int) { VMOVSS(X[2*i], rows.at(i, 0)) })
+}
+
+// tailMasks sets the masks for the columns that are left, fewer than a panel
+// has: for AVX2 in the registers of B, for AVX-512 in K1 and K2.
+func (s *stripKernel) tailMasks() {
+	MOVQ(U64(uint64(s.lanes)), s.left)
+	CMPQ(s.columns, s.left)
+	CMOVQLT(s.columns, s.left)
+	s.tailMask(0)
+	XORQ(s.bRow, s.bRow)
+	MOVQ(s.columns, s.left)
+	SUBQ(Imm(uint64(s.lanes)), s.left)
+	CMOVQLT(s.bRow, s.left)
+	s.tailMask(1)
+}
+
+// tailMask sets the mask of half h, of which left columns count.
+func (s *stripKernel) tailMask(h int) {
+	if s.lanes == 16 {
+		tailMaskZ(s.left, s.aRow, masks[1+h])
+	} else {
+		tailMaskY(s.left, s.aRow, s.v[s.b+h])
+	}
+}
+
+// loadTail loads the columns of half h that tailMasks has masked in.
+func (s *stripKernel) loadTail(m Mem, h int, r VecPhysical) {
+	if s.lanes == 16 {
+		VMOVUPS_Z(m, masks[1+h], r)
+	} else {
+		VMASKMOVPS(m, s.v[s.b+h], r)
+	}
 }

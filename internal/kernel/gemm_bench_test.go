@@ -1,0 +1,56 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+// gemmShapes are products of real presets: R rows of tokens, a forward
+// product Y = X Wᵀ, and the two of its backward, dX = dY W and dW = dYᵀ X.
+var gemmShapes = []struct {
+	name    string
+	m, n, k int
+	at, bt  bool
+}{
+	{"square", 1024, 1024, 1024, false, false},
+	{"forward/128", 4096, 512, 128, false, true},
+	{"forward/80", 2000, 384, 80, false, true},
+	{"forward/512", 4096, 2176, 512, false, true},
+	{"dx/128", 4096, 128, 512, false, false},
+	{"dx/512", 4096, 512, 2176, false, false},
+	{"dw/204", 60, 204, 16000, true, false},
+	{"dw/128", 512, 128, 4096, true, false},
+	{"dw/512", 2176, 512, 4096, true, false},
+	{"decode1/512", 1, 2048, 512, false, true},
+	{"decode16/512", 16, 2048, 512, false, true},
+}
+
+// onePeak is the peak of one worker and of all.
+var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(Workers()) })
+
+func BenchmarkGemm(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	one, all := peaks()
+	for _, s := range gemmShapes {
+		x := gemmOperand(r, s.m, s.k, s.at, 0)
+		y := gemmOperand(r, s.k, s.n, s.bt, 0)
+		packed := PackB(s.k, s.n, y)
+		c := make([]float32, s.m*s.n)
+		run := func(name string, peak float64, f func()) {
+			b.Run(fmt.Sprintf("%s/%s", s.name, name), func(b *testing.B) {
+				defer Hot()()
+				for b.Loop() {
+					f()
+				}
+				rate := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+				b.ReportMetric(rate, "GFLOP/s")
+				b.ReportMetric(100*rate/peak, "%peak")
+			})
+		}
+		run("all", all, func() { Gemm(s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
+		run("one", one, func() { GemmSerial(s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
+		run("packed", all, func() { GemmPacked(s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
+	}
+}

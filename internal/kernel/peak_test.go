@@ -1,0 +1,37 @@
+package kernel
+
+import "testing"
+
+func TestPeakFMA(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		if peak := PeakFMA(1); peak < 0.05 || peak > 5000 {
+			t.Errorf("%v GFLOP/s", peak)
+		}
+	})
+}
+
+func TestMemoryBandwidth(t *testing.T) {
+	if b := MemoryBandwidth(); b < 0.05 || b > 5000 {
+		t.Errorf("%v GB/s", b)
+	}
+}
+
+func TestReadMemory(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		x := make([]float32, 192)
+		for i := range x {
+			x[i] = float32(i)
+		}
+		if got := readMemory(Current(), x); got != 191*96 {
+			t.Errorf("sum %v, want %v", got, 191*96)
+		}
+	})
+}
+
+func BenchmarkPeak(b *testing.B) {
+	for b.Loop() {
+		b.ReportMetric(PeakFMA(1), "GFLOP/s/1")
+		b.ReportMetric(PeakFMA(Workers()), "GFLOP/s")
+		b.ReportMetric(MemoryBandwidth(), "GB/s")
+	}
+}
