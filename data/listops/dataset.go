@@ -1,6 +1,7 @@
 package listops
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/mega-go/mega/data"
@@ -78,4 +79,17 @@ func (e Expression) ids() []int32 {
 	}
 	ids[len(e)] = data.EOS
 	return ids
+}
+
+// Records yields expressions as they are binarised: the tokens with spaces
+// between, without parentheses, labelled by their values.
+func Records(expressions []Expression) iter.Seq2[data.Record, error] {
+	return func(yield func(data.Record, error) bool) {
+		for _, e := range expressions {
+			value, err := e.Eval()
+			if !yield(data.Record{Text: e.String(), Label: Token(value).String()}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
