@@ -28,6 +28,13 @@ type Counter struct {
 	Value int64
 }
 
+// An Alias is a second name under which the reference stores a parameter that
+// two layers share.
+type Alias struct {
+	Name string
+	Of   *Parameter
+}
+
 // Params is everything a model learns and carries, in the order in which the
 // reference lists it (optimiser states in its checkpoints go by that order).
 type Params struct {
@@ -35,6 +42,7 @@ type Params struct {
 	list     []*Parameter
 	buffers  []*Buffer
 	counters []*Counter
+	aliases  []Alias
 	names    map[string]bool
 }
 
@@ -52,6 +60,9 @@ func (p *Params) Buffers() []*Buffer { return p.buffers }
 
 // Counters returns the counters in order.
 func (p *Params) Counters() []*Counter { return p.counters }
+
+// Aliases returns the second names of shared parameters in order.
+func (p *Params) Aliases() []Alias { return p.aliases }
 
 // Count returns the number of trainable numbers.
 func (p *Params) Count() int {
@@ -125,4 +136,9 @@ func (p Path) Counter(name string) *Counter {
 	c := &Counter{Name: p.claim(name)}
 	p.params.counters = append(p.params.counters, c)
 	return c
+}
+
+// Alias registers a second name for a parameter that is shared.
+func (p Path) Alias(name string, of *Parameter) {
+	p.params.aliases = append(p.params.aliases, Alias{p.claim(name), of})
 }

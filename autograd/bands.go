@@ -1,0 +1,87 @@
+package autograd
+
+import (
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// MatMul returns x w for x [..., K] and w [K, N]: shape [..., N].
+func (t *Tape) MatMul(x, w *Variable) *Variable {
+	start := t.start()
+	out := t.alloc(withCols(x.shape, w.Cols())...)
+	multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
+	if t.wants(x, w) {
+		t.push("linear", out, []*Variable{x, w}, func() {
+			dy := t.outGrad(out)
+			if w.needs {
+				dw, accumulate := t.grad(w)
+				multiply(dw, t.value(x), dy, transposedA, kernel.Epilogue{Accumulate: accumulate})
+			}
+			if x.needs {
+				dx, accumulate := t.grad(x)
+				multiply(dx, dy, t.value(w), transposedB, kernel.Epilogue{Accumulate: accumulate})
+			}
+		})
+	}
+	t.stop("linear", start)
+	return out
+}
+
+// Merge returns the rows of parts, times scale, at the positions that rows
+// give: row i of part p is row rows[p][i] of the result, of shape [shape..., D].
+// The positions must be a permutation of all rows.
+func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []int) *Variable {
+	start := t.start()
+	d := parts[0].Cols()
+	out := t.alloc(append(append([]int(nil), shape...), d)...)
+	for p, part := range parts {
+		value := t.value(part)
+		eachRows(len(rows[p]), d, func(i int) { kernel.Scale(out.value.Row(int(rows[p][i])), value.Row(i), scale) })
+	}
+	if t.wants(parts...) {
+		t.push("embedding", out, nil, func() {
+			dy := t.outGrad(out)
+			for p, part := range parts {
+				t.addGrad(part, func(d *tensor.Tensor) {
+					eachRows(d.Rows(), d.Cols(), func(i int) { kernel.Scale(d.Row(i), dy.Row(int(rows[p][i])), scale) })
+				})
+			}
+		})
+	}
+	t.stop("embedding", start)
+	return out
+}
+
+// LogSoftmax returns x − log Σ exp x for each row. It has no gradient: losses
+// take logits.
+func (t *Tape) LogSoftmax(x *Variable) *Variable {
+	out := t.alloc(x.shape...)
+	value := t.value(x)
+	eachRows(value.Rows(), value.Cols(), func(i int) {
+		kernel.AddScalar(out.value.Row(i), value.Row(i), -kernel.LogSumExp(value.Row(i)))
+	})
+	return out
+}
+
+// JoinBands returns the log-probabilities of a whole vocabulary from those of
+// an adaptive softmax: parts[0] holds the first words and after them one column
+// for each further band, whose words follow in parts[1:]. It has no gradient.
+func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
+	cols := words
+	for _, p := range parts[1:] {
+		cols += p.Cols()
+	}
+	out := t.alloc(withCols(parts[0].shape, cols)...)
+	head := t.value(parts[0])
+	eachRows(head.Rows(), cols, func(i int) {
+		dst := out.value.Row(i)
+		copy(dst, head.Row(i)[:words])
+		from := words
+		for b, p := range parts[1:] {
+			n := p.Cols()
+			kernel.AddScalar(dst[from:from+n], t.value(p).Row(i), head.Row(i)[words+b])
+			from += n
+		}
+	})
+	return out
+}

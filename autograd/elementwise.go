@@ -1,0 +1,218 @@
+package autograd
+
+import (
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// Activate returns act(x).
+func (t *Tape) Activate(act Activation, x *Variable) *Variable {
+	if act == Identity {
+		return x
+	}
+	start := t.start()
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { activate(act, dst, t.value(x)) })
+	if t.wants(x) {
+		t.push("activate", out, []*Variable{x}, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) { activateGrad(act, dx, dy, t.value(x)) })
+		})
+	}
+	t.stop("activate", start)
+	return out
+}
+
+// Add returns a + b, of one shape.
+func (t *Tape) Add(a, b *Variable) *Variable {
+	sameShape("Add", a, b)
+	start := t.start()
+	out := t.alloc(a.shape...)
+	add(out.value, t.value(a), t.value(b))
+	if t.wants(a, b) {
+		t.push("add", out, nil, func() {
+			dy := t.outGrad(out)
+			t.addGrad(a, func(da *tensor.Tensor) { da.Copy(dy) })
+			t.addGrad(b, func(db *tensor.Tensor) { db.Copy(dy) })
+		})
+	}
+	t.stop("add", start)
+	return out
+}
+
+func add(dst, a, b *tensor.Tensor) {
+	eachRows(dst.Rows(), dst.Cols(), func(i int) { kernel.Add(dst.Row(i), a.Row(i), b.Row(i)) })
+}
+
+// Dropout sets each element to zero with probability p and divides the others
+// by 1−p. Outside training it returns x.
+func (t *Tape) Dropout(x *Variable, p float64) *Variable {
+	if !t.training || p == 0 {
+		return x
+	}
+	start := t.start()
+	seed := t.nextSeed()
+	drop := func(dst, src *tensor.Tensor) {
+		cols := src.Cols()
+		eachRows(src.Rows(), cols, func(i int) {
+			kernel.Dropout(dst.Row(i), src.Row(i), seed, uint64(i)*uint64(cols), float32(p))
+		})
+	}
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { drop(dst, t.value(x)) })
+	if t.wants(x) {
+		t.push("dropout", out, []*Variable{x}, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) { drop(dx, dy) })
+		})
+	}
+	t.stop("dropout", start)
+	return out
+}
+
+// FeatureDropout drops whole features: x [G·L, D] is G groups of rows, and each
+// column of a group is dropped as one with probability p; with whole set, each
+// group is dropped as one. (reference fairseq_dropout.py:52-76, whose dropout2d
+// drops channels over time for a 3-D input and whole chunks for a 4-D one.)
+// Outside training it returns x.
+func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *Variable {
+	if !t.training || p == 0 {
+		return x
+	}
+	start := t.start()
+	mask := t.featureMask(groups, x.Cols(), whole, float32(p))
+	length := x.Rows() / max(1, groups)
+	apply := func(dst, src *tensor.Tensor) {
+		eachRows(src.Rows(), src.Cols(), func(i int) { kernel.Mul(dst.Row(i), src.Row(i), mask.Row(i/length)) })
+	}
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { apply(dst, t.value(x)) })
+	if !t.wants(x) {
+		t.pool.Put(mask)
+	} else {
+		t.pushMany("dropout", []*Variable{out}, []*tensor.Tensor{mask}, []*Variable{x}, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) { apply(dx, dy) })
+		})
+	}
+	t.stop("dropout", start)
+	return out
+}
+
+// featureMask draws 0 or 1/(1−p) for each group's columns, or for each group.
+func (t *Tape) featureMask(groups, cols int, whole bool, p float32) *tensor.Tensor {
+	mask := t.pool.Get(groups, cols)
+	seed := t.nextSeed()
+	one := [1]float32{}
+	for g := range groups {
+		row := mask.Row(g)
+		if whole {
+			one[0] = 1
+			kernel.Dropout(one[:], one[:], seed, uint64(g), p)
+			kernel.Fill(row, one[0])
+			continue
+		}
+		kernel.Fill(row, 1)
+		kernel.Dropout(row, row, seed, uint64(g)*uint64(cols), p)
+	}
+	return mask
+}
+
+// MaskRows sets the rows of x whose mask is true to zero; a nil mask returns x.
+func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
+	if mask == nil {
+		return x
+	}
+	start := t.start()
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { copyUnmasked(dst, t.value(x), mask) })
+	if t.wants(x) {
+		t.push("mask", out, []*Variable{x}, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) { copyUnmasked(dx, dy, mask) })
+		})
+	}
+	t.stop("mask", start)
+	return out
+}
+
+func copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
+	eachRows(src.Rows(), src.Cols(), func(i int) {
+		if mask[i] {
+			clear(dst.Row(i))
+		} else {
+			copy(dst.Row(i), src.Row(i))
+		}
+	})
+}
+
+// Head returns the first l positions of each row of x [B, L, D]: [B, l, D].
+func (t *Tape) Head(x *Variable, l int) *Variable {
+	b, length, d := x.shape[0], x.shape[1], x.shape[2]
+	if l == length {
+		return x
+	}
+	rows := make([]int32, 0, b*l)
+	for i := range b {
+		for j := range l {
+			rows = append(rows, int32(i*length+j))
+		}
+	}
+	return t.Reshape(t.Rows(x, rows), b, l, d)
+}
+
+// Reshape returns x with another shape of the same size and the same last
+// dimension or contiguous rows.
+func (t *Tape) Reshape(x *Variable, shape ...int) *Variable {
+	out := t.alloc(shape...)
+	flat := func(src *tensor.Tensor) *tensor.Tensor { return src.Reshape(shape...) }
+	t.compute(out, func(dst *tensor.Tensor) { dst.Copy(flat(t.value(x))) })
+	if t.wants(x) {
+		t.push("reshape", out, []*Variable{x}, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) { flat(dx).Copy(dy) })
+		})
+	}
+	return out
+}
+
+// Split returns views of consecutive column ranges of x. The views must cover
+// x, and x must have no other use: their gradients are written straight into
+// the columns of x's.
+func (t *Tape) Split(x *Variable, widths ...int) []*Variable {
+	views := make([]*Variable, len(widths))
+	from := 0
+	for i, w := range widths {
+		views[i] = &Variable{shape: withCols(x.shape, w), base: x, from: from, to: from + w}
+		from += w
+	}
+	if from != x.Cols() {
+		panic("autograd: Split does not cover the columns")
+	}
+	if t.wants(x) {
+		t.pushMany("split", views, nil, nil, func() {
+			for _, v := range views {
+				t.outGrad(v)
+				v.hasGrad = false
+			}
+			x.hasGrad = true
+		})
+	}
+	return views
+}
+
+// Concat returns the columns of a followed by those of b, row by row.
+func (t *Tape) Concat(a, b *Variable) *Variable {
+	n := a.Cols()
+	out := t.alloc(withCols(a.shape, n+b.Cols())...)
+	out.value.Columns(0, n).Copy(t.value(a))
+	out.value.Columns(n, n+b.Cols()).Copy(t.value(b))
+	if t.wants(a, b) {
+		t.push("concat", out, nil, func() {
+			dy := t.outGrad(out)
+			t.addGrad(a, func(da *tensor.Tensor) { da.Copy(dy.Columns(0, n)) })
+			t.addGrad(b, func(db *tensor.Tensor) { db.Copy(dy.Columns(n, dy.Cols())) })
+		})
+	}
+	return out
+}

@@ -1,0 +1,134 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// Embedding returns scale · w[token] for tokens, whose count must be the
+// product of shape, and w [V, D]: shape [shape..., D]. The row of padding, if
+// it is not negative, takes no gradient (torch.nn.Embedding's padding_idx).
+// It panics on a token outside [0, V): readers of data check them.
+func (t *Tape) Embedding(tokens []int32, shape []int, w *Variable, scale float32, padding int32) *Variable {
+	start := t.start()
+	out := t.alloc(append(append([]int(nil), shape...), w.Cols())...)
+	table := t.value(w)
+	eachRows(len(tokens), w.Cols(), func(i int) {
+		if tok := tokens[i]; tok < 0 || int(tok) >= table.Rows() {
+			panic(fmt.Sprintf("autograd: token %d of a vocabulary of %d", tok, table.Rows()))
+		}
+		kernel.Scale(out.value.Row(i), table.Row(int(tokens[i])), scale)
+	})
+	if t.wants(w) {
+		t.push("embedding", out, nil, func() {
+			dy, dw := t.outGrad(out), t.zeroedGrad(w)
+			scatter(dw, dy, tokens, scale, padding)
+		})
+	}
+	t.stop("embedding", start)
+	return out
+}
+
+// zeroedGrad returns v's gradient buffer, zeroed unless it holds a gradient; a
+// buffer to be forgotten if v wants none.
+func (t *Tape) zeroedGrad(v *Variable) *tensor.Tensor {
+	if !v.needs {
+		return tensor.New(v.shape...)
+	}
+	dst, accumulate := t.grad(v)
+	if !accumulate {
+		dst.Zero()
+	}
+	return dst
+}
+
+// scatter adds scale · dy's rows to the rows of dw that tokens name. Workers
+// take columns, so that each sum is in the order of the tokens.
+func scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) {
+	const width = 16
+	cols := dw.Cols()
+	kernel.Parallel((cols+width-1)/width, func(_, block int) {
+		from, to := block*width, min(cols, (block+1)*width)
+		for i, tok := range tokens {
+			if tok != padding {
+				kernel.Axpy(dw.Row(int(tok))[from:to], scale, dy.Row(i)[from:to])
+			}
+		}
+	})
+}
+
+// RealEmbedding returns x·w + b for real numbers x, whose count must be the
+// product of shape, and w, b [D]: shape [shape..., D].
+// (reference real_number_embedding.py:26)
+func (t *Tape) RealEmbedding(x []float32, shape []int, w, b *Variable) *Variable {
+	start := t.start()
+	d := w.Cols()
+	out := t.alloc(append(append([]int(nil), shape...), d)...)
+	weight, bias := t.value(w).Data(), t.value(b).Data()
+	eachRows(len(x), d, func(i int) {
+		row := out.value.Row(i)
+		copy(row, bias)
+		kernel.Axpy(row, x[i], weight)
+	})
+	if t.wants(w, b) {
+		t.push("embedding", out, nil, func() {
+			dy := t.outGrad(out)
+			t.addGrad(w, func(dw *tensor.Tensor) {
+				t.reduceBlocks(dw.Data(), len(x), d, func(part []float32, from, to int) {
+					for i := from; i < to; i++ {
+						kernel.Axpy(part, x[i], dy.Row(i))
+					}
+				})
+			})
+			t.addGrad(b, func(db *tensor.Tensor) { t.columnSums(db.Data(), dy) })
+		})
+	}
+	t.stop("embedding", start)
+	return out
+}
+
+// MeanPool returns Σ_l x[b,l,:] / lengths[b] for x [B, L, D]: shape [B, D].
+// Rows beyond a length must be zero to leave no trace.
+func (t *Tape) MeanPool(x *Variable, lengths []float32) *Variable {
+	b, l, d := x.shape[0], x.shape[1], x.shape[2]
+	out := t.alloc(b, d)
+	value := t.value(x)
+	kernel.Parallel(b, func(_, i int) {
+		row := out.value.Row(i)
+		clear(row)
+		for j := range l {
+			kernel.Add(row, row, value.Row(i*l+j))
+		}
+		kernel.Scale(row, row, 1/lengths[i])
+	})
+	if t.wants(x) {
+		t.push("pool", out, nil, func() {
+			dy := t.outGrad(out)
+			t.addGrad(x, func(dx *tensor.Tensor) {
+				eachRows(b*l, d, func(i int) { kernel.Scale(dx.Row(i), dy.Row(i/l), 1/lengths[i/l]) })
+			})
+		})
+	}
+	return out
+}
+
+// Rows returns x[rows[i], :] for x seen as a matrix: shape [len(rows), D]. No
+// row may be asked for twice.
+func (t *Tape) Rows(x *Variable, rows []int32) *Variable {
+	out := t.alloc(len(rows), x.Cols())
+	value := t.value(x)
+	for i, r := range rows {
+		copy(out.value.Row(i), value.Row(int(r)))
+	}
+	if t.wants(x) {
+		t.push("rows", out, nil, func() {
+			dy, dx := t.outGrad(out), t.zeroedGrad(x)
+			for i, r := range rows {
+				kernel.Add(dx.Row(int(r)), dx.Row(int(r)), dy.Row(i))
+			}
+		})
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// QueryKey returns s·gamma_0 + beta_0 and s·gamma_1 + beta_1 for s = silu(z),
+// z [..., Z] and gamma, beta [2, Z]: queries and keys (paper equations 10-11;
+// reference moving_average_gated_attention.py:226-231).
+func (t *Tape) QueryKey(z, gamma, beta *Variable) (q, k *Variable) {
+	start := t.start()
+	n := z.Cols()
+	if gamma.Rows() != 2 || gamma.Cols() != n || beta.Rows() != 2 || beta.Cols() != n {
+		panic(fmt.Sprintf("autograd: QueryKey of %v by %v and %v", z.shape, gamma.shape, beta.shape))
+	}
+	out := t.alloc(withCols(z.shape, 2*n)...)
+	t.compute(out, func(dst *tensor.Tensor) {
+		x, g, b := t.value(z), t.value(gamma).Data(), t.value(beta).Data()
+		eachBlock(x.Rows(), 4*n, func(_, from, to int) {
+			rows := rowsFrom(dst, from)
+			kernel.SiLUScaleShift(rows, rows[n:], rowsFrom(x, from), g, b, to-from, n, dst.Stride(), dst.Stride(), x.Stride())
+		})
+	})
+	if t.wants(z, gamma, beta) {
+		t.push("query-key", out, []*Variable{z, gamma, beta}, func() { t.queryKeyGrad(z, gamma, beta, out) })
+	}
+	t.stop("query-key", start)
+	views := t.Split(out, n, n)
+	return views[0], views[1]
+}
+
+func (t *Tape) queryKeyGrad(z, gamma, beta, out *Variable) {
+	n := z.Cols()
+	x, g, dy := t.value(z), t.value(gamma).Data(), t.outGrad(out)
+	dparams := make([]float32, 4*n)
+	t.addGrads(func(d []*tensor.Tensor) {
+		t.reduceBlocks(dparams, x.Rows(), 4*n, func(part []float32, from, to int) {
+			rows := rowsFrom(dy, from)
+			kernel.SiLUScaleShiftGrad(rowsFrom(d[0], from), part[:2*n], part[2*n:], rows, rows[n:], rowsFrom(x, from), g,
+				to-from, n, d[0].Stride(), dy.Stride(), dy.Stride(), x.Stride())
+		})
+	}, z)
+	t.addGrad(gamma, func(d *tensor.Tensor) { copy(d.Data(), dparams[:2*n]) })
+	t.addGrad(beta, func(d *tensor.Tensor) { copy(d.Data(), dparams[2*n:]) })
+}
+
+// SiLUMul returns silu(r)·a: the reset gate on what attention found (paper
+// equation 13; reference moving_average_gated_attention.py:346).
+func (t *Tape) SiLUMul(r, a *Variable) *Variable {
+	sameShape("SiLUMul", r, a)
+	start := t.start()
+	out := t.alloc(a.shape...)
+	t.compute(out, func(dst *tensor.Tensor) {
+		x, y := t.value(r), t.value(a)
+		eachRows(x.Rows(), 2*x.Cols(), func(i int) { kernel.SiLUMul(dst.Row(i), x.Row(i), y.Row(i)) })
+	})
+	if t.wants(r, a) {
+		t.push("gate", out, []*Variable{r, a}, func() {
+			x, y, dy := t.value(r), t.value(a), t.outGrad(out)
+			t.addGrads(func(d []*tensor.Tensor) {
+				eachRows(x.Rows(), 4*x.Cols(), func(i int) {
+					kernel.SiLUMulGrad(d[0].Row(i), d[1].Row(i), dy.Row(i), x.Row(i), y.Row(i))
+				})
+			}, r, a)
+		})
+	}
+	t.stop("gate", start)
+	return out
+}
+
+// GatedResidual returns residual + σ(u)·(h − residual): the update gate (paper
+// equation 15; reference moving_average_gated_attention.py:349).
+func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
+	sameShape("GatedResidual", residual, u, h)
+	start := t.start()
+	out := t.alloc(residual.shape...)
+	x, g, y := t.value(residual), t.value(u), t.value(h)
+	eachRows(x.Rows(), 3*x.Cols(), func(i int) { kernel.GatedResidual(out.value.Row(i), x.Row(i), g.Row(i), y.Row(i)) })
+	if t.wants(residual, u, h) {
+		t.push("gate", out, []*Variable{residual, u, h}, func() { t.gatedResidualGrad(residual, u, h, out) })
+	}
+	t.stop("gate", start)
+	return out
+}
+
+func (t *Tape) gatedResidualGrad(residual, u, h, out *Variable) {
+	x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
+	t.addGrads(func(d []*tensor.Tensor) {
+		eachRows(x.Rows(), 6*x.Cols(), func(i int) {
+			kernel.GatedResidualGrad(d[0].Row(i), d[1].Row(i), d[2].Row(i), dy.Row(i), x.Row(i), g.Row(i), y.Row(i))
+		})
+	}, residual, u, h)
+}

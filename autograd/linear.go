@@ -1,0 +1,136 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// An Activation is an elementwise function.
+type Activation = kernel.Activation
+
+// The activations.
+const (
+	Identity = kernel.Identity
+	Sigmoid  = kernel.Sigmoid
+	SiLU     = kernel.SiLU
+	GELU     = kernel.GELU
+	ReLU     = kernel.ReLU
+	ReLU2    = kernel.ReLU2
+	Tanh     = kernel.Tanh
+	Laplace  = kernel.Laplace
+)
+
+// ParseActivation returns the activation that the reference calls name.
+func ParseActivation(name string) (Activation, error) { return kernel.ParseActivation(name) }
+
+// Linear returns act(x wᵀ + b) for x [..., K], w [N, K] and b [N], which may be
+// nil: shape [..., N].
+func (t *Tape) Linear(x, w, b *Variable, act Activation) *Variable {
+	start := t.start()
+	k, n := x.Cols(), w.Rows()
+	if w.Cols() != k || b != nil && b.Cols() != n {
+		panic(fmt.Sprintf("autograd: Linear of %v by %v", x.shape, w.shape))
+	}
+	out := t.alloc(withCols(x.shape, n)...)
+	record := t.wants(x, w, b)
+	epilogue := kernel.Epilogue{Activation: act}
+	if b != nil {
+		epilogue.Bias = t.value(b).Data()
+	}
+	var pre *tensor.Tensor
+	if record && act != Identity {
+		pre = t.pool.Get(out.shape...)
+		epilogue.Pre = pre.Data()
+	}
+	multiply(out.value, t.value(x), t.value(w), transposedB, epilogue)
+	if record {
+		t.recordLinear(x, w, b, out, pre, act)
+	}
+	t.stop("linear", start)
+	return out
+}
+
+func (t *Tape) recordLinear(x, w, b, out *Variable, pre *tensor.Tensor, act Activation) {
+	var buffers []*tensor.Tensor
+	if pre != nil {
+		buffers = append(buffers, pre)
+		out.recompute = func(dst *tensor.Tensor) { activate(act, dst, pre) }
+	}
+	t.pushMany("linear", []*Variable{out}, buffers, []*Variable{x, w}, func() {
+		dpre := t.outGrad(out)
+		if pre != nil {
+			activateGrad(act, dpre, dpre, pre)
+		}
+		if w.needs {
+			dw, accumulate := t.grad(w)
+			multiply(dw, dpre, t.value(x), transposedA, kernel.Epilogue{Accumulate: accumulate})
+		}
+		if b != nil && b.needs {
+			t.addGrad(b, func(dst *tensor.Tensor) { t.columnSums(dst.Data(), dpre) })
+		}
+		if x.needs {
+			dx, accumulate := t.grad(x)
+			multiply(dx, dpre, t.value(w), plain, kernel.Epilogue{Accumulate: accumulate})
+		}
+	})
+}
+
+// The ways multiply reads its factors.
+const (
+	plain       = iota // a b
+	transposedA        // aᵀ b
+	transposedB        // a bᵀ
+)
+
+// multiply computes c = a b with one factor possibly transposed; all are seen
+// as matrices of rows.
+func multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
+	ma := kernel.Matrix{Data: a.Data(), Stride: a.Stride(), Transposed: how == transposedA}
+	mb := kernel.Matrix{Data: b.Data(), Stride: b.Stride(), Transposed: how == transposedB}
+	k := a.Cols()
+	if how == transposedA {
+		k = a.Rows()
+	}
+	kernel.Gemm(c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
+}
+
+// withCols returns shape with another last dimension.
+func withCols(shape []int, cols int) []int {
+	s := append([]int(nil), shape...)
+	s[len(s)-1] = cols
+	return s
+}
+
+// activate computes dst = act(x) row by row.
+func activate(act Activation, dst, x *tensor.Tensor) {
+	eachRows(x.Rows(), x.Cols(), func(i int) { kernel.Activate(act, dst.Row(i), x.Row(i)) })
+}
+
+// activateGrad computes dx = dy · act'(x) row by row.
+func activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
+	eachRows(x.Rows(), x.Cols(), func(i int) { kernel.ActivateGrad(act, dx.Row(i), dy.Row(i), x.Row(i)) })
+}
+
+// columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.
+func (t *Tape) columnSums(dst []float32, x *tensor.Tensor) {
+	n := x.Cols()
+	t.reduceBlocks(dst[:n], x.Rows(), n, func(part []float32, from, to int) {
+		kernel.ColumnSums(part, rowsFrom(x, from), to-from, n, x.Stride())
+	})
+}
+
+// reduceBlocks overwrites dst with the sum of what f adds to a zeroed part of
+// dst's size for each block of rows. The order of the sum is fixed.
+func (t *Tape) reduceBlocks(dst []float32, rows, width int, f func(part []float32, from, to int)) {
+	_, count := rowBlocks(rows, width)
+	parts := t.pool.Get(count, len(dst))
+	parts.Zero()
+	eachBlock(rows, width, func(block, from, to int) { f(parts.Row(block), from, to) })
+	clear(dst)
+	for i := range count {
+		kernel.Add(dst, dst, parts.Row(i))
+	}
+	t.pool.Put(parts)
+}

@@ -1,0 +1,133 @@
+package autograd
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// A Loss is what a criterion says of a batch.
+type Loss struct {
+	*Variable         // the summed loss, shape [1], for Backward
+	Sum       float64 // the same, summed in float64, in nats
+	NLL       float64 // without label smoothing
+	Correct   int     // rows whose largest logit is the target's
+	Count     int     // rows that count
+}
+
+// CrossEntropy returns the summed negative log-likelihood of targets [R] under
+// softmax(logits [R, V]). Rows whose target is ignore do not count. With label
+// smoothing ε the loss is (1−ε)·nll + ε/V·Σ_v −log p_v (reference
+// label_smoothed_cross_entropy.py). It panics on a target outside [0, V).
+func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smoothing float64) Loss {
+	start := t.start()
+	x := t.value(logits)
+	rows, v := x.Rows(), x.Cols()
+	sums := t.pool.Get(rows)
+	terms := make([]rowLoss, rows)
+	eachRows(rows, v, func(i int) {
+		if targets[i] != ignore {
+			if targets[i] < 0 || int(targets[i]) >= v {
+				panic(fmt.Sprintf("autograd: target %d of %d classes", targets[i], v))
+			}
+			sums.Data()[i] = kernel.LogSumExp(x.Row(i))
+			terms[i] = lossOfRow(x.Row(i), int(targets[i]), smoothing)
+		}
+	})
+	loss := sumLoss(terms, smoothing)
+	loss.Variable = t.alloc(1)
+	loss.value.Data()[0] = float32(loss.Sum)
+	if !t.wants(logits) {
+		t.pool.Put(sums)
+		t.stop("loss", start)
+		return loss
+	}
+	t.pushMany("loss", []*Variable{loss.Variable}, []*tensor.Tensor{sums}, []*Variable{logits}, func() {
+		scale := t.outGrad(loss.Variable).Data()[0]
+		t.addGrad(logits, func(dst *tensor.Tensor) {
+			x := t.value(logits)
+			eachRows(rows, v, func(i int) {
+				lossGradRow(dst.Row(i), x.Row(i), sums.Data()[i], int(targets[i]), targets[i] == ignore, scale, smoothing)
+			})
+		})
+	})
+	t.stop("loss", start)
+	return loss
+}
+
+// A rowLoss is one row's share of a loss.
+type rowLoss struct {
+	nll, smooth float64
+	counts, hit bool
+}
+
+// lossOfRow computes a row's terms in float64: the sum over a batch must agree
+// with others to more digits than float32 has.
+func lossOfRow(x []float32, target int, smoothing float64) rowLoss {
+	best := x[0]
+	hit := 0
+	for j, v := range x {
+		if v > best {
+			best, hit = v, j
+		}
+	}
+	sum, total := 0.0, 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v - best))
+		total += float64(v)
+	}
+	logSum := float64(best) + math.Log(sum)
+	r := rowLoss{nll: logSum - float64(x[target]), counts: true, hit: hit == target}
+	if smoothing != 0 {
+		r.smooth = logSum - total/float64(len(x))
+	}
+	return r
+}
+
+func sumLoss(terms []rowLoss, smoothing float64) Loss {
+	var l Loss
+	smooth := 0.0
+	for _, r := range terms {
+		l.NLL += r.nll
+		smooth += r.smooth
+		if r.counts {
+			l.Count++
+		}
+		if r.hit {
+			l.Correct++
+		}
+	}
+	l.Sum = (1-smoothing)*l.NLL + smoothing*smooth
+	return l
+}
+
+// lossGradRow computes dst = scale · (softmax(x) − (1−ε)·onehot − ε/V).
+func lossGradRow(dst, x []float32, logSum float32, target int, ignored bool, scale float32, smoothing float64) {
+	if ignored {
+		clear(dst)
+		return
+	}
+	kernel.ExpSubRow(dst, x, logSum)
+	if smoothing != 0 {
+		kernel.AddScalar(dst, dst, float32(-smoothing/float64(len(x))))
+	}
+	dst[target] -= float32(1 - smoothing)
+	kernel.Scale(dst, dst, scale)
+}
+
+// Argmax returns the column of each row's largest number, the first of equals.
+func (t *Tape) Argmax(x *Variable) []int {
+	value := t.value(x)
+	out := make([]int, value.Rows())
+	eachRows(value.Rows(), value.Cols(), func(i int) {
+		row := value.Row(i)
+		for j, v := range row {
+			if v > row[out[i]] {
+				out[i] = j
+			}
+		}
+	})
+	return out
+}

@@ -1,0 +1,297 @@
+package autograd
+
+import (
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// LayerNorm normalises each row of x [..., D] to mean 0 and variance 1, then
+// multiplies by weight and adds bias, both [D] or both nil.
+func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32) *Variable {
+	start := t.start()
+	stats := t.pool.Get(2, x.Rows())
+	mean, rstd := stats.Row(0), stats.Row(1)
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) {
+		src, w, b := t.value(x), t.numbers(weight), t.numbers(bias)
+		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
+			kernel.LayerNorm(rowsFrom(dst, from), rowsFrom(src, from), w, b, mean[from:to], rstd[from:to],
+				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
+		})
+	})
+	if !t.wants(x, weight, bias) {
+		t.pool.Put(stats)
+		t.stop("norm", start)
+		return out
+	}
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight, bias}, func() {
+		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
+		d := src.Cols()
+		dparams := make([]float32, 2*len(w))
+		t.normGrad(x, dparams, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+			var dw, db []float32
+			if w != nil {
+				dw, db = part[:d], part[d:]
+			}
+			kernel.LayerNormGrad(rowsFrom(dx, from), dw, db, rowsFrom(dy, from), rowsFrom(src, from), w,
+				mean[from:to], rstd[from:to], to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
+		})
+		t.addNumbers(weight, dparams[:len(w)])
+		t.addNumbers(bias, dparams[len(w):])
+	})
+	t.stop("norm", start)
+	return out
+}
+
+// RMSNorm divides each row of x [..., D] by the root of its mean square and
+// multiplies it by weight [D] (reference root_mean_square_norm.py). A nil weight
+// is 1 everywhere.
+func (t *Tape) RMSNorm(x, weight *Variable, eps float32) *Variable {
+	if weight == nil {
+		return t.ScaleNorm(x, nil, eps)
+	}
+	start := t.start()
+	rstd := t.pool.Get(x.Rows())
+	inverse := rstd.Data()
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) {
+		src, w := t.value(x), t.numbers(weight)
+		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
+			kernel.RMSNorm(rowsFrom(dst, from), rowsFrom(src, from), w, inverse[from:to],
+				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
+		})
+	})
+	if !t.wants(x, weight) {
+		t.pool.Put(rstd)
+		t.stop("norm", start)
+		return out
+	}
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, weight}, func() {
+		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
+		dweight := make([]float32, len(w))
+		t.normGrad(x, dweight, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+			kernel.RMSNormGrad(rowsFrom(dx, from), part, rowsFrom(dy, from), rowsFrom(src, from), w, inverse[from:to],
+				to-from, src.Cols(), dx.Stride(), dy.Stride(), src.Stride(), accumulate)
+		})
+		t.addNumbers(weight, dweight)
+	})
+	t.stop("norm", start)
+	return out
+}
+
+// ScaleNorm divides each row of x [..., D] by the root of its mean square and
+// multiplies it by one number, scale [1] (reference scale_norm.py:28-34). A nil
+// scale is 1.
+func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
+	start := t.start()
+	rstd := t.pool.Get(x.Rows())
+	inverse := rstd.Data()
+	factor := func() float32 {
+		if scale == nil {
+			return 1
+		}
+		return t.value(scale).Data()[0]
+	}
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) {
+		src, s := t.value(x), factor()
+		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
+			kernel.ScaleNorm(rowsFrom(dst, from), rowsFrom(src, from), s, inverse[from:to],
+				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
+		})
+	})
+	if !t.wants(x, scale) {
+		t.pool.Put(rstd)
+		t.stop("norm", start)
+		return out
+	}
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, scale}, func() {
+		src, dy, s := t.value(x), t.outGrad(out), factor()
+		dscale := make([]float32, 1)
+		t.normGrad(x, dscale, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+			part[0] = kernel.ScaleNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), s, inverse[from:to],
+				to-from, src.Cols(), dx.Stride(), dy.Stride(), src.Stride(), accumulate)
+		})
+		t.addNumbers(scale, dscale)
+	})
+	t.stop("norm", start)
+	return out
+}
+
+// normGrad runs f over blocks of rows to write (or add to) the gradient of x
+// and to sum the gradients of parameters into dparams. A gradient of x that is
+// not wanted goes to scratch memory.
+func (t *Tape) normGrad(x *Variable, dparams []float32, f func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int)) {
+	var dx *tensor.Tensor
+	accumulate := false
+	if x.needs {
+		dx, accumulate = t.grad(x)
+	} else {
+		dx = t.pool.Get(x.shape...)
+		defer t.pool.Put(dx)
+	}
+	t.reduceBlocks(dparams, dx.Rows(), dx.Cols(), func(part []float32, from, to int) {
+		f(dx, accumulate, part, from, to)
+	})
+}
+
+// BatchNorm normalises each channel of x [..., D] over all rows, padding
+// included, and moves the running mean and (unbiased) variance, [D], towards
+// the batch's by momentum (torch.nn.BatchNorm1d in training; reference
+// sequence_norm.py:29-37). weight and bias are [D], or nil for 1 and 0.
+func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32) *Variable {
+	start := t.start()
+	n, d := x.Rows(), x.Cols()
+	stats := t.pool.Get(5, d) // mean, variance, scale, shift, rstd
+	mean, variance, scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2), stats.Row(3), stats.Row(4)
+	t.columnMoments(mean, variance, t.value(x))
+	updateRunning(runningMean.Data(), mean, momentum)
+	for i := range variance {
+		variance[i] *= float32(n) / float32(max(1, n-1))
+	}
+	updateRunning(runningVar.Data(), variance, momentum)
+	for i := range variance {
+		variance[i] *= float32(max(1, n-1)) / float32(n)
+	}
+	kernel.BatchNormAffine(scale, shift, rstd, mean, variance, t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) })
+	if !t.wants(x, weight, bias) {
+		t.pool.Put(stats)
+		t.stop("norm", start)
+		return out
+	}
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
+		t.batchNormGrad(x, weight, bias, out, mean, rstd)
+	})
+	t.stop("norm", start)
+	return out
+}
+
+// updateRunning moves running towards value by momentum.
+func updateRunning(running, value []float32, momentum float32) {
+	for i := range running {
+		running[i] += momentum * (value[i] - running[i])
+	}
+}
+
+// columnMoments computes the mean and biased variance of each column of x.
+func (t *Tape) columnMoments(mean, variance []float32, x *tensor.Tensor) {
+	n, d := x.Rows(), x.Cols()
+	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+		kernel.ColumnMoments(part[:d], part[d:], rowsFrom(x, from), to-from, d, x.Stride())
+	})
+	kernel.ColumnStatistics(mean, variance, sums[:d], sums[d:], n)
+}
+
+func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, rstd []float32) {
+	src, dy := t.value(x), t.outGrad(out)
+	n, d := src.Rows(), src.Cols()
+	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
+	})
+	coef := t.pool.Get(3, d)
+	factor, meanDy, slope := coef.Row(0), coef.Row(1), coef.Row(2)
+	kernel.BatchNormCoefficients(factor, meanDy, slope, t.numbersOr(weight, d, 1), rstd, sums[:d], sums[d:], n)
+	if x.needs {
+		dx, accumulate := t.grad(x)
+		eachBlock(n, d, func(_, from, to int) {
+			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope,
+				to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
+		})
+	}
+	t.pool.Put(coef)
+	dparams := make([]float32, 2*d)
+	for i := range d {
+		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
+	}
+	t.addNumbers(weight, dparams[:d])
+	t.addNumbers(bias, dparams[d:])
+}
+
+// BatchNormInference normalises x [..., D] by given statistics, [D], which are
+// constants (torch.nn.BatchNorm1d in evaluation).
+func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *tensor.Tensor, eps float32) *Variable {
+	start := t.start()
+	d := x.Cols()
+	stats := t.pool.Get(3, d)
+	scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2)
+	kernel.BatchNormAffine(scale, shift, rstd, mean.Data(), variance.Data(), t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
+	out := t.alloc(x.shape...)
+	t.compute(out, func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) })
+	if !t.wants(x, weight, bias) {
+		t.pool.Put(stats)
+		t.stop("norm", start)
+		return out
+	}
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
+		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), scale, rstd)
+	})
+	t.stop("norm", start)
+	return out
+}
+
+func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scale, rstd []float32) {
+	src, dy := t.value(x), t.outGrad(out)
+	n, d := src.Rows(), src.Cols()
+	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
+	})
+	zero := make([]float32, d)
+	t.addGrad(x, func(dx *tensor.Tensor) { columnAffine(dx, dy, scale, zero) })
+	dparams := make([]float32, 2*d)
+	for i := range d {
+		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
+	}
+	t.addNumbers(weight, dparams[:d])
+	t.addNumbers(bias, dparams[d:])
+}
+
+// columnAffine computes dst = x scale + shift, row by row.
+func columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
+	eachBlock(x.Rows(), x.Cols(), func(_, from, to int) {
+		kernel.ColumnAffine(rowsFrom(dst, from), rowsFrom(x, from), scale, shift, to-from, x.Cols(), dst.Stride(), x.Stride())
+	})
+}
+
+// rowsFrom returns the storage of x from row i on.
+func rowsFrom(x *tensor.Tensor, i int) []float32 { return x.Data()[i*x.Stride():] }
+
+// numbers returns a variable's numbers, nil for none.
+func (t *Tape) numbers(v *Variable) []float32 {
+	if v == nil {
+		return nil
+	}
+	return t.value(v).Data()
+}
+
+// numbersOr returns a variable's numbers, or n times c for none.
+func (t *Tape) numbersOr(v *Variable, n int, c float32) []float32 {
+	if v != nil {
+		return t.value(v).Data()
+	}
+	x := make([]float32, n)
+	kernel.Fill(x, c)
+	return x
+}
+
+// addNumbers adds d to the gradient of a vector, if it is there and wants one.
+func (t *Tape) addNumbers(v *Variable, d []float32) {
+	if v != nil {
+		t.addGrad(v, func(dst *tensor.Tensor) { copy(dst.Data(), d) })
+	}
+}
+
+// reduceBlocks64 is Tape.reduceBlocks for sums in float64: it returns n sums.
+func reduceBlocks64(n, rows, width int, f func(part []float64, from, to int)) []float64 {
+	_, count := rowBlocks(rows, width)
+	parts := make([]float64, count*n)
+	eachBlock(rows, width, func(block, from, to int) { f(parts[block*n:(block+1)*n], from, to) })
+	sums := parts[:n:n]
+	for b := 1; b < count; b++ {
+		for i, v := range parts[b*n : (b+1)*n] {
+			sums[i] += v
+		}
+	}
+	return sums
+}

@@ -1,0 +1,29 @@
+package autograd
+
+import "github.com/mega-go/mega/internal/kernel"
+
+// blockElements is about how many numbers one task of a row-wise operation
+// handles: enough to hide the hand-out, few enough to balance.
+const blockElements = 1 << 14
+
+// rowBlocks cuts rows of the given width into fixed blocks, whatever the number
+// of workers, so that sums over blocks are the same on any.
+func rowBlocks(rows, width int) (size, count int) {
+	size = max(1, blockElements/max(1, width))
+	return size, (rows + size - 1) / size
+}
+
+// eachBlock calls f for each block of rows, in parallel.
+func eachBlock(rows, width int, f func(block, from, to int)) {
+	size, count := rowBlocks(rows, width)
+	kernel.Parallel(count, func(_, b int) { f(b, b*size, min(rows, (b+1)*size)) })
+}
+
+// eachRows calls f for each row, in parallel by blocks.
+func eachRows(rows, width int, f func(row int)) {
+	eachBlock(rows, width, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			f(i)
+		}
+	})
+}

@@ -1,0 +1,311 @@
+package autograd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// A Tape runs operations and, when it records, remembers them for Backward. It
+// belongs to one goroutine; any number of tapes may share the same parameters
+// as long as at most one of them records.
+type Tape struct {
+	pool     tensor.Pool
+	nodes    []node
+	made     []*Variable // variables whose values the tape owns, oldest first
+	record   bool
+	training bool
+	seed     uint64
+	draws    uint64 // random operations since the seed was set
+	profile  *Profile
+
+	coefficients []*kernel.EMACoefficients // to be used again
+}
+
+// A node is one operation that Backward will run.
+type node struct {
+	name     string
+	out      []*Variable
+	buffers  []*tensor.Tensor // further memory that backward reads
+	backward func()
+}
+
+// NewTape returns a tape for inference: nothing is recorded, dropout is off and
+// batch norms use their running statistics.
+func NewTape() *Tape { return &Tape{} }
+
+// NewTrainingTape returns a tape that records, drops out and lets batch norms
+// learn. Its randomness is fixed by SetSeed.
+func NewTrainingTape() *Tape { return &Tape{record: true, training: true} }
+
+// SetMode chooses whether operations are recorded for Backward and whether
+// layers behave as in training (dropout, batch statistics).
+func (t *Tape) SetMode(record, training bool) { t.record, t.training = record, training }
+
+// Training reports whether layers should behave as in training.
+func (t *Tape) Training() bool { return t.training }
+
+// Recording reports whether operations are remembered for Backward.
+func (t *Tape) Recording() bool { return t.record }
+
+// SetSeed fixes the randomness of the operations that follow: the same seed and
+// the same operations give the same numbers, on any number of workers.
+func (t *Tape) SetSeed(seed uint64) { t.seed, t.draws = seed, 0 }
+
+// nextSeed returns a seed of its own for one random operation.
+func (t *Tape) nextSeed() uint64 {
+	t.draws++
+	return mix(t.seed + t.draws*0x9e3779b97f4a7c15)
+}
+
+// mix is the finaliser of splitmix64 (Steele, Lea, Flood 2014).
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// HeldBytes returns the memory that the tape's buffers take, in use or not.
+func (t *Tape) HeldBytes() int { return 4 * t.pool.Held() }
+
+// alloc makes a variable with an undefined value that belongs to the tape.
+func (t *Tape) alloc(shape ...int) *Variable {
+	value := t.pool.Get(shape...)
+	v := &Variable{shape: value.Shape(), value: value}
+	t.made = append(t.made, v)
+	return v
+}
+
+// value returns v's tensor, computing it again if it was released.
+func (t *Tape) value(v *Variable) *tensor.Tensor {
+	if v.base != nil {
+		return t.value(v.base).Columns(v.from, v.to)
+	}
+	if v.value == nil {
+		if v.recompute == nil {
+			panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))
+		}
+		value := t.pool.Get(v.shape...)
+		v.recompute(value)
+		v.value = value
+	}
+	return v.value
+}
+
+// compute gives v a value that can be computed again: it runs f now, and
+// Backward runs it once more if the value was released in between. f must read
+// its inputs by t.value, and the caller lists them in reads of push.
+func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
+	f(v.value)
+	if t.record {
+		v.recompute = f
+	}
+}
+
+// free returns the value of v to the pool.
+func (t *Tape) free(v *Variable) {
+	if v.value != nil && !v.leaf && v.base == nil {
+		t.pool.Put(v.value)
+		v.value = nil
+	}
+}
+
+// wants reports whether an operation on these inputs must be recorded.
+func (t *Tape) wants(inputs ...*Variable) bool {
+	if !t.record {
+		return false
+	}
+	for _, v := range inputs {
+		if v != nil && v.needs {
+			return true
+		}
+	}
+	return false
+}
+
+// push records an operation. reads lists the variables whose values backward
+// (or the recomputing of out) looks at; they stay alive or computable.
+func (t *Tape) push(name string, out *Variable, reads []*Variable, backward func()) {
+	t.pushMany(name, []*Variable{out}, nil, reads, backward)
+}
+
+// pushMany is push for several outputs and for further buffers, taken from the
+// pool, that are returned to it when backward has run.
+func (t *Tape) pushMany(name string, out []*Variable, buffers []*tensor.Tensor, reads []*Variable, backward func()) {
+	for _, v := range out {
+		v.needs = true
+	}
+	for _, v := range reads {
+		if v != nil {
+			v.root().reads++
+		}
+	}
+	t.nodes = append(t.nodes, node{name, out, buffers, backward})
+}
+
+// Scope runs f and ends the life of every value made in it, except its result
+// and what the backward pass reads and cannot cheaply compute again.
+func (t *Tape) Scope(f func() *Variable) *Variable {
+	mark := len(t.made)
+	out := f()
+	kept := t.made[:mark]
+	for _, v := range t.made[mark:] {
+		if v != out.root() && (!t.record || v.reads == 0 || v.recompute != nil) {
+			t.free(v)
+		}
+		if t.record || v.value != nil {
+			kept = append(kept, v)
+		}
+	}
+	clear(t.made[len(kept):])
+	t.made = kept
+	return out
+}
+
+// grad returns the buffer for v's gradient and whether it already holds one to
+// be added to; the caller fills it entirely.
+func (t *Tape) grad(v *Variable) (dst *tensor.Tensor, accumulate bool) {
+	accumulate = v.hasGrad
+	v.hasGrad = true
+	if v.base != nil {
+		return t.gradBuffer(v.base).Columns(v.from, v.to), accumulate
+	}
+	return t.gradBuffer(v), accumulate
+}
+
+// gradBuffer makes v's gradient buffer if there is none: from the heap for
+// leaves, whose gradients outlive the tape, else from the pool.
+func (t *Tape) gradBuffer(v *Variable) *tensor.Tensor {
+	switch {
+	case v.base != nil:
+		return t.gradBuffer(v.base).Columns(v.from, v.to)
+	case v.grad != nil:
+	case v.leaf:
+		v.grad = tensor.New(v.shape...)
+	default:
+		v.grad = t.pool.Get(v.shape...)
+	}
+	return v.grad
+}
+
+// addGrad lets f overwrite a buffer with a gradient of v, and adds it to what
+// has reached v before. It does nothing if v wants no gradient.
+func (t *Tape) addGrad(v *Variable, f func(dst *tensor.Tensor)) {
+	if v.needs {
+		t.addGrads(func(dst []*tensor.Tensor) { f(dst[0]) }, v)
+	}
+}
+
+// addGrads is addGrad for an operation that computes the gradients of several
+// inputs at once; those that are not wanted go to scratch memory.
+func (t *Tape) addGrads(f func(dst []*tensor.Tensor), vs ...*Variable) {
+	dst := make([]*tensor.Tensor, len(vs))
+	sums := make([]*tensor.Tensor, len(vs)) // non-nil where dst is scratch to be added
+	scratch := make([]bool, len(vs))
+	for i, v := range vs {
+		accumulate := true
+		if v.needs {
+			dst[i], accumulate = t.grad(v)
+		}
+		if accumulate {
+			sums[i], scratch[i] = dst[i], true
+			dst[i] = t.pool.Get(v.shape...)
+		}
+	}
+	f(dst)
+	for i, sum := range sums {
+		if sum != nil {
+			add(sum, sum, dst[i])
+		}
+		if scratch[i] {
+			t.pool.Put(dst[i])
+		}
+	}
+}
+
+// outGrad returns the gradient that has reached an operation's output; an
+// output that nothing depended on has gradient zero.
+func (t *Tape) outGrad(v *Variable) *tensor.Tensor {
+	dst, has := t.grad(v)
+	if !has {
+		dst.Zero()
+	}
+	return dst
+}
+
+// Backward computes the gradient of the sum of v's elements for every leaf
+// that wants one, adding to the gradients that leaves already hold, and clears
+// the tape.
+func (t *Tape) Backward(v *Variable) {
+	seed, _ := t.grad(v)
+	for i := range seed.Rows() {
+		kernel.Fill(seed.Row(i), 1)
+	}
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		start := t.start()
+		if anyGrad(n.out) {
+			n.backward()
+		}
+		t.stop(n.name+"'", start)
+		t.retire(n)
+	}
+	t.nodes = t.nodes[:0]
+	t.Reset()
+}
+
+func anyGrad(vs []*Variable) bool {
+	for _, v := range vs {
+		if v.hasGrad {
+			return true
+		}
+	}
+	return false
+}
+
+// retire frees what only node n still needed.
+func (t *Tape) retire(n *node) {
+	for _, v := range n.out {
+		t.free(v)
+		if v.grad != nil && v.base == nil {
+			t.pool.Put(v.grad)
+			v.grad, v.hasGrad = nil, false
+		}
+	}
+	for _, b := range n.buffers {
+		t.pool.Put(b)
+	}
+	*n = node{}
+}
+
+// Reset drops everything recorded and returns all buffers to the pool.
+// Variables of the tape must not be used afterwards.
+func (t *Tape) Reset() {
+	for i := range t.nodes {
+		t.retire(&t.nodes[i])
+	}
+	for _, v := range t.made {
+		t.free(v)
+	}
+	clear(t.made)
+	t.nodes, t.made = t.nodes[:0], t.made[:0]
+}
+
+// Trim returns the tape's free buffers to the garbage collector.
+func (t *Tape) Trim() { t.pool.Trim() }
+
+// start and stop time an operation when a profile is taken.
+func (t *Tape) start() time.Time {
+	if t.profile == nil {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+func (t *Tape) stop(name string, start time.Time) {
+	if t.profile != nil {
+		t.profile.add(name, time.Since(start))
+	}
+}

@@ -1,0 +1,59 @@
+package mega
+
+import (
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// Block is a gated attention, in a translator's decoder an attention to the
+// source, and a feed-forward network (reference mega_sentence_encoder_layer.py,
+// mega_layer.py).
+type Block struct {
+	attention   *GatedAttention
+	cross       *CrossAttention // nil outside a translator's decoder
+	feedForward *FeedForward    // nil if the configuration has none
+}
+
+// NewBlock registers the block's parameters at mega_layer and nffn.
+func NewBlock(p nn.Path, c BlockConfig) *Block { return newBlock(p, c, 0) }
+
+// newBlock is NewBlock with an attention to a source, at cross_attn, if it is
+// to reach any positions.
+func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
+	b := &Block{attention: NewGatedAttention(p.Sub("mega_layer"), c)}
+	if reach > 0 {
+		wide := c
+		wide.MaxPositions = reach
+		b.cross = NewCrossAttention(p.Sub("cross_attn"), wide)
+	}
+	if c.FFNDim > 0 {
+		b.feedForward = NewFeedForward(p.Sub("nffn"), c)
+	}
+	return b
+}
+
+// Forward maps x [B, L, D] to the same shape. mask [B·L], nil for none, is true
+// at padding; source is nil except in a translator's decoder.
+func (b *Block) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, source *Encoded) (*autograd.Variable, error) {
+	x, err := scoped(t, x, func() (*autograd.Variable, error) { return b.attention.Forward(t, x, mask) })
+	if err == nil && b.cross != nil {
+		x, err = scoped(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, *source) })
+	}
+	if err == nil && b.feedForward != nil {
+		x, err = scoped(t, x, func() (*autograd.Variable, error) { return b.feedForward.Forward(t, x), nil })
+	}
+	return x, err
+}
+
+// scoped runs a layer on x in a scope of the tape. If it fails the result is x.
+func scoped(t *autograd.Tape, x *autograd.Variable, layer func() (*autograd.Variable, error)) (*autograd.Variable, error) {
+	var err error
+	out := t.Scope(func() *autograd.Variable {
+		y, e := layer()
+		if err = e; e != nil {
+			return x
+		}
+		return y
+	})
+	return out, err
+}

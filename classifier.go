@@ -1,0 +1,144 @@
+package mega
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// Classifier maps a sequence, or a pair of sequences, to scores of classes: an
+// Encoder with a small head (reference fairseq/models/lra/model.py,
+// speech_commands/model.py).
+type Classifier struct {
+	config     ClassifierConfig
+	params     *nn.Params
+	encoder    *Encoder
+	hidden     []*nn.Linear
+	projection *nn.Linear
+	dropout    nn.Dropout
+	activation autograd.Activation
+	tapes      sync.Pool // of *autograd.Tape, for Logits
+}
+
+// NewClassifier returns a classifier with initial parameters fixed by
+// config.Seed, or an error that lists what is wrong with the configuration.
+func NewClassifier(config ClassifierConfig) (*Classifier, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	activation, err := autograd.ParseActivation(config.ClassifierActivationFn)
+	if err != nil {
+		return nil, err
+	}
+	m := &Classifier{
+		config:     config,
+		params:     nn.NewParams(config.Seed),
+		dropout:    nn.Dropout{P: config.Dropout},
+		activation: activation,
+	}
+	m.tapes.New = func() any { return autograd.NewTape() }
+	root := m.params.Root()
+	if m.encoder, err = NewEncoder(root.Sub("encoder").Sub("encoder"), config); err != nil {
+		return nil, err
+	}
+	in := config.ClassifierInDim
+	for i := range config.ClassifierLayers {
+		p := root.Sub("classifier").Index(i).Sub("0")
+		m.hidden = append(m.hidden, nn.NewLinear(p, in, config.ClassifierOutDim, true, nn.XavierUniform))
+		in = config.ClassifierOutDim
+	}
+	m.projection = nn.NewLinear(root.Sub("sentence_projection_layer"), in, config.SentenceClassNum, false, nn.XavierUniform)
+	return m, nil
+}
+
+// Config returns the configuration the classifier was made from.
+func (m *Classifier) Config() ClassifierConfig { return m.config }
+
+// Params returns the parameters, buffers and counters.
+func (m *Classifier) Params() *nn.Params { return m.params }
+
+// Check reports what is wrong with an input: sizes that do not fit together, a
+// token outside the vocabulary, a sequence that is too long, a missing pair.
+func (m *Classifier) Check(in *Input) error {
+	if err := in.check(m.config); err != nil {
+		return err
+	}
+	if in.Length > m.config.MaxPositions {
+		return fmt.Errorf("input of %d positions, but the model reads at most max_positions = %d", in.Length, m.config.MaxPositions)
+	}
+	switch {
+	case m.config.Pair() && in.Pair == nil:
+		return errors.New("the model reads pairs of texts, and the input has no second text")
+	case !m.config.Pair() && in.Pair != nil:
+		return errors.New("the input is a pair of texts, and the model reads one")
+	case in.Pair != nil && in.Pair.Rows != in.Rows:
+		return fmt.Errorf("the input has %d first and %d second texts", in.Rows, in.Pair.Rows)
+	case in.Pair != nil:
+		if err := in.Pair.check(m.config); err != nil {
+			return fmt.Errorf("second text: %w", err)
+		}
+	}
+	return nil
+}
+
+// Forward returns the scores of the classes on a tape: [B, classes].
+func (m *Classifier) Forward(t *autograd.Tape, in *Input) (*autograd.Variable, error) {
+	if err := m.Check(in); err != nil {
+		return nil, err
+	}
+	x, err := m.encoder.Forward(t, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Pair != nil {
+		second, err := m.encoder.Forward(t, in.Pair)
+		if err != nil {
+			return nil, err
+		}
+		x = t.Concat(second, x) // the reference puts the second text first (lra/model.py:190-194)
+	}
+	for _, l := range m.hidden {
+		x = t.Activate(m.activation, m.dropout.Forward(t, l.Forward(t, x, autograd.Identity)))
+	}
+	return m.projection.Forward(t, x, autograd.Identity), nil
+}
+
+// Loss returns the summed cross-entropy of labels [B] on a tape.
+func (m *Classifier) Loss(t *autograd.Tape, in *Input, labels []int32) (autograd.Loss, error) {
+	if len(labels) != in.Rows {
+		return autograd.Loss{}, fmt.Errorf("%d labels for %d rows", len(labels), in.Rows)
+	}
+	for i, l := range labels {
+		if l < 0 || int(l) >= m.config.SentenceClassNum {
+			return autograd.Loss{}, fmt.Errorf("label %d of row %d is outside the %d classes", l, i, m.config.SentenceClassNum)
+		}
+	}
+	logits, err := m.Forward(t, in)
+	if err != nil {
+		return autograd.Loss{}, err
+	}
+	const none = -1
+	return t.CrossEntropy(logits, labels, none, 0), nil
+}
+
+// Logits returns the scores of the classes for each row of the input. It is
+// safe to call from several goroutines while the parameters stay as they are.
+func (m *Classifier) Logits(in Input) ([][]float32, error) {
+	t := m.tapes.Get().(*autograd.Tape)
+	defer func() {
+		t.Reset()
+		m.tapes.Put(t)
+	}()
+	x, err := m.Forward(t, &in)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float32, in.Rows)
+	for i := range out {
+		out[i] = append([]float32(nil), x.Value().Row(i)...)
+	}
+	return out, nil
+}

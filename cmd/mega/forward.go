@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+)
+
+func newForward() *cobra.Command {
+	var path, input, output string
+	var options task.ForwardOptions
+	cmd := &cobra.Command{
+		Use:   "forward --checkpoint MODEL --input IN.safetensors --output OUT.safetensors",
+		Short: "Run a model on given tensors and write what it says",
+		Long: `forward runs a model on given tensors, to compare it with another
+implementation. It reads PREFIXnet_input.src_tokens, .src_lengths and
+.prev_output_tokens, PREFIXnet_input1.* and PREFIXtarget, and writes logits
+(features and log_probs of an adaptive softmax), loss (the criterion's sum, in
+nats) and with --train grad.NAME of every parameter, with dropout off, and
+buffer.NAME.`,
+		Example: "  mega forward --checkpoint golden/lra_text --input golden/lra_text/golden.safetensors --prefix b0. --train --output out.safetensors",
+		Args:    exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for flag, value := range map[string]string{"checkpoint": path, "input": input, "output": output} {
+				if value == "" {
+					return usagef("mega forward needs --%s", flag)
+				}
+			}
+			return forward(path, input, output, options)
+		},
+	}
+	cmd.Flags().StringVar(&path, "checkpoint", "", "the model")
+	cmd.Flags().StringVar(&input, "input", "", "safetensors file with the inputs")
+	cmd.Flags().StringVar(&options.Prefix, "prefix", "", "what the names of the inputs begin with")
+	cmd.Flags().BoolVar(&options.Train, "train", false, "run in training mode, with dropout off, and write gradients")
+	cmd.Flags().StringVar(&output, "output", "", "safetensors file to write")
+	return cmd
+}
+
+func forward(path, input, output string, o task.ForwardOptions) error {
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in, err := safetensors.Open(input)
+	if err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	defer in.Close()
+	tensors, err := task.Forward(c, in, o)
+	if err != nil {
+		return err
+	}
+	return safetensors.Write(output, tensors, nil)
+}

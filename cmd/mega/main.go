@@ -1,0 +1,158 @@
+// Command mega trains, evaluates and inspects Mega models. Each subcommand has
+// a file of its own here and its logic in the library's packages.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/spell"
+	"github.com/mega-go/mega/train"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Exit statuses.
+const (
+	exitOK          = 0
+	exitFailure     = 1   // the work failed
+	exitUsage       = 2   // the command line or a configuration is wrong
+	exitInterrupted = 130 // stopped by Ctrl-C after saving
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns its exit status. Results go to
+// stdout, everything else to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := kernel.CheckEnvironment(); err != nil {
+		fmt.Fprintln(stderr, "mega:", err)
+		return exitUsage
+	}
+	root := newRoot()
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	args, err := expandPreset(joinPairs(args))
+	if err == nil {
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "mega:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	return status(err)
+}
+
+// status returns the exit status that an error stands for.
+func status(err error) int {
+	var usage *usageError
+	switch {
+	case errors.Is(err, train.ErrInterrupted):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// A usageError is a mistake in the command line or a configuration.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// usage marks err, if there is one, as a mistake in the command line.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{err}
+}
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// newRoot builds the tree of commands.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mega",
+		Short: "Train, evaluate and run Mega sequence models",
+		Long: `mega is Mega (Moving Average Equipped Gated Attention, arXiv 2209.10655) in Go:
+it trains, evaluates and inspects long-sequence models, and reads the
+configurations, data and checkpoints of the reference implementation.`,
+		Example:       "  mega train --preset listops-short",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		newTrain(), newEval(), newForward(), newInspect(), newPlot(),
+		newData(), newPresets(), newBench(), newVersion(),
+	)
+	root.SetFlagErrorFunc(flagError)
+	for _, c := range append(root.Commands(), root) {
+		c.Flags().SortFlags = false
+	}
+	return root
+}
+
+// flagError makes a wrong flag a usage error, and names the nearest flag there
+// is to an unknown one.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage(err)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name := unknown.GetSpecifiedName()
+	if near := spell.Nearest(name, names); near != "" {
+		return usagef("unknown flag --%s, did you mean --%s?", name, near)
+	}
+	return usagef("unknown flag --%s; mega %s --help lists the known ones", name, cmd.Name())
+}
+
+// exactArgs is cobra.ExactArgs with a usage error that says what is wanted.
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("mega %s takes %s, got %d arguments", cmd.Name(), what, len(args))
+		}
+		return nil
+	}
+}
+
+// pairFlags take two values on the reference's command lines.
+var pairFlags = []string{"--pixel-normalization"}
+
+// joinPairs turns "--flag a b" into "--flag=a,b" for the flags that take two
+// values, so that a command of the reference runs as it is.
+func joinPairs(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if slices.Contains(pairFlags, args[i]) && i+2 < len(args) && isNumber(args[i+1]) && isNumber(args[i+2]) {
+			out = append(out, args[i]+"="+args[i+1]+","+args[i+2])
+			i += 2
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
+}
+
+func isNumber(s string) bool {
+	var x float64
+	n, err := fmt.Sscanf(s, "%g", &x)
+	return n == 1 && err == nil
+}

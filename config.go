@@ -1,0 +1,267 @@
+package mega
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// ClassifierConfig is everything that fixes the architecture of a Classifier.
+// The JSON names are the reference's argument names.
+type ClassifierConfig struct {
+	Arch string `json:"arch" help:"architecture whose values are the defaults of the others (mega presets lists them)"`
+	Seed uint64 `json:"seed" help:"fixes initial parameters, data order and dropout"`
+
+	InputType    string `json:"input_type" help:"text for token ids, image or audio for real numbers"`
+	VocabSize    int    `json:"vocab_size" help:"rows of the token embedding; taken from the dictionary where there is one"`
+	MaxPositions int    `json:"max_positions" help:"longest input"`
+	SenRepType   string `json:"sen_rep_type" help:"mp averages the positions, cls takes the first"`
+
+	EncoderLayers          int    `json:"encoder_layers" help:"blocks"`
+	EncoderEmbedDim        int    `json:"encoder_embed_dim" help:"D, width of the embedding"`
+	EncoderHiddenDim       int    `json:"encoder_hidden_dim" help:"H, width of the values of attention"`
+	EncoderFFNEmbedDim     int    `json:"encoder_ffn_embed_dim" help:"width of the feed-forward network, 0 for none"`
+	ZDim                   int    `json:"z_dim" help:"Z, width of queries and keys"`
+	NDim                   int    `json:"n_dim" help:"N, dimensions of the moving average per channel"`
+	ActivationFn           string `json:"activation_fn" help:"activation of values, candidates and the feed-forward network"`
+	AttentionActivationFn  string `json:"attention_activation_fn" help:"softmax, relu2 or laplace"`
+	NormType               string `json:"norm_type" help:"layernorm, scalenorm, rmsnorm, batchnorm or syncbatchnorm"`
+	EncoderNormalizeBefore bool   `json:"encoder_normalize_before" help:"normalise before each layer, not after"`
+	NormalizeEmbedding     bool   `json:"normalize_embedding" help:"normalise the embedding"`
+	RelPosBias             string `json:"rel_pos_bias" help:"relative position bias: simple or rotary"`
+	ChunkSize              int    `json:"chunk_size" help:"C, positions that attend to each other; negative for all"`
+	TruncationLength       int    `json:"truncation_length" help:"steps that the moving average looks back; 0 or negative for all"`
+
+	Dropout          float64 `json:"dropout" help:"dropout probability"`
+	AttentionDropout float64 `json:"attention_dropout" help:"dropout probability of attention weights"`
+	ActDropout       float64 `json:"act_dropout" help:"dropout probability of hidden states and values"`
+	FeatureDropout   bool    `json:"feature_dropout" help:"drop whole features instead of single numbers"`
+
+	ClassifierLayers       int    `json:"classifier_layers" help:"hidden layers of the classifier's head"`
+	ClassifierInDim        int    `json:"classifier_in_dim" help:"D, or 2D for a pair of texts"`
+	ClassifierOutDim       int    `json:"classifier_out_dim" help:"width of the head's hidden layers"`
+	ClassifierActivationFn string `json:"classifier_activation_fn" help:"activation of the head's hidden layers"`
+	SentenceClassNum       int    `json:"sentence_class_num" help:"classes"`
+}
+
+// The input types.
+const (
+	InputText  = "text"
+	InputImage = "image"
+	InputAudio = "audio"
+)
+
+// ParseClassifierConfig reads a configuration as JSON and checks it. An unknown
+// key is an error that names the nearest known one.
+func ParseClassifierConfig(data []byte) (ClassifierConfig, error) {
+	var c ClassifierConfig
+	if err := unmarshalStrict(data, &c); err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	return c, c.Validate()
+}
+
+// Derive sets what the reference derives from other arguments when it is not
+// given itself: the feed-forward network is as wide as the values of attention,
+// and the head takes what the encoder gives. given says whether a JSON key was
+// given.
+func (c *ClassifierConfig) Derive(given func(key string) bool) {
+	if !given("encoder_ffn_embed_dim") {
+		c.EncoderFFNEmbedDim = c.EncoderHiddenDim
+	}
+	if !given("classifier_in_dim") {
+		c.ClassifierInDim = c.EncoderEmbedDim
+		if c.Arch == "mega_lra_aan" {
+			c.ClassifierInDim = 2 * c.EncoderEmbedDim
+		}
+	}
+	if c.InputType == InputAudio && !given("classifier_out_dim") {
+		c.ClassifierOutDim = 2 * c.EncoderEmbedDim
+	}
+}
+
+// Pair reports whether the model reads two texts.
+func (c ClassifierConfig) Pair() bool { return c.ClassifierInDim == 2*c.EncoderEmbedDim }
+
+// Tokens reports whether the model reads token ids rather than real numbers.
+func (c ClassifierConfig) Tokens() bool { return c.InputType == InputText }
+
+// Validate reports every key whose value is impossible.
+func (c ClassifierConfig) Validate() error {
+	v := validator{}
+	v.oneOf("input_type", c.InputType, InputText, InputImage, InputAudio)
+	if c.Tokens() {
+		v.atLeast("vocab_size", c.VocabSize, 3)
+	}
+	v.oneOf("sen_rep_type", c.SenRepType, "mp", "cls")
+	v.atLeast("encoder_layers", c.EncoderLayers, 1)
+	v.atLeast("max_positions", c.MaxPositions, 1)
+	v.atLeast("classifier_layers", c.ClassifierLayers, 0)
+	v.atLeast("sentence_class_num", c.SentenceClassNum, 1)
+	if c.ClassifierLayers > 0 {
+		v.atLeast("classifier_out_dim", c.ClassifierOutDim, 1)
+	}
+	if d := c.EncoderEmbedDim; c.ClassifierInDim != d && c.ClassifierInDim != 2*d {
+		v.fail("classifier_in_dim is %d, want encoder_embed_dim = %d, or %d for a pair of texts", c.ClassifierInDim, d, 2*d)
+	}
+	if c.ClassifierLayers == 0 && c.ClassifierOutDim != c.ClassifierInDim {
+		v.fail("classifier_out_dim is %d, want classifier_in_dim = %d when classifier_layers is 0", c.ClassifierOutDim, c.ClassifierInDim)
+	}
+	if c.NormalizeEmbedding && c.EncoderNormalizeBefore {
+		v.fail("normalize_embedding and encoder_normalize_before exclude each other")
+	}
+	if _, err := autograd.ParseActivation(c.ClassifierActivationFn); err != nil {
+		v.fail("classifier_activation_fn: %v", err)
+	}
+	block, err := c.block()
+	v.add(err)
+	v.add(block.Validate())
+	return v.err("configuration")
+}
+
+// block returns the configuration of the encoder's blocks.
+func (c ClassifierConfig) block() (BlockConfig, error) {
+	b := BlockConfig{
+		EmbedDim: c.EncoderEmbedDim, HiddenDim: c.EncoderHiddenDim, FFNDim: c.EncoderFFNEmbedDim,
+		ZDim: c.ZDim, NDim: c.NDim, Bidirectional: true,
+		ChunkSize: c.ChunkSize, Truncation: c.TruncationLength, MaxPositions: c.MaxPositions,
+		RelPosBias: c.RelPosBias, Prenorm: c.EncoderNormalizeBefore, NormAffine: true,
+		Dropout: c.Dropout, AttentionDropout: c.AttentionDropout,
+		HiddenDropout: c.ActDropout, ActivationDropout: c.ActDropout,
+		FeatureDropout: c.FeatureDropout,
+	}
+	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, c.NormType)
+	return b, err
+}
+
+// BlockConfig describes one Mega block: a gated attention with a moving average
+// and a feed-forward network.
+type BlockConfig struct {
+	EmbedDim, HiddenDim, FFNDim, ZDim, NDim int
+
+	Bidirectional bool // false: causal
+	ChunkSize     int  // negative: the whole sequence is one chunk
+	Truncation    int  // taps of the EMA, 0 or negative for all
+	MaxPositions  int  // reach of a simple bias without chunks
+	RelPosBias    string
+
+	Activation autograd.Activation
+	Attention  autograd.AttentionFunction
+	Norm       nn.NormType
+	Prenorm    bool
+	NormAffine bool
+
+	Dropout, AttentionDropout float64
+	HiddenDropout             float64 // of the values of attention
+	ActivationDropout         float64 // inside the feed-forward network
+	FeatureDropout            bool
+}
+
+// parseFunctions sets the functions from their names, reporting all that are
+// unknown.
+func (b *BlockConfig) parseFunctions(activation, attention, norm string) error {
+	var errs [3]error
+	b.Activation, errs[0] = autograd.ParseActivation(activation)
+	b.Attention, errs[1] = autograd.ParseAttentionFunction(attention)
+	b.Norm, errs[2] = nn.ParseNormType(norm)
+	for i, key := range []string{"activation_fn", "attention_activation_fn", "norm_type"} {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("%s: %w", key, errs[i])
+		}
+	}
+	return errors.Join(errs[:]...)
+}
+
+// maxBlockDim bounds every dimension, so that a broken configuration fails with
+// a sentence and not by exhausting memory.
+const maxBlockDim = 1 << 16
+
+// Validate reports every value that is impossible, by the reference's names.
+func (b BlockConfig) Validate() error {
+	v := validator{}
+	v.between("embed_dim", b.EmbedDim, 1, maxBlockDim)
+	v.between("hidden_dim", b.HiddenDim, 1, maxBlockDim)
+	v.between("ffn_embed_dim", b.FFNDim, 0, maxBlockDim)
+	v.between("z_dim", b.ZDim, 1, maxBlockDim)
+	v.between("n_dim", b.NDim, 1, 1024)
+	v.oneOf("rel_pos_bias", b.RelPosBias, "simple", "rotary")
+	if b.RelPosBias == "rotary" && b.ZDim%2 != 0 {
+		v.fail("z_dim is %d, want an even number for rel_pos_bias=rotary", b.ZDim)
+	}
+	if b.ChunkSize == 0 {
+		v.fail("chunk_size is 0, want a positive number, or a negative one for no chunks")
+	}
+	v.between("positions of the relative bias (chunk_size or max_positions)", b.biasLength(), 1, 1<<24)
+	v.probability("dropout", b.Dropout)
+	v.probability("attention_dropout", b.AttentionDropout)
+	v.probability("hidden dropout", b.HiddenDropout)
+	v.probability("activation dropout", b.ActivationDropout)
+	return v.err("")
+}
+
+// biasLength is how many positions a simple bias is made for.
+func (b BlockConfig) biasLength() int {
+	if b.ChunkSize > 0 {
+		return b.ChunkSize
+	}
+	return b.MaxPositions
+}
+
+// ParameterCount returns the number of trainable numbers of a classifier with
+// this configuration.
+func (c ClassifierConfig) ParameterCount() int {
+	d, classes := c.EncoderEmbedDim, c.SentenceClassNum
+	n := d * max(c.VocabSize, 0)
+	if !c.Tokens() {
+		n = 2 * d
+	}
+	b, err := c.block()
+	if err != nil {
+		return 0
+	}
+	n += c.EncoderLayers * b.ParameterCount()
+	if c.NormalizeEmbedding || c.EncoderNormalizeBefore {
+		n += b.normCount()
+	}
+	in := c.ClassifierInDim
+	for range c.ClassifierLayers {
+		n += (in + 1) * c.ClassifierOutDim
+		in = c.ClassifierOutDim
+	}
+	return n + in*classes
+}
+
+// ParameterCount returns the number of trainable numbers of one block.
+func (b BlockConfig) ParameterCount() int {
+	d, h, f, z := b.EmbedDim, b.HiddenDim, b.FFNDim, b.ZDim
+	channels := d
+	if b.Bidirectional {
+		channels = 2 * d
+	}
+	n := 4*z + channels*b.NDim*4 + d + b.normCount()
+	n += (d+1)*h + (d+1)*(z+h+2*d) + (h+1)*d
+	if b.RelPosBias == "rotary" {
+		n += 2 * z
+	} else {
+		n += 2*b.biasLength() - 1
+	}
+	if f > 0 {
+		n += (d+1)*f + (f+1)*d + b.normCount()
+	}
+	return n
+}
+
+// normCount is the number of parameters of one norm.
+func (b BlockConfig) normCount() int {
+	switch {
+	case !b.NormAffine:
+		return 0
+	case b.Norm == nn.ScaleNorm:
+		return 1
+	case b.Norm == nn.RMSNorm:
+		return b.EmbedDim
+	}
+	return 2 * b.EmbedDim
+}

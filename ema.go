@@ -1,0 +1,47 @@
+package mega
+
+import (
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// EMA is the multi-dimensional damped moving average (paper section 3.1;
+// reference exponential_moving_average.py): every channel is expanded into N
+// dimensions, each a damped average with its own decay, and projected back.
+//
+//	p = σ(δ), q = 1 − p·σ(α), h_t = p β x_t + q h_{t−1}, y_t = Σ_n γ_n h_t / √N
+//	out = silu(y + ω x)
+//
+// Bidirectional averages have a second set of parameters that runs from the
+// right; both include the present step.
+type EMA struct {
+	parameters autograd.EMAParameters
+	config     autograd.EMAConfig
+}
+
+// NewEMA registers the parameters for D channels (initial values:
+// exponential_moving_average.py:59-72).
+func NewEMA(p nn.Path, dim, states int, bidirectional bool, truncation int) *EMA {
+	rows := dim
+	if bidirectional {
+		rows = 2 * dim
+	}
+	delta := p.Parameter("delta", nn.Normal(0, 0.2), rows, states, 1)
+	alpha := p.Parameter("alpha", nn.Normal(0, 0.2), rows, states, 1)
+	beta := p.Parameter("beta", nn.AlternatingNormal(0.02), rows, states, 1)
+	gamma := p.Parameter("gamma", nn.Normal(0, 1), rows, states)
+	omega := p.Parameter("omega", nn.Normal(0, 1), dim)
+	return &EMA{
+		parameters: autograd.EMAParameters{
+			Delta: delta.Variable, Alpha: alpha.Variable, Beta: beta.Variable,
+			Gamma: gamma.Variable, Omega: omega.Variable,
+		},
+		config: autograd.EMAConfig{States: states, Bidirectional: bidirectional, Truncation: truncation},
+	}
+}
+
+// Forward averages x [B, L, D]. Positions where mask [B·L] is true are padding:
+// the average does not see them.
+func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool) *autograd.Variable {
+	return t.Activate(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config))
+}

@@ -1,0 +1,26 @@
+package nn
+
+import "github.com/mega-go/mega/autograd"
+
+// Linear is y = act(x wᵀ + b), with w [out, in] and b [out].
+type Linear struct {
+	Weight, Bias *Parameter // Bias is nil where there is none
+}
+
+// NewLinear registers weight, filled by init, and a zero bias if bias is set.
+func NewLinear(p Path, in, out int, bias bool, init Initializer) *Linear {
+	l := &Linear{Weight: p.Parameter("weight", init, out, in)}
+	if bias {
+		l.Bias = p.Parameter("bias", Constant(0), out)
+	}
+	return l
+}
+
+// Forward maps x [..., in] to [..., out].
+func (l *Linear) Forward(t *autograd.Tape, x *autograd.Variable, act autograd.Activation) *autograd.Variable {
+	var bias *autograd.Variable
+	if l.Bias != nil {
+		bias = l.Bias.Variable
+	}
+	return t.Linear(x, l.Weight.Variable, bias, act)
+}

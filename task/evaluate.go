@@ -1,0 +1,151 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"text/tabwriter"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// An Evaluation says how well a classifier does on a split.
+type Evaluation struct {
+	Split     string       `json:"split"`
+	Samples   int          `json:"samples"`
+	Loss      float64      `json:"loss"`     // in bits per sample
+	Accuracy  float64      `json:"accuracy"` // in percent
+	Majority  float64      `json:"majority"` // the accuracy of the most frequent class, in percent
+	Classes   []ClassScore `json:"classes"`
+	Confusion [][]int      `json:"confusion"` // samples by [class][answer]
+}
+
+// A ClassScore says how well a classifier does on one class. Ratios are NaN,
+// null in JSON, where nothing was counted.
+type ClassScore struct {
+	Name      string `json:"name"`
+	Samples   int    `json:"samples"` // of the class
+	Answers   int    `json:"answers"` // times the classifier said so
+	Correct   int    `json:"correct"` // times it was right
+	Precision Ratio  `json:"precision"`
+	Recall    Ratio  `json:"recall"`
+}
+
+// A Ratio is a share between 0 and 1, or NaN for a share of nothing.
+type Ratio float64
+
+// MarshalJSON writes NaN as null.
+func (r Ratio) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(r)) {
+		return []byte("null"), nil
+	}
+	return fmt.Appendf(nil, "%.6g", float64(r)), nil
+}
+
+// Evaluate runs a classifier over a split. tick, if not nil, is called after
+// each batch.
+func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int)) (*Evaluation, error) {
+	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
+		return nil, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
+	}
+	size, tokens := d.validSize()
+	b, err := newBatches(m, c, split, d, data.SamplerOptions{
+		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.NoShuffle,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := &Evaluation{Split: split, Samples: b.split.Len(), Majority: MajorityShare(b.split.Labels())}
+	e.Confusion = make([][]int, m.Config().SentenceClassNum)
+	for i := range e.Confusion {
+		e.Confusion[i] = make([]int, len(e.Confusion))
+	}
+	if err := e.run(ctx, m, b, tick); err != nil {
+		return nil, err
+	}
+	e.score(c.Classes)
+	return e, nil
+}
+
+// run fills Loss and Confusion.
+func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int)) error {
+	defer kernel.Hot()()
+	order := b.order
+	loader := data.NewLoader(b.split, order, 2)
+	defer loader.Close()
+	t := autograd.NewTape()
+	sum := 0.0
+	for i := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, err := loader.Next()
+		if err != nil {
+			return err
+		}
+		logits, err := m.Forward(t, input(batch))
+		if err != nil {
+			return err
+		}
+		const none = -1
+		sum += t.CrossEntropy(logits, batch.Labels, none, 0).Sum
+		for row, answer := range t.Argmax(logits) {
+			e.Confusion[batch.Labels[row]][answer]++
+		}
+		t.Reset()
+		if tick != nil {
+			tick(i+1, len(order))
+		}
+	}
+	e.Loss = sum / float64(e.Samples) / math.Ln2
+	return nil
+}
+
+// score fills Accuracy and Classes from Confusion.
+func (e *Evaluation) score(names []string) {
+	correct := 0
+	for i, row := range e.Confusion {
+		s := ClassScore{Name: fmt.Sprint(i), Correct: row[i]}
+		if i < len(names) {
+			s.Name = names[i]
+		}
+		for j := range row {
+			s.Samples += row[j]
+			s.Answers += e.Confusion[j][i]
+		}
+		s.Precision = Ratio(float64(s.Correct) / float64(s.Answers))
+		s.Recall = Ratio(float64(s.Correct) / float64(s.Samples))
+		e.Classes = append(e.Classes, s)
+		correct += s.Correct
+	}
+	e.Accuracy = 100 * float64(correct) / float64(e.Samples)
+}
+
+// WriteText writes the evaluation as a person reads it.
+func (e *Evaluation) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%\n\n",
+		e.Split, e.Samples, e.Loss, e.Accuracy, e.Majority)
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "class\tsamples\tanswers\tcorrect\tprecision\trecall\t")
+	for _, c := range e.Classes {
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%.3f\t%.3f\t\n", c.Name, c.Samples, c.Answers, c.Correct, float64(c.Precision), float64(c.Recall))
+	}
+	fmt.Fprintln(tw)
+	fmt.Fprint(tw, "class \\ answer\t")
+	for _, c := range e.Classes {
+		fmt.Fprintf(tw, "%s\t", c.Name)
+	}
+	fmt.Fprintln(tw)
+	for i, row := range e.Confusion {
+		fmt.Fprintf(tw, "%s\t", e.Classes[i].Name)
+		for _, n := range row {
+			fmt.Fprintf(tw, "%d\t", n)
+		}
+		fmt.Fprintln(tw)
+	}
+	return tw.Flush()
+}

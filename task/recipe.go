@@ -1,0 +1,103 @@
+package task
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mega-go/mega/internal/spell"
+)
+
+// A Recipe is a whole training command under a name: the flags that the user's
+// own follow and override.
+type Recipe struct {
+	Name    string
+	Summary string
+	flags   string
+}
+
+// Flags returns the recipe's flags, one argument each.
+func (r Recipe) Flags() []string { return strings.Fields(r.flags) }
+
+// lraFlags is what the reference's commands for the Long Range Arena and for
+// speech share (examples/mega/README.lra.md, README.sc.md).
+const lraFlags = `
+	--criterion lra_cross_entropy --best-checkpoint-metric accuracy --maximize-best-checkpoint-metric
+	--optimizer adam --adam-betas (0.9,0.98) --adam-eps 1e-8 --clip-norm 1.0
+	--attention-dropout 0.0 --act-dropout 0.0 --sentence-avg
+	--lr-scheduler linear_decay --end-learning-rate 0.0 --warmup-init-lr 1e-07
+	--keep-last-epochs 1 --log-interval 100 `
+
+// lraTextFlags and lraImageFlags add what its text and image tasks share.
+const (
+	lraTextFlags = lraFlags + `--task lra-text --input-type text --sen-rep-type mp --activation-fn silu
+	--attention-activation-fn softmax --dropout 0.1 --chunk-size -1 `
+	lraImageFlags = lraFlags + `--task lra-image --input-type image --sen-rep-type mp --activation-fn silu
+	--attention-activation-fn laplace --encoder-normalize-before --dropout 0.0 `
+	speechFlags = lraFlags + `--task speech_commands --encoder-normalize-before --dropout 0.0
+	--batch-size 20 --max-update 250000 --total-num-update 250000 --warmup-updates 10000
+	--weight-decay 0.01 --sentence-class-num 10 --max-positions 16000 `
+)
+
+// recipes are the published ones and our own short ones.
+var recipes = makeRecipes(
+	Recipe{"lra-listops", "Long Range Arena: ListOps, as published", lraTextFlags + `
+		--arch mega_lra_listop --norm-type layernorm --lr 0.001 --weight-decay 0.01 --batch-size 64
+		--max-sentences-valid 256 --max-update 90000 --total-num-update 90000 --warmup-updates 3000`},
+	Recipe{"lra-text", "Long Range Arena: byte-level text classification (IMDB), as published", lraTextFlags + `
+		--arch mega_lra_imdb --norm-type scalenorm --lr 0.004 --weight-decay 0.01 --batch-size 25 --update-freq 2
+		--max-sentences-valid 100 --max-update 25000 --total-num-update 25000 --warmup-updates 10000`},
+	Recipe{"lra-retrieval", "Long Range Arena: document retrieval (AAN), as published", lraTextFlags + `
+		--arch mega_lra_aan --norm-type scalenorm --lr 0.003 --weight-decay 0.04 --batch-size 8 --update-freq 8
+		--max-sentences-valid 64 --max-update 91960 --total-num-update 91960 --warmup-updates 10000`},
+	Recipe{"lra-image", "Long Range Arena: pixel sequences (CIFAR-10), as published", lraImageFlags + `
+		--arch mega_lra_cifar10 --norm-type batchnorm --pixel-normalization 0.48,0.24 --lr 0.01 --weight-decay 0.02
+		--batch-size 50 --max-update 180000 --total-num-update 180000 --warmup-updates 9000`},
+	Recipe{"lra-pathfinder", "Long Range Arena: Pathfinder at 32×32, as published", lraImageFlags + `
+		--arch mega_lra_pf32 --norm-type batchnorm --pixel-normalization 0.5,0.5 --lr 0.01 --weight-decay 0.01
+		--batch-size 128 --max-sentences-valid 512 --max-update 250000 --total-num-update 250000 --warmup-updates 50000`},
+	Recipe{"lra-pathx", "Long Range Arena: Pathfinder at 128×128 (Path-X), as published for 8 GPUs", lraImageFlags + `
+		--arch mega_lra_pf128 --norm-type syncbatchnorm --pixel-normalization 0.5,0.5 --lr 0.01 --weight-decay 0.01
+		--batch-size 2 --update-freq 8 --max-sentences-valid 12 --max-update 125000 --total-num-update 125000
+		--warmup-updates 25000 --warmup-power 2`},
+	Recipe{"sc-raw", "Speech Commands from raw samples, base model, as published", speechFlags + `
+		--arch mega_sc_raw_base --lr 0.01`},
+	Recipe{"sc-raw-big", "Speech Commands from raw samples, big model, as published", speechFlags + `
+		--arch mega_sc_raw_big --lr 0.008`},
+	Recipe{"listops-short", "ListOps of 10 to 60 symbols, generated; minutes on two cores", lraTextFlags + `
+		--task listops --arch mega_lra_listop --norm-type layernorm --encoder-layers 4 --encoder-embed-dim 64
+		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --z-dim 32 --n-dim 8 --classifier-out-dim 128
+		--max-positions 128 --truncation-length 0 --dropout 0.0 --listops-length 10,60 --listops-sizes 40000,1000,2000
+		--lr 0.004 --weight-decay 0.01 --batch-size 64 --max-sentences-valid 256
+		--max-update 2500 --total-num-update 2500 --warmup-updates 150`},
+)
+
+func makeRecipes(rs ...Recipe) map[string]Recipe {
+	m := make(map[string]Recipe)
+	for _, r := range rs {
+		m[r.Name] = r
+	}
+	return m
+}
+
+// FindRecipe returns the recipe of that name.
+func FindRecipe(name string) (Recipe, error) {
+	if r, ok := recipes[name]; ok {
+		return r, nil
+	}
+	names := slices.Sorted(maps.Keys(recipes))
+	if near := spell.Nearest(name, names); near != "" {
+		return Recipe{}, fmt.Errorf("unknown preset %q, did you mean %q?", name, near)
+	}
+	return Recipe{}, fmt.Errorf("unknown preset %q, want one of %s", name, strings.Join(names, ", "))
+}
+
+// Recipes lists all recipes by name.
+func Recipes() []Recipe {
+	var out []Recipe
+	for _, name := range slices.Sorted(maps.Keys(recipes)) {
+		out = append(out, recipes[name])
+	}
+	return out
+}
