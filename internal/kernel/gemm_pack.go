@@ -33,7 +33,7 @@ func (p *Packed) Pack(k, n int, b Matrix) {
 		p.data = aligned(size)
 	}
 	*p = Packed{k: k, n: n, impl: impl, data: p.data[:size]}
-	p.fill(b, k*n < parallelPack)
+	p.fill(b, readWork*k*n < 2*taskWork)
 }
 
 // Rows returns the number of rows k that p holds.

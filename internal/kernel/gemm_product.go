@@ -17,14 +17,19 @@ var tilings = [...]tiling{
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
 	depthMax  = 320      // rows of a block of B: a panel of A stays in L1
-	blockMax  = 64 << 10 // numbers in a block of B: it stays in L2
-	rowsMax   = 72       // rows of C that a task computes with each block of B
+	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
+	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
+	rowsFew   = 72       // rows of C a task computes with the only block of B
 	sharedMax = 4 << 20  // numbers of B that are packed ahead
 
-	aliasing = 512 // rows a multiple of this apart compete for the same lines of L1
+	// Rows of A a multiple of this apart compete for the same lines of L1.
+	aliasing = 512
+)
 
-	parallelFlops = 1 << 20   // products with fewer operations stay on one core
-	parallelPack  = 128 << 10 // so does the packing of fewer numbers
+const (
+	taskWork       = 1 << 20 // operations that are worth a task, some 10 µs
+	tasksPerWorker = 8       // to aim at, as workers may be held up
+	readWork       = 16      // operations in the time that a number of B takes to come from memory
 )
 
 // A product is one matrix product under way. The rows of C fall into panels of
@@ -41,9 +46,9 @@ type product struct {
 	packed  *Packed
 	out     output
 
-	shared   Packed // B, packed here for all tasks
-	perTask  int    // columns a task computes
-	rowTasks int
+	shared   Packed    // B, packed here for all tasks
+	perTask  int       // columns a task computes
+	rowTasks int       // tasks side by side for the same columns
 	parts    []float32 // partial products of a split reduction
 	splits   int
 
@@ -73,9 +78,9 @@ func newProduct(serial bool, m, n, k int, a, raw Matrix, packed *Packed, out out
 		p.impl = packed.impl
 	}
 	p.tiling = tilings[p.impl]
-	p.serial = serial || 2*m*n*k < parallelFlops
 	p.m, p.n, p.k, p.a, p.raw, p.packed, p.out = m, n, k, a, raw, packed, out
 	p.panels = ceilDiv(m, p.mr)
+	p.serial = serial || p.work() < taskWork
 	return p
 }
 
@@ -94,7 +99,7 @@ func (p *product) run() {
 	switch {
 	case p.splits > 1:
 		p.runSplit()
-	case p.packed != nil || p.m <= rowsMax:
+	case p.packed != nil || p.m <= rowsFew:
 		p.runGrid()
 	default:
 		p.runShared()
@@ -117,15 +122,26 @@ func (p *product) runShared() {
 	}
 }
 
-// runGrid cuts C into rectangles, some four a worker if it is large enough,
-// and computes each in a task.
+// work estimates how many multiplications and additions would take as long.
+func (p *product) work() float64 {
+	return (2*float64(p.m) + readWork) * float64(p.n) * float64(p.k)
+}
+
+// runGrid cuts C into rectangles and computes each in a task.
 func (p *product) runGrid() {
-	tasks := 1
-	if !p.serial && Workers() > 1 {
-		tasks = 4 * Workers()
+	rows := rowsMax
+	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
+		rows = rowsFew
 	}
-	p.rowTasks = ceilDiv(p.panels, rowsMax/p.mr)
-	columnTasks := max(1, tasks/p.rowTasks)
+	tasks := 1
+	if !p.serial {
+		tasks = max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
+	}
+	p.rowTasks = ceilDiv(p.panels, max(1, rows/p.mr))
+	columnTasks := min(ceilDiv(tasks, p.rowTasks), ceilDiv(p.n, p.nr))
+	if p.rowTasks*columnTasks < tasks {
+		p.rowTasks = min(p.panels, ceilDiv(tasks, columnTasks))
+	}
 	p.perTask = roundUp(ceilDiv(p.n, columnTasks), p.nr)
 	spread(p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
 }

@@ -15,10 +15,10 @@ const (
 // the gradient of a weight is.
 func (p *product) countSplits() int {
 	columns := splitColumns
-	if p.m <= rowsMax/2 {
+	if p.m <= rowsFew/2 {
 		columns = 32 // B is what takes time, and is read once however narrow the tasks
 	}
-	if p.k < 2*splitDepth || ceilDiv(p.m, rowsMax)*ceilDiv(p.n, columns) >= splitBelow {
+	if p.k < 2*splitDepth || ceilDiv(p.m, rowsFew)*ceilDiv(p.n, columns) >= splitBelow {
 		return 1
 	}
 	return min(ceilDiv(splitTasks, p.tilesOfPart()), p.k/splitDepth)

@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-// eachImplementation runs f under every implementation this machine can run.
+// eachGemmImplementation runs f under every implementation that this machine
+// can run.
 func eachGemmImplementation(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
 	before := Current()
 	defer Use(before)
 	for _, i := range Available() {
@@ -20,175 +22,425 @@ func eachGemmImplementation(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-const gemmGuard = float32(-12345.678)
-
-// A gemmCase is one product with its operands, between gemmGuard words.
+// A gemmCase is one product, with guards around and between what it may write.
 type gemmCase struct {
 	m, n, k  int
 	a, b     Matrix
-	c, pre   []float32
-	wholeC   []float32
-	wholePre []float32
-	ldc      int
+	c, pre   gemmRows
 	e        Epilogue
 	original []float32 // C before the product
 }
 
-// gemmOperand returns a random rows × cols operand, with an unaligned start and
-// slack numbers between stored rows; what lies between is NaN.
+// gemmKind says what a gemmCase is like.
+type gemmKind struct {
+	transposeA, transposeB, strided, accumulate, bias, activation bool
+}
+
+// randomKind draws a kind.
+func randomKind(r *rand.Rand) gemmKind {
+	flip := func() bool { return r.IntN(2) == 0 }
+	return gemmKind{flip(), flip(), flip(), flip(), flip(), flip()}
+}
+
+func newGemmCase(r *rand.Rand, m, n, k int, kind gemmKind) *gemmCase {
+	slack := 0
+	if kind.strided {
+		slack = 1 + r.IntN(5)
+	}
+	g := &gemmCase{m: m, n: n, k: k}
+	g.a = gemmOperand(r, m, k, kind.transposeA, slack)
+	g.b = gemmOperand(r, k, n, kind.transposeB, slack)
+	g.c = newGemmRows(r, m, n, n+slack)
+	g.e.Accumulate = kind.accumulate
+	if kind.bias {
+		g.e.Bias = uniform(r, n)
+	}
+	if kind.activation {
+		g.e.Activation = SiLU
+		g.pre = newGemmRows(r, m, n, n+slack)
+		g.e.Pre = g.pre.data
+	}
+	g.original = slices.Clone(g.c.data)
+	return g
+}
+
+// uniform returns n numbers between -1 and 1.
+func uniform(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(int32(r.Uint32())) * 0x1p-31
+	}
+	return x
+}
+
+// gemmOperand returns a random rows × cols operand that does not start on a
+// multiple of eight bytes, with slack NaNs between its stored rows.
 func gemmOperand(r *rand.Rand, rows, cols int, transposed bool, slack int) Matrix {
 	stored, width := rows, cols
 	if transposed {
 		stored, width = cols, rows
 	}
 	m := Matrix{Stride: width + slack, Transposed: transposed}
-	m.Data = make([]float32, 1+stored*m.Stride)[1:]
-	for i := range m.Data {
-		m.Data[i] = float32(math.NaN())
-	}
+	m.Data = uniform(r, 1+stored*m.Stride)[1:]
 	for i := range stored {
-		for j := range width {
-			m.Data[i*m.Stride+j] = float32(r.NormFloat64())
+		for j := width; j < m.Stride; j++ {
+			m.Data[i*m.Stride+j] = float32(math.NaN())
 		}
 	}
 	if stored > 0 && width > 0 {
-		m.Data = m.Data[:(stored-1)*m.Stride+width]
+		m.Data = m.Data[: (stored-1)*m.Stride+width : (stored-1)*m.Stride+width]
 	}
 	return m
 }
 
-// at returns an element of the operand.
-func (m Matrix) at(i, j int) float64 {
+// element returns an element of the operand.
+func (m Matrix) element(i, j int) float32 {
 	if m.Transposed {
 		i, j = j, i
 	}
-	return float64(m.Data[i*m.Stride+j])
+	return m.Data[i*m.Stride+j]
 }
 
-// newGemmCase makes a random case; bits of kind choose transposes, strides and
-// the epilogue.
-func newGemmCase(r *rand.Rand, m, n, k int, kind int) *gemmCase {
-	slack := 0
-	if kind&4 != 0 {
-		slack = 3
-	}
-	g := &gemmCase{m: m, n: n, k: k, ldc: n + slack}
-	g.a = gemmOperand(r, m, k, kind&1 != 0, slack)
-	g.b = gemmOperand(r, k, n, kind&2 != 0, slack)
-	g.wholeC, g.c = gemmGuarded(r, m, n, g.ldc)
-	g.e.Accumulate = kind&8 != 0
-	if kind&16 != 0 {
-		g.e.Bias = make([]float32, n)
-		for i := range g.e.Bias {
-			g.e.Bias[i] = float32(r.NormFloat64())
-		}
-	}
-	if kind&32 != 0 {
-		g.e.Activation = SiLU
-		g.wholePre, g.pre = gemmGuarded(r, m, n, g.ldc)
-		g.e.Pre = g.pre
-	}
-	g.original = slices.Clone(g.wholeC)
-	return g
+// gemmRows is memory for m rows of n numbers, ld apart, with guards before,
+// between and after.
+type gemmRows struct {
+	m, n, ld    int
+	whole, data []float32
 }
 
-const gemmGuards = 37
+const gemmGuard, gemmGuards = float32(-12345.678), 37
 
-// gemmGuarded returns m rows of n random numbers, ldc apart, with gemmGuards between
-// and on both sides.
-func gemmGuarded(r *rand.Rand, m, n, ldc int) (whole, c []float32) {
-	whole = make([]float32, m*ldc+2*gemmGuards)
+func newGemmRows(r *rand.Rand, m, n, ld int) gemmRows {
+	whole := make([]float32, m*ld+2*gemmGuards)
 	for i := range whole {
 		whole[i] = gemmGuard
 	}
-	c = whole[gemmGuards : gemmGuards+m*ldc]
+	data := whole[gemmGuards : gemmGuards+m*ld]
 	for i := range m {
-		for j := range n {
-			c[i*ldc+j] = float32(r.NormFloat64())
-		}
+		copy(data[i*ld:], uniform(r, n))
 	}
-	return whole, c
+	return gemmRows{m, n, ld, whole, data}
 }
 
-// check compares C and Pre with sums in float64. The bound is that of a sum of
-// k + 2 terms in any order, (k+2) eps Σ|term|, and an activation's few eps
-// with slope below 1.1.
-func (g *gemmCase) check(t *testing.T) {
+// checkGuards fails if anything but the rows was written.
+func (g *gemmRows) checkGuards(t *testing.T) {
 	t.Helper()
-	for i := range g.wholeC {
-		row, col := (i-gemmGuards)/g.ldcOr1(), (i-gemmGuards)%g.ldcOr1()
-		if i < gemmGuards || row >= g.m || col >= g.n {
-			if g.wholeC[i] != gemmGuard || g.pre != nil && g.wholePre[i] != gemmGuard {
-				t.Fatalf("%v: wrote outside C or Pre at %d", g, i-gemmGuards)
+	for i, v := range g.whole {
+		at := i - gemmGuards
+		inside := at >= 0 && at < g.m*g.ld && at%g.ld < g.n
+		if !inside && v != gemmGuard {
+			t.Fatalf("wrote %v at %d, outside %d rows of %d, %d apart", v, at, g.m, g.n, g.ld)
+		}
+	}
+}
+
+// check compares C and Pre with sums in float64, all elements of small
+// products and some of large ones. The bound is that of a sum of k+2 terms in
+// any order, (k+2) eps Σ|term|; the activation's slope is below 1.1 and its own
+// error a few eps.
+func (g *gemmCase) check(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	g.c.checkGuards(t)
+	if g.e.Pre != nil {
+		g.pre.checkGuards(t)
+	}
+	if g.m*g.n*g.k <= 1<<16 {
+		for i := range g.m {
+			for j := range g.n {
+				g.checkElement(t, i, j)
 			}
-			continue
 		}
-		want, size := g.want(row, col)
-		bound := float64(g.k+2) * 0x1p-24 * size
-		got := float64(g.wholeC[i])
-		if g.e.Pre != nil {
-			g.checkNear(t, "Pre", row, col, float64(g.wholePre[i]), want, bound)
-			want = want / (1 + math.Exp(-want))
-			bound = 1.1*bound + 0x1p-21*math.Abs(want)
-		}
-		g.checkNear(t, "C", row, col, got, want, bound)
+		return
+	}
+	g.checkElement(t, 0, 0)
+	g.checkElement(t, g.m-1, g.n-1)
+	for range 100 {
+		g.checkElement(t, r.IntN(g.m), r.IntN(g.n))
+		g.checkElement(t, g.m-1-r.IntN(min(g.m, 14)), g.n-1-r.IntN(min(g.n, 32)))
 	}
 }
 
-func (g *gemmCase) checkNear(t *testing.T, what string, i, j int, got, want, bound float64) {
+func (g *gemmCase) checkElement(t *testing.T, i, j int) {
 	t.Helper()
-	if !(math.Abs(got-want) <= bound) {
+	want, size := g.want(i, j)
+	bound := float64(g.k+2) * 0x1p-24 * size
+	at := i*g.c.ld + j
+	if g.e.Pre != nil {
+		g.near(t, "Pre", i, j, g.e.Pre[at], want, bound)
+		want = want / (1 + math.Exp(-want))
+		bound = 1.1*bound + 0x1p-21*math.Abs(want)
+	}
+	g.near(t, "C", i, j, g.c.data[at], want, bound)
+}
+
+func (g *gemmCase) near(t *testing.T, what string, i, j int, got float32, want, bound float64) {
+	t.Helper()
+	if !(math.Abs(float64(got)-want) <= bound) {
 		t.Fatalf("%v: %s[%d,%d] = %v, want %v within %.2g", g, what, i, j, got, want, bound)
 	}
 }
 
-func (g *gemmCase) ldcOr1() int { return max(g.ldc, 1) }
-
-// want returns the element of C before the activation, and the sum of the
-// terms' sizes.
+// want returns an element of C before the activation, and the sum of the sizes
+// of its terms.
 func (g *gemmCase) want(i, j int) (sum, size float64) {
 	add := func(v float64) { sum += v; size += math.Abs(v) }
 	for p := range g.k {
-		add(g.a.at(i, p) * g.b.at(p, j))
+		add(float64(g.a.element(i, p)) * float64(g.b.element(p, j)))
 	}
 	if g.e.Bias != nil {
 		add(float64(g.e.Bias[j]))
 	}
 	if g.e.Accumulate {
-		add(float64(g.original[gemmGuards+i*g.ldc+j]))
+		add(float64(g.original[i*g.c.ld+j]))
 	}
 	return sum, size
 }
 
 func (g *gemmCase) String() string {
 	return fmt.Sprintf("m=%d n=%d k=%d Aᵀ=%v Bᵀ=%v ldc=%d accumulate=%v bias=%v pre=%v",
-		g.m, g.n, g.k, g.a.Transposed, g.b.Transposed, g.ldc, g.e.Accumulate, g.e.Bias != nil, g.e.Pre != nil)
+		g.m, g.n, g.k, g.a.Transposed, g.b.Transposed, g.c.ld, g.e.Accumulate, g.e.Bias != nil, g.e.Pre != nil)
 }
 
-// The ways to compute a product.
-var gemmWays = map[string]func(g *gemmCase){
-	"Gemm":       func(g *gemmCase) { Gemm(g.m, g.n, g.k, g.a, g.b, g.c, g.ldc, g.e) },
-	"GemmSerial": func(g *gemmCase) { GemmSerial(g.m, g.n, g.k, g.a, g.b, g.c, g.ldc, g.e) },
-	"GemmPacked": func(g *gemmCase) {
-		GemmPacked(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c, g.ldc, g.e)
-	},
-	"GemmPackedSerial": func(g *gemmCase) {
-		GemmPackedSerial(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c, g.ldc, g.e)
-	},
+// gemmWays are the functions under test.
+var gemmWays = []struct {
+	name string
+	run  func(g *gemmCase)
+}{
+	{"Gemm", func(g *gemmCase) { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
+	{"GemmSerial", func(g *gemmCase) { GemmSerial(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
+	{"GemmPacked", func(g *gemmCase) {
+		GemmPacked(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+	}},
+	{"GemmPackedSerial", func(g *gemmCase) {
+		GemmPackedSerial(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+	}},
 }
 
-func TestGemm(t *testing.T) {
+func TestGemmSmall(t *testing.T) {
 	eachGemmImplementation(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(1, 2))
-		for way, multiply := range gemmWays {
-			for range 400 {
-				g := newGemmCase(r, r.IntN(41), r.IntN(41), r.IntN(41), r.IntN(64))
-				multiply(g)
-				g.check(t)
-				if t.Failed() {
-					t.Fatal(way)
+		for _, way := range gemmWays {
+			t.Run(way.name, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(1, 2))
+				for range 250 {
+					g := newGemmCase(r, r.IntN(41), r.IntN(41), r.IntN(41), randomKind(r))
+					way.run(g)
+					g.check(t, r)
+				}
+			})
+		}
+	})
+}
+
+// Every number of rows and columns up to a tile's, and of terms up to two
+// turns of the kernels' loops.
+func TestGemmTiles(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		tile := tilings[Current()]
+		for m := 1; m <= tile.mr+1; m++ {
+			for n := 1; n <= tile.nr+1; n++ {
+				g := newGemmCase(r, m, n, 1+(m+n)%9, randomKind(r))
+				g.run(t, r, "GemmSerial")
+			}
+		}
+	})
+}
+
+// run computes and checks g by one of the gemmWays.
+func (g *gemmCase) run(t *testing.T, r *rand.Rand, name string) {
+	t.Helper()
+	for _, way := range gemmWays {
+		if way.name == name {
+			way.run(g)
+		}
+	}
+	g.check(t, r)
+}
+
+// gemmEdges are sizes on both sides of where the way to compute changes: of
+// blocks, tasks, packing and splitting.
+var gemmEdges = [][3]int{
+	{rowsFew, 50, depthMax}, {rowsFew + 1, 50, depthMax + 1}, {rowsMax + 1, 200, 2*depthMax + 1},
+	{100, 2*blockMax/depthMax + 1, depthMax - 1}, {7, 1000, 330}, {1, 600, 700}, {2, 600, 700}, {3, 70, 513},
+	{20, 33, 2 * splitDepth}, {61, 205, 2*splitDepth + 1}, {61, 205, 5*splitDepth - 1}, {rowsMax + 1, 300, 4*splitDepth + 3},
+	{rowsMax, 65, aliasing}, {130, 90, 2 * aliasing}, {rowsFew + 1, 3*packSlice + 1, packSlice + 1},
+}
+
+// skipSlow skips what takes too long in plain Go under the race detector.
+func skipSlow(t *testing.T) {
+	if raceEnabled && Current() == Generic {
+		t.Skip("slow under the race detector")
+	}
+}
+
+func TestGemmEdges(t *testing.T) {
+	SetWorkers(3)
+	defer SetWorkers(0)
+	eachGemmImplementation(t, func(t *testing.T) {
+		skipSlow(t)
+		r := rand.New(rand.NewPCG(5, 6))
+		for i, s := range gemmEdges {
+			g := newGemmCase(r, s[0], s[1], s[2], randomKind(r))
+			gemmWays[i%len(gemmWays)].run(g)
+			g.check(t, r)
+		}
+	})
+}
+
+// B is packed in several steps where it has more than sharedMax numbers.
+func TestGemmWiderThanShared(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	g := newGemmCase(r, rowsFew+1, sharedMax/2000+33, 2000, gemmKind{transposeB: true, bias: true, activation: true})
+	g.run(t, r, "Gemm")
+}
+
+func TestGemmSameForAnyWorkers(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		skipSlow(t)
+		for i, s := range gemmEdges {
+			kind := gemmKind{transposeA: i%2 == 0, transposeB: i%3 == 0, bias: true, activation: true, accumulate: i%4 == 0}
+			var want []float32
+			withWorkers(t, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(9, uint64(i)))
+				g := newGemmCase(r, s[0], s[1], s[2], kind)
+				gemmWays[i%2*2].run(g) // Gemm or GemmPacked
+				if want == nil {
+					want = g.c.whole
+				}
+				if !slices.Equal(g.c.whole, want) {
+					t.Errorf("%v differs from that of one worker", g)
+				}
+			})
+		}
+	})
+}
+
+// A NaN or infinity reaches its row or column of C, and no other.
+func TestGemmPassesNaNAndInf(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(10, 11))
+		for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+			for _, transposed := range []bool{false, true} {
+				const m, n, k = 19, 37, 21
+				g := newGemmCase(r, m, n, k, gemmKind{transposeA: transposed, transposeB: transposed})
+				row, column := r.IntN(m), r.IntN(n)
+				set := func(x Matrix, i, j int) {
+					if transposed {
+						i, j = j, i
+					}
+					x.Data[i*x.Stride+j] = float32(bad)
+				}
+				set(g.a, row, r.IntN(k))
+				set(g.b, r.IntN(k), column)
+				GemmSerial(m, n, k, g.a, g.b, g.c.data, g.c.ld, g.e)
+				for i := range m {
+					for j := range n {
+						v := float64(g.c.data[i*g.c.ld+j])
+						finite := !math.IsNaN(v) && !math.IsInf(v, 0)
+						if finite != (i != row && j != column) {
+							t.Fatalf("C[%d,%d] = %v with %v in row %d of A and column %d of B", i, j, v, bad, row, column)
+						}
+					}
 				}
 			}
 		}
 	})
+}
+
+// Attention multiplies by the leading rows or columns of what it packed once.
+func TestGemmPackedPrefix(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(12, 13))
+		whole := gemmOperand(r, 90, 70, true, 2)
+		packed := PackB(90, 70, whole)
+		for range 30 {
+			g := newGemmCase(r, 1+r.IntN(20), r.IntN(71), r.IntN(91), gemmKind{bias: true})
+			g.b = whole
+			GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
+			g.check(t, r)
+		}
+	})
+}
+
+func TestPackedIsReused(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(14, 15))
+		var packed Packed
+		for _, s := range [][2]int{{0, 0}, {40, 50}, {3, 7}, {50, 40}, {17, 65}} {
+			k, n := s[0], s[1]
+			g := newGemmCase(r, 5, n, k, randomKind(r))
+			packed.Pack(k, n, g.b)
+			if packed.Rows() != k || packed.Columns() != n {
+				t.Errorf("packed %d × %d says %d × %d", k, n, packed.Rows(), packed.Columns())
+			}
+			GemmPacked(5, n, k, g.a, &packed, g.c.data, g.c.ld, g.e)
+			g.check(t, r)
+		}
+	})
+}
+
+// What was packed for one implementation is multiplied by it.
+func TestPackedRemembersItsImplementation(t *testing.T) {
+	defer Use(Current())
+	r := rand.New(rand.NewPCG(16, 17))
+	g := newGemmCase(r, 20, 30, 40, gemmKind{})
+	for _, i := range Available() {
+		Use(i)
+		packed := PackB(g.k, g.n, g.b)
+		Use(Generic)
+		GemmPacked(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
+		g.check(t, r)
+	}
+}
+
+func TestGemmDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools")
+	}
+	r := rand.New(rand.NewPCG(18, 19))
+	for _, s := range [][3]int{{100, 200, 90}, {32, 64, 64}, {30, 60, 1100}, {1, 300, 300}} {
+		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeB: true})
+		packed := PackB(g.k, g.n, g.b)
+		for name, f := range map[string]func(){
+			"Gemm":             func() { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"GemmSerial":       func() { GemmSerial(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"GemmPackedSerial": func() { GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e) },
+			"Pack":             func() { packed.Pack(g.k, g.n, g.b) },
+		} {
+			if a := testing.AllocsPerRun(20, f); a > 0 {
+				t.Errorf("%s of %v: %v allocations a call", name, s, a)
+			}
+		}
+	}
+}
+
+func TestGemmConcurrently(t *testing.T) {
+	withWorkers(t, func(t *testing.T) {
+		Parallel(6, func(_, i int) {
+			r := rand.New(rand.NewPCG(20, uint64(i)))
+			for _, s := range [][3]int{{90, 80, 70}, {30, 60, 1100}, {1, 90, 400}} {
+				g := newGemmCase(r, s[0], s[1], s[2], randomKind(r))
+				gemmWays[i%len(gemmWays)].run(g)
+				g.check(t, r)
+			}
+		})
+	})
+}
+
+func TestGemmPanicsOnShortOperands(t *testing.T) {
+	x := make([]float32, 12)
+	whole := Matrix{Data: x, Stride: 4}
+	for name, f := range map[string]func(){
+		"A":      func() { Gemm(4, 3, 4, whole, whole, x, 3, Epilogue{}) },
+		"B":      func() { Gemm(3, 4, 4, whole, whole, x, 4, Epilogue{}) },
+		"C":      func() { Gemm(3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
+		"ldc":    func() { Gemm(3, 4, 3, whole, whole, x, 3, Epilogue{}) },
+		"bias":   func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
+		"Pre":    func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
+		"packed": func() { GemmPacked(3, 4, 4, whole, PackB(3, 4, whole), x, 4, Epilogue{}) },
+	} {
+		if panicOf(f) == nil {
+			t.Errorf("no panic for a short %s", name)
+		}
+	}
 }
