@@ -68,12 +68,12 @@ func (a Activation) String() string {
 // Activate sets dst[i] = a(x[i]). dst may be x.
 func Activate(a Activation, dst, x []float32) {
 	checkLengths(len(dst), len(x))
-	activateGeneric(a, dst, x)
+	activate(a, dst, x)
 }
 
 // ActivateGrad sets dx[i] = dy[i] a'(x[i]), where x is what the activation was
 // applied to. dx may be dy or x.
 func ActivateGrad(a Activation, dx, dy, x []float32) {
 	checkLengths(len(dx), len(dy), len(x))
-	activateGradGeneric(a, dx, dy, x)
+	activateGrad(a, dx, dy, x)
 }

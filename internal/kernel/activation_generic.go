@@ -26,8 +26,12 @@ func (a Activation) value(x float64) float64 {
 	return x
 }
 
-// derivative returns a'(x), zero at the corners of ReLU and ReLU2.
+// derivative returns a'(x), zero at the corners of ReLU and ReLU2, and at
+// infinities the limit.
 func (a Activation) derivative(x float64) float64 {
+	if a == SiLU || a == GELU || a == GELUTanh {
+		x = max(-100, min(x, 100)) // all but constant beyond
+	}
 	switch a {
 	case Sigmoid:
 		return sigmoidDerivative(x)

@@ -2,6 +2,11 @@ package kernel
 
 import "fmt"
 
+// The functions of this file work on whole slices, serially: callers spread
+// rows over workers. All slices of a call have one length, any length, and a
+// destination may be one of the sources. NaN and infinities come out as the
+// formula has it.
+
 // checkLengths panics unless all the lengths equal the first: slices that do
 // not match are a mistake of the calling package, never of a user.
 func checkLengths(n int, others ...int) {
@@ -10,4 +15,114 @@ func checkLengths(n int, others ...int) {
 			panic(fmt.Sprintf("kernel: slices of lengths %d and %d do not match", n, o))
 		}
 	}
+}
+
+// Add sets dst[i] = a[i] + b[i].
+func Add(dst, a, b []float32) {
+	checkLengths(len(dst), len(a), len(b))
+	add(dst, a, b)
+}
+
+// Sub sets dst[i] = a[i] - b[i].
+func Sub(dst, a, b []float32) {
+	checkLengths(len(dst), len(a), len(b))
+	sub(dst, a, b)
+}
+
+// Mul sets dst[i] = a[i] b[i].
+func Mul(dst, a, b []float32) {
+	checkLengths(len(dst), len(a), len(b))
+	mul(dst, a, b)
+}
+
+// MulAdd adds a[i] b[i] to dst[i].
+func MulAdd(dst, a, b []float32) {
+	checkLengths(len(dst), len(a), len(b))
+	mulAdd(dst, a, b)
+}
+
+// MulAddTo sets dst[i] = x[i] scale[i] + shift[i].
+func MulAddTo(dst, x, scale, shift []float32) {
+	checkLengths(len(dst), len(x), len(scale), len(shift))
+	mulAddTo(dst, x, scale, shift)
+}
+
+// Scale sets dst[i] = s a[i].
+func Scale(dst, a []float32, s float32) {
+	checkLengths(len(dst), len(a))
+	scale(dst, a, s)
+}
+
+// Axpy adds s x[i] to dst[i].
+func Axpy(dst []float32, s float32, x []float32) {
+	checkLengths(len(dst), len(x))
+	axpy(dst, s, x)
+}
+
+// AddScalar sets dst[i] = a[i] + s.
+func AddScalar(dst, a []float32, s float32) {
+	checkLengths(len(dst), len(a))
+	addScalar(dst, a, s)
+}
+
+// Fill sets dst[i] = v.
+func Fill(dst []float32, v float32) { fill(dst, v) }
+
+// Exp sets dst[i] = e^x[i], with a relative error of at most 1.2e-7; results
+// below 1.7e-38 become 0.
+func Exp(dst, x []float32) {
+	checkLengths(len(dst), len(x))
+	exp(dst, x)
+}
+
+// Erf sets dst[i] = erf(x[i]), with a relative error of at most 2e-7.
+func Erf(dst, x []float32) {
+	checkLengths(len(dst), len(x))
+	erf(dst, x)
+}
+
+// sumBlock is how many elements are summed in float32; the sums of blocks are
+// added in float64.
+const sumBlock = 4096
+
+// Sum returns the sum of x, in an order that depends on nothing but its length
+// and the implementation.
+func Sum(x []float32) float32 {
+	var total float64
+	for len(x) > 0 {
+		n := min(len(x), sumBlock)
+		total += float64(sum(x[:n]))
+		x = x[n:]
+	}
+	return float32(total)
+}
+
+// Dot returns Σ a[i] b[i], in a fixed order as Sum does.
+func Dot(a, b []float32) float32 {
+	checkLengths(len(a), len(b))
+	var total float64
+	for len(a) > 0 {
+		n := min(len(a), sumBlock)
+		total += float64(dot(a[:n], b[:n]))
+		a, b = a[n:], b[n:]
+	}
+	return float32(total)
+}
+
+// SumSquares returns Σ x[i]², multiplied and added in float64, in a fixed
+// order: the squares of norms of gradients neither overflow nor vanish.
+func SumSquares(x []float32) float64 { return sumSquares(x) }
+
+// Max returns the greatest element of x: -Inf if there is none, NaN if any
+// element is NaN.
+func Max(x []float32) float32 { return maximum(x) }
+
+// Min returns the least element of x: +Inf if there is none, NaN if any
+// element is NaN.
+func Min(x []float32) float32 { return minimum(x) }
+
+// AllFinite reports whether no element of x is an infinity or NaN.
+func AllFinite(x []float32) bool {
+	const infinity = 0x7f800000
+	return maxMagnitude(x) < infinity
 }

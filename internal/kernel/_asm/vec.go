@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// The family vec holds everything that works on vectors or on rows: sums,
+// activations, softmax, norms, gates, the optimiser's step, random numbers.
+// Each kernel is described once, over registers of either width, and emitted
+// for both instruction sets.
+func init() { families["vec"] = emitVec }
+
+func emitVec() {
+	for _, set := range []instructionSet{{"AVX2", 8}, {"AVX512", 16}} {
+		emitArithmetic(set)
+		emitActivations(set)
+		emitGates(set)
+		emitReductions(set)
+		emitSoftmax(set)
+		emitNorms(set)
+		emitColumns(set)
+		emitRandom(set)
+	}
+}
+
+// An instructionSet has a name, the suffix of its functions, and a number of
+// float32 lanes in a register.
+type instructionSet struct {
+	name  string
+	lanes int
+}
+
+// A vec is a run of registers that are worked on together, so that their
+// latencies overlap. A vec of one register stands for the same value in each.
+type vec []VecVirtual
+
+// A kernel is the function being emitted. Its slices are addressed by one
+// common offset, that of the column at hand; rows move the pointers.
+type kernel struct {
+	instructionSet
+	pointers map[string]GPVirtual // by the parameter's name
+	scalars  map[string]vec       // broadcast four-byte parameters, by name
+	column   GPVirtual            // bytes from the start of the row, in float32s
+	flight   int                  // registers in flight: the length of a vec
+	partial  bool                 // whether the code at hand is for the row's last few lanes
+	maskY    VecVirtual           // AVX2: ones in the lanes that are in use
+	maskK    OpmaskVirtual        // AVX-512: the same
+	labels   int
+}
+
+// newKernel starts a function of the given name and parameters, written as in
+// Go, and loads its pointers, float32s and uint32s. doc is what it computes.
+func newKernel(set instructionSet, name, params, result, doc string) *kernel {
+	name += set.name
+	TEXT(name, NOSPLIT, strings.TrimSpace("func("+params+") "+result))
+	Pragma("noescape")
+	Doc(strings.Split(name+" "+doc, "\n")...)
+	k := &kernel{instructionSet: set, pointers: map[string]GPVirtual{}, scalars: map[string]vec{}, column: GP64()}
+	var names []string
+	for _, p := range strings.Split(params, ",") {
+		name, kind, typed := strings.Cut(strings.TrimSpace(p), " ")
+		names = append(names, name)
+		if typed {
+			for _, n := range names {
+				k.loadParam(n, kind)
+			}
+			names = nil
+		}
+	}
+	return k
+}
+
+// loadParam loads a parameter in the way that its type asks for. Lengths stay in
+// memory, where k.param finds them.
+func (k *kernel) loadParam(name, kind string) {
+	switch {
+	case strings.HasPrefix(kind, "*"):
+		k.pointers[name] = GP64()
+		Load(Param(name), k.pointers[name])
+	case kind == "float32", kind == "uint32":
+		r := k.register()
+		VBROADCASTSS(k.param(name), r)
+		k.scalars[name] = vec{r}
+	}
+}
+
+// done ends the function.
+func (k *kernel) done() {
+	VZEROUPPER()
+	RET()
+}
+
+// param returns the address of a parameter.
+func (k *kernel) param(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// label returns a new label.
+func (k *kernel) label(name string) string {
+	k.labels++
+	return fmt.Sprintf("%s%d", name, k.labels)
+}
+
+// register returns a new register.
+func (k *kernel) register() VecVirtual {
+	if k.lanes == 8 {
+		return YMM()
+	}
+	return ZMM()
+}
+
+// fresh returns a vec of new registers.
+func (k *kernel) fresh() vec {
+	v := make(vec, k.flight)
+	for i := range v {
+		v[i] = k.register()
+	}
+	return v
+}
+
+// each calls emit for every register in flight.
+func (k *kernel) each(emit func(i int)) {
+	for i := range k.flight {
+		emit(i)
+	}
+}
+
+// word returns the address of a four-byte constant.
+func word(bits uint32) Mem {
+	name := fmt.Sprintf("w%08x", bits)
+	m, ok := floats[name]
+	if !ok {
+		m = ConstData(name, U32(bits))
+		floats[name] = m
+	}
+	return m
+}
+
+// constant returns the address of a float32 constant.
+func constant(v float64) Mem { return word(math.Float32bits(float32(v))) }
+
+// columns emits body for the n columns of a row, n being the name of a
+// parameter: for as many registers in flight as fit, then for one at a time,
+// then for what is left of the last.
+func (k *kernel) columns(n string, flight int, body func()) {
+	left, size := GP64(), U32(0)
+	Load(Param(n), left)
+	XORQ(k.column, k.column)
+	for _, f := range []int{flight, 1} {
+		if f == 1 && flight == 1 && size != 0 {
+			break
+		}
+		k.flight, size = f, U32(uint32(f*k.lanes))
+		loop, end := k.label("loop"), k.label("end")
+		CMPQ(left, size)
+		JLT(LabelRef(end))
+		Label(loop)
+		body()
+		ADDQ(U32(4*size), k.column)
+		SUBQ(size, left)
+		CMPQ(left, size)
+		JGE(LabelRef(loop))
+		Label(end)
+	}
+	k.tail(left, body)
+}
+
+// tail emits body for the last left columns, fewer than a register holds.
+func (k *kernel) tail(left GPVirtual, body func()) {
+	end := k.label("end")
+	TESTQ(left, left)
+	JZ(LabelRef(end))
+	if k.lanes == 8 {
+		table := GP64()
+		k.maskY = YMM()
+		LEAQ(tailTable().Offset(32), table)
+		NEGQ(left)
+		VMOVUPS(Mem{Base: table, Index: left, Scale: 4}, k.maskY)
+	} else {
+		bits := GP32()
+		k.maskK = K()
+		MOVL(U32(0xffff), bits)
+		BZHIL(left.As32(), bits, bits)
+		KMOVW(bits, k.maskK)
+	}
+	k.flight, k.partial = 1, true
+	body()
+	k.partial = false
+	Label(end)
+}
+
+// rows emits body for each row of the parameter rows, and moves pointers from
+// one row to the next: each by the number of bytes in the parameter it is
+// paired with, or by one float32 where that is "".
+func (k *kernel) rows(strides map[string]string, body func()) {
+	loop, end := k.label("row"), k.label("end")
+	left := GP64()
+	Load(Param("rows"), left)
+	TESTQ(left, left)
+	JLE(LabelRef(end))
+	Label(loop)
+	body()
+	for _, name := range sortedKeys(strides) {
+		if stride := strides[name]; stride != "" {
+			ADDQ(k.param(stride), k.pointers[name])
+		} else {
+			ADDQ(Imm(4), k.pointers[name])
+		}
+	}
+	DECQ(left)
+	JNZ(LabelRef(loop))
+	Label(end)
+}
+
+// at returns the address of register i of the row that name points to.
+func (k *kernel) at(name string, i int) Mem {
+	return Mem{Base: k.pointers[name], Index: k.column, Scale: 1, Disp: 4 * i * k.lanes}
+}
+
+// load reads the columns at hand from the row that name points to; lanes past
+// the end read as zeros.
+func (k *kernel) load(name string) vec {
+	v := k.fresh()
+	k.each(func(i int) { k.loadAt(k.at(name, i), v[i]) })
+	return v
+}
+
+func (k *kernel) loadAt(m Mem, r VecVirtual) {
+	switch {
+	case !k.partial:
+		VMOVUPS(m, r)
+	case k.lanes == 8:
+		VMASKMOVPS(m, k.maskY, r)
+	default:
+		VMOVUPS_Z(m, k.maskK, r)
+	}
+}
+
+// store writes v to the columns at hand of the row that name points to.
+func (k *kernel) store(name string, v vec) {
+	v = k.spread(v)
+	k.each(func(i int) {
+		switch m := k.at(name, i); {
+		case !k.partial:
+			VMOVUPS(v[i], m)
+		case k.lanes == 8:
+			VMASKMOVPS(v[i], k.maskY, m)
+		default:
+			VMOVUPS(v[i], k.maskK, m)
+		}
+	})
+}
+
+// addTo adds v to the columns at hand of the row that name points to.
+func (k *kernel) addTo(name string, v vec) { k.store(name, k.add(k.load(name), v)) }

@@ -1,0 +1,34 @@
+//go:build !purego
+
+package kernel
+
+func expSub(dst, x []float32, c float32) float32 {
+	switch current {
+	case AVX512:
+		return expSubAVX512(at(dst), at(x), c, len(dst))
+	case AVX2:
+		return expSubAVX2(at(dst), at(x), c, len(dst))
+	}
+	return expSubGeneric(dst, x, c)
+}
+
+func sumExpSub(x []float32, c float32) float32 {
+	switch current {
+	case AVX512:
+		return sumExpSubAVX512(at(x), c, len(x))
+	case AVX2:
+		return sumExpSubAVX2(at(x), c, len(x))
+	}
+	return sumExpSubGeneric(x, c)
+}
+
+func softmaxGradApply(dx, p, dp []float32, s float32) {
+	switch current {
+	case AVX512:
+		softmaxGradApplyAVX512(at(dx), at(p), at(dp), s, len(dx))
+	case AVX2:
+		softmaxGradApplyAVX2(at(dx), at(p), at(dp), s, len(dx))
+	default:
+		softmaxGradApplyGeneric(dx, p, dp, s)
+	}
+}
