@@ -30,13 +30,13 @@ type Adam struct {
 	moments []*tensor.Tensor // m and v of every parameter, in turn
 	steps   int
 
-	blocks []block
-	sums   []float64   // of a block's squared gradients
-	grads  [][]float32 // as of Gather; nil for a parameter that none reached
-	shared []float32   // the sum over processes
-	coef   adamCoefficients
-	square func(worker, i int)
-	step   func(worker, i int)
+	blocks  []block
+	sums    []float64         // of a block's squared gradients
+	grads   [][]float32       // as of Gather; nil for a parameter that none reached
+	shared  []float32         // the sum over processes
+	numbers kernel.AdamParams // of the step in progress
+	square  func(worker, i int)
+	step    func(worker, i int)
 }
 
 // A block is the range [from, to) of a parameter: what one task works on, and
@@ -151,15 +151,14 @@ func (a *Adam) notFinite() string {
 // times scale, at learning rate lr.
 func (a *Adam) Step(lr, scale float64) {
 	a.steps++
-	t := float64(a.steps)
-	b1, b2 := a.config.Betas[0], a.config.Betas[1]
-	a.coef = adamCoefficients{
-		beta1: float32(b1), rest1: float32(1 - b1),
-		beta2: float32(b2), rest2: float32(1 - b2),
-		eps:   float32(a.config.Eps),
-		size:  float32(lr * math.Sqrt(1-math.Pow(b2, t)) / (1 - math.Pow(b1, t))),
-		decay: float32(lr * a.config.WeightDecay),
-		scale: float32(scale),
+	c := a.config
+	a.numbers = kernel.AdamParams{
+		StepSize:  kernel.AdamStepSize(lr, c.Betas[0], c.Betas[1], a.steps),
+		Beta1:     c.Betas[0],
+		Beta2:     c.Betas[1],
+		Eps:       c.Eps,
+		Decay:     lr * c.WeightDecay,
+		GradScale: scale,
 	}
 	kernel.Parallel(len(a.blocks), a.step)
 }
@@ -168,7 +167,7 @@ func (a *Adam) squareBlock(_, i int) {
 	b := a.blocks[i]
 	a.sums[i] = 0
 	if g := a.grads[b.param]; g != nil {
-		a.sums[i] = sumSquares(g[b.from:b.to])
+		a.sums[i] = kernel.SumSquares(g[b.from:b.to])
 	}
 }
 
@@ -180,32 +179,16 @@ func (a *Adam) stepBlock(_, i int) {
 	}
 	w := a.params[b.param].Value().Data()
 	m, v := a.moments[2*b.param].Data(), a.moments[2*b.param+1].Data()
-	adamStep(w[b.from:b.to], m[b.from:b.to], v[b.from:b.to], g[b.from:b.to], &a.coef)
+	kernel.AdamStep(w[b.from:b.to], g[b.from:b.to], m[b.from:b.to], v[b.from:b.to], a.numbers)
 }
 
-// moment returns the name under which a moment is saved, torch's.
-func (a *Adam) moment(i int) string {
-	return a.params[i/2].Name + [...]string{".exp_avg", ".exp_avg_sq"}[i%2]
-}
-
-type adamCoefficients struct {
-	beta1, rest1, beta2, rest2, eps, size, decay, scale float32
-}
-
-func adamStep(w, m, v, g []float32, c *adamCoefficients) {
-	for i, x := range g {
-		x *= c.scale
-		m[i] = c.beta1*m[i] + c.rest1*x
-		v[i] = c.beta2*v[i] + c.rest2*x*x
-		w[i] -= c.decay * w[i]
-		w[i] -= c.size * m[i] / (float32(math.Sqrt(float64(v[i]))) + c.eps)
+// buffers lists m and v of every parameter under the names that torch gives
+// them.
+func (a *Adam) buffers() []*nn.Buffer {
+	var out []*nn.Buffer
+	for i, m := range a.moments {
+		suffix := [...]string{".exp_avg", ".exp_avg_sq"}[i%2]
+		out = append(out, &nn.Buffer{Name: a.params[i/2].Name + suffix, Tensor: m})
 	}
-}
-
-func sumSquares(x []float32) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	return sum
+	return out
 }

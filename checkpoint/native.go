@@ -1,0 +1,143 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/nn"
+)
+
+// The files of a native checkpoint, which is a directory. The first two are a
+// model; the other two let its training go on.
+const (
+	ConfigFile    = "config.json"
+	ModelFile     = "model.safetensors"
+	OptimizerFile = "optimizer.safetensors"
+	StateFile     = "state.json"
+)
+
+// stampKey is the metadata that tells whether two files were saved together.
+const stampKey = "mega_checkpoint"
+
+// A Native is what a native checkpoint holds.
+type Native struct {
+	Config json.RawMessage // the model's configuration
+	Params *nn.Params      // its parameters, buffers and counters
+
+	Stamp     string          // tells this checkpoint from others of its run
+	Optimizer []*nn.Buffer    // the optimiser's tensors
+	State     json.RawMessage // everything else that training needs; nil to save a model alone
+}
+
+// Save writes n as the directory dir, whole or not at all. dir must not exist.
+func (n *Native) Save(dir string) error {
+	return atomicfile.WriteDir(dir, func(temp string) error {
+		file := func(name string) string { return filepath.Join(temp, name) }
+		if err := writeJSON(file(ConfigFile), n.Config); err != nil {
+			return err
+		}
+		metadata := map[string]string{"format": "mega", stampKey: n.Stamp}
+		if err := safetensors.Write(file(ModelFile), paramTensors(n.Params), metadata); err != nil {
+			return err
+		}
+		if n.State == nil {
+			return nil
+		}
+		if err := safetensors.Write(file(OptimizerFile), bufferTensors(n.Optimizer), metadata); err != nil {
+			return err
+		}
+		return writeJSON(file(StateFile), n.State)
+	})
+}
+
+// paramTensors lists everything that a model carries.
+func paramTensors(p *nn.Params) []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for _, q := range p.All() {
+		out = append(out, safetensors.Of(q.Name, q.Shape(), q.Value().Data()))
+	}
+	out = append(out, bufferTensors(p.Buffers())...)
+	for _, c := range p.Counters() {
+		out = append(out, safetensors.Of(c.Name, nil, []int64{c.Value}))
+	}
+	return out
+}
+
+func bufferTensors(buffers []*nn.Buffer) []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for _, b := range buffers {
+		out = append(out, safetensors.Of(b.Name, b.Shape(), b.Data()))
+	}
+	return out
+}
+
+// Resume fills n.Params and n.Optimizer, which fix the names and shapes, from
+// the checkpoint dir and sets the rest of n. An error leaves n half filled.
+func (n *Native) Resume(dir string) error {
+	var err error
+	if n.Config, err = readJSON(filepath.Join(dir, ConfigFile)); err != nil {
+		return err
+	}
+	if n.State, err = readJSON(filepath.Join(dir, StateFile)); err != nil {
+		return err
+	}
+	n.Stamp, err = readTensors(filepath.Join(dir, ModelFile), func(w Weights) error { return LoadParams(n.Params, w) })
+	if err != nil {
+		return err
+	}
+	stamp, err := readTensors(filepath.Join(dir, OptimizerFile), func(w Weights) error { return loadBuffers(n.Optimizer, w) })
+	if err != nil {
+		return err
+	}
+	if stamp != n.Stamp {
+		return fmt.Errorf("%s: %s is of %q but %s is of %q: they do not belong together", dir, ModelFile, n.Stamp, OptimizerFile, stamp)
+	}
+	return nil
+}
+
+// readTensors passes a file to load and returns its stamp.
+func readTensors(path string, load func(w Weights) error) (stamp string, err error) {
+	r, err := safetensors.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	if err := load(r); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return r.Metadata()[stampKey], nil
+}
+
+// loadBuffers fills buffers from w, as strictly as LoadParams.
+func loadBuffers(buffers []*nn.Buffer, w Weights) error {
+	l := loader{weights: w, wanted: make(map[string]bool)}
+	for _, b := range buffers {
+		l.load(b.Name, b.Shape(), b.Data())
+	}
+	return l.err()
+}
+
+// readJSON reads a file that must be JSON.
+func readJSON(path string) (json.RawMessage, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !json.Valid(data) {
+		return nil, fmt.Errorf("%s: not JSON: is the file damaged?", path)
+	}
+	return data, nil
+}
+
+// writeJSON writes a file that ends in a newline.
+func writeJSON(path string, data json.RawMessage) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s\n", data)
+		return err
+	})
+}

@@ -1,0 +1,163 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// settle does what is due between updates: validation, records, checkpoints,
+// stopping. end says that the epoch is over.
+func (r *run) settle(ctx context.Context, end bool) error {
+	m := moment{epoch: r.state.Epoch, updates: r.state.Updates, end: end}
+	m.interval = r.intervalDue(r.config.SaveIntervalUpdates) && m.updates >= r.config.ValidateAfterUpdates
+	if r.state.Pending || r.validationDue(m) {
+		var err error
+		if m.best, err = r.validate(ctx); err != nil {
+			return r.abandon(err)
+		}
+	}
+	if end {
+		if err := r.endEpoch(); err != nil {
+			return err
+		}
+	}
+	over := r.finished() != ""
+	if over {
+		if err := r.endInterval(); err != nil {
+			return err
+		}
+	}
+	r.state.Settled = r.state.Updates
+	if over || m.interval || m.best != nil || end && m.epoch%r.config.SaveInterval == 0 {
+		if err := r.save(m); err != nil {
+			return err
+		}
+	}
+	if r.stop {
+		return r.leave()
+	}
+	return nil
+}
+
+// intervalDue reports whether something that is due every so many updates is
+// due now. Skipped updates make nothing due again.
+func (r *run) intervalDue(every int) bool {
+	return every > 0 && r.state.Updates%every == 0 && r.state.Updates != r.state.Settled
+}
+
+// validationDue follows the reference (fairseq_cli/train.py:241), but also has
+// the run end with one.
+func (r *run) validationDue(m moment) bool {
+	return !r.config.DisableValidation && (m.interval && !m.end ||
+		m.end && m.epoch%r.config.ValidateInterval == 0 ||
+		r.intervalDue(r.config.ValidateIntervalUpdates) ||
+		r.finished() != "")
+}
+
+// validate measures the model and returns the value of the metric that
+// checkpoints go by if it is the best so far, else nil.
+func (r *run) validate(ctx context.Context) (best *float64, err error) {
+	if r.comm.Size() > 1 {
+		ctx = context.WithoutCancel(ctx) // all processes stop after the same step, in settle
+	}
+	r.tape.SetMode(false, false)
+	defer r.tape.SetMode(true, true)
+	defer r.tape.Trim() // of buffers in the sizes of validation
+	tick := func(done, total int) { r.report.display.busy("validating", done, total) }
+	metrics, err := r.task.Validate(ctx, &Evaluator{r.tape, r.comm, tick})
+	if err != nil && ctx.Err() != nil {
+		return nil, ErrInterrupted
+	}
+	if err != nil {
+		return nil, fmt.Errorf("validation: %w", err)
+	}
+	value, ok := metrics[r.config.BestCheckpointMetric]
+	if !ok {
+		return nil, fmt.Errorf("validation gives no %s, which best_checkpoint_metric asks for", r.config.BestCheckpointMetric)
+	}
+	s := &r.state
+	s.Valid, s.Validated, s.Pending, r.saved = metrics, s.Updates, false, false
+	note := ""
+	if s.judge(value, r.config.MaximizeBestCheckpointMetric) {
+		s.BestUpdate, best, note = s.Updates, &value, "  best so far"
+	}
+	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.config.MaxUpdate, note)
+}
+
+// abandon deals with a validation that failed. One that was interrupted is to be
+// done again when the run resumes.
+func (r *run) abandon(err error) error {
+	if !errors.Is(err, ErrInterrupted) {
+		return err
+	}
+	r.state.Pending, r.saved = true, false
+	return r.leave()
+}
+
+// leave saves the run and ends it before its time.
+func (r *run) leave() error {
+	if err := r.save(moment{epoch: r.state.Epoch, updates: r.state.Updates}); err != nil {
+		return err
+	}
+	r.report.draw(true)
+	r.report.say("interrupted", "epoch", r.state.Epoch, "update", r.state.Updates)
+	r.reason = ErrInterrupted.Error()
+	return ErrInterrupted
+}
+
+// finish validates and saves what the run has come to, unless settle has.
+func (r *run) finish(ctx context.Context) error {
+	m := moment{epoch: r.state.Epoch, updates: r.state.Updates}
+	if !r.config.DisableValidation && r.state.Validated != r.state.Updates {
+		var err error
+		if m.best, err = r.validate(ctx); err != nil {
+			return r.abandon(err)
+		}
+	}
+	if err := r.save(m); err != nil {
+		return err
+	}
+	r.report.draw(true)
+	r.report.say("finished", "because", r.reason, "updates", r.state.Updates, "time", clock(r.state.Seconds))
+	return nil
+}
+
+// save writes a checkpoint and gives it its names, unless the last one is of
+// this very state or none are to be written.
+func (r *run) save(m moment) error {
+	if r.saved || r.config.NoSave {
+		return nil
+	}
+	r.saved = true
+	if r.dir != nil {
+		if err := r.write(m); err != nil {
+			return fmt.Errorf("saving a checkpoint: %w", err)
+		}
+		r.report.info("saved", "checkpoint", r.state.Names.directory(lastName), "epoch", m.epoch, "update", m.updates)
+		r.report.draw(false)
+	}
+	return r.comm.Barrier()
+}
+
+func (r *run) write(m moment) error {
+	var err error
+	if m.dir, err = r.dir.store.unused(m.updates); err != nil {
+		return err
+	}
+	r.clock()
+	r.state.Names = r.state.Names.after(m, &r.config)
+	r.state.Steps = r.adam.steps
+	r.native.Stamp = stamp(&r.state)
+	if r.native.State, err = json.MarshalIndent(r.state, "", "  "); err != nil {
+		return err
+	}
+	if err := r.dir.metrics.Sync(); err != nil {
+		return err
+	}
+	if err := r.native.Save(r.dir.store.path(m.dir)); err != nil {
+		return err
+	}
+	return r.dir.store.publish(r.state.Names)
+}

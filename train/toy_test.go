@@ -1,0 +1,174 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
+)
+
+const (
+	toyBatches = 7 // batches per epoch
+	toyRows    = 8
+	toyInputs  = 6
+	toyClasses = 3
+)
+
+// toy is a task small enough to train in a blink, with everything that must
+// survive a resume: batch norm's buffers, dropout, data that differs by epoch.
+type toy struct {
+	params *nn.Params
+	in     *nn.Linear
+	norm   *nn.Norm
+	out    *nn.Linear
+
+	onBatch func(epoch, i int)           // called before each training batch
+	poison  func(epoch, i int) bool      // whether a batch holds NaN
+	onValid func(n int) (Metrics, error) // called instead of validating, if set
+	valids  int                          // validations so far
+}
+
+func newToy() *toy {
+	t := &toy{params: nn.NewParams(3)}
+	root := t.params.Root()
+	t.in = nn.NewLinear(root.Sub("in"), toyInputs, 16, true, nn.XavierUniform)
+	t.norm = nn.NewNorm(root.Sub("mid"), nn.BatchNorm, 16, true)
+	t.out = nn.NewLinear(root.Sub("out"), 16, toyClasses, true, nn.XavierUniform)
+	return t
+}
+
+func (t *toy) Params() *nn.Params { return t.params }
+
+func (t *toy) Describe() Description {
+	return Description{Task: "toy", Model: map[string]int{"width": 16}, Data: map[string]int{"rows": toyRows}, Metrics: []string{"loss", "accuracy"}}
+}
+
+func (t *toy) Metrics(s Stats) Metrics {
+	return Metrics{"loss": s.LossBase2(), "accuracy": s.Accuracy()}
+}
+
+func (t *toy) Epoch(n int) (Batches, error) { return toyEpoch{t, n}, nil }
+
+func (t *toy) Validate(ctx context.Context, e *Evaluator) (Metrics, error) {
+	t.valids++
+	if t.onValid != nil {
+		return t.onValid(t.valids)
+	}
+	s, err := e.Run(ctx, toyEpoch{t, 0})
+	if err != nil {
+		return nil, err
+	}
+	return t.Metrics(s), nil
+}
+
+// toyEpoch is an epoch of a toy; epoch 0 is what it is validated on.
+type toyEpoch struct {
+	toy   *toy
+	epoch int
+}
+
+func (e toyEpoch) Len() int { return toyBatches }
+
+func (e toyEpoch) Batch(i int) (Batch, error) {
+	rng := rand.New(rand.NewPCG(uint64(e.epoch), uint64(i)))
+	b := toyBatch{toyEpoch: e, i: i, x: tensor.New(toyRows, toyInputs), labels: make([]int32, toyRows)}
+	for r := range toyRows {
+		sum := 0.0
+		for c := range toyInputs {
+			x := rng.NormFloat64()
+			b.x.Row(r)[c] = float32(x)
+			sum += x
+		}
+		b.labels[r] = int32(min(max(math.Round(sum)+1, 0), toyClasses-1))
+	}
+	if e.epoch > 0 && e.toy.poison != nil && e.toy.poison(e.epoch, i) {
+		b.x.Row(0)[0] = float32(math.NaN())
+	}
+	return b, nil
+}
+
+type toyBatch struct {
+	toyEpoch
+	i      int
+	x      *tensor.Tensor
+	labels []int32
+}
+
+func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
+	m := b.toy
+	if b.epoch > 0 && m.onBatch != nil {
+		m.onBatch(b.epoch, b.i)
+	}
+	h := m.norm.Forward(t, m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity))
+	h = nn.Dropout{P: 0.2}.Forward(t, h)
+	loss := t.CrossEntropy(m.out.Forward(t, h, autograd.Identity), b.labels, -1, 0)
+	return Result{loss.Variable, Stats{
+		Loss: loss.Sum, NLL: loss.NLL, SampleSize: toyRows,
+		Correct: float64(loss.Correct), Sentences: toyRows, Tokens: toyRows * toyInputs,
+	}}, nil
+}
+
+// toyConfig trains a toy for 40 updates with everything switched on.
+func toyConfig() Config {
+	c := DefaultConfig()
+	c.MaxUpdate, c.LogInterval = 40, 5
+	c.ScheduleConfig.LRScheduler, c.LR = "linear_decay", []float64{0.02}
+	c.WarmupUpdates, c.TotalNumUpdate = 8, 60
+	c.AdamBetas, c.WeightDecay, c.ClipNorm = [2]float64{0.9, 0.98}, 0.01, 0.5
+	c.BestCheckpointMetric, c.MaximizeBestCheckpointMetric = "accuracy", true
+	return c
+}
+
+// trainToy runs a toy for as long as c says.
+func trainToy(t *testing.T, m *toy, c Config, dir string) Summary {
+	t.Helper()
+	s, err := Run(context.Background(), m, c, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// interruptToy runs a toy and ends its context during the given update.
+func interruptToy(t *testing.T, m *toy, c Config, dir string, update int) Summary {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	freq := c.UpdateFreq[0]
+	m.onBatch = func(epoch, i int) {
+		if (epoch-1)*((toyBatches+freq-1)/freq)+i/freq+1 == update {
+			cancel()
+		}
+	}
+	s, err := Run(ctx, m, c, Options{Dir: dir})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("got %v, want ErrInterrupted", err)
+	}
+	m.onBatch = nil
+	return s
+}
+
+// toyState is everything a toy has learnt, as bits.
+func toyState(m *toy) []uint32 {
+	var out []uint32
+	add := func(x *tensor.Tensor) {
+		for _, v := range x.Data() {
+			out = append(out, math.Float32bits(v))
+		}
+	}
+	for _, p := range m.params.All() {
+		add(p.Value())
+	}
+	for _, b := range m.params.Buffers() {
+		add(b.Tensor)
+	}
+	for _, c := range m.params.Counters() {
+		out = append(out, uint32(c.Value))
+	}
+	return out
+}

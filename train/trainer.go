@@ -1,0 +1,338 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// ErrInterrupted is what Run returns when its context ended: the step in
+// progress was finished and, if there is a run directory, saved.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrFinished is what Run returns for a run directory whose run has ended.
+var ErrFinished = errors.New("the run is finished")
+
+// Options say where a run is kept and who hears of it.
+type Options struct {
+	Dir          string       // the run directory; "" keeps nothing
+	Progress     io.Writer    // a bar if this is a terminal, lines if not; nil for none
+	Communicator Communicator // nil for a single process
+}
+
+// A Summary is how a run stands when Run returns.
+type Summary struct {
+	Updates, Epoch, Skipped int
+	Valid                   Metrics // of the last validation, nil if there was none
+	Best                    float64 // the best value of the metric that checkpoints go by, if Valid is not nil
+	BestUpdate              int
+	Seconds                 float64 // of training, over all sessions
+	Reason                  string  // why the run ended
+}
+
+// Run trains task until the configuration says to stop or ctx ends. If o.Dir
+// holds a run of the same task and configuration, it goes on from its last
+// checkpoint, with the weights that it would have had without a break, bit for
+// bit. The summary is of what was reached, whether or not there is an error.
+func Run(ctx context.Context, task Task, c Config, o Options) (Summary, error) {
+	r, err := newRun(task, c, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	err = r.train(ctx)
+	return r.summary(), errors.Join(err, r.close())
+}
+
+// A run is a task being trained.
+type run struct {
+	task     Task
+	config   Config
+	schedule Schedule
+	comm     Communicator
+
+	tape    *autograd.Tape
+	adam    *Adam
+	buffers *keptBuffers
+	native  checkpoint.Native
+	state   State
+	stop    bool // the context has ended, here or in another process
+	saved   bool // the last checkpoint is of the state
+	reason  string
+
+	dir    *runDir // nil if nothing is kept, or another process keeps it
+	report *reporter
+	live   live
+	since  time.Time // up to when state.Seconds counts
+}
+
+// newRun checks the configuration, opens the run directory and loads its last
+// checkpoint.
+func newRun(task Task, c Config, o Options) (*run, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	schedule, err := c.Schedule(c.MaxUpdate)
+	if err != nil {
+		return nil, err
+	}
+	c.resolve(c.MaxUpdate)
+	about := task.Describe()
+	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
+		return nil, err
+	}
+	r := &run{task: task, config: c, schedule: schedule, comm: o.Communicator, state: newState(), tape: autograd.NewTrainingTape()}
+	if r.comm == nil {
+		r.comm = Alone{}
+	}
+	params := task.Params()
+	r.adam = NewAdam(params, AdamConfig{c.AdamBetas, c.AdamEps, c.WeightDecay})
+	r.buffers = newKeptBuffers(params)
+	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
+	if err := r.open(about, o); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+// open opens the run directory, if there is to be one, and goes to where its
+// run stands.
+func (r *run) open(about Description, o Options) error {
+	rc, err := newRunConfig(about, r.config)
+	if err != nil {
+		return err
+	}
+	if r.native.Config, err = json.MarshalIndent(rc.Config, "", "  "); err != nil {
+		return err
+	}
+	if o.Dir != "" && r.comm.Rank() == 0 {
+		if r.dir, err = openRunDir(o.Dir, rc); err != nil {
+			return err
+		}
+	}
+	if err := r.comm.Barrier(); err != nil {
+		return err
+	}
+	resumed, err := r.resume(o.Dir)
+	if err != nil {
+		return err
+	}
+	progress := o.Progress
+	if r.comm.Rank() != 0 {
+		progress = nil
+	}
+	r.report = newReporter(r.dir, about.Metrics, progress)
+	if !resumed {
+		return nil
+	}
+	if reason := r.finished(); reason != "" && !r.state.Pending {
+		return fmt.Errorf("%s: %w: %s", o.Dir, ErrFinished, reason)
+	}
+	r.report.say("resuming", "epoch", r.state.Epoch, "update", r.state.Updates)
+	return nil
+}
+
+// resume loads the last checkpoint of a run directory, if there is one, and
+// makes all processes start from the same weights if not.
+func (r *run) resume(dir string) (bool, error) {
+	var state *State
+	if dir != "" {
+		var err error
+		if state, err = (&runDir{store: store{Checkpoints(dir)}}).resume(&r.native); err != nil {
+			return false, err
+		}
+	}
+	if state == nil {
+		for _, p := range r.task.Params().All() {
+			if err := r.comm.Broadcast(p.Value().Data(), 0); err != nil {
+				return false, err
+			}
+		}
+	} else {
+		r.state, r.adam.steps, r.saved = *state, state.Steps, true
+	}
+	if r.dir == nil {
+		return state != nil, nil
+	}
+	if err := r.dir.store.publish(r.state.Names); err != nil {
+		return false, err
+	}
+	return state != nil, r.dir.startMetrics(r.state.Updates)
+}
+
+// close releases what the run holds.
+func (r *run) close() error {
+	if r.report != nil {
+		r.report.display.close()
+	}
+	if r.dir != nil {
+		return r.dir.close()
+	}
+	return nil
+}
+
+func (r *run) summary() Summary {
+	s := Summary{
+		Updates: r.state.Updates, Epoch: r.state.Epoch, Skipped: r.state.Skipped,
+		Valid: r.state.Valid, BestUpdate: r.state.BestUpdate, Seconds: r.state.Seconds, Reason: r.reason,
+	}
+	if r.state.Best != nil {
+		s.Best = *r.state.Best
+	}
+	return s
+}
+
+// train is the run.
+func (r *run) train(ctx context.Context) error {
+	r.since = time.Now()
+	for r.reason = r.finished(); r.reason == "" || r.state.Pending; r.reason = r.finished() {
+		if err := r.epoch(ctx); err != nil {
+			return err
+		}
+	}
+	return r.finish(ctx)
+}
+
+// finished says why the run is over, "" if it is not.
+func (r *run) finished() string {
+	c, s := &r.config, &r.state
+	rate := r.schedule.Rate(s.Updates, s.Epoch)
+	switch {
+	case c.MaxUpdate > 0 && s.Updates >= c.MaxUpdate:
+		return fmt.Sprintf("max_update %d is reached", c.MaxUpdate)
+	case c.MaxEpoch > 0 && s.Epoch > c.MaxEpoch:
+		return fmt.Sprintf("max_epoch %d is reached", c.MaxEpoch)
+	case c.Patience > 0 && s.Impatience >= c.Patience:
+		return fmt.Sprintf("no better %s in %d validations", c.BestCheckpointMetric, s.Impatience)
+	case s.Offset == 0 && rate <= c.StopMinLR:
+		return fmt.Sprintf("the learning rate has come down to %g", rate)
+	case c.StopTimeHours > 0 && s.Seconds > c.StopTimeHours*3600:
+		return fmt.Sprintf("%g hours have passed", c.StopTimeHours)
+	}
+	return ""
+}
+
+// epoch trains on what is left of an epoch, or until the run is over.
+func (r *run) epoch(ctx context.Context) error {
+	batches, err := r.task.Epoch(r.state.Epoch)
+	if err != nil {
+		return fmt.Errorf("epoch %d: %w", r.state.Epoch, err)
+	}
+	n := batches.Len()
+	switch {
+	case n == 0:
+		return fmt.Errorf("epoch %d has no batches to train on", r.state.Epoch)
+	case r.state.Offset > n:
+		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: the data is not what it was", r.state.Offset, r.state.Epoch, n)
+	}
+	l := newLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
+	defer l.close()
+	for {
+		if !r.state.Pending {
+			if err := r.update(ctx, l, n); err != nil {
+				return err
+			}
+		}
+		end := r.state.Offset >= n
+		if err := r.settle(ctx, end); err != nil {
+			return err
+		}
+		if end || r.finished() != "" {
+			return nil
+		}
+	}
+}
+
+// update takes one update's batches, of the n that the epoch has, from l and
+// steps. An update whose loss or gradient is not finite is skipped.
+func (r *run) update(ctx context.Context, l *loader, n int) error {
+	started := time.Now()
+	first := r.state.Offset
+	last := min(n, first+r.config.updateFreq(r.state.Epoch)*r.comm.Size())
+	r.buffers.keep()
+	stats, err := r.accumulate(ctx, l, first, last)
+	if err != nil {
+		return fmt.Errorf("epoch %d: %w", r.state.Epoch, err)
+	}
+	r.state.Offset, r.saved = last, false
+	norm := r.adam.Norm() / stats.SampleSize
+	if !finite(stats.Loss) || !finite(norm) {
+		return r.skip(stats.Loss, norm)
+	}
+	clip := ClipScale(norm, r.config.ClipNorm)
+	rate := r.schedule.Rate(r.state.Updates, r.state.Epoch)
+	r.adam.Step(rate, clip/stats.SampleSize)
+	r.state.Updates++
+	r.state.SkippedInRow = 0
+	r.count(stats, norm, clip < 1, time.Since(started).Seconds())
+	return r.progress(n)
+}
+
+// accumulate adds up the gradients and statistics of this process's share of
+// batches [first, last), then those of all processes.
+func (r *run) accumulate(ctx context.Context, l *loader, first, last int) (Stats, error) {
+	defer kernel.Hot()()
+	r.task.Params().ZeroGrad()
+	var stats Stats
+	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
+		batch, err := l.next()
+		if err != nil {
+			return stats, err
+		}
+		r.tape.SetSeed(stepSeed(r.config.Seed, r.state.Updates, i-first))
+		result, err := batch.Loss(r.tape)
+		if err != nil {
+			return stats, fmt.Errorf("batch %d: %w", i, err)
+		}
+		r.tape.Backward(result.Loss)
+		stats.Add(result.Stats)
+	}
+	if err := r.adam.Gather(r.comm); err != nil {
+		return stats, err
+	}
+	return r.reduce(ctx, stats)
+}
+
+// reduce adds up statistics over all processes, which thereby also learn
+// whether any of them is to stop.
+func (r *run) reduce(ctx context.Context, stats Stats) (Stats, error) {
+	sums := stats.vector()
+	shared := append(sums[:], 0)
+	if ctx.Err() != nil {
+		shared[statsLen] = 1
+	}
+	if err := r.comm.AllReduceSum64(shared); err != nil {
+		return stats, fmt.Errorf("sum of statistics over processes: %w", err)
+	}
+	stats.setVector([statsLen]float64(shared))
+	r.stop = shared[statsLen] > 0
+	return stats, nil
+}
+
+// stepSeed fixes the randomness of one batch of one update, so that it does not
+// depend on what was drawn before.
+func stepSeed(seed uint64, update, batch int) uint64 {
+	const a, b = 0x9e3779b97f4a7c15, 0xd1b54a32d192ed03 // odd, from the golden ratio and its like in two dimensions
+	return seed ^ (uint64(update)+1)*a ^ (uint64(batch)+1)*b
+}
+
+// skip drops an update, and fails after too many.
+func (r *run) skip(loss, norm float64) error {
+	r.buffers.restore()
+	s := &r.state
+	s.Skipped++
+	s.SkippedInRow++
+	where := r.adam.notFinite()
+	r.report.warn("skipped an update that is not finite", "update", s.Updates+1, "loss", loss, "gnorm", norm, "parameter", where)
+	if s.SkippedInRow > r.config.MaxSkippedInRow || s.Skipped > r.config.MaxSkipped {
+		return fmt.Errorf("update %d of epoch %d: the loss is %g and the norm of the gradient %g (first in %s); %d updates in a row and %d in all were skipped, the limits being %d and %d: try a lower learning rate, a longer warm-up or clip_norm",
+			s.Updates+1, s.Epoch, loss, norm, where, s.SkippedInRow, s.Skipped, r.config.MaxSkippedInRow, r.config.MaxSkipped)
+	}
+	return nil
+}
