@@ -117,9 +117,16 @@ func (l *layout) arrange() bool {
 		if curve == nil {
 			return false
 		}
-		l.curves = append(l.curves, curve)
 		first, last := curve[0].from, curve[len(curve)-1].to
-		l.ends = append(l.ends, dash{first, first}, dash{last, last})
+		for _, end := range []dash{{first, first}, {last, last}} {
+			for _, other := range l.curves {
+				if !l.clear(end, other, l.Clearance+l.Radius) {
+					return false
+				}
+			}
+			l.ends = append(l.ends, end)
+		}
+		l.curves = append(l.curves, curve)
 	}
 	if !l.chooseDiscs() {
 		return false

@@ -37,7 +37,7 @@ func joined(pixels []byte, size int, from, to point, reach int) bool {
 }
 
 // TestClassIsWhatTheImageShows walks from disc to disc: the gaps in a curve are
-// under 4 pixels wide at this size, curves and discs over 5 apart.
+// under 5 pixels wide at this size, curves and discs over 5 apart.
 func TestClassIsWhatTheImageShows(t *testing.T) {
 	c := Preset(128, 14)
 	for i := range 40 {
@@ -46,7 +46,7 @@ func TestClassIsWhatTheImageShows(t *testing.T) {
 		}
 		for class, discs := range l.discs {
 			pixels := l.render(discs)
-			if got := joined(pixels, c.Size, discs[0], discs[1], 4); got != (class == 1) {
+			if got := joined(pixels, c.Size, discs[0], discs[1], 5); got != (class == 1) {
 				t.Fatalf("image %d of class %d: the discs are joined: %v", i, class, got)
 			}
 		}
