@@ -122,6 +122,22 @@ func (f *File) View(off, n int64, use func([]byte) error) (err error) {
 	return use(b)
 }
 
+// ReadAt implements io.ReaderAt.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("offset %d is negative", off)
+	}
+	n := max(0, min(int64(len(p)), f.size-off))
+	err := f.View(min(off, f.size), n, func(b []byte) error {
+		copy(p, b)
+		return nil
+	})
+	if err == nil && n < int64(len(p)) {
+		err = io.EOF
+	}
+	return int(n), err
+}
+
 // Close releases the file once running views have returned. Further reads give
 // ErrClosed; closing again does nothing.
 func (f *File) Close() error {

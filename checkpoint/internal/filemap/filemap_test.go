@@ -3,11 +3,13 @@ package filemap
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func write(t *testing.T, data []byte) string {
@@ -47,6 +49,20 @@ func TestRanges(t *testing.T) {
 			if got, err := f.Bytes(c[0], c[1]); err == nil {
 				t.Errorf("%s: Bytes(%d, %d) = %q, want an error", name, c[0], c[1], got)
 			}
+		}
+	}
+}
+
+func TestReadAt(t *testing.T) {
+	for name, f := range files(t, []byte("0123456789")) {
+		if err := iotest.TestReader(io.NewSectionReader(f, 0, f.Size()), []byte("0123456789")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n, err := f.ReadAt(make([]byte, 4), 8); n != 2 || err != io.EOF {
+			t.Errorf("%s: at the end ReadAt gave %d, %v", name, n, err)
+		}
+		if n, err := f.ReadAt(make([]byte, 4), -1); n != 0 || err == nil {
+			t.Errorf("%s: before the start ReadAt gave %d, %v", name, n, err)
 		}
 	}
 }

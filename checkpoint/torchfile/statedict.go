@@ -1,0 +1,76 @@
+package torchfile
+
+import "fmt"
+
+// A StateDict gives access to a dict of tensors, such as a model's state_dict,
+// by name.
+type StateDict struct {
+	names   []string
+	tensors map[string]*Tensor
+}
+
+// NewStateDict returns the tensors of v, which must be a *Dict with string keys
+// and nothing but tensors as values.
+func NewStateDict(v any) (*StateDict, error) {
+	d, ok := v.(*Dict)
+	if !ok {
+		return nil, fmt.Errorf("a %s, want a dict of tensors", typeName(v))
+	}
+	s := &StateDict{tensors: make(map[string]*Tensor, d.Len())}
+	for key, value := range d.All() {
+		name, ok := key.(string)
+		if !ok {
+			return nil, fmt.Errorf("%v is not the name of a tensor", key)
+		}
+		t, ok := value.(*Tensor)
+		if !ok {
+			return nil, fmt.Errorf("%.*q is a %s, want a tensor", maxGlobal, name, typeName(value))
+		}
+		s.names = append(s.names, name)
+		s.tensors[name] = t
+	}
+	return s, nil
+}
+
+// Names lists the tensors in the order of the dict.
+func (s *StateDict) Names() []string { return append([]string(nil), s.names...) }
+
+// Tensor returns a tensor, and false if there is none of that name.
+func (s *StateDict) Tensor(name string) (*Tensor, bool) {
+	t, ok := s.tensors[name]
+	return t, ok
+}
+
+// Shape returns a tensor's dimensions, and false if there is none of that name.
+func (s *StateDict) Shape(name string) ([]int, bool) {
+	t, ok := s.tensors[name]
+	if !ok {
+		return nil, false
+	}
+	return append([]int(nil), t.Shape...), true
+}
+
+// Float32Into converts a tensor's numbers to float32 in row-major order; dst
+// has as many elements as the tensor.
+func (s *StateDict) Float32Into(name string, dst []float32) error {
+	return s.with(name, func(t *Tensor) error { return t.Float32Into(dst) })
+}
+
+// Int64Scalar returns the value of an integer tensor of one element, whatever
+// its dimensions.
+func (s *StateDict) Int64Scalar(name string) (int64, error) {
+	var one [1]int64
+	err := s.with(name, func(t *Tensor) error { return t.Int64Into(one[:]) })
+	return one[0], err
+}
+
+func (s *StateDict) with(name string, use func(*Tensor) error) error {
+	t, ok := s.tensors[name]
+	if !ok {
+		return fmt.Errorf("no tensor %.*q", maxGlobal, name)
+	}
+	if err := use(t); err != nil {
+		return fmt.Errorf("tensor %.*q: %w", maxGlobal, name, err)
+	}
+	return nil
+}
