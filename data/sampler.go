@@ -2,8 +2,6 @@ package data
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/mega-go/mega/data/mt19937"
 )
@@ -49,15 +47,10 @@ type Sampler struct {
 // NewSampler returns the batches of a data set. It fails if the data set is
 // empty or a sample alone exceeds MaxTokens.
 func NewSampler(ds Dataset, o SamplerOptions) (*Sampler, error) {
-	switch {
-	case ds.Len() == 0:
+	if ds.Len() == 0 {
 		return nil, errors.New("the data set is empty")
-	case o.BatchSize < 0 || o.MaxTokens < 0 || o.Multiple < 0:
-		return nil, fmt.Errorf("batch size %d, max tokens %d, batch size multiple %d: none may be negative", o.BatchSize, o.MaxTokens, o.Multiple)
-	case o.BatchSize == 0 && o.MaxTokens == 0:
-		return nil, errors.New("neither a batch size nor a maximum of tokens is given")
 	}
-	frozen, err := batchBySize(sampleOrder(ds.Len(), o), ds.Size, o)
+	frozen, err := BatchBySize(sampleOrder(ds.Len(), o), ds.Size, o)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +65,7 @@ func (s *Sampler) Batches(epoch int) ([][]int, error) {
 	if !s.shuffle {
 		return s.frozen, nil
 	}
-	batches := slices.Clone(s.frozen)
-	r := mt19937.New(s.seed + uint32(epoch))
-	r.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
-	return batches, nil
+	return ShuffleBatches(s.frozen, s.seed, epoch), nil
 }
 
 // sampleOrder returns the order in which samples are cut into batches. The
@@ -93,37 +83,4 @@ func sampleOrder(n int, o SamplerOptions) []int {
 		order[p] = i
 	}
 	return order
-}
-
-// batchBySize cuts an order into batches (data/data_utils_fast.pyx:27-66). The
-// batch that a sample no longer fits is cut down to a multiple of o.Multiple
-// and the rest begins the next one, which as in the reference is not held
-// against MaxTokens again until one more sample comes.
-func batchBySize(order []int, size func(i int) int, o SamplerOptions) ([][]int, error) {
-	multiple := max(o.Multiple, 1)
-	var batches [][]int
-	var batch, sizes []int // sizes is one ahead of batch
-	longest := 0
-	for _, i := range order {
-		n := size(i)
-		if o.MaxTokens > 0 && n > o.MaxTokens {
-			return nil, fmt.Errorf("sample %d has %d tokens, more than the maximum of %d tokens a batch", i, n, o.MaxTokens)
-		}
-		sizes = append(sizes, n)
-		longest = max(longest, n)
-		if isFull(len(batch), (len(batch)+1)*longest, o) {
-			cut := max(len(batch)/multiple*multiple, len(batch)%multiple)
-			batches = append(batches, batch[:cut:cut])
-			batch, sizes = slices.Clone(batch[cut:]), sizes[cut:]
-			longest = slices.Max(sizes)
-		}
-		batch = append(batch, i)
-	}
-	return append(batches, batch), nil
-}
-
-// isFull tells whether a batch of n samples cannot take one more, with which
-// it would have so many tokens.
-func isFull(n, tokens int, o SamplerOptions) bool {
-	return n > 0 && (o.BatchSize > 0 && n == o.BatchSize || o.MaxTokens > 0 && tokens > o.MaxTokens)
 }

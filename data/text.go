@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/data/indexed"
+	"github.com/mega-go/mega/data/lines"
 )
 
 // CLS is the word that the reference's lra-text task adds to the dictionary,
@@ -67,7 +69,7 @@ type TextOptions struct {
 // Text is one split of a TextDir. Its files are mapped, not read into memory.
 type Text struct {
 	dir           *TextDir
-	first, second *parts // second is nil unless there are pairs
+	first, second *lines.Files // second is nil unless there are pairs
 	labels        []int32
 	options       TextOptions
 }
@@ -89,23 +91,23 @@ func (d *TextDir) Open(split string, o TextOptions) (*Text, error) {
 func (t *Text) open(split string) error {
 	var err error
 	prefix := func(kind string) string { return filepath.Join(t.dir.Path, kind, split) }
-	if t.first, err = openParts(prefix("src-bin"), t.options.Combine); err != nil {
+	if t.first, err = lines.OpenSplit(prefix("src-bin"), t.options.Combine); err != nil {
 		return err
 	}
 	if indexed.Exists(prefix("src1-bin")) {
-		if t.second, err = openParts(prefix("src1-bin"), t.options.Combine); err != nil {
+		if t.second, err = lines.OpenSplit(prefix("src1-bin"), t.options.Combine); err != nil {
 			return err
 		}
 	}
-	labels, err := openParts(prefix("label-bin"), t.options.Combine)
+	labels, err := lines.OpenSplit(prefix("label-bin"), t.options.Combine)
 	if err != nil {
 		return err
 	}
-	defer labels.close()
+	defer labels.Close()
 	if err := t.checkCounts(prefix, labels); err != nil {
 		return err
 	}
-	for _, texts := range []*parts{t.first, t.second} {
+	for _, texts := range []*lines.Files{t.first, t.second} {
 		if err := checkTokens(texts, t.dir.Source.Len()); err != nil {
 			return err
 		}
@@ -114,38 +116,38 @@ func (t *Text) open(split string) error {
 }
 
 // checkCounts checks that texts and labels are as many, and some.
-func (t *Text) checkCounts(prefix func(kind string) string, labels *parts) error {
-	n := t.first.len()
+func (t *Text) checkCounts(prefix func(kind string) string, labels *lines.Files) error {
+	n := t.first.Len()
 	if n == 0 {
 		return fmt.Errorf("%s.idx: no samples", prefix("src-bin"))
 	}
-	if labels.len() != n {
-		return fmt.Errorf("%s.idx has %d labels, %s.idx %d texts", prefix("label-bin"), labels.len(), prefix("src-bin"), n)
+	if labels.Len() != n {
+		return fmt.Errorf("%s.idx has %d labels, %s.idx %d texts", prefix("label-bin"), labels.Len(), prefix("src-bin"), n)
 	}
-	if t.second != nil && t.second.len() != n {
-		return fmt.Errorf("%s.idx has %d texts, %s.idx %d", prefix("src1-bin"), t.second.len(), prefix("src-bin"), n)
+	if t.second != nil && t.second.Len() != n {
+		return fmt.Errorf("%s.idx has %d texts, %s.idx %d", prefix("src1-bin"), t.second.Len(), prefix("src-bin"), n)
 	}
 	return nil
 }
 
 // readLabels reads every label: one word, </s> around it dropped, its id less
 // the number of special symbols (tasks/long_range_arena.py:159).
-func (t *Text) readLabels(labels *parts) error {
-	t.labels = make([]int32, labels.len())
+func (t *Text) readLabels(labels *lines.Files) error {
+	t.labels = make([]int32, labels.Len())
 	var ids []int32
 	for i := range t.labels {
-		ids = slices.Grow(ids[:0], labels.size(i))[:labels.size(i)]
-		if err := labels.read(ids, i); err != nil {
+		ids = slices.Grow(ids[:0], labels.Size(i))[:labels.Size(i)]
+		if err := labels.Read(ids, i, 0); err != nil {
 			return err
 		}
 		words := slices.DeleteFunc(ids, func(id int32) bool { return id == EOS })
 		if len(words) != 1 {
-			return fmt.Errorf("%s.bin: sample %d: the label has %d words, want 1", labels.prefix, i, len(words))
+			return fmt.Errorf("%s: the label has %d words, want 1", labels.Name(i), len(words))
 		}
 		t.labels[i] = words[0] - NumSpecial
 		if t.labels[i] < 0 || int(t.labels[i]) >= t.options.Classes {
-			return fmt.Errorf("%s.bin: sample %d: label %q (id %d) is class %d, out of range for %d classes",
-				labels.prefix, i, t.dir.Labels.Symbol(words[0]), words[0], t.labels[i], t.options.Classes)
+			return fmt.Errorf("%s: label %q (id %d) is class %d, out of range for %d classes",
+				labels.Name(i), t.dir.Labels.Symbol(words[0]), words[0], t.labels[i], t.options.Classes)
 		}
 	}
 	return nil
@@ -153,24 +155,22 @@ func (t *Text) readLabels(labels *parts) error {
 
 // checkTokens checks that every text has tokens and every token an entry in a
 // dictionary of that many.
-func checkTokens(texts *parts, vocabulary int) error {
+func checkTokens(texts *lines.Files, vocabulary int) error {
 	if texts == nil {
 		return nil
 	}
 	var ids []int32
-	for i := range texts.len() {
-		n := texts.size(i)
+	for i := range texts.Len() {
+		n := texts.Size(i)
 		if n == 0 {
-			return fmt.Errorf("%s.idx: sample %d is empty", texts.prefix, i)
+			return fmt.Errorf("%s: the text is empty", texts.Name(i))
 		}
 		ids = slices.Grow(ids[:0], n)[:n]
-		if err := texts.read(ids, i); err != nil {
+		if err := texts.Read(ids, i, 0); err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if id < 0 || int(id) >= vocabulary {
-				return fmt.Errorf("%s.bin: sample %d: token %d is beyond the dictionary of %d", texts.prefix, i, id, vocabulary)
-			}
+		if err := lines.CheckTokens(texts, i, ids, vocabulary); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -178,9 +178,13 @@ func checkTokens(texts *parts, vocabulary int) error {
 
 // Close unmaps the files.
 func (t *Text) Close() error {
-	t.first.close()
-	t.second.close()
-	return nil
+	var err error
+	for _, texts := range []*lines.Files{t.first, t.second} {
+		if texts != nil {
+			err = errors.Join(err, texts.Close())
+		}
+	}
+	return err
 }
 
 // Len returns the number of samples.
@@ -192,8 +196,8 @@ func (t *Text) Size(i int) int { return t.size(t.first, i) }
 // Labels returns every sample's class; it must not be modified.
 func (t *Text) Labels() []int32 { return t.labels }
 
-func (t *Text) size(texts *parts, i int) int {
-	n := texts.size(i)
+func (t *Text) size(texts *lines.Files, i int) int {
+	n := texts.Size(i)
 	if t.options.PrependCLS {
 		n++
 	}
@@ -225,7 +229,7 @@ func (t *Text) Collate(indices []int) (*Batch, error) {
 	return b, nil
 }
 
-func (t *Text) collate(texts *parts, indices []int) (*Batch, error) {
+func (t *Text) collate(texts *lines.Files, indices []int) (*Batch, error) {
 	lengths := make([]int32, len(indices))
 	for row, i := range indices {
 		lengths[row] = int32(t.size(texts, i))
@@ -237,7 +241,7 @@ func (t *Text) collate(texts *parts, indices []int) (*Batch, error) {
 			dst[0] = int32(t.dir.Source.Len() - 1)
 			dst = dst[1:]
 		}
-		if err := texts.read(dst, i); err != nil {
+		if err := texts.Read(dst, i, 0); err != nil {
 			return nil, err
 		}
 	}

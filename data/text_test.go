@@ -162,12 +162,12 @@ func TestTextErrors(t *testing.T) {
 		{files{"src-bin/valid": nil, "label-bin/valid": nil}, TextOptions{}, "src-bin/valid.idx: no samples"},
 		{files{"src-bin/valid": {{4}}, "label-bin/valid": {{4}, {4}}}, TextOptions{}, "label-bin/valid.idx has 2 labels"},
 		{files{"src-bin/valid": {{4}}, "src1-bin/valid": {}, "label-bin/valid": {{4}}}, TextOptions{}, "src1-bin/valid.idx has 0 texts"},
-		{files{"src-bin/valid": {{}}, "label-bin/valid": {{4}}}, TextOptions{}, "src-bin/valid.idx: sample 0 is empty"},
-		{files{"src-bin/valid": {{7}}, "label-bin/valid": {{4}}}, TextOptions{}, "sample 0: token 7 is beyond the dictionary of 7"},
-		{files{"src-bin/valid": {{4}}, "src1-bin/valid": {{-1}}, "label-bin/valid": {{4}}}, TextOptions{}, "src1-bin/valid.bin: sample 0: token -1"},
-		{files{"src-bin/valid": {{4}}, "label-bin/valid": {{4, 5, 2}}}, TextOptions{}, "sample 0: the label has 2 words, want 1"},
-		{files{"src-bin/valid": {{4}, {4}}, "label-bin/valid": {{4}, {5}}}, TextOptions{Classes: 1}, `sample 1: label "b" (id 5) is class 1, out of range for 1 classes`},
-		{files{"src-bin/valid": {{4}}, "label-bin/valid": {{3}}}, TextOptions{}, `sample 0: label "<unk>" (id 3) is class -1`},
+		{files{"src-bin/valid": {{}}, "label-bin/valid": {{4}}}, TextOptions{}, "src-bin/valid.bin: line 1: the text is empty"},
+		{files{"src-bin/valid": {{7}}, "label-bin/valid": {{4}}}, TextOptions{}, "src-bin/valid.bin: line 1: token 7 is beyond the dictionary of 7"},
+		{files{"src-bin/valid": {{4}}, "src1-bin/valid": {{-1}}, "label-bin/valid": {{4}}}, TextOptions{}, "src1-bin/valid.bin: line 1: token -1"},
+		{files{"src-bin/valid": {{4}}, "label-bin/valid": {{4, 5, 2}}}, TextOptions{}, "label-bin/valid.bin: line 1: the label has 2 words, want 1"},
+		{files{"src-bin/valid": {{4}, {4}}, "label-bin/valid": {{4}, {5}}}, TextOptions{Classes: 1}, `label-bin/valid.bin: line 2: label "b" (id 5) is class 1, out of range for 1 classes`},
+		{files{"src-bin/valid": {{4}}, "label-bin/valid": {{3}}}, TextOptions{}, `line 1: label "<unk>" (id 3) is class -1`},
 	} {
 		d, err := OpenTextDir(writeTextDir(t, c.files))
 		if err != nil {

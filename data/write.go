@@ -152,6 +152,17 @@ type Image struct {
 	Label  int32
 }
 
+// Images yields images with their labels, of which there are as many.
+func Images(pixels [][]byte, labels []int32) iter.Seq2[Image, error] {
+	return func(yield func(Image, error) bool) {
+		for i := range pixels {
+			if !yield(Image{pixels[i], labels[i]}, nil) {
+				return
+			}
+		}
+	}
+}
+
 // PixelSplit is a split of images to be written. An error ends them.
 type PixelSplit struct {
 	Name   string

@@ -117,13 +117,7 @@ func TestWritePixelsRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	split := PixelSplit{"valid", func(yield func(Image, error) bool) {
-		for i, pixels := range want.images {
-			if !yield(Image{pixels, want.labels[i]}, nil) {
-				return
-			}
-		}
-	}}
+	split := PixelSplit{"valid", Images(want.images, want.labels)}
 	if err := WritePixels(dir, split); err != nil {
 		t.Fatal(err)
 	}

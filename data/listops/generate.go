@@ -1,6 +1,7 @@
 package listops
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 )
@@ -10,8 +11,8 @@ const valueP = 0.25
 
 // Config bounds the expressions of a task.
 type Config struct {
-	MaxDepth  int // levels; operations stand in all but the last
-	MaxArgs   int // arguments of an operation, 2 at least
+	MaxDepth  int // levels; operations stand in all but the last; 0 means 10
+	MaxArgs   int // arguments of an operation, 2 at least; 0 means 10
 	MinLength int // the tokens of an expression are more than these
 	MaxLength int // and fewer than these
 }
@@ -22,12 +23,18 @@ var LRA = Config{MaxDepth: 10, MaxArgs: 10, MinLength: 500, MaxLength: 2000}
 // Short is the same grammar at lengths that a small model learns in minutes.
 var Short = Config{MaxDepth: 10, MaxArgs: 10, MinLength: 10, MaxLength: 100}
 
+func (c Config) withDefaults() Config {
+	c.MaxDepth = cmp.Or(c.MaxDepth, LRA.MaxDepth)
+	c.MaxArgs = cmp.Or(c.MaxArgs, LRA.MaxArgs)
+	return c
+}
+
 // Validate reports a bound that leaves no expressions.
 func (c Config) Validate() error {
 	switch {
-	case c.MaxDepth < 1 || c.MaxDepth > 100:
+	case c.MaxDepth < 0 || c.MaxDepth > 100:
 		return fmt.Errorf("listops: depth %d, want 1 to 100", c.MaxDepth)
-	case c.MaxArgs < 2:
+	case c.MaxArgs < 0 || c.MaxArgs == 1:
 		return fmt.Errorf("listops: at most %d arguments, want 2 at least", c.MaxArgs)
 	case c.MinLength < 0 || c.MaxLength < c.MinLength+2:
 		return fmt.Errorf("listops: lengths above %d and below %d: there are none", c.MinLength, c.MaxLength)
@@ -41,6 +48,7 @@ func (c Config) Generate(count int, seed uint64) ([]Expression, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	c = c.withDefaults()
 	g := newGenerator(c, seed)
 	seen := make(map[string]struct{}, count)
 	expressions := make([]Expression, 0, count)

@@ -86,6 +86,7 @@ func TestGenerate(t *testing.T) {
 	}{
 		"short":        {Short, 3000},
 		"arena":        {LRA, 20},
+		"defaults":     {Config{MinLength: 10, MaxLength: 100}, 100},
 		"shallow":      {Config{MaxDepth: 2, MaxArgs: 3, MinLength: 3, MaxLength: 6}, 500},
 		"digits alone": {Config{MaxDepth: 1, MaxArgs: 2, MinLength: 0, MaxLength: 2}, 10},
 	} {
@@ -96,7 +97,7 @@ func TestGenerate(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for _, e := range expressions {
-			checkBounds(t, c.config, e)
+			checkBounds(t, c.config.withDefaults(), e)
 			seen[e.String()] = true
 		}
 		if len(seen) != c.count {
@@ -177,7 +178,7 @@ func TestDistribution(t *testing.T) {
 
 func TestGenerateErrors(t *testing.T) {
 	for want, c := range map[string]Config{
-		"depth 0":             {MaxDepth: 0, MaxArgs: 2, MaxLength: 9},
+		"depth -1":            {MaxDepth: -1, MaxArgs: 2, MaxLength: 9},
 		"at most 1 arguments": {MaxDepth: 2, MaxArgs: 1, MaxLength: 9},
 		"there are none":      {MaxDepth: 2, MaxArgs: 2, MinLength: 5, MaxLength: 6},
 		"found only 10":       {MaxDepth: 1, MaxArgs: 2, MaxLength: 9},

@@ -49,10 +49,14 @@ func CIFAR10(dir string) ([]data.PixelSplit, error) {
 	}
 	order := mt19937.New(splitSeed).TorchPermutation(len(train))
 	cut := len(train) * 9 / 10
+	inOrder := make([]int, len(test))
+	for i := range inOrder {
+		inOrder[i] = i
+	}
 	return []data.PixelSplit{
 		{Name: "train", Images: selected(train, order[:cut])},
 		{Name: "valid", Images: selected(train, order[cut:])},
-		{Name: "test", Images: selected(test, nil)},
+		{Name: "test", Images: selected(test, inOrder)},
 	}, nil
 }
 
@@ -97,16 +101,9 @@ func grey(r, g, b byte) byte {
 	return byte((uint32(r)*19595 + uint32(g)*38470 + uint32(b)*7471 + 0x8000) >> 16)
 }
 
-// selected yields the images with the given indices; nil stands for all.
+// selected yields the images with the given indices.
 func selected(images []data.Image, indices []int) iter.Seq2[data.Image, error] {
 	return func(yield func(data.Image, error) bool) {
-		if indices == nil {
-			for _, img := range images {
-				if !yield(img, nil) {
-					return
-				}
-			}
-		}
 		for _, i := range indices {
 			if !yield(images[i], nil) {
 				return

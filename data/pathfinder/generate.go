@@ -113,20 +113,9 @@ type layout struct {
 func (l *layout) arrange() bool {
 	l.curves, l.ends = l.curves[:0], l.ends[:0]
 	for range 2 {
-		curve := l.place(l.Contour)
-		if curve == nil {
+		if !l.placeTarget() {
 			return false
 		}
-		first, last := curve[0].from, curve[len(curve)-1].to
-		for _, end := range []dash{{first, first}, {last, last}} {
-			for _, other := range l.curves {
-				if !l.clear(end, other, l.Clearance+l.Radius) {
-					return false
-				}
-			}
-			l.ends = append(l.ends, end)
-		}
-		l.curves = append(l.curves, curve)
 	}
 	if !l.chooseDiscs() {
 		return false
@@ -137,6 +126,25 @@ func (l *layout) arrange() bool {
 		}
 	}
 	return false
+}
+
+// placeTarget places a target curve with room for a disc at either end.
+func (l *layout) placeTarget() bool {
+	curve := l.place(l.Contour)
+	if curve == nil {
+		return false
+	}
+	first, last := curve[0].from, curve[len(curve)-1].to
+	for _, end := range []dash{{first, first}, {last, last}} {
+		for _, other := range l.curves {
+			if !l.clear(end, other, l.Clearance+l.Radius) {
+				return false
+			}
+		}
+		l.ends = append(l.ends, end)
+	}
+	l.curves = append(l.curves, curve)
+	return true
 }
 
 // maxDistractions is how often the distractors are placed around the targets.
