@@ -1,0 +1,128 @@
+package bytetext
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/mega-go/mega/data"
+)
+
+// File is a file of plain text, or a range of one, as a text of a single line.
+// It implements lines.Lines for package blocks, whose modes none and stream it
+// is made for. Nothing of it is held in memory: what is asked for is read
+// through the system's page cache. Bytes that the dictionary lacks are <unk>.
+//
+// Its methods may be called from several goroutines.
+type File struct {
+	file     *os.File
+	codec    *Codec
+	from, to int64
+}
+
+// Open opens a file, which must not be empty. Close it when done.
+func Open(path string, c *Codec) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = openError(path, err)
+	case info.IsDir():
+		err = fmt.Errorf("%s: is a directory, want a text file", path)
+	case info.Size() == 0:
+		err = fmt.Errorf("%s: the text is empty", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &File{file: f, codec: c, to: info.Size()}, nil
+}
+
+// openError words a failure to open a file.
+func openError(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file", path)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: cannot open: %w", path, err)
+}
+
+// Slice returns the bytes [from, to) of the text. It shares the file, which
+// stays open until the whole is closed. It fails on a range that is empty or
+// leaves the text.
+func (f *File) Slice(from, to int) (*File, error) {
+	if from < 0 || to > f.Size(0) || from >= to {
+		return nil, fmt.Errorf("%s: no bytes %d to %d in a text of %d", f.file.Name(), from, to, f.Size(0))
+	}
+	return &File{f.file, f.codec, f.from + int64(from), f.from + int64(to)}, nil
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.file.Close() }
+
+// Len returns 1: all is one line.
+func (f *File) Len() int { return 1 }
+
+// Size returns the number of bytes.
+func (f *File) Size(int) int { return int(f.to - f.from) }
+
+// Name returns the file's name.
+func (f *File) Name(int) string { return f.file.Name() }
+
+// readSize is how much is read at once.
+const readSize = 1 << 15
+
+// Read implements lines.Lines.
+func (f *File) Read(dst []int32, _, from int) error {
+	buf := make([]byte, min(len(dst), readSize))
+	for at := f.from + int64(from); len(dst) > 0; {
+		part := buf[:min(len(dst), len(buf))]
+		if _, err := f.file.ReadAt(part, at); err != nil {
+			return f.readError(at, err)
+		}
+		for i, b := range part {
+			dst[i] = f.codec.ids[b]
+		}
+		dst, at = dst[len(part):], at+int64(len(part))
+	}
+	return nil
+}
+
+func (f *File) readError(at int64, err error) error {
+	if err == io.EOF {
+		return fmt.Errorf("%s: ends before byte %d, though it was longer when opened", f.file.Name(), f.to)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: cannot read at byte %d: %w", f.file.Name(), at, err)
+}
+
+// Unknown returns how many bytes of the text the dictionary lacks. It reads the
+// whole text.
+func (f *File) Unknown() (int, error) {
+	n := 0
+	buf := make([]int32, readSize)
+	for from := 0; from < f.Size(0); from += len(buf) {
+		part := buf[:min(len(buf), f.Size(0)-from)]
+		if err := f.Read(part, 0, from); err != nil {
+			return 0, err
+		}
+		for _, id := range part {
+			if id == data.Unknown {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
