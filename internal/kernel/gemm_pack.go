@@ -30,7 +30,7 @@ func (p *Packed) Pack(k, n int, b Matrix) {
 	impl := Current()
 	size := packedSize(impl, k, n)
 	if cap(p.data) < size {
-		p.data = aligned(size)
+		p.data = Aligned(size)
 	}
 	*p = Packed{k: k, n: n, impl: impl, data: p.data[:size]}
 	p.fill(b, readWork*k*n < 2*taskWork)

@@ -16,7 +16,7 @@ var tilings = [...]tiling{
 
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
-	depthMax  = 320      // rows of a block of B: a panel of A stays in L1
+	depthMax  = 384      // rows of a block of B: a panel of A stays in L1
 	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
 	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
 	rowsFew   = 72       // rows of C a task computes with the only block of B

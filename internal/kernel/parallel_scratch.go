@@ -23,7 +23,7 @@ func Borrow(n int) *Scratch {
 	class := bits.Len(uint(max(n, 1) - 1))
 	s, _ := scratches[class].Get().(*Scratch)
 	if s == nil {
-		s = &Scratch{whole: aligned(1 << class)}
+		s = &Scratch{whole: Aligned(1 << class)}
 	}
 	s.Data = s.whole[:n]
 	return s
@@ -35,13 +35,29 @@ func (s *Scratch) Return() {
 	scratches[bits.Len(uint(len(s.whole)-1))].Put(s)
 }
 
-// aligned allocates n numbers that start on a cache line.
-func aligned(n int) []float32 {
-	const line = 64 / 4
+const (
+	cacheLine = 64      // bytes
+	hugePage  = 2 << 20 // bytes
+)
+
+// Aligned allocates n zeros that start on a cache line. Where there are
+// megabytes of them it asks for huge pages: translating the addresses of
+// ordinary ones takes a few percent of a product's time.
+func Aligned(n int) []float32 {
 	if n == 0 {
 		return nil
 	}
-	x := make([]float32, n+line-1)
-	skip := -uintptr(unsafe.Pointer(&x[0])) / 4 % line
-	return x[skip : int(skip)+n : int(skip)+n]
+	if 4*n < hugePage {
+		return startingAt(cacheLine, n)
+	}
+	x := startingAt(hugePage, n)
+	adviseHuge(x)
+	return x
+}
+
+// startingAt allocates n > 0 zeros that start at a multiple of boundary bytes.
+func startingAt(boundary uintptr, n int) []float32 {
+	x := make([]float32, n+int(boundary)/4-1)
+	skip := int(-uintptr(unsafe.Pointer(&x[0])) % boundary / 4)
+	return x[skip : skip+n : skip+n]
 }

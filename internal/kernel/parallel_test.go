@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // withWorkers runs f with each of several numbers of workers.
@@ -211,6 +212,18 @@ func TestBorrow(t *testing.T) {
 			t.Errorf("Borrow(%d) gave %d", n, len(s.Data))
 		}
 		s.Return()
+	}
+}
+
+func TestAligned(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 17, 1000, 1<<20 + 1} {
+		x := Aligned(n)
+		if len(x) != n || cap(x) != n {
+			t.Errorf("Aligned(%d) has length %d and capacity %d", n, len(x), cap(x))
+		}
+		if n > 0 && uintptr(unsafe.Pointer(&x[0]))%64 != 0 {
+			t.Errorf("Aligned(%d) starts at %p", n, &x[0])
+		}
 	}
 }
 
