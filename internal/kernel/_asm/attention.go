@@ -1,0 +1,188 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The family attention holds what attention does to a row of scores, with the
+// vector kernels' means: each pass over a row does all that can be done in it.
+func init() {
+	families["attention"] = func() {
+		for _, set := range []instructionSet{{"AVX2", 8}, {"AVX512", 16}} {
+			emitScores(set)
+			emitWeights(set)
+			emitScoreGradients(set)
+			emitDirect(set)
+		}
+	}
+}
+
+// emitScores emits the two passes of a softmax.
+func emitScores(set instructionSet) {
+	k := newKernel(set, "attentionScores", "s, bias *float32, n int, scale float32", "float32",
+		"sets s = scale s + bias and returns the greatest.")
+	lowest := k.broadcastWord(math.Float32bits(float32(math.Inf(-1))))
+	greatest := vec{k.register(), k.register()}
+	for _, r := range greatest {
+		VMOVAPS(lowest[0], r)
+	}
+	k.columns("n", 2, func() {
+		x := k.score("s")
+		k.store("s", x)
+		x = k.liveOr(x, lowest)
+		k.each(func(i int) { VMAXPS(x[i], greatest[i], greatest[i]) })
+	})
+	k.returnLowest(k.fold(VMAXPS, greatest))
+
+	k = newKernel(set, "attentionExp", "s *float32, n int, m float32", "float32",
+		"sets s = e^(s - m) and returns the sum.")
+	sum := k.zeros(2)
+	k.columns("n", 2, func() {
+		x := k.exp(k.sub(k.load("s"), k.scalars["m"]))
+		k.store("s", x)
+		k.addInto(sum, k.live(x))
+	})
+	k.returnLowest(k.fold(VADDPS, sum))
+}
+
+// score returns scale times the row that name points to, plus the bias.
+func (k *kernel) score(name string) vec {
+	x := k.load("bias")
+	k.fmaInto(x, k.load(name), k.scalars["scale"])
+	return x
+}
+
+// broadcastWord returns a constant in a register.
+func (k *kernel) broadcastWord(bits uint32) vec {
+	r := k.register()
+	VBROADCASTSS(word(bits), r)
+	return vec{r}
+}
+
+// emitWeights emits the functions that act on each score alone.
+func emitWeights(set instructionSet) {
+	emit := func(name, doc string, f func(k *kernel, x vec) vec) {
+		k := newKernel(set, name, "s, bias *float32, n int, scale float32", "", doc)
+		k.columns("n", 2, func() { k.store("s", f(k, k.score("s"))) })
+		k.done()
+	}
+	emit("attentionReLU2", "sets s = max(scale s + bias, 0)².", func(k *kernel, x vec) vec {
+		y := k.atLeast(x, word(0))
+		return k.mul(y, y)
+	})
+	emit("attentionLaplace", "sets s = laplace(scale s + bias).", func(k *kernel, x vec) vec {
+		weight, _ := k.laplace(x)
+		return weight
+	})
+}
+
+// emitScoreGradients emits, for each function, the pass over a row of products
+// q·k, in p, and one of the derivatives by the weights, in ds: p becomes the
+// weights and ds scale times the derivatives by the scores, which dbias gets
+// too.
+func emitScoreGradients(set instructionSet) {
+	emit := func(name, params, doc string, flight int, f func(k *kernel, x, dp vec) (weight, ds vec)) {
+		k := newKernel(set, name, "p, ds, bias, dbias *float32, n int, scale"+params+" float32", "",
+			doc+", ds = scale dS, and adds dS to dbias.")
+		k.columns("n", flight, func() {
+			weight, ds := f(k, k.score("p"), k.load("ds"))
+			k.store("p", weight)
+			k.addTo("dbias", ds)
+			k.store("ds", k.mul(ds, k.scalars["scale"]))
+		})
+		k.done()
+	}
+	emit("attentionSoftmaxGrad", ", logSum, delta", "sets p = P = e^(scale p + bias - logSum), dS = P (ds - delta)", 2,
+		func(k *kernel, x, dp vec) (weight, ds vec) {
+			weight = k.exp(k.sub(x, k.scalars["logSum"]))
+			return weight, k.mul(weight, k.sub(dp, k.scalars["delta"]))
+		})
+	emit("attentionReLU2Grad", "", "sets p = r², dS = 2 r ds with r = max(scale p + bias, 0)", 2,
+		func(k *kernel, x, dp vec) (weight, ds vec) {
+			y := k.atLeast(x, word(0))
+			return k.mul(y, y), k.mul(k.add(y, y), dp)
+		})
+	emit("attentionLaplaceGrad", "", "sets p = laplace(x), dS = ds laplace'(x) with x = scale p + bias", 2,
+		func(k *kernel, x, dp vec) (weight, ds vec) {
+			weight, density := k.laplace(x)
+			peak := constant(1 / (laplaceDeviation * math.Sqrt(2*math.Pi)))
+			return weight, k.mul(k.mul(dp, peak), density)
+		})
+}
+
+// The lower tail of the normal distribution at −√(2 ln 2) w, for w >= 0, is
+// 2^(−w²) k R(k) with k = 1 / (1 + laplaceTailScale w). R was fitted over
+// [0, 10.2] for least relative error in proportion to 1 + 0.7 w²: 9.7e-8.
+const laplaceTailScale = 0.3
+
+var laplaceTail = [7]float64{
+	0.101104584, 0.109330275, 0.0502851992, 0.221279105, -0.184820355, 0.285656506, -0.0828352691,
+}
+
+// exp2Coefficients are of 2^r for |r| <= ½, fitted for least relative error:
+// 7.5e-8.
+var exp2Coefficients = [6]float64{1.00000007, 0.693146967, 0.240221197, 0.0555071331, 0.00967554349, 0.00132764690}
+
+// laplace returns Φ(t) with t = (x - μ) / σ and its density e^(−t²/2), as
+// normal does but at two thirds of the cost: the power is one of two, exact to
+// reduce, and nothing is done for the last bits. Beyond |t| = 12 it is that at
+// 12, less than 1e-31.
+func (k *kernel) laplace(x vec) (weight, density vec) {
+	unit := 1 / (laplaceDeviation * math.Sqrt(2*math.Ln2))
+	w := k.fma(x, constant(unit), constant(-laplaceMean*unit))
+	a := k.atMost(k.abs(w), constant(10.2))
+	inverse := k.div(constant(1), k.fma(a, constant(laplaceTailScale), constant(1)))
+	square := k.mul(a, a)
+
+	shifter := constant(3<<22 + 127) // see reduce
+	bits := k.sub(shifter, square)
+	r := k.add(k.sub(bits, shifter), square) // −w² is n − r
+	var c [6]float64
+	for i, v := range exp2Coefficients {
+		c[i] = v * float64(1-i%2*2)
+	}
+	density = k.mul(k.polynomial(r, c[:]...), k.shiftLeft(bits, 23))
+
+	tail := k.mul(k.mul(k.polynomial(inverse, laplaceTail[:]...), inverse), density)
+	return k.whereNegative(w, tail, k.sub(constant(1), tail)), density
+}
+
+// emitDirect emits the products of one query with keys and of one row of
+// weights with values, which are read as they lie; stride is in bytes.
+func emitDirect(set instructionSet) {
+	k := newKernel(set, "attentionDots", "s, q, k *float32, n, stride, rows int", "",
+		"sets s[j] to the product of q and row j of k, n numbers each.")
+	k.rows(map[string]string{"s": "", "k": "stride"}, func() {
+		sum := k.zeros(4)
+		k.columns("n", 4, func() { k.fmaInto(sum, k.load("q"), k.load("k")) })
+		VMOVSS(k.fold(VADDPS, sum).AsX(), Mem{Base: k.pointers["s"]})
+	})
+	k.done()
+
+	k = newKernel(set, "attentionSum", "out, p, v *float32, n, stride, rows int", "",
+		"adds p[j] times row j of v to out, n numbers each.")
+	k.rows(map[string]string{"p": "", "v": "stride"}, func() {
+		weight := vec{k.register()}
+		VBROADCASTSS(Mem{Base: k.pointers["p"]}, weight[0])
+		k.columns("n", 4, func() {
+			sum := k.load("out")
+			k.fmaInto(sum, k.load("v"), weight)
+			k.store("out", sum)
+		})
+	})
+	k.done()
+}
+
+// returnLowest ends a function that returns the lowest lane of r.
+func (k *kernel) returnLowest(r reg.VecVirtual) {
+	result, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VMOVSS(r.AsX(), result.Addr)
+	k.done()
+}
