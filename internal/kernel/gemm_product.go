@@ -53,7 +53,7 @@ type product struct {
 	splits   int
 
 	// The tasks as function values, made once so that no call allocates them.
-	gridTask, partTask, sumTask func(worker, i int)
+	gridTask, dotTask, partTask, sumTask func(worker, i int)
 }
 
 // An output is where results go, from row 0 and column 0 of the product on.
@@ -66,7 +66,8 @@ type output struct {
 // products holds idle ones.
 var products = sync.Pool{New: func() any {
 	p := new(product)
-	p.gridTask, p.partTask, p.sumTask = p.runGridTask, p.runPart, p.sumParts
+	p.gridTask, p.dotTask = p.runGridTask, p.runDotTask
+	p.partTask, p.sumTask = p.runPart, p.sumParts
 	return p
 }}
 
@@ -91,10 +92,15 @@ func (p *product) free() {
 	products.Put(p)
 }
 
-// run computes the product in the way that suits its shape: it splits a long
-// reduction with a small result; else, if A has few rows, every task packs its
-// own columns of B; else B is packed once for all.
+// run computes the product in the way that suits its shape: by dot products
+// for a row or a few; by splitting a long reduction with a small result; else,
+// if A has few rows, every task packs its own columns of B; else B is packed
+// once for all.
 func (p *product) run() {
+	if p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.m <= dotRows && p.k > 0 {
+		p.runDots()
+		return
+	}
 	p.splits = p.countSplits()
 	switch {
 	case p.splits > 1:
@@ -127,16 +133,21 @@ func (p *product) work() float64 {
 	return (2*float64(p.m) + readWork) * float64(p.n) * float64(p.k)
 }
 
+// wantedTasks returns how many tasks to cut the product into if it can be.
+func (p *product) wantedTasks() int {
+	if p.serial {
+		return 1
+	}
+	return max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
+}
+
 // runGrid cuts C into rectangles and computes each in a task.
 func (p *product) runGrid() {
 	rows := rowsMax
 	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
 		rows = rowsFew
 	}
-	tasks := 1
-	if !p.serial {
-		tasks = max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
-	}
+	tasks := p.wantedTasks()
 	p.rowTasks = ceilDiv(p.panels, max(1, rows/p.mr))
 	columnTasks := min(ceilDiv(tasks, p.rowTasks), ceilDiv(p.n, p.nr))
 	if p.rowTasks*columnTasks < tasks {

@@ -62,24 +62,16 @@ func (p *product) sumParts(_, i int) {
 		c := p.out.c[row*p.out.ldc:][:p.n]
 		parts := p.parts[row*p.n:]
 		if p.out.e.Accumulate {
-			addTo(c, parts)
+			Add(c, c, parts[:p.n])
 		} else {
 			copy(c, parts)
 		}
 		for s := 1; s < p.splits; s++ {
-			addTo(c, parts[s*p.m*p.n:])
+			Add(c, c, parts[s*p.m*p.n:][:p.n])
 		}
 		if p.out.e.Bias != nil {
-			addTo(c, p.out.e.Bias)
+			Add(c, c, p.out.e.Bias[:p.n])
 		}
 	}
 	p.out.finish(i*sumRows, last-i*sumRows, 0, p.n)
-}
-
-// addTo adds the leading numbers of x to dst.
-func addTo(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] += x[i]
-	}
 }

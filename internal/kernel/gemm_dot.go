@@ -1,0 +1,34 @@
+package kernel
+
+// dotRows is the largest number of rows of A for which a product with a
+// transposed B is taken by dot products: packing B would take longer.
+const dotRows = 3
+
+// runDots computes every number of C as a dot product of a row of A and a
+// stored row of Bᵀ, which is read once. It is what multiplies a vector by a
+// matrix of weights.
+func (p *product) runDots() {
+	p.perTask = ceilDiv(p.n, p.wantedTasks())
+	spread(p.serial, ceilDiv(p.n, p.perTask), p.dotTask)
+}
+
+// runDotTask computes perTask columns of C.
+func (p *product) runDotTask(_, i int) {
+	j0 := i * p.perTask
+	j1 := min(j0+p.perTask, p.n)
+	for j := j0; j < j1; j++ {
+		b := p.raw.Data[j*p.raw.Stride:][:p.k]
+		for row := range p.m {
+			v := Dot(p.a.Data[row*p.a.Stride:][:p.k], b)
+			at := row*p.out.ldc + j
+			if p.out.e.Accumulate {
+				v += p.out.c[at]
+			}
+			if p.out.e.Bias != nil {
+				v += p.out.e.Bias[j]
+			}
+			p.out.c[at] = v
+		}
+	}
+	p.out.finish(0, p.m, j0, j1-j0)
+}
