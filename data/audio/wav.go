@@ -137,43 +137,64 @@ func (w *wav) frames() int { return len(w.data) / (w.channels * w.bits / 8) }
 
 // decode returns the mean of the channels.
 func (w *wav) decode() ([]float32, error) {
-	value := w.decoder()
-	width := w.bits / 8
-	out := make([]float32, w.frames())
-	b := w.data
-	for i := range out {
-		sum := float32(0)
-		for range w.channels {
-			sum += value(b)
-			b = b[width:]
-		}
-		out[i] = sum / float32(w.channels)
-		if v := float64(out[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+	x := w.numbers()
+	if w.channels > 1 {
+		x = mix(x, w.channels)
+	}
+	for i, v := range x {
+		if v-v != 0 { // NaN or infinite
 			return nil, fmt.Errorf("sample %d is %v", i, v)
 		}
 	}
-	return out, nil
+	return x, nil
 }
 
-// decoder returns the function that reads one number at the start of b.
-func (w *wav) decoder() func(b []byte) float32 {
+// mix returns the means of groups of so many numbers, in place.
+func mix(x []float32, channels int) []float32 {
+	out := x[:len(x)/channels]
+	for i := range out {
+		sum := float32(0)
+		for _, v := range x[i*channels:][:channels] {
+			sum += v
+		}
+		out[i] = sum / float32(channels)
+	}
+	return out
+}
+
+// numbers returns the samples of all channels in turn.
+func (w *wav) numbers() []float32 {
+	b := w.data
+	x := make([]float32, w.frames()*w.channels)
 	order := binary.LittleEndian
 	switch {
 	case w.format == formatFloat && w.bits == 32:
-		return func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) }
+		for i := range x {
+			x[i] = math.Float32frombits(order.Uint32(b[4*i:]))
+		}
 	case w.format == formatFloat:
-		return func(b []byte) float32 { return float32(math.Float64frombits(order.Uint64(b))) }
+		for i := range x {
+			x[i] = float32(math.Float64frombits(order.Uint64(b[8*i:])))
+		}
 	case w.bits == 8: // without sign, unlike the others
-		return func(b []byte) float32 { return (float32(b[0]) - 128) / (1 << 7) }
+		for i := range x {
+			x[i] = (float32(b[i]) - 128) / (1 << 7)
+		}
 	case w.bits == 16:
-		return func(b []byte) float32 { return float32(int16(order.Uint16(b))) / (1 << 15) }
+		for i := range x {
+			x[i] = float32(int16(order.Uint16(b[2*i:]))) / (1 << 15)
+		}
 	case w.bits == 24:
-		return func(b []byte) float32 {
-			return float32(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)>>8) / (1 << 23)
+		for i := range x {
+			c := b[3*i:][:3]
+			x[i] = float32(int32(uint32(c[0])<<8|uint32(c[1])<<16|uint32(c[2])<<24)>>8) / (1 << 23)
 		}
 	default:
-		return func(b []byte) float32 { return float32(float64(int32(order.Uint32(b))) / (1 << 31)) }
+		for i := range x {
+			x[i] = float32(float64(int32(order.Uint32(b[4*i:]))) / (1 << 31))
+		}
 	}
+	return x
 }
 
 // WriteWAV writes a clip as 16-bit PCM; samples beyond [-1, 1] are clipped.
