@@ -1,0 +1,144 @@
+package preprocess
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/indexed"
+)
+
+// FileReport says what became of one text.
+type FileReport struct {
+	Language  string // empty where none was given
+	Input     string // the text
+	Output    string // the token file, without .bin and .idx
+	Types     int    // ids of the dictionary
+	Sentences int64
+	Tokens    int64 // </s> of each sentence included
+	Replaced  int64 // words that the dictionary lacks
+	Empty     int64 // sentences without words
+}
+
+// String returns the line that fairseq-preprocess logs.
+func (r FileReport) String() string {
+	return fmt.Sprintf("[%s] %s: %d sents, %d tokens, %s%% replaced by <unk>",
+		languageName(r.Language), r.Input, r.Sentences, r.Tokens, percent(r.Replaced, r.Tokens))
+}
+
+// languageName is the way Python writes a language that may be missing.
+func languageName(lang string) string {
+	if lang == "" {
+		return "None"
+	}
+	return lang
+}
+
+// percent writes a share as Python's '{:.3}' writes it.
+func percent(part, whole int64) string {
+	s := strconv.FormatFloat(100*float64(part)/float64(max(whole, 1)), 'g', 3, 64)
+	switch {
+	case s == "100":
+		return "1e+02" // Python goes over to exponents one digit sooner
+	case !strings.ContainsAny(s, ".e"):
+		return s + ".0"
+	}
+	return s
+}
+
+// An encoding is a token file that is written but not yet in place.
+type encoding struct {
+	FileReport
+	writer *indexed.Writer
+	sizes  []int32 // words of each sentence
+}
+
+// finish puts the file in place.
+func (e *encoding) finish() error { return e.writer.Close() }
+
+// abort removes what was written, unless finish was called.
+func (e *encoding) abort() {
+	if e != nil {
+		e.writer.Abort()
+	}
+}
+
+// EncodeFile writes the token file OUTPUT.bin and .idx of a text. progress, if
+// not nil, is told how many bytes were read since it was last told.
+func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (FileReport, error) {
+	e, err := encode(ctx, d, input, output, workers, progress)
+	if err != nil {
+		return FileReport{}, err
+	}
+	return e.FileReport, e.finish()
+}
+
+// encode writes a token file that still is to be put in place or removed.
+func encode(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
+	w, err := indexed.Create(output, indexed.BestDType(d.Len()))
+	if err != nil {
+		return nil, err
+	}
+	e := &encoding{FileReport{Input: input, Output: output, Types: d.Len()}, w, nil}
+	work := func(text string) (encoded, error) { return encodeChunk(d, text) }
+	err = eachChunk(ctx, input, max(workers, 1), work, e.add, orNothing(progress))
+	if err != nil {
+		err = located(input, e.Sentences, err)
+	} else if e.Sentences == 0 {
+		err = fmt.Errorf("%s: the file is empty", input)
+	}
+	if err != nil {
+		w.Abort()
+		return nil, err
+	}
+	return e, nil
+}
+
+// encoded is a chunk as tokens.
+type encoded struct {
+	ids      []int32 // of all sentences
+	sizes    []int32 // of each, </s> included
+	replaced int64
+}
+
+func encodeChunk(d *data.Dictionary, text string) (encoded, error) {
+	if err := checkUTF8(text); err != nil {
+		return encoded{}, err
+	}
+	e := encoded{ids: make([]int32, 0, len(text)/4)}
+	unknown := d.Symbol(data.Unknown)
+	eachLine(text, func(line string) {
+		before := len(e.ids)
+		eachWord(line, func(word string) {
+			id := d.Index(word)
+			if id == data.Unknown && word != unknown {
+				e.replaced++
+			}
+			e.ids = append(e.ids, id)
+		})
+		e.ids = append(e.ids, data.EOS)
+		e.sizes = append(e.sizes, int32(len(e.ids)-before))
+	})
+	return e, nil
+}
+
+// add writes a chunk.
+func (e *encoding) add(c encoded) error {
+	ids := c.ids
+	for _, n := range c.sizes {
+		if err := e.writer.Add(ids[:n]); err != nil {
+			return err
+		}
+		ids = ids[n:]
+		if n == 1 {
+			e.Empty++
+		}
+		e.sizes = append(e.sizes, n-1)
+	}
+	e.Sentences += int64(len(c.sizes))
+	e.Tokens += int64(len(c.ids))
+	e.Replaced += c.replaced
+	return nil
+}

@@ -1,0 +1,158 @@
+package preprocess
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/mega-go/mega/data/lines"
+)
+
+// DefaultPaddingFactor is fairseq's default of --padding-factor.
+const DefaultPaddingFactor = 8
+
+// Options are the arguments of fairseq-preprocess.
+type Options struct {
+	SourceLang, TargetLang string // --source-lang, --target-lang: suffixes of the texts
+	OnlySource             bool   // --only-source: one language, which may have no suffix
+
+	TrainPref           string   // --trainpref: the texts are TrainPref.LANG
+	ValidPref, TestPref []string // --validpref, --testpref: the second becomes valid1, test1, …
+	DestDir             string   // --destdir, made if it is not there
+
+	ThresholdSource, ThresholdTarget int64  // --thresholdsrc, --thresholdtgt: rarer words become <unk>
+	WordsSource, WordsTarget         int    // --nwordssrc, --nwordstgt: the most ids, special ones included; not positive: all
+	SourceDict, TargetDict           string // --srcdict, --tgtdict: a dictionary to use instead of a new one
+	JoinedDictionary                 bool   // --joined-dictionary: one for both languages, by the source's settings
+	PaddingFactor                    int    // --padding-factor; 0 stands for the default, 1 pads nothing
+
+	Workers  int            // --workers; 0 stands for all cores
+	Progress func(Progress) // told now and then how far it is; may be nil
+}
+
+// Progress says how far the whole work is.
+type Progress struct {
+	File        string // being read
+	Done, Total int64  // bytes, over all passes
+}
+
+// validate reports what is missing or cannot be, and fills in defaults.
+func (o *Options) validate() error {
+	if o.PaddingFactor == 0 {
+		o.PaddingFactor = DefaultPaddingFactor
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	pair := !o.OnlySource
+	switch {
+	case o.DestDir == "":
+		return errors.New("no directory for the result; give --destdir")
+	case pair && (o.SourceLang == "" || o.TargetLang == ""):
+		return errors.New("no pair of languages; give --source-lang and --target-lang, or --only-source for a single text")
+	case pair && o.SourceLang == o.TargetLang:
+		return fmt.Errorf("source and target language are both %q", o.SourceLang)
+	case strings.ContainsAny(o.SourceLang+o.TargetLang, `/\`):
+		return fmt.Errorf("languages %q and %q: a language is the end of a file's name", o.SourceLang, o.TargetLang)
+	case o.TrainPref == "" && len(o.ValidPref) == 0 && len(o.TestPref) == 0:
+		return errors.New("no text; give --trainpref, --validpref or --testpref")
+	case o.PaddingFactor < 0:
+		return fmt.Errorf("padding factor %d, want 1 at least", o.PaddingFactor)
+	}
+	return o.validateDictionaries()
+}
+
+func (o *Options) validateDictionaries() error {
+	if o.JoinedDictionary {
+		switch {
+		case o.OnlySource:
+			return errors.New("--joined-dictionary is for two languages, --only-source for one")
+		case o.SourceDict != "" && o.TargetDict != "":
+			return errors.New("--joined-dictionary takes one of --srcdict and --tgtdict, not both")
+		case o.SourceDict == "" && o.TargetDict == "" && o.TrainPref == "":
+			return errors.New("no text to make the joined dictionary of; give --trainpref, --srcdict or --tgtdict")
+		}
+	} else {
+		switch {
+		case o.SourceDict == "" && o.TrainPref == "":
+			return errors.New("no text to make the source dictionary of; give --trainpref or --srcdict")
+		case !o.OnlySource && o.TargetDict == "" && o.TrainPref == "":
+			return errors.New("no text to make the target dictionary of; give --trainpref or --tgtdict")
+		}
+	}
+	if o.SourceDict == "" {
+		if err := mustNotExist(o.dictPath(o.SourceLang), "--srcdict"); err != nil {
+			return err
+		}
+	}
+	if !o.OnlySource && o.TargetDict == "" {
+		return mustNotExist(o.dictPath(o.TargetLang), "--tgtdict")
+	}
+	return nil
+}
+
+// mustNotExist keeps a dictionary from being replaced by mistake: models trained
+// with it would become useless.
+func mustNotExist(path, flag string) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return fmt.Errorf("%s: is there already; remove it, or use it with %s", path, flag)
+}
+
+// dictPath returns where the dictionary of a language goes.
+func (o *Options) dictPath(lang string) string {
+	return filepath.Join(o.DestDir, "dict"+suffix(lang)+".txt")
+}
+
+// textPath returns the text of a language.
+func textPath(prefix, lang string) string { return prefix + suffix(lang) }
+
+func suffix(lang string) string {
+	if lang == "" {
+		return ""
+	}
+	return "." + lang
+}
+
+// outputPath returns the token file of a split and language, without extension.
+// A single language with a suffix is "en-None.en", as in the reference.
+func (o *Options) outputPath(split, lang string) string {
+	name := split
+	if lang != "" {
+		name += fmt.Sprintf(".%s-%s.%s", languageName(o.SourceLang), languageName(o.TargetLang), lang)
+	}
+	return filepath.Join(o.DestDir, name)
+}
+
+// A split is a text, or a pair of texts, and the name that it gets.
+type split struct{ prefix, name string }
+
+func (o *Options) splits() []split {
+	var all []split
+	if o.TrainPref != "" {
+		all = append(all, split{o.TrainPref, "train"})
+	}
+	all = append(all, numbered("valid", o.ValidPref)...)
+	return append(all, numbered("test", o.TestPref)...)
+}
+
+// numbered names splits NAME, NAME1, NAME2, ….
+func numbered(name string, prefixes []string) []split {
+	var all []split
+	for k, prefix := range prefixes {
+		all = append(all, split{prefix, name + lines.Suffix(k)})
+	}
+	return all
+}
+
+// languages returns the one or two languages.
+func (o *Options) languages() []string {
+	if o.OnlySource {
+		return []string{o.SourceLang}
+	}
+	return []string{o.SourceLang, o.TargetLang}
+}

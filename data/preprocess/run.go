@@ -1,0 +1,221 @@
+package preprocess
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/mega-go/mega/data"
+)
+
+// Report says what was made.
+type Report struct {
+	Files    []FileReport // all of the source language, then all of the target
+	Warnings []string     // what looks wrong with the texts and was taken as it is
+}
+
+// Run makes the dictionaries and token files. Nothing is put in place of which
+// the texts turn out to be wrong: texts of a pair that differ in their number
+// of lines, a text that is empty or not UTF-8.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	r := &run{Options: o, ctx: ctx}
+	if err := r.measure(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.DestDir, 0o777); err != nil {
+		return nil, openError(o.DestDir, err)
+	}
+	dictionaries, err := r.dictionaries()
+	if err != nil {
+		return nil, err
+	}
+	files := make([][]FileReport, len(dictionaries))
+	for _, s := range o.splits() {
+		if err := r.encode(s, dictionaries, files); err != nil {
+			return nil, err
+		}
+	}
+	report := &Report{Warnings: r.warnings}
+	for i, lang := range o.languages() {
+		if err := dictionaries[i].Save(o.dictPath(lang)); err != nil {
+			return nil, err
+		}
+		report.Files = append(report.Files, files[i]...)
+	}
+	return report, nil
+}
+
+// run is the state of a Run.
+type run struct {
+	Options
+	ctx      context.Context
+	progress Progress
+	warnings []string
+}
+
+// measure adds up what there is to read, and so finds missing files at once.
+func (r *run) measure() error {
+	for _, s := range r.splits() {
+		for i, lang := range r.languages() {
+			info, err := os.Stat(textPath(s.prefix, lang))
+			if err != nil {
+				return openError(textPath(s.prefix, lang), err)
+			}
+			if info.IsDir() {
+				return fmt.Errorf("%s: is a directory, want a text file", textPath(s.prefix, lang))
+			}
+			r.progress.Total += info.Size()
+			if s.name == "train" && r.counts(i) {
+				r.progress.Total += info.Size()
+			}
+		}
+	}
+	return nil
+}
+
+// counts tells whether a dictionary is made of the training text of a language.
+func (r *run) counts(language int) bool {
+	if r.JoinedDictionary {
+		return r.SourceDict == "" && r.TargetDict == ""
+	}
+	return []string{r.SourceDict, r.TargetDict}[language] == ""
+}
+
+// reading returns a function to be told how many bytes of a file were read.
+func (r *run) reading(path string) func(bytes int) {
+	return func(bytes int) {
+		r.progress.File = path
+		r.progress.Done += int64(bytes)
+		if r.Progress != nil {
+			r.Progress(r.progress)
+		}
+	}
+}
+
+// dictionaries makes or loads the dictionary of each language.
+func (r *run) dictionaries() ([]*data.Dictionary, error) {
+	if r.JoinedDictionary {
+		path := r.SourceDict
+		if path == "" {
+			path = r.TargetDict
+		}
+		d, err := r.dictionary(path, r.languages(), r.ThresholdSource, r.WordsSource)
+		return []*data.Dictionary{d, d}, err
+	}
+	source, err := r.dictionary(r.SourceDict, []string{r.SourceLang}, r.ThresholdSource, r.WordsSource)
+	if err != nil || r.OnlySource {
+		return []*data.Dictionary{source}, err
+	}
+	target, err := r.dictionary(r.TargetDict, []string{r.TargetLang}, r.ThresholdTarget, r.WordsTarget)
+	return []*data.Dictionary{source, target}, err
+}
+
+// dictionary loads a dictionary, or makes one of the training texts of some
+// languages.
+func (r *run) dictionary(path string, languages []string, threshold int64, words int) (*data.Dictionary, error) {
+	if path != "" {
+		return data.LoadDictionary(path)
+	}
+	d := data.NewDictionary()
+	for _, lang := range languages {
+		text := textPath(r.TrainPref, lang)
+		if err := CountFile(r.ctx, d, text, r.Workers, r.reading(text)); err != nil {
+			return nil, err
+		}
+	}
+	d.Finalize(threshold, words, r.PaddingFactor)
+	return d, nil
+}
+
+// encode writes the token files of a split, in every language or in none.
+func (r *run) encode(s split, dictionaries []*data.Dictionary, files [][]FileReport) error {
+	var done [2]*encoding
+	defer func() {
+		done[0].abort()
+		done[1].abort()
+	}()
+	for i, lang := range r.languages() {
+		text := textPath(s.prefix, lang)
+		e, err := encode(r.ctx, dictionaries[i], text, r.outputPath(s.name, lang), r.Workers, r.reading(text))
+		if err != nil {
+			return err
+		}
+		e.Language = lang
+		done[i] = e
+		r.warnUnknown(e.FileReport)
+	}
+	if !r.OnlySource {
+		if err := r.align(done[0], done[1]); err != nil {
+			return err
+		}
+	}
+	for i := range r.languages() {
+		if err := done[i].finish(); err != nil {
+			return err
+		}
+		files[i] = append(files[i], done[i].FileReport)
+	}
+	return nil
+}
+
+// tooMany is the share of unknown words, one in so many, that hardly any right
+// dictionary leaves.
+const tooMany = 2
+
+func (r *run) warnUnknown(f FileReport) {
+	if words := f.Tokens - f.Sentences; words > 0 && f.Replaced > words/tooMany {
+		r.warnings = append(r.warnings, fmt.Sprintf("%s: %s%% of the words are not in the dictionary of %d; is it the right one?",
+			f.Input, percent(f.Replaced, words), f.Types))
+	}
+}
+
+// align holds the two texts of a pair against each other.
+func (r *run) align(a, b *encoding) error {
+	line, more := oneSided(a.sizes, b.sizes)
+	hint := ""
+	if line >= 0 {
+		empty, full := a, b
+		if a.sizes[line] > 0 {
+			empty, full = b, a
+		}
+		hint = fmt.Sprintf("%s:%d: the line is empty, but %s:%d is not", empty.Input, line+1, full.Input, line+1)
+		if more > 0 {
+			hint += fmt.Sprintf(" (and %d more such lines)", more)
+		}
+	}
+	if len(a.sizes) != len(b.sizes) {
+		shorter, longer := a, b
+		if len(a.sizes) > len(b.sizes) {
+			shorter, longer = b, a
+		}
+		err := fmt.Errorf("%s has %d lines, %s has %d: line %d of %s has no counterpart",
+			shorter.Input, len(shorter.sizes), longer.Input, len(longer.sizes), len(shorter.sizes)+1, longer.Input)
+		if hint != "" {
+			err = fmt.Errorf("%w; they may part at %s", err, hint)
+		}
+		return err
+	}
+	if hint != "" {
+		r.warnings = append(r.warnings, hint)
+	}
+	return nil
+}
+
+// oneSided returns the first line that is empty in one of two texts only, -1 if
+// there is none, and how many more there are.
+func oneSided(a, b []int32) (first, more int) {
+	first = -1
+	for i := range min(len(a), len(b)) {
+		switch {
+		case (a[i] == 0) == (b[i] == 0):
+		case first < 0:
+			first = i
+		default:
+			more++
+		}
+	}
+	return first, more
+}
