@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -227,4 +228,28 @@ func (c *Checkpoint) load(p *nn.Params) error {
 		return fmt.Errorf("%s: %w", c.Path, err)
 	}
 	return nil
+}
+
+// Settings returns what a person would read of the configuration: the
+// reference's arguments, or the native configuration.
+func (c *Checkpoint) Settings() any {
+	if c.Args != nil {
+		return c.Args
+	}
+	return c.config
+}
+
+// DataArgs sets the fields of the struct that config points to from the
+// reference's arguments of the same names; a native checkpoint has none.
+func (c *Checkpoint) DataArgs(config any) error {
+	if c.Args == nil {
+		return nil
+	}
+	args := maps.Clone(c.Args)
+	for from, to := range map[string]string{"max_sentences": "batch_size"} {
+		if v, ok := args[from]; ok {
+			args[to] = v
+		}
+	}
+	return applyArgs(config, args)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/listops"
 )
 
@@ -31,6 +32,8 @@ type DataConfig struct {
 	SentenceAvg      bool `json:"sentence_avg" help:"divide loss and gradients by sequences, not by tokens"`
 
 	PixelNormalization [2]float64 `json:"pixel_normalization" help:"mean and standard deviation of pixels between 0 and 1"`
+
+	ScReference bool `json:"sc_reference" help:"speech: divide and normalise as the reference does, not by the data set's lists"`
 
 	ListopsLength [2]int `json:"listops_length" help:"shortest and longest generated expression, in symbols"`
 	ListopsSizes  [3]int `json:"listops_sizes" help:"generated expressions for training, validation and test"`
@@ -81,6 +84,8 @@ func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 		return openTexts(d, m)
 	case "lra-image":
 		return openImages(d, m)
+	case "speech_commands":
+		return openSpeech(d)
 	case "listops":
 		return openListOps(d)
 	case "":
@@ -119,6 +124,21 @@ func openImages(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	}, nil
 }
 
+// openSpeech opens recordings: by the data set's own lists and with one
+// normalisation, or as the reference does.
+func openSpeech(d DataConfig) (*Corpus, error) {
+	s, err := audio.OpenSpeechCommands(d.Data, audio.Options{
+		Lists: !d.ScReference, ReferenceNormalization: d.ScReference,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Corpus{
+		Classes: audio.SC10, names: []string{"train", "valid", "test"},
+		open: func(split string) (Split, error) { return s.Split(split) },
+	}, nil
+}
+
 // splitsWith lists the files DIR/SUB/NAME+suffix by NAME.
 func splitsWith(dir, sub, suffix string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, sub, "*"+suffix)) // the pattern is always valid
@@ -143,7 +163,8 @@ func numberedClasses(n int) []string {
 // openListOps generates expressions; all splits come from one list without
 // repetition, so none of the held-out ones was trained on.
 func openListOps(d DataConfig) (*Corpus, error) {
-	c := listops.Config{MinLength: d.ListopsLength[0], MaxLength: d.ListopsLength[1]}
+	c := listops.LRA
+	c.MinLength, c.MaxLength = d.ListopsLength[0]-1, d.ListopsLength[1]+1
 	total := d.ListopsSizes[0] + d.ListopsSizes[1] + d.ListopsSizes[2]
 	expressions, err := c.Generate(total, d.ListopsSeed)
 	if err != nil {

@@ -1,6 +1,10 @@
 package tensor
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/mega-go/mega/internal/kernel"
+)
 
 // A Pool hands out tensors and takes them back, so that the steps after the
 // first allocate nothing. It is not safe for concurrent use; the zero value is
@@ -20,7 +24,7 @@ func (p *Pool) Get(shape ...int) *Tensor {
 		return FromSlice(buf[:n:c], shape...)
 	}
 	p.held += c
-	return FromSlice(make([]float32, n, c), shape...)
+	return FromSlice(kernel.Aligned(c)[:n], shape...)
 }
 
 // Put takes back a tensor that Get returned; it must not be used afterwards.

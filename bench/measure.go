@@ -1,0 +1,123 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/train"
+)
+
+// A Result is one line of measurement, with the fields of the yardstick.
+type Result struct {
+	Impl            string  `json:"impl"`
+	Workload        string  `json:"workload"`
+	Mode            string  `json:"mode"` // train or infer
+	Milliseconds    float64 `json:"ms"`   // median of a step
+	TokensPerSecond int     `json:"tokens_per_s"`
+	PeakMiB         int     `json:"peak_mib"` // of the process so far
+	Params          int     `json:"params"`
+
+	Profile *autograd.Profile `json:"-"` // where the time went, if asked for
+}
+
+// The learning rate, betas and so on of the yardstick's step.
+const (
+	learningRate = 1e-3
+	weightDecay  = 0.01
+	clipNorm     = 1
+)
+
+// Measure runs a workload in training and in inference, one step of each to
+// warm up and then reps, and calls report after each mode. With profile it also
+// takes the time by operation.
+func Measure(w Workload, reps int, profile bool, report func(Result) error) error {
+	m, err := w.build()
+	if err != nil {
+		return err
+	}
+	defer kernel.Hot()()
+	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
+	training := autograd.NewTrainingTape()
+	step := func(p *autograd.Profile) error {
+		training.SetProfile(p)
+		m.params.ZeroGrad()
+		loss, err := m.loss(training)
+		if err != nil {
+			return err
+		}
+		training.Backward(loss)
+		start := time.Now()
+		if err := adam.Gather(train.Alone{}); err != nil {
+			return err
+		}
+		norm := adam.Norm() * w.scale()
+		if math.IsNaN(norm) || math.IsInf(norm, 0) {
+			return fmt.Errorf("%s: the gradient is not finite", w.Name)
+		}
+		adam.Step(learningRate, w.scale()*train.ClipScale(norm, clipNorm))
+		if p != nil {
+			p.Add("optimiser", time.Since(start))
+		}
+		return nil
+	}
+	if err := w.measure("train", m, reps, profile, step, report); err != nil {
+		return err
+	}
+	training.Trim()
+	inference := autograd.NewTape()
+	return w.measure("infer", m, reps, profile, func(p *autograd.Profile) error {
+		inference.SetProfile(p)
+		defer inference.Reset()
+		return m.infer(inference)
+	}, report)
+}
+
+// measure times one mode and reports it.
+func (w Workload) measure(mode string, m *model, reps int, profile bool, step func(*autograd.Profile) error, report func(Result) error) error {
+	if err := step(nil); err != nil {
+		return err
+	}
+	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count()}
+	if profile {
+		r.Profile = new(autograd.Profile)
+	}
+	var times []float64
+	for range reps {
+		start := time.Now()
+		if err := step(r.Profile); err != nil {
+			return err
+		}
+		times = append(times, time.Since(start).Seconds())
+	}
+	slices.Sort(times)
+	median := times[len(times)/2]
+	r.Milliseconds = math.Round(median*1e4) / 10
+	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
+	r.PeakMiB = peakMiB()
+	return report(r)
+}
+
+// peakMiB returns the most memory the process has had resident, 0 where the
+// system does not tell.
+func peakMiB() int {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if text, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
+			kib, _ := strconv.Atoi(strings.Fields(text)[0])
+			return kib >> 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,77 @@
+package inspect
+
+import (
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mega-go/mega/checkpoint"
+)
+
+func TestHalfLife(t *testing.T) {
+	for _, q := range []float64{0.6, 0.9, 0.999} {
+		p := 2 * (1 - q) // σ(δ), as σ(α) = ½
+		want := math.Log(0.5) / math.Log(q)
+		if got := halfLife(math.Log(p/(1-p)), 0); math.Abs(got-want) > 1e-9*want {
+			t.Errorf("q = %g: half-life %g, want %g", q, got, want)
+		}
+	}
+}
+
+func open(t *testing.T) *checkpoint.Checkpoint {
+	t.Helper()
+	c, err := checkpoint.Open(filepath.Join("..", "testdata", "golden", "lra_image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestTables(t *testing.T) {
+	c := open(t)
+	layers, err := Layers(c.Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(layers) != 2 || layers[0].Name != "encoder.encoder.layers.0" || len(layers[0].HalfLives) != 48 {
+		t.Fatalf("layers: %d, first %q", len(layers), layers[0].Name)
+	}
+	var text strings.Builder
+	if err := WriteLayers(&text, layers); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteParameters(&text, Parameters(c.Weights)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"median", "encoder.encoder.layers.1", "sentence_projection_layer.weight", "[10 320]", "all 66 tensors"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestPlot(t *testing.T) {
+	layers, err := Layers(open(t).Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ending := range []string{".png", ".svg", ".pdf"} {
+		if err := WritePlot(filepath.Join(t.TempDir(), "a"+ending), layers); err != nil {
+			t.Errorf("%s: %v", ending, err)
+		}
+	}
+	if err := WritePlot("a.doc", layers); err == nil {
+		t.Error("no error for a format that is not known")
+	}
+	if err := WritePlot("a.png", nil); err == nil {
+		t.Error("no error for no layers")
+	}
+}
+
+func TestCompareNatural(t *testing.T) {
+	if compareNatural("layers.2", "layers.10") >= 0 || compareNatural("a.2", "a.2") != 0 || compareNatural("a", "a.b") >= 0 {
+		t.Error("numbers in names are not compared by value")
+	}
+}

@@ -1,0 +1,72 @@
+package inspect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+
+	"github.com/mega-go/mega/checkpoint/atomicfile"
+)
+
+// WritePlot draws the half-lives of all layers: for each layer a curve that
+// rises through its averages from the shortest to the longest. The ending of
+// path, .png, .svg or .pdf, says the format.
+func WritePlot(path string, layers []Layer) error {
+	if len(layers) == 0 {
+		return errors.New("the checkpoint has no moving averages to draw")
+	}
+	format := filepath.Ext(path)
+	if !slices.Contains([]string{".png", ".svg", ".pdf"}, format) {
+		return fmt.Errorf("%s: want a file ending in .png, .svg or .pdf", path)
+	}
+	p := plot.New()
+	p.Title.Text = "What the moving averages remember"
+	p.X.Label.Text = "share of a layer's averages (%)"
+	p.Y.Label.Text = "half-life (steps)"
+	p.Y.Scale = plot.LogScale{}
+	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Add(plotter.NewGrid())
+	colors := moreland.SmoothBlueRed().Palette(len(layers) + 1).Colors()
+	for i, l := range layers {
+		line, err := plotter.NewLine(sortedHalfLives(l))
+		if err != nil {
+			return fmt.Errorf("layer %s: %w", l.Name, err)
+		}
+		line.Color, line.Width = colors[i], vg.Points(1.5)
+		p.Add(line)
+		p.Legend.Add(l.Name, line)
+	}
+	var image bytes.Buffer
+	w, err := p.WriterTo(18*vg.Centimeter, 12*vg.Centimeter, format[1:])
+	if err != nil {
+		return err
+	}
+	if _, err := w.WriteTo(&image); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, image.Bytes())
+}
+
+// longestDrawn bounds half-lives that are infinite in float64.
+const longestDrawn = 1e9
+
+// sortedHalfLives returns a layer's half-lives in rising order over percent.
+func sortedHalfLives(l Layer) plotter.XYs {
+	all := slices.Concat(l.HalfLives...)
+	slices.Sort(all)
+	points := make(plotter.XYs, len(all))
+	for i, h := range all {
+		points[i].X = 100 * float64(i) / math.Max(1, float64(len(all)-1))
+		points[i].Y = math.Min(h, longestDrawn)
+	}
+	return points
+}
