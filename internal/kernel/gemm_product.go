@@ -147,6 +147,10 @@ func (p *product) runGrid() {
 	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
 		rows = rowsFew
 	}
+	if p.serial && p.panels*p.mr <= rows {
+		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, p.out)
+		return
+	}
 	tasks := p.wantedTasks()
 	p.rowTasks = ceilDiv(p.panels, max(1, rows/p.mr))
 	columnTasks := min(ceilDiv(tasks, p.rowTasks), ceilDiv(p.n, p.nr))

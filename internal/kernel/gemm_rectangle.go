@@ -34,6 +34,7 @@ func (p *product) compute(r rectangle, out output) {
 	memory := Borrow(depth * (p.pitch + width))
 	defer memory.Return()
 	forA, forB := memory.Data[:depth*p.pitch], memory.Data[depth*p.pitch:]
+	finish := out.e.Pre != nil || out.e.Activation != Identity
 	for j := r.j0; j < r.j1; j += width {
 		n := min(width, r.j1-j)
 		for k := r.k0; k == r.k0 || k < r.k1; k += depth {
@@ -48,7 +49,7 @@ func (p *product) compute(r rectangle, out output) {
 				s.a, s.as, s.ks = p.panelOfA(i, s.m, k, s.k, forA)
 				s.c = out.c[i*out.ldc+j:]
 				s.run(p.impl)
-				if k+s.k == r.k1 {
+				if finish && k+s.k == r.k1 {
 					out.finish(i, s.m, j, n)
 				}
 			}
