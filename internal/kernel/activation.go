@@ -66,6 +66,11 @@ func (a Activation) String() string {
 }
 
 // Activate sets dst[i] = a(x[i]). dst may be x.
+//
+// The error is at most 2e-7 of the value for sigmoid, silu and tanh, 1e-7 of the
+// value plus 1e-7 for both kinds of gelu, and 1e-7 for laplace. A sigmoid below
+// 2e-38 may come out as 0, and silu as if it had. silu and gelu of -Inf are NaN,
+// as in the reference.
 func Activate(a Activation, dst, x []float32) {
 	checkLengths(len(dst), len(x))
 	activate(a, dst, x)
@@ -73,6 +78,11 @@ func Activate(a Activation, dst, x []float32) {
 
 // ActivateGrad sets dx[i] = dy[i] a'(x[i]), where x is what the activation was
 // applied to. dx may be dy or x.
+//
+// The error of a' is at most 3e-7 of the value for sigmoid and tanh, 2e-7 of the
+// value plus 5e-8 for silu, 1e-7 of the value plus 1e-7 for both kinds of gelu,
+// and 3e-7 for laplace, whose derivative reaches 1.4. At infinities a' is its
+// limit.
 func ActivateGrad(a Activation, dx, dy, x []float32) {
 	checkLengths(len(dx), len(dy), len(x))
 	activateGrad(a, dx, dy, x)

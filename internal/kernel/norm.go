@@ -71,7 +71,7 @@ func LayerNormGrad(dx, dweight, dbias, dy, x, weight, mean, rstd []float32, rows
 //	rstd = 1 / √(Σ x² / cols + eps)
 //	y    = x rstd weight
 //
-// weight is [cols]. y may be x.
+// weight is [cols]; without weights it is ScaleNorm with scale 1. y may be x.
 func RMSNorm(y, x, weight, rstd []float32, rows, cols, ldy, ldx int, eps float32) {
 	checkRows(rows, cols, len(y), ldy)
 	checkRows(rows, cols, len(x), ldx)

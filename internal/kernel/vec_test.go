@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -326,14 +327,18 @@ func TestAllocations(t *testing.T) {
 // AVX-512 has: the generator hands them out without a word when it runs short.
 func TestAVX2KernelsUseAVX2(t *testing.T) {
 	beyond := regexp.MustCompile(`\b([XY](1[6-9]|2\d|3[01])|Z\d+|K\d)\b`)
-	for _, family := range []string{"vec"} {
-		text, err := os.ReadFile(family + "_amd64.s")
+	files, err := filepath.Glob("*_amd64.s")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no assembly: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, function := range strings.Split(string(text), "\nTEXT ")[1:] {
 			name, body, _ := strings.Cut(function, "(SB)")
-			if used := beyond.FindString(body); strings.HasSuffix(name, "AVX2") && used != "" {
+			if used := beyond.FindString(body); strings.Contains(name, "AVX2") && used != "" {
 				t.Errorf("%s uses %s", name, used)
 			}
 		}

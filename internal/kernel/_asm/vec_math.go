@@ -110,13 +110,8 @@ func (k *kernel) normalTail(t func() vec) (tail, density vec) {
 }
 
 // normal returns the normal distribution Φ(t), precise in the lower tail too,
-// and e^(-t²/2).
-func (k *kernel) normal(t vec) (distribution, density vec) {
-	return k.normalOf(func() vec { return t })
-}
-
-// normalOf is normal for a t that is read or computed anew with each call.
-func (k *kernel) normalOf(t func() vec) (distribution, density vec) {
+// and e^(-t²/2). It calls t anew for each use.
+func (k *kernel) normal(t func() vec) (distribution, density vec) {
 	tail, density := k.normalTail(t)
 	return k.whereNegative(t(), tail, k.sub(constant(1), tail)), density
 }
@@ -169,7 +164,7 @@ func (k *kernel) geluTanhGrad(x func() vec) vec {
 // does not change.
 func (k *kernel) geluGrad(x func() vec) vec {
 	clamped := func() vec { return k.within(x(), 13) }
-	distribution, density := k.normalOf(clamped)
+	distribution, density := k.normal(clamped)
 	return k.fmaInto(distribution, k.mul(clamped(), density), constant(1/math.Sqrt(2*math.Pi)))
 }
 
@@ -188,7 +183,7 @@ func emitActivations(set instructionSet) {
 	unary("sigmoid", "sets dst = σ(x).", 4, func(k *kernel, x func() vec) vec { return k.sigmoid(x()) })
 	unary("silu", "sets dst = x σ(x).", 4, (*kernel).silu)
 	unary("gelu", "sets dst = x Φ(x).", 3, func(k *kernel, x func() vec) vec {
-		distribution, _ := k.normalOf(x)
+		distribution, _ := k.normal(x)
 		return k.mul(x(), distribution)
 	})
 	unary("relu", "sets dst = max(x, 0).", 4, func(k *kernel, x func() vec) vec { return k.atLeast(x(), zero) })
@@ -198,7 +193,7 @@ func emitActivations(set instructionSet) {
 	})
 	unary("tanh", "sets dst = tanh(x).", 4, (*kernel).tanh)
 	unary("laplace", "sets dst = Φ((x - μ) / σ).", 3, func(k *kernel, x func() vec) vec {
-		distribution, _ := k.normalOf(func() vec { return k.laplaceArgument(x()) })
+		distribution, _ := k.normal(func() vec { return k.laplaceArgument(x()) })
 		return distribution
 	})
 	unary("geluTanh", "sets dst = x σ(u(x)).", 4, func(k *kernel, x func() vec) vec {

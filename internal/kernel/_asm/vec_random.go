@@ -109,8 +109,8 @@ func (k *kernel) philoxBlock(low, high GPVirtual, first int, multipliers [2]VecV
 		}
 		product0 := k.binary(VPMULUDQ, c[0], vec{multipliers[0]})
 		product1 := k.binary(VPMULUDQ, c[2], vec{multipliers[1]})
-		c[0] = k.xor(k.xor(k.upper(product1), c[1]), key[0])
-		c[2] = k.xor(k.xor(k.upper(product0), c[3]), key[1])
+		c[0] = k.xorWords(k.upper(product1), k.xorWords(c[1], key[0]))
+		c[2] = k.xorWords(k.upper(product0), k.xorWords(c[3], key[1]))
 		c[1], c[3] = product1, product0
 	}
 	for i, v := range c {
@@ -124,6 +124,15 @@ func (k *kernel) philoxBlock(low, high GPVirtual, first int, multipliers [2]VecV
 		}
 		VMOVUPS(joined, Mem{Base: k.pointers["dst"], Disp: 4 * (16*i + first)})
 	}
+}
+
+// xorWords is xor by the instruction for integers, which takes a cycle less
+// between others of that kind.
+func (k *kernel) xorWords(a, b vec) vec {
+	if k.lanes == 16 {
+		return k.binary(VPXORD, a, b)
+	}
+	return k.binary(func(ops ...Op) { VPXOR(ops[0], ops[1], ops[2]) }, a, b)
 }
 
 // upper returns the odd 32-bit lanes of v in the places of the even ones.

@@ -102,19 +102,25 @@ func emitSoftmax(set instructionSet) {
 	k := newKernel(set, "expSub", "dst, x *float32, c float32, n int", "float32",
 		"sets dst = e^(x - c) and returns its sum.")
 	total := k.zeros(2)
-	k.columns("n", 2, func() {
+	k.columns("n", 3, func() {
 		e := k.exp(k.sub(k.load("x"), k.scalars["c"]))
 		k.store("dst", e)
-		k.addInto(total, k.live(e))
+		addAll(total, k.live(e))
 	})
 	k.result(k.fold(VADDPS, total))
 	k.done()
 
 	k = newKernel(set, "sumExpSub", "x *float32, c float32, n int", "float32", "returns Σ e^(x - c).")
 	total = k.zeros(2)
-	k.columns("n", 2, func() {
-		k.addInto(total, k.live(k.exp(k.sub(k.load("x"), k.scalars["c"]))))
-	})
+	k.columns("n", 3, func() { addAll(total, k.live(k.exp(k.sub(k.load("x"), k.scalars["c"])))) })
 	k.result(k.fold(VADDPS, total))
 	k.done()
+}
+
+// addAll adds the registers of v to those of total in turn.
+func addAll(total, v vec) {
+	for i, r := range v {
+		t := total[i%len(total)]
+		VADDPS(r, t, t)
+	}
 }
