@@ -1,0 +1,74 @@
+//go:build !purego
+
+package kernel
+
+import "unsafe"
+
+// emaLanes is the number of channels that the implementation's kernels take at
+// once.
+func emaLanes() int { return [...]int{Generic: 1, AVX2: 8, AVX512: 16}[current] }
+
+// emaFewSteps bounds the blocks for which correcting the drift before and after
+// would be lost in rounding.
+const emaFewSteps = 8
+
+func (a *emaScan) run() {
+	if current == Generic {
+		emaScanGeneric(a)
+		return
+	}
+	a.from.check(a.steps, a.lanes)
+	a.y.check(a.steps, a.lanes)
+	a.emaBlock.check()
+	args := (*byte)(unsafe.Pointer(a))
+	few := a.steps < emaFewSteps && a.lagged == 0
+	switch {
+	case few && current == AVX512:
+		emaStepAVX512(args)
+	case few:
+		emaStepAVX2(args)
+	case current == AVX512:
+		emaScanAVX512(args)
+	default:
+		emaScanAVX2(args)
+	}
+}
+
+func (a *emaGradient) run() {
+	if current == Generic {
+		emaGradientGeneric(a)
+		return
+	}
+	a.ds.check(a.steps, a.lanes)
+	a.emaBlock.check()
+	args := (*byte)(unsafe.Pointer(a))
+	if current == AVX512 {
+		emaGradientAVX512(args)
+		return
+	}
+	emaGradientAVX2(args)
+}
+
+func (a *emaDot) run() {
+	if current == Generic {
+		emaDotGeneric(a)
+		return
+	}
+	a.x.check(a.steps, a.lanes)
+	a.ds.check(a.steps, a.lanes)
+	args := (*byte)(unsafe.Pointer(a))
+	if current == AVX512 {
+		emaDotAVX512(args)
+		return
+	}
+	emaDotAVX2(args)
+}
+
+// check panics unless the rows are there, and completes the block.
+func (b *emaBlock) check() {
+	b.half = float32(b.steps) / 2
+	b.x.check(b.steps, b.lanes)
+	if b.lagged > 0 {
+		b.lag.check(b.steps, b.lanes)
+	}
+}

@@ -1,0 +1,169 @@
+package kernel
+
+import "unsafe"
+
+// EMABackward overwrites dx [batch, length, D] with the gradient by x, and adds
+// the gradients by the parameters to grads, given the gradient ds by EMAForward's
+// s. x, mask and c are those of the forward pass. Nothing is kept from it: dx is
+// the same scan over ds from the other end, and the averages are run again with
+// their derivatives by the decay for the parameters' sake.
+func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
+	c.check(batch, length, mask, len(dx), len(ds), len(x))
+	grads.check(c.shape)
+	q := emaSequences{c: c, length: length, mask: mask}
+	parts := emaParts(batch, c.groups)
+	sums := borrowEMASums(parts, c)
+	defer sums.borrowed.Return()
+	q.each(parts, func(m emaMemory, part, first, groups int) {
+		for b := part * batch / parts; b < (part+1)*batch/parts; b++ {
+			q.inputGradient(m, dx, ds, b, first, groups)
+			q.parameterGradient(m, sums.part(part), ds, x, b, first, groups)
+		}
+	})
+	Parallel(len(c.plain), func(_, at int) { sums.finish(grads, at) })
+}
+
+// emaParts is the number of parts of a batch whose parameter gradients are
+// summed apart. It must not depend on the number of workers.
+func emaParts(batch, groups int) int { return min(batch, (63+groups)/groups) }
+
+// inputGradient computes dx for some groups of sequence b: padding gets the
+// residual's alone.
+func (q *emaSequences) inputGradient(m emaMemory, dx, ds []float32, b, first, groups int) {
+	c, n, shift := q.c, q.length, q.shift()
+	var all [emaSpan]emaScanPass
+	passes := all[:groups]
+	for k := range passes {
+		p := &passes[k]
+		p.emaPass = newEMAPass(m, k, c, first+k)
+		p.x, p.mute = q.rows(ds, b, first+k).reversed(n), q.padding(b).reversed(n)
+		p.from, p.y = p.x, q.rows(dx, b, first+k).reversed(n)
+		clear(p.g)
+		p.begin(p.g, c.scale(first+k))
+	}
+	scanAll(passes, n)
+	if !c.shape.Bidirectional {
+		return
+	}
+	for k := range passes {
+		p := &passes[k]
+		p.at += c.groups
+		p.x, p.mute = q.rows(ds, b, first+k), q.padding(b).from(shift)
+		p.y = q.rows(dx, b, first+k).from(shift)
+		p.from = p.y
+		clear(p.g)
+		p.begin(p.g, emaOnes[:])
+	}
+	scanAll(passes, n-shift)
+}
+
+// parameterGradient adds what some groups of sequence b give to the sums.
+func (q *emaSequences) parameterGradient(m emaMemory, sums emaSums, ds, x []float32, b, first, groups int) {
+	n := q.length
+	var all [emaSpan]emaGradientPass
+	passes := all[:groups]
+	for k := range passes {
+		p := &passes[k]
+		p.emaPass = newEMAPass(m, k, q.c, first+k)
+		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
+		p.ds, p.omega = q.rows(ds, b, first+k), sums.omega(first+k)
+		p.begin(sums.states(p.at))
+	}
+	differentiateAll(passes, n)
+	if !q.c.shape.Bidirectional {
+		return
+	}
+	for k := range passes {
+		p := &passes[k]
+		q.turn(&p.emaPass)
+		p.ds, p.omega = p.ds.reversed(n-q.shift()), nil
+		p.begin(sums.states(p.at))
+	}
+	differentiateAll(passes, n-q.shift())
+}
+
+// emaSums are sums over some sequences, for the averages of all groups, or
+// several of those after each other, one for each part of the batch.
+type emaSums struct {
+	borrowed *Scratch
+	c        *EMACoefficients
+	data     []float64 // [parts][size]: dc and dq [2][N][16] for each group, omega [16] for those of one direction
+}
+
+// emaSumSize returns the length of the sums of one part.
+func emaSumSize(c *EMACoefficients) int {
+	return (2*len(c.plain)*c.shape.States + c.groups) * emaGroup
+}
+
+// borrowEMASums returns zero sums.
+func borrowEMASums(parts int, c *EMACoefficients) emaSums {
+	n := parts * emaSumSize(c)
+	s := Borrow(2 * n)
+	clear(s.Data)
+	return emaSums{borrowed: s, c: c, data: unsafe.Slice((*float64)(unsafe.Pointer(&s.Data[0])), n)}
+}
+
+// part returns the sums of one part.
+func (s emaSums) part(i int) emaSums {
+	n := emaSumSize(s.c)
+	s.data = s.data[i*n:][:n]
+	return s
+}
+
+// states returns the sums dc and dq [N][16] of the group at index at.
+func (s emaSums) states(at int) (dc, dq []float64) {
+	n := s.c.shape.States * emaGroup
+	return s.data[2*at*n:][:n], s.data[(2*at+1)*n:][:n]
+}
+
+// omega returns the sums [16] for a group's omega.
+func (s emaSums) omega(group int) []float64 {
+	n := 2 * len(s.c.plain) * s.c.shape.States * emaGroup
+	return s.data[n+group*emaGroup:][:emaGroup]
+}
+
+// finish adds the parts up and the gradients of the group at index at to grads.
+func (s emaSums) finish(grads *EMAParams, at int) {
+	first := s.part(0)
+	dc, dq := first.states(at)
+	for i := 1; i < len(s.data)/emaSumSize(s.c); i++ {
+		moreC, moreQ := s.part(i).states(at)
+		for j := range dc {
+			dc[j] += moreC[j]
+			dq[j] += moreQ[j]
+		}
+		if at < s.c.groups {
+			for j, v := range s.part(i).omega(at) {
+				first.omega(at)[j] += v
+			}
+		}
+	}
+	for lane := range s.c.lanes(at) {
+		for i, n := range s.c.positions(at, lane) {
+			j := i*emaGroup + lane
+			s.c.chain(grads, s.c.parameter(at, lane)+int(n), dc[j], dq[j])
+		}
+		if at < s.c.groups {
+			grads.Omega[at*emaGroup+lane] += float32(first.omega(at)[lane])
+		}
+	}
+}
+
+// chain adds the gradients by the parameters of index i, given dc by c_n and
+// Σ ds ∂g/∂q, of which c_n times as much is the gradient by q_n:
+// c_n = p β γ / √N and q_n = 1 − p a, where p = σ(delta) and a = σ(alpha).
+func (c *EMACoefficients) chain(grads *EMAParams, i int, dc, dq float64) {
+	k := c.at(i)
+	beta, gamma := float64(c.params.Beta[i]), float64(c.params.Gamma[i])
+	dq *= k.output
+	dc *= k.root
+	grads.Beta[i] += float32(dc * k.rate * gamma)
+	grads.Gamma[i] += float32(dc * k.rate * beta)
+	byRate := float32((dc*beta*gamma - dq*k.damping) * k.rateBy)
+	byDamping := float32(-dq * k.rate * k.dampingBy)
+	if c.shape.Swapped {
+		byRate, byDamping = byDamping, byRate
+	}
+	grads.Delta[i] += byRate
+	grads.Alpha[i] += byDamping
+}

@@ -1,0 +1,133 @@
+package kernel
+
+// EMAForward computes the average and residual s of x, both [batch, length, D],
+// by c: what the reference passes to silu. mask [batch, length] is true at
+// padding, which the averages see as zeros and the residual as it is; nil means
+// none. s and x must not overlap.
+func EMAForward(s, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
+	c.check(batch, length, mask, len(s), len(x))
+	q := emaSequences{c: c, length: length, mask: mask}
+	q.each(batch, func(m emaMemory, b, first, groups int) {
+		var all [emaSpan]emaScanPass
+		passes := all[:groups]
+		for k := range passes {
+			p := &passes[k]
+			p.emaPass = newEMAPass(m, k, c, first+k)
+			p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
+			p.from, p.y = p.x, q.rows(s, b, first+k)
+			clear(p.g)
+			p.begin(p.g, c.scale(first+k))
+		}
+		scanAll(passes, length)
+		if !c.shape.Bidirectional {
+			return
+		}
+		for k := range passes {
+			p := &passes[k]
+			q.turn(&p.emaPass)
+			p.y = p.y.reversed(length - q.shift())
+			p.from = p.y
+			clear(p.g)
+			p.begin(p.g, emaOnes[:])
+		}
+		scanAll(passes, length-q.shift())
+	})
+}
+
+// EMAStep goes on with streams: it computes s for the next rows of x, both
+// [batch, length, D], and takes state [batch, c.StateSize()] along. A state of
+// zeros is a stream's beginning. Length is 1 in decoding and anything in reading
+// a prompt or a chunk; the cuts make no difference beyond rounding. There is no
+// truncation, as in the reference (exponential_moving_average.py:109-156).
+// mask is as in EMAForward.
+func EMAStep(s, x []float32, mask []bool, state []float32, batch, length int, c *EMACoefficients) {
+	if c.shape.Bidirectional {
+		panic("kernel: averages that run from the right have no stream")
+	}
+	c.check(batch, length, mask, len(s), len(x))
+	checkLengths(batch*c.StateSize(), len(state))
+	q := emaSequences{c: c, length: length, mask: mask}
+	size := c.shape.States * emaGroup
+	q.each(batch, func(m emaMemory, b, first, groups int) {
+		var all [emaSpan]emaScanPass
+		passes := all[:groups]
+		for k := range passes {
+			p := &passes[k]
+			p.emaPass = newEMAPass(m, k, c, first+k)
+			p.x, p.hidden, p.whole = q.rows(x, b, first+k), q.padding(b), true
+			p.from, p.y = p.x, q.rows(s, b, first+k)
+			p.begin(state[(b*c.groups+first+k)*size:][:size], c.scale(first+k))
+		}
+		scanAll(passes, length)
+	})
+}
+
+// check panics unless the operands of a pass have the lengths that they should.
+func (c *EMACoefficients) check(batch, length int, mask []bool, operands ...int) {
+	checkLengths(batch*length*c.shape.Channels, operands...)
+	if mask != nil {
+		checkLengths(batch*length, len(mask))
+	}
+}
+
+// scale returns omega for a group.
+func (c *EMACoefficients) scale(group int) []float32 { return c.omega[group*emaGroup:][:emaGroup] }
+
+// emaSequences are the sequences of a batch.
+type emaSequences struct {
+	c      *EMACoefficients
+	length int
+	mask   []bool
+}
+
+// emaAlone is the work, in steps of one state, that is not worth waking workers for.
+const emaAlone = 1 << 18
+
+// each calls f for parts × groups tasks, spread over the workers: some adjacent
+// groups of a part. How many does not change the results.
+func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
+	groups := q.c.groups
+	span := max(1, min(emaSpan, groups, parts*groups/(4*Workers())))
+	spans := (groups + span - 1) / span
+	task := func(_, i int) {
+		first := i % spans * span
+		n := min(span, groups-first)
+		m := borrowEMA(n, q.c.shape.States)
+		defer m.borrowed.Return()
+		f(m, i/spans, first, n)
+	}
+	if parts*q.length*len(q.c.decay) > emaAlone {
+		Parallel(parts*spans, task)
+		return
+	}
+	for i := range parts * spans {
+		task(0, i)
+	}
+}
+
+// rows returns a group's channels of sequence b.
+func (q *emaSequences) rows(x []float32, b, group int) emaRows {
+	d := q.c.shape.Channels
+	return emaRows{data: x, first: b*q.length*d + group*emaGroup, stride: d}
+}
+
+// padding returns the mask of sequence b.
+func (q *emaSequences) padding(b int) emaMask {
+	return emaMask{data: q.mask, first: b * q.length, stride: 1}
+}
+
+// turn makes of a pass over x the one of the averages that run from the right.
+// It has shift fewer steps, which end at the first row of x; step i adds to row
+// length−1−shift−i of s.
+func (q *emaSequences) turn(p *emaPass) {
+	p.at += q.c.groups
+	p.x, p.hidden = p.x.reversed(q.length), p.hidden.reversed(q.length)
+}
+
+// shift is the least lag of the averages that run from the right.
+func (q *emaSequences) shift() int {
+	if q.c.shape.Shifted {
+		return 1
+	}
+	return 0
+}

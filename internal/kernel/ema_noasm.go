@@ -1,0 +1,13 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// emaLanes is the number of channels that the implementation's kernels take at
+// once.
+func emaLanes() int { return 1 }
+
+func (a *emaScan) run() { emaScanGeneric(a) }
+
+func (a *emaGradient) run() { emaGradientGeneric(a) }
+
+func (a *emaDot) run() { emaDotGeneric(a) }

@@ -1,0 +1,235 @@
+package kernel
+
+// An emaMask says which steps of a scan are padding: none if data is nil, else
+// step i if data[first+i*stride].
+type emaMask struct {
+	data          []bool
+	first, stride int
+}
+
+// at reports whether step i is padding.
+func (m emaMask) at(i int) bool { return m.data != nil && m.data[m.first+i*m.stride] }
+
+// run returns how many of the n > 0 steps from i on are alike.
+func (m emaMask) run(i, n int) int {
+	if m.data == nil {
+		return n
+	}
+	k := 1
+	for is := m.at(i); k < n && m.at(i+k) == is; k++ {
+	}
+	return k
+}
+
+// from returns the steps from i on.
+func (m emaMask) from(i int) emaMask {
+	m.first += i * m.stride
+	return m
+}
+
+// reversed returns the first n steps from the last to the first.
+func (m emaMask) reversed(n int) emaMask {
+	return emaMask{data: m.data, first: m.first + (n-1)*m.stride, stride: -m.stride}
+}
+
+// emaSpan is the most groups that a task takes through a sequence side by side:
+// where x comes from main memory, wide rows come faster than narrow ones.
+const emaSpan = 8
+
+// emaMemory is what a task needs beside its operands.
+type emaMemory struct {
+	borrowed *Scratch
+	averages []float32 // [emaSpan][2][N][16]
+	packed   []float32 // [emaSteps][32]
+	staged   []float32 // [emaStages][emaSteps][16]
+}
+
+// The rows that are staged at the same time.
+const (
+	stageX = iota
+	stageLag
+	stageFrom // or ds
+	stageY    // or x with its padding
+	emaStages
+)
+
+const emaStage = emaSteps * emaGroup // numbers in staged rows
+
+// borrowEMA borrows memory for groups of averages with so many states. What is
+// staged is zero, for the channels that a group lacks.
+func borrowEMA(groups, states int) emaMemory {
+	n := 2 * groups * states * emaGroup
+	s := Borrow(n + (2+emaStages)*emaStage)
+	m := emaMemory{borrowed: s, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage], staged: s.Data[n+2*emaStage:]}
+	clear(m.staged)
+	return m
+}
+
+// An emaPass is one scan along one sequence: the averages of one group of
+// channels in one direction.
+type emaPass struct {
+	emaMemory
+	c      *EMACoefficients
+	at     int       // the group's index in c
+	lanes  int       // its channels
+	width  int       // the same, rounded up to whole registers
+	g, w   []float32 // [N][16]
+	x      emaRows   // what the averages take in
+	hidden emaMask   // the steps at which they take in zeros instead
+	whole  bool      // whether to leave truncation out
+}
+
+// newEMAPass returns the pass of a task's k-th group, which is at index at in c.
+func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
+	n := c.shape.States * emaGroup
+	lanes, register := c.lanes(at), emaLanes()
+	return emaPass{
+		emaMemory: m, c: c, at: at,
+		lanes: lanes, width: (lanes + register - 1) / register * register,
+		g: m.averages[2*k*n:][:n], w: m.averages[(2*k+1)*n:][:n],
+	}
+}
+
+// stage returns where the kernels can read or write such rows: themselves or,
+// unless the channels fill their registers, memory with room for 16.
+func (p *emaPass) stage(which int, r emaRows) emaRows {
+	if p.width == p.lanes {
+		return r
+	}
+	return emaRows{data: p.staged[which*emaStage:][:emaStage], stride: emaGroup}
+}
+
+// read returns n rows staged, with their contents.
+func (p *emaPass) read(which int, r emaRows, n int) emaRows {
+	if p.width == p.lanes {
+		return r
+	}
+	to := p.stage(which, r)
+	to.copy(r, n, p.lanes)
+	return to
+}
+
+// copy copies n rows.
+func (r emaRows) copy(from emaRows, n, lanes int) {
+	for i := range n {
+		copy(r.row(i, lanes), from.row(i, lanes))
+	}
+}
+
+// start returns what all blocks have in common.
+func (p *emaPass) start() emaBlock {
+	c := p.c
+	return emaBlock{
+		lanes: p.width, scratch: p.packed,
+		decay: c.group(c.decay, p.at), drift: c.group(c.drift, p.at), lagDecay: c.group(c.lagDecay, p.at),
+	}
+}
+
+// block describes the steps from i on, as many as are alike but at most limit.
+func (p *emaPass) block(b *emaBlock, i, limit int) {
+	states, plain := p.c.shape.States, p.c.plain[p.at]
+	b.plain, b.lagged = states, 0
+	b.steps = p.hidden.run(i, limit)
+	lag := i - p.c.shape.Truncation
+	switch {
+	case p.whole || plain == states:
+	case lag < 0:
+		b.steps = min(b.steps, -lag)
+	default:
+		b.plain, b.lagged = plain, states-plain
+		b.steps = p.hidden.run(lag, b.steps)
+		b.lag = p.input(stageLag, lag, b.steps)
+	}
+	b.x = p.input(stageX, i, b.steps)
+}
+
+// input returns n rows that the averages take in, all of them padding or none.
+func (p *emaPass) input(which, i, n int) emaRows {
+	if p.hidden.at(i) {
+		return emaNothing()
+	}
+	return p.read(which, p.x.from(i), n)
+}
+
+// An emaScanPass computes
+//
+//	y_t = scale·from_t + Σ_n c_n g_n(t)
+//
+// without the sum where mute. y may be from.
+type emaScanPass struct {
+	emaPass
+	y, from emaRows
+	mute    emaMask
+	a       emaScan
+}
+
+// begin readies the pass to go on from the averages g.
+func (p *emaScanPass) begin(g, scale []float32) {
+	p.a = emaScan{emaBlock: p.start(), scale: scale, state: g}
+}
+
+// run takes the steps i to end.
+func (p *emaScanPass) run(i, end int) {
+	for a := &p.a; i < end; i += a.steps {
+		p.block(&a.emaBlock, i, p.mute.run(i, end-i))
+		a.output = p.c.group(p.c.output, p.at)
+		if p.mute.at(i) {
+			a.output = p.c.zeros
+		}
+		a.from = p.read(stageFrom, p.from.from(i), a.steps)
+		a.y = p.stage(stageY, p.y.from(i))
+		a.run()
+		if p.width != p.lanes {
+			p.y.from(i).copy(a.y, a.steps, p.lanes)
+		}
+	}
+}
+
+// scanAll takes passes side by side through so many steps.
+func scanAll(passes []emaScanPass, steps int) {
+	for i := 0; i < steps; i += emaSteps {
+		for k := range passes {
+			passes[k].run(i, min(i+emaSteps, steps))
+		}
+	}
+}
+
+// An emaGradientPass adds Σ_t ds_t g_n(t) to dc and Σ_t ds_t ∂g_n(t)/∂q_n to dq,
+// both [N][16], and, unless omega is nil, Σ_t ds_t x_t, padding included, to
+// omega [16].
+type emaGradientPass struct {
+	emaPass
+	ds    emaRows
+	omega []float64
+	a     emaGradient
+}
+
+// begin readies the pass to go on from averages of zero.
+func (p *emaGradientPass) begin(dc, dq []float64) {
+	clear(p.g)
+	clear(p.w)
+	p.a = emaGradient{emaBlock: p.start(), lagSlope: p.c.group(p.c.lagSlope, p.at), g: p.g, w: p.w, dc: dc, dq: dq}
+}
+
+// run takes the steps i to end.
+func (p *emaGradientPass) run(i, end int) {
+	for a := &p.a; i < end; i += a.steps {
+		p.block(&a.emaBlock, i, end-i)
+		a.ds = p.read(stageFrom, p.ds.from(i), a.steps)
+		a.run()
+		if p.omega != nil {
+			x := p.read(stageY, p.x.from(i), a.steps)
+			d := emaDot{steps: a.steps, lanes: a.lanes, x: x, ds: a.ds, sum: p.omega}
+			d.run()
+		}
+	}
+}
+
+// differentiateAll takes passes side by side through so many steps.
+func differentiateAll(passes []emaGradientPass, steps int) {
+	for i := 0; i < steps; i += emaSteps {
+		for k := range passes {
+			passes[k].run(i, min(i+emaSteps, steps))
+		}
+	}
+}
