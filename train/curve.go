@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -86,7 +87,8 @@ func WriteCurves(path string, curves []Curve) error {
 		if err := drawCurves(draw.New(canvas), metrics, curves); err != nil {
 			return err
 		}
-		if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&image); err != nil {
+		fast := png.Encoder{CompressionLevel: png.BestSpeed}
+		if err := fast.Encode(&image, canvas.Image()); err != nil {
 			return err
 		}
 	default:
@@ -115,6 +117,9 @@ func drawCurves(canvas draw.Canvas, metrics []string, curves []Curve) error {
 	tiles := draw.Tiles{Rows: len(metrics), Cols: 1, PadY: 5 * vg.Millimeter,
 		PadTop: 3 * vg.Millimeter, PadBottom: 3 * vg.Millimeter, PadLeft: 3 * vg.Millimeter, PadRight: 5 * vg.Millimeter}
 	for i, row := range plot.Align(plots, tiles, canvas) {
+		if i > 0 {
+			plots[i][0].Legend = plot.NewLegend() // the first says it all
+		}
 		plots[i][0].Draw(row[0])
 	}
 	return nil
@@ -148,6 +153,12 @@ func plotMetric(metric string, curves []Curve) (*plot.Plot, error) {
 			return nil, err
 		}
 	}
+	setRange(p)
+	return p, nil
+}
+
+// setRange leaves some room around the lines, and makes sense of no lines.
+func setRange(p *plot.Plot) {
 	p.X.Min = 0
 	if p.X.Max <= 0 || !finite(p.X.Max) {
 		p.X.Max = 1
@@ -155,8 +166,10 @@ func plotMetric(metric string, curves []Curve) (*plot.Plot, error) {
 	if !finite(p.Y.Min) || !finite(p.Y.Max) {
 		p.Y.Min, p.Y.Max = 0, 1
 	}
+	room := 0.04 * (p.Y.Max - p.Y.Min)
+	p.Y.Min -= room
+	p.Y.Max += room
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
-	return p, nil
 }
 
 // axisLabel says what a metric is measured in.

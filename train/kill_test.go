@@ -47,7 +47,7 @@ func TestKills(t *testing.T) {
 	updates, alive := 0, 0
 	for kill := range 100 {
 		child := startChild(t, dir)
-		time.Sleep(time.Duration(rng.IntN(45_000)) * time.Microsecond)
+		time.Sleep(time.Duration(rng.IntN(35_000)) * time.Microsecond)
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

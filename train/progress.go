@@ -48,19 +48,26 @@ func (l *lines) close()                  {}
 
 // bar is a display on a terminal.
 type bar struct {
+	w    io.Writer
 	all  *mpb.Progress
 	one  *mpb.Bar
 	head atomic.Pointer[string]
 	text atomic.Pointer[string]
-	last int // current total
 }
 
+// barWidth is in characters; the rest of the line is for numbers.
+const barWidth = 24
+
 func newBar(w io.Writer) *bar {
-	b := &bar{all: mpb.New(mpb.WithOutput(w), mpb.WithWidth(20))}
+	b := &bar{w: w, all: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh())}
 	b.head.Store(new(string))
 	b.text.Store(new(string))
-	b.one = b.all.New(1,
+	// A total that is set later does not complete the bar when it is reached: a
+	// validation may follow.
+	const later = 0
+	b.one = b.all.New(later,
 		mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.BarWidth(barWidth),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return *b.head.Load() })),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *b.text.Load() })),
 	)
@@ -74,24 +81,26 @@ func (b *bar) update(update, total int, text string) {
 	}
 	b.head.Store(&head)
 	b.text.Store(&text)
-	// One more than the total: a bar that reaches it is complete and takes no
-	// further updates, and a validation may follow.
-	if total+1 != b.last {
-		b.last = total + 1
-		b.one.SetTotal(int64(b.last), false)
-	}
+	b.one.SetTotal(int64(total), false)
 	b.one.SetCurrent(int64(update))
 }
 
 func (b *bar) busy(what string, done, total int) {
-	text := fmt.Sprintf("%s %d/%d", what, done, total)
+	text := fmt.Sprintf("  %s %d/%d", what, done, total)
 	b.text.Store(&text)
 }
 
-func (b *bar) interval(string)  {}
-func (b *bar) line(text string) { fmt.Fprintln(b.all, text) }
+func (b *bar) interval(string) {}
 
+// line prints above the bar, or simply prints if the bar has failed.
+func (b *bar) line(text string) {
+	if _, err := fmt.Fprintln(b.all, text); err != nil {
+		fmt.Fprintln(b.w, text)
+	}
+}
+
+// close takes the bar away.
 func (b *bar) close() {
-	b.one.Abort(false)
+	b.one.Abort(true)
 	b.all.Wait()
 }

@@ -57,8 +57,8 @@ func (r *run) liveText(total int) string {
 	metrics["lr"] = r.rate()
 	metrics["wps"] = r.live.Tokens / r.live.seconds
 	text := r.report.shown(metrics)
-	if total > 0 {
-		text += "  " + clock(float64(total-r.state.Updates)*r.live.seconds/r.live.updates) + " left"
+	if total > 0 { // first, as narrow terminals cut off the end
+		text = "  " + clock(float64(total-r.state.Updates)*r.live.seconds/r.live.updates) + " left" + text
 	}
 	return text
 }

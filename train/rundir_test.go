@@ -1,0 +1,171 @@
+package train
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runError trains a toy in dir and returns the error's text, "" for none.
+func runError(c Config, dir string) string {
+	if _, err := Run(context.Background(), newToy(), c, Options{Dir: dir}); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// contents lists the files below dir, to see that none appeared or changed.
+func contents(t *testing.T, dir string) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && !d.IsDir() {
+			out.WriteString(path + " " + info.ModTime().String() + "\n")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestForeignDirectoriesAreLeftAlone(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("thesis/chapter1.tex", "")
+	write("other/config.json", `{"name":"something else"}`)
+	write("broken/config.json", `{"task":`)
+	write("file", "")
+	write("orphan/config.json", `{"task":"toy","model":{},"data":{},"training":{}}`)
+	write("orphan/checkpoints/checkpoint_best/config.json", "")
+	before := contents(t, root)
+	for dir, want := range map[string]string{
+		"thesis": "holds files (chapter1.tex) but no run",
+		"other":  "not the configuration of a run",
+		"broken": "unexpected end of JSON",
+		"file":   "not a directory",
+		"orphan": "has checkpoint_best but no checkpoint_last to go on from",
+	} {
+		if got := runError(toyConfig(), filepath.Join(root, dir)); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", dir, got, want)
+		}
+	}
+	if after := contents(t, root); after != before {
+		t.Errorf("files changed:\n%s\nwere\n%s", after, before)
+	}
+}
+
+func TestAnotherConfigurationIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := toyConfig()
+	interruptToy(t, newToy(), c, dir, 3)
+	before := contents(t, dir)
+	c.LR, c.WeightDecay, c.LogInterval = []float64{0.5}, 0, 1
+	got := runError(c, dir)
+	for _, want := range []string{"choose another directory", "training.lr was [0.02], now [0.5]; training.weight_decay was 0.01, now 0"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if strings.Contains(got, "log_interval") {
+		t.Errorf("log_interval may change: %s", got)
+	}
+	if after := contents(t, dir); after != before {
+		t.Errorf("files changed:\n%s\nwere\n%s", after, before)
+	}
+}
+
+func TestRunWithoutACheckpointStartsOver(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := toyConfig()
+	c.NoSave = true
+	trainToy(t, newToy(), c, dir)
+	c.NoSave, c.LR = false, []float64{0.03}
+	if s := trainToy(t, newToy(), c, dir); s.Updates != c.MaxUpdate {
+		t.Errorf("ended at %d", s.Updates)
+	}
+	rc, err := ReadRunConfig(dir)
+	if err != nil || rc.Training.LR[0] != 0.03 || rc.Task != "toy" {
+		t.Errorf("config %+v, %v", rc, err)
+	}
+	updates := 0
+	for _, r := range timeless(t, dir) {
+		if r.Kind == KindTrain {
+			updates++
+		}
+	}
+	if want := c.MaxUpdate / c.LogInterval; updates != want {
+		t.Errorf("%d records, want %d", updates, want)
+	}
+}
+
+func TestDirectoryInUse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	m := newToy()
+	got := ""
+	m.onBatch = func(epoch, i int) {
+		if epoch == 1 && i == 3 {
+			got = runError(toyConfig(), dir)
+		}
+	}
+	trainToy(t, m, toyConfig(), dir)
+	if !strings.Contains(got, "another process trains in it") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestMixedCheckpoint puts the weights of one update beside the state of
+// another.
+func TestMixedCheckpoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := toyConfig()
+	c.SaveIntervalUpdates = 2
+	interruptToy(t, newToy(), c, dir, 6)
+	path := func(name, file string) string { return filepath.Join(Checkpoints(dir), name, file) }
+	if err := os.Rename(path("checkpoint_1_4", "state.json"), path(lastName, "state.json")); err != nil {
+		t.Fatal(err)
+	}
+	if got := runError(c, dir); !strings.Contains(got, `weights of "update 6" with the state of "update 4"`) {
+		t.Errorf("got %q", got)
+	}
+	if err := os.Truncate(path(lastName, "model.safetensors"), 99); err != nil {
+		t.Fatal(err)
+	}
+	if got := runError(c, dir); !strings.Contains(got, "truncated") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestDataThatShrank(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	interruptToy(t, newToy(), toyConfig(), dir, 5)
+	m := shrunk{newToy()}
+	_, err := Run(context.Background(), m, toyConfig(), Options{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "batch 5 of epoch 1, which has only 2") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// shrunk is a toy with two batches.
+type shrunk struct{ *toy }
+
+func (s shrunk) Epoch(n int) (Batches, error) { return fewer{toyEpoch{s.toy, n}}, nil }
+
+type fewer struct{ toyEpoch }
+
+func (fewer) Len() int { return 2 }
