@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -57,11 +56,16 @@ func (d DataConfig) validSize() (sentences, tokens int) {
 	return sentences, tokens
 }
 
+// naturalOrder reports whether samples are cut into batches in the order of the
+// data: if asked for, and for recordings, as in the reference
+// (tasks/speech_commands.py).
+func (d DataConfig) naturalOrder() bool { return d.NoShuffle || d.Task == "speech_commands" }
+
 // batches opens a split and cuts it into batches.
 func (c *Classification) batches(split string, size, tokens int, shuffle bool) (batches, error) {
 	return newBatches(c.model, c.corpus, split, c.config, data.SamplerOptions{
 		BatchSize: size, MaxTokens: tokens, Multiple: c.config.RequiredMultiple,
-		Seed: uint32(c.model.Config().Seed), NaturalOrder: c.config.NoShuffle, Shuffle: shuffle,
+		Seed: uint32(c.model.Config().Seed), NaturalOrder: c.config.naturalOrder(), Shuffle: shuffle,
 	})
 }
 
@@ -174,19 +178,4 @@ func input(b *data.Batch) *mega.Input {
 		Rows: b.Rows, Length: b.Length, Tokens: b.Tokens, Samples: b.Samples,
 		Lengths: b.Lengths, Pair: input(b.Pair),
 	}
-}
-
-// MajorityShare returns the accuracy, in percent, of always answering with the
-// most frequent of labels.
-func MajorityShare(labels []int32) float64 {
-	counts := make(map[int32]int)
-	most := 0
-	for _, l := range labels {
-		counts[l]++
-		most = max(most, counts[l])
-	}
-	if len(labels) == 0 {
-		return math.NaN()
-	}
-	return 100 * float64(most) / float64(len(labels))
 }

@@ -54,12 +54,13 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 	}
 	size, tokens := d.validSize()
 	b, err := newBatches(m, c, split, d, data.SamplerOptions{
-		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.NoShuffle,
+		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.naturalOrder(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	e := &Evaluation{Split: split, Samples: b.split.Len(), Majority: MajorityShare(b.split.Labels())}
+	_, majority := data.Majority(b.split.Labels())
+	e := &Evaluation{Split: split, Samples: b.split.Len(), Majority: 100 * majority}
 	e.Confusion = make([][]int, m.Config().SentenceClassNum)
 	for i := range e.Confusion {
 		e.Confusion[i] = make([]int, len(e.Confusion))

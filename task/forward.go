@@ -31,26 +31,36 @@ func Forward(c *checkpoint.Checkpoint, in *safetensors.Reader, o ForwardOptions)
 	if o.Train {
 		f.tape = autograd.NewTrainingTape()
 	}
-	model := checkpoint.Options{NoDropout: true}
-	switch c.Task {
-	case checkpoint.Classification:
-		m, err := c.Classifier(model)
-		if err != nil {
-			return nil, err
-		}
-		return f.run(m.Params(), func() error { return f.classify(m) })
-	case checkpoint.LanguageModelling:
-		m, err := c.LanguageModel(model)
-		if err != nil {
-			return nil, err
-		}
-		return f.run(m.Params(), func() error { return f.predict(m) })
-	}
-	m, err := c.Translator(model)
+	params, pass, err := f.model(c)
 	if err != nil {
 		return nil, err
 	}
-	return f.run(m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) })
+	return f.run(params, pass)
+}
+
+// model makes the model of a checkpoint, without dropout, and returns its
+// parameters and what runs it.
+func (f *forward) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, error) {
+	o := checkpoint.Options{NoDropout: true}
+	switch c.Task {
+	case checkpoint.Classification:
+		m, err := c.Classifier(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Params(), func() error { return f.classify(m) }, nil
+	case checkpoint.LanguageModelling:
+		m, err := c.LanguageModel(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Params(), func() error { return f.predict(m) }, nil
+	}
+	m, err := c.Translator(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) }, nil
 }
 
 // labelSmoothing returns what the reference's criterion smooths by.
@@ -67,7 +77,7 @@ type forward struct {
 	reader  *safetensors.Reader
 	options ForwardOptions
 	tape    *autograd.Tape
-	loss    *autograd.Variable
+	loss    autograd.Loss // its Variable is nil without a target
 	out     []safetensors.Tensor
 }
 
@@ -79,10 +89,10 @@ func (f *forward) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, er
 	if !f.options.Train {
 		return f.out, nil
 	}
-	if f.loss == nil {
+	if f.loss.Variable == nil {
 		return nil, fmt.Errorf("gradients need %s, which the input does not have", f.name("target"))
 	}
-	f.tape.Backward(f.loss)
+	f.tape.Backward(f.loss.Variable)
 	for _, q := range p.All() {
 		grad := make([]float32, len(q.Value().Data()))
 		if g := q.Grad(); g != nil {
@@ -107,7 +117,7 @@ func (f *forward) addOutput(name string, v *autograd.Variable) {
 }
 
 func (f *forward) addLoss(l autograd.Loss) {
-	f.loss = l.Variable
+	f.loss = l
 	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Sum}))
 }
 
