@@ -14,24 +14,6 @@ var tilings = [...]tiling{
 	AVX512:  {mr: 14, nr: 32, pitch: 16},
 }
 
-// Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
-const (
-	depthMax  = 384      // rows of a block of B: a panel of A stays in L1
-	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
-	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
-	rowsFew   = 72       // rows of C a task computes with the only block of B
-	sharedMax = 4 << 20  // numbers of B that are packed ahead
-
-	// Rows of A a multiple of this apart compete for the same lines of L1.
-	aliasing = 512
-)
-
-const (
-	taskWork       = 1 << 20 // operations that are worth a task, some 10 µs
-	tasksPerWorker = 8       // to aim at, as workers may be held up
-	readWork       = 16      // operations in the time that a number of B takes to come from memory
-)
-
 // A product is one matrix product under way. The rows of C fall into panels of
 // equal height, give or take one, none higher than a tile. A task computes a
 // rectangle of panels and columns.
@@ -126,50 +108,6 @@ func (p *product) runShared() {
 		part.runGrid()
 		part.free()
 	}
-}
-
-// work estimates how many multiplications and additions would take as long.
-func (p *product) work() float64 {
-	return (2*float64(p.m) + readWork) * float64(p.n) * float64(p.k)
-}
-
-// wantedTasks returns how many tasks to cut the product into if it can be.
-func (p *product) wantedTasks() int {
-	if p.serial {
-		return 1
-	}
-	return max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
-}
-
-// runGrid cuts C into rectangles and computes each in a task.
-func (p *product) runGrid() {
-	rows := rowsMax
-	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
-		rows = rowsFew
-	}
-	if p.serial && p.panels*p.mr <= rows {
-		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, p.out)
-		return
-	}
-	tasks := p.wantedTasks()
-	p.rowTasks = ceilDiv(p.panels, max(1, rows/p.mr))
-	columnTasks := min(ceilDiv(tasks, p.rowTasks), ceilDiv(p.n, p.nr))
-	if p.rowTasks*columnTasks < tasks {
-		p.rowTasks = min(p.panels, ceilDiv(tasks, columnTasks))
-	}
-	p.perTask = roundUp(ceilDiv(p.n, columnTasks), p.nr)
-	spread(p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
-}
-
-// runGridTask computes rectangle i of the grid; neighbours share columns of B.
-func (p *product) runGridTask(_, i int) {
-	row, column := i%p.rowTasks, i/p.rowTasks
-	j := column * p.perTask
-	p.compute(rectangle{
-		p0: row * p.panels / p.rowTasks, p1: (row + 1) * p.panels / p.rowTasks,
-		j0: j, j1: min(j+p.perTask, p.n),
-		k0: 0, k1: p.k,
-	}, p.out)
 }
 
 // at returns the part of an output from row i and column j on.

@@ -21,8 +21,9 @@ func PeakFMA(workers int) float64 {
 // MemoryBandwidth returns how fast the workers together read memory that is in
 // no cache, in GB/s.
 func MemoryBandwidth() float64 {
-	const size = 64 << 20 / 4
+	const most, total = 64 << 20, 1 << 30 // bytes: beyond caches, and not without bounds
 	workers := Workers()
+	size := min(most, total/workers) / 256 * 256 / 4
 	data := make([]float32, workers*size)
 	for i := range data {
 		data[i] = 1

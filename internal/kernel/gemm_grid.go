@@ -1,0 +1,88 @@
+package kernel
+
+// Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
+const (
+	depthMax  = 384      // rows of a block of B: a panel of A stays in L1
+	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
+	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
+	rowsFew   = 72       // rows of C a task computes with the only block of B
+	sharedMax = 4 << 20  // numbers of B that are packed ahead
+
+	// Rows of A a multiple of this apart compete for the same lines of L1.
+	aliasing = 512
+)
+
+const (
+	taskWork       = 1 << 20 // operations that are worth a task, some 10 µs
+	tasksPerWorker = 8       // to aim at, as workers may be held up
+	taskColumns    = 128     // columns of C in a task, unless there are too few tasks
+	readWork       = 16      // operations in the time that a number of B takes to come from memory
+)
+
+// work estimates how many multiplications and additions would take as long.
+func (p *product) work() float64 {
+	return (2*float64(p.m) + readWork) * float64(p.n) * float64(p.k)
+}
+
+// wantedTasks returns how many tasks to cut the product into if it can be.
+func (p *product) wantedTasks() int {
+	if p.serial {
+		return 1
+	}
+	return max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
+}
+
+// runGrid cuts C into rectangles and computes each in a task.
+func (p *product) runGrid() {
+	rows := rowsMax
+	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
+		rows = rowsFew
+	}
+	if p.serial && p.panels*p.mr <= rows {
+		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, p.out)
+		return
+	}
+	g := grid{rows: ceilDiv(p.panels, rows/p.mr), columns: 1}
+	if !p.serial {
+		g.cut(p)
+	}
+	p.rowTasks, p.perTask = g.rows, roundUp(ceilDiv(p.n, g.columns), p.nr)
+	spread(p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
+}
+
+// A grid is the number of tasks that C is cut into each way.
+type grid struct{ rows, columns int }
+
+// cut makes a grid finer until it has tasks enough. Narrow tasks waste what
+// they read of A, low ones what they read of B: really small ones only serve to
+// give every worker some.
+func (g *grid) cut(p *product) {
+	wanted := p.wantedTasks()
+	g.refine(p, wanted, rowsFew, taskColumns)
+	g.refine(p, min(wanted, 2*Workers()), p.mr, p.nr)
+	if g.rows >= Workers() {
+		g.rows = min(roundUp(g.rows, Workers()), p.panels)
+	}
+}
+
+// refine makes the grid finer until it has that many tasks or none is larger
+// than rows × columns.
+func (g *grid) refine(p *product, tasks, rows, columns int) {
+	if g.rows*g.columns < tasks {
+		g.columns = max(g.columns, min(ceilDiv(tasks, g.rows), ceilDiv(p.n, columns)))
+	}
+	if g.rows*g.columns < tasks {
+		g.rows = max(g.rows, min(ceilDiv(tasks, g.columns), ceilDiv(p.panels, rows/p.mr)))
+	}
+}
+
+// runGridTask computes rectangle i of the grid; neighbours share columns of B.
+func (p *product) runGridTask(_, i int) {
+	row, column := i%p.rowTasks, i/p.rowTasks
+	j := column * p.perTask
+	p.compute(rectangle{
+		p0: row * p.panels / p.rowTasks, p1: (row + 1) * p.panels / p.rowTasks,
+		j0: j, j1: min(j+p.perTask, p.n),
+		k0: 0, k1: p.k,
+	}, p.out)
+}
