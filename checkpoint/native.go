@@ -42,17 +42,21 @@ func (n *Native) Save(dir string) error {
 			return err
 		}
 		metadata := map[string]string{"format": "mega", stampKey: n.Stamp}
-		if err := safetensors.Write(file(ModelFile), paramTensors(n.Params), metadata); err != nil {
+		if err := writeTensors(file(ModelFile), paramTensors(n.Params), metadata); err != nil {
 			return err
 		}
 		if n.State == nil {
 			return nil
 		}
-		if err := safetensors.Write(file(OptimizerFile), bufferTensors(n.Optimizer), metadata); err != nil {
+		if err := writeTensors(file(OptimizerFile), bufferTensors(n.Optimizer), metadata); err != nil {
 			return err
 		}
 		return writeJSON(file(StateFile), n.State)
 	})
+}
+
+func writeTensors(path string, tensors []safetensors.Tensor, metadata map[string]string) error {
+	return atomicfile.WriteNew(path, func(w io.Writer) error { return safetensors.Encode(w, tensors, metadata) })
 }
 
 // paramTensors lists everything that a model carries.
@@ -136,7 +140,7 @@ func readJSON(path string) (json.RawMessage, error) {
 
 // writeJSON writes a file that ends in a newline.
 func writeJSON(path string, data json.RawMessage) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return atomicfile.WriteNew(path, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s\n", data)
 		return err
 	})

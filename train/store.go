@@ -62,6 +62,10 @@ func (s store) publish(n names) error {
 			return err
 		}
 	}
+	// Nothing may be gone from the disk before the links on it have changed.
+	if err := atomicfile.SyncDir(s.dir); err != nil {
+		return err
+	}
 	return s.clean(n)
 }
 

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,6 +26,26 @@ func entries(t *testing.T, dir string) []string {
 	return names
 }
 
+func writeNew(path, text string) error {
+	return WriteNew(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+}
+
+func TestWriteNewReplacesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := writeNew(path, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeNew(path, "second"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "first" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestWriteDir(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "d")
@@ -32,7 +53,7 @@ func TestWriteDir(t *testing.T) {
 		if !IsTemporary(filepath.Base(dir)) {
 			t.Errorf("%s is not recognised as temporary", dir)
 		}
-		return WriteFile(filepath.Join(dir, "f"), []byte("content"))
+		return writeNew(filepath.Join(dir, "f"), "content")
 	}
 	if err := WriteDir(path, write); err != nil {
 		t.Fatal(err)
@@ -52,7 +73,7 @@ func TestWriteDirFails(t *testing.T) {
 	root := t.TempDir()
 	broken := errors.New("broken")
 	err := WriteDir(filepath.Join(root, "d"), func(dir string) error {
-		return errors.Join(WriteFile(filepath.Join(dir, "f"), nil), broken)
+		return errors.Join(writeNew(filepath.Join(dir, "f"), ""), broken)
 	})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
