@@ -142,9 +142,10 @@ func (t *Tape) normGrad(x *Variable, dparams []float32, f func(dx *tensor.Tensor
 func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32) *Variable {
 	start := t.start()
 	n, d := x.Rows(), x.Cols()
-	stats := t.pool.Get(5, d) // mean, variance, scale, shift, rstd
-	mean, variance, scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2), stats.Row(3), stats.Row(4)
-	t.columnMoments(mean, variance, t.value(x))
+	stats := t.pool.Get(6, d)
+	mean, meanRest, variance := stats.Row(0), stats.Row(1), stats.Row(2)
+	scale, shift, rstd := stats.Row(3), stats.Row(4), stats.Row(5)
+	columnMoments(mean, meanRest, variance, t.value(x))
 	updateRunning(runningMean.Data(), mean, momentum)
 	for i := range variance {
 		variance[i] *= float32(n) / float32(max(1, n-1))
@@ -162,7 +163,7 @@ func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *ten
 		return out
 	}
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
-		t.batchNormGrad(x, weight, bias, out, mean, rstd)
+		t.batchNormGrad(x, weight, bias, out, mean, meanRest, rstd)
 	})
 	t.stop("norm", start)
 	return out
@@ -175,28 +176,29 @@ func updateRunning(running, value []float32, momentum float32) {
 	}
 }
 
-// columnMoments computes the mean and biased variance of each column of x.
-func (t *Tape) columnMoments(mean, variance []float32, x *tensor.Tensor) {
+// columnMoments computes the mean, what rounding it takes off, and the biased
+// variance of each column of x.
+func columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor) {
 	n, d := x.Rows(), x.Cols()
 	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.ColumnMoments(part[:d], part[d:], rowsFrom(x, from), to-from, d, x.Stride())
 	})
-	kernel.ColumnStatistics(mean, variance, sums[:d], sums[d:], n)
+	kernel.ColumnStatistics(mean, meanRest, variance, sums[:d], sums[d:], n)
 }
 
-func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, rstd []float32) {
+func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rstd []float32) {
 	src, dy := t.value(x), t.outGrad(out)
 	n, d := src.Rows(), src.Cols()
 	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
 	})
-	coef := t.pool.Get(3, d)
-	factor, meanDy, slope := coef.Row(0), coef.Row(1), coef.Row(2)
-	kernel.BatchNormCoefficients(factor, meanDy, slope, t.numbersOr(weight, d, 1), rstd, sums[:d], sums[d:], n)
+	coef := t.pool.Get(4, d)
+	factor, meanDy, slope, rest := coef.Row(0), coef.Row(1), coef.Row(2), coef.Row(3)
+	kernel.BatchNormCoefficients(factor, meanDy, slope, rest, t.numbersOr(weight, d, 1), rstd, meanRest, sums[:d], sums[d:], n)
 	if x.needs {
 		dx, accumulate := t.grad(x)
 		eachBlock(n, d, func(_, from, to int) {
-			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope,
+			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope, rest,
 				to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
 		})
 	}

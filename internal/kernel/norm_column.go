@@ -34,12 +34,13 @@ func ColumnMoments(sum, squares []float64, x []float32, rows, cols, ldx int) {
 }
 
 // ColumnStatistics turns the sums of ColumnMoments over n rows into each
-// column's mean and (biased) variance.
-func ColumnStatistics(mean, variance []float32, sum, squares []float64, n int) {
-	checkLengths(len(mean), len(variance), len(sum), len(squares))
+// column's mean, what rounding it took off, and (biased) variance.
+func ColumnStatistics(mean, meanRest, variance []float32, sum, squares []float64, n int) {
+	checkLengths(len(mean), len(meanRest), len(variance), len(sum), len(squares))
 	for c := range mean {
 		m := sum[c] / float64(n)
 		mean[c] = float32(m)
+		meanRest[c] = float32(m - float64(mean[c]))
 		variance[c] = float32(max(0, squares[c]/float64(n)-m*m))
 	}
 }
@@ -81,28 +82,32 @@ func BatchNormSums(sumDy, sumDyX []float64, dy, x, mean []float32, rows, cols, l
 //	factor = weight rstd
 //	meanDy = sumDy / n
 //	slope  = rstd² sumDyX / n
+//	rest   = what rounding took off the mean of dx over the rows
 //
+// so that what dx adds up to, which is 0, is 0 to float64's precision: the
+// gradient of a bias ahead of the norm. meanRest is what rounding took off mean.
 // The gradients of bias and weight are sumDy and rstd sumDyX.
-func BatchNormCoefficients(factor, meanDy, slope, weight, rstd []float32, sumDy, sumDyX []float64, n int) {
-	checkLengths(len(factor), len(meanDy), len(slope), len(weight), len(rstd), len(sumDy), len(sumDyX))
+func BatchNormCoefficients(factor, meanDy, slope, rest, weight, rstd, meanRest []float32, sumDy, sumDyX []float64, n int) {
+	checkLengths(len(factor), len(meanDy), len(slope), len(rest), len(weight), len(rstd), len(meanRest), len(sumDy), len(sumDyX))
 	for c := range factor {
 		s := float64(rstd[c])
 		factor[c] = float32(float64(weight[c]) * s)
 		meanDy[c] = float32(sumDy[c] / float64(n))
 		slope[c] = float32(s * s * sumDyX[c] / float64(n))
+		rest[c] = float32(sumDy[c]/float64(n) - float64(meanDy[c]) - float64(slope[c])*float64(meanRest[c]))
 	}
 }
 
 // BatchNormGrad is the backward pass of batch norm in training, row by row:
 //
-//	dx = factor (dy - meanDy - (x - mean) slope)
+//	dx = factor (dy - meanDy - (x - mean) slope - rest)
 //
 // dx is overwritten, or added to if accumulate says so. In evaluation, where
 // the statistics are constants, dx is ColumnAffine of dy with shift 0.
-func BatchNormGrad(dx, dy, x, mean, factor, meanDy, slope []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
+func BatchNormGrad(dx, dy, x, mean, factor, meanDy, slope, rest []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
 	checkRows(rows, cols, len(dx), lddx)
 	checkRows(rows, cols, len(dy), lddy)
 	checkRows(rows, cols, len(x), ldx)
-	checkLengths(cols, len(mean), len(factor), len(meanDy), len(slope))
-	batchNormGrad(dx, dy, x, mean, factor, meanDy, slope, rows, cols, lddx, lddy, ldx, accumulate)
+	checkLengths(cols, len(mean), len(factor), len(meanDy), len(slope), len(rest))
+	batchNormGrad(dx, dy, x, mean, factor, meanDy, slope, rest, rows, cols, lddx, lddy, ldx, accumulate)
 }

@@ -46,13 +46,13 @@ func batchNormSums(sumDy, sumDyX []float64, dy, x, mean []float32, rows, cols, l
 	}
 }
 
-func batchNormGrad(dx, dy, x, mean, factor, meanDy, slope []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
+func batchNormGrad(dx, dy, x, mean, factor, meanDy, slope, rest []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
 	switch current {
 	case AVX512:
-		batchNormGradAVX512(at(dx), at(dy), at(x), at(mean), at(factor), at(meanDy), at(slope), rows, cols, 4*lddx, 4*lddy, 4*ldx, keepMask(accumulate))
+		batchNormGradAVX512(at(dx), at(dy), at(x), at(mean), at(factor), at(meanDy), at(slope), at(rest), rows, cols, 4*lddx, 4*lddy, 4*ldx, keepMask(accumulate))
 	case AVX2:
-		batchNormGradAVX2(at(dx), at(dy), at(x), at(mean), at(factor), at(meanDy), at(slope), rows, cols, 4*lddx, 4*lddy, 4*ldx, keepMask(accumulate))
+		batchNormGradAVX2(at(dx), at(dy), at(x), at(mean), at(factor), at(meanDy), at(slope), at(rest), rows, cols, 4*lddx, 4*lddy, 4*ldx, keepMask(accumulate))
 	default:
-		batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope, rows, cols, lddx, lddy, ldx, accumulate)
+		batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope, rest, rows, cols, lddx, lddy, ldx, accumulate)
 	}
 }

@@ -34,10 +34,10 @@ func batchNormSumsGeneric(sumDy, sumDyX []float64, dy, x, mean []float32, rows, 
 	}
 }
 
-func batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
+func batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope, rest []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
 	for r := range rows {
 		for c, d := range dy[r*lddy : r*lddy+cols] {
-			v := factor[c] * (d - meanDy[c] - (x[r*ldx+c]-mean[c])*slope[c])
+			v := factor[c] * (d - meanDy[c] - (x[r*ldx+c]-mean[c])*slope[c] - rest[c])
 			setOrAdd(&dx[r*lddx+c], float64(v), accumulate)
 		}
 	}

@@ -16,6 +16,6 @@ func batchNormSums(sumDy, sumDyX []float64, dy, x, mean []float32, rows, cols, l
 	batchNormSumsGeneric(sumDy, sumDyX, dy, x, mean, rows, cols, lddy, ldx)
 }
 
-func batchNormGrad(dx, dy, x, mean, factor, meanDy, slope []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
-	batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope, rows, cols, lddx, lddy, ldx, accumulate)
+func batchNormGrad(dx, dy, x, mean, factor, meanDy, slope, rest []float32, rows, cols, lddx, lddy, ldx int, accumulate bool) {
+	batchNormGradGeneric(dx, dy, x, mean, factor, meanDy, slope, rest, rows, cols, lddx, lddy, ldx, accumulate)
 }

@@ -37,7 +37,8 @@ type batchNorm struct {
 	x, y, dy, dx                         *block
 	weight, bias, mean, variance         *block
 	rstd, scale, shift                   *block
-	factor, meanDy, slope                *block
+	factor, meanDy, slope, rest          *block
+	meanRest                             *block
 	sum, squares, sumDy, sumDyX, guarded []float64
 }
 
@@ -47,7 +48,7 @@ func newBatchNorm(r *rand.Rand, rows, cols, slack int, shift float64) *batchNorm
 	vector := func() *block { return newBlock(1, cols, cols, slack, normal) }
 	b := &batchNorm{rows: rows, cols: cols, y: matrix(0), dy: matrix(2), dx: matrix(3)}
 	b.x = newBlock(rows, cols, cols+slack, slack, func() float32 { return float32(shift + r.NormFloat64()) })
-	for _, v := range []**block{&b.weight, &b.bias, &b.mean, &b.variance, &b.rstd, &b.scale, &b.shift, &b.factor, &b.meanDy, &b.slope} {
+	for _, v := range []**block{&b.weight, &b.bias, &b.mean, &b.variance, &b.rstd, &b.scale, &b.shift, &b.factor, &b.meanDy, &b.slope, &b.rest, &b.meanRest} {
 		*v = vector()
 	}
 	b.guarded = make([]float64, 4*(cols+9))
@@ -60,12 +61,12 @@ func newBatchNorm(r *rand.Rand, rows, cols, slack int, shift float64) *batchNorm
 func (b *batchNorm) run(accumulate bool) {
 	rows, cols := b.rows, b.cols
 	ColumnMoments(b.sum, b.squares, b.x.data, rows, cols, b.x.ld)
-	ColumnStatistics(b.mean.data, b.variance.data, b.sum, b.squares, rows)
+	ColumnStatistics(b.mean.data, b.meanRest.data, b.variance.data, b.sum, b.squares, rows)
 	BatchNormAffine(b.scale.data, b.shift.data, b.rstd.data, b.mean.data, b.variance.data, b.weight.data, b.bias.data, normEps)
 	ColumnAffine(b.y.data, b.x.data, b.scale.data, b.shift.data, rows, cols, b.y.ld, b.x.ld)
 	BatchNormSums(b.sumDy, b.sumDyX, b.dy.data, b.x.data, b.mean.data, rows, cols, b.dy.ld, b.x.ld)
-	BatchNormCoefficients(b.factor.data, b.meanDy.data, b.slope.data, b.weight.data, b.rstd.data, b.sumDy, b.sumDyX, rows)
-	BatchNormGrad(b.dx.data, b.dy.data, b.x.data, b.mean.data, b.factor.data, b.meanDy.data, b.slope.data,
+	BatchNormCoefficients(b.factor.data, b.meanDy.data, b.slope.data, b.rest.data, b.weight.data, b.rstd.data, b.meanRest.data, b.sumDy, b.sumDyX, rows)
+	BatchNormGrad(b.dx.data, b.dy.data, b.x.data, b.mean.data, b.factor.data, b.meanDy.data, b.slope.data, b.rest.data,
 		rows, cols, b.dx.ld, b.dy.ld, b.x.ld, accumulate)
 }
 
@@ -146,7 +147,7 @@ func TestColumnMomentsPrecision(t *testing.T) {
 		for r := 0; r < rows; r += 500 {
 			ColumnMoments(sum, squares, x[r*cols:], 500, cols, cols)
 		}
-		ColumnStatistics(mean, variance, sum, squares, rows)
+		ColumnStatistics(mean, make([]float32, cols), variance, sum, squares, rows)
 		if want := 1.0 / 128 / 128; math.Abs(float64(variance[8])/want-1) > 1e-3 || mean[8] != 10000+1.0/128 {
 			t.Errorf("mean %g, variance %g, want %g and %g", mean[8], variance[8], 10000+1.0/128, want)
 		}

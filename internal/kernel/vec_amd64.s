@@ -9573,9 +9573,9 @@ end2:
 	VZEROUPPER
 	RET
 
-// func batchNormGradAVX2(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
+// func batchNormGradAVX2(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rest *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
 // Requires: AVX, FMA3
-TEXT ·batchNormGradAVX2(SB), NOSPLIT, $0-100
+TEXT ·batchNormGradAVX2(SB), NOSPLIT, $0-108
 	MOVQ         dx+0(FP), CX
 	MOVQ         dy+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -9583,15 +9583,16 @@ TEXT ·batchNormGradAVX2(SB), NOSPLIT, $0-100
 	MOVQ         factor+32(FP), DI
 	MOVQ         meanDy+40(FP), R8
 	MOVQ         slope+48(FP), R9
-	VBROADCASTSS keep+96(FP), Y0
-	MOVQ         rows+56(FP), R10
-	TESTQ        R10, R10
+	MOVQ         rest+56(FP), R10
+	VBROADCASTSS keep+104(FP), Y0
+	MOVQ         rows+64(FP), R11
+	TESTQ        R11, R11
 	JLE          end2
 
 row1:
-	MOVQ cols+64(FP), R11
+	MOVQ cols+72(FP), R12
 	XORQ AX, AX
-	CMPQ R11, $0x00000010
+	CMPQ R12, $0x00000010
 	JLT  end4
 
 loop3:
@@ -9611,10 +9612,14 @@ loop3:
 	VMOVUPS      32(R9)(AX*1), Y6
 	VFNMADD231PS Y5, Y1, Y3
 	VFNMADD231PS Y6, Y2, Y4
-	VMOVUPS      (DI)(AX*1), Y1
-	VMOVUPS      32(DI)(AX*1), Y2
-	VMULPS       Y1, Y3, Y1
-	VMULPS       Y2, Y4, Y2
+	VMOVUPS      (R10)(AX*1), Y1
+	VMOVUPS      32(R10)(AX*1), Y2
+	VSUBPS       Y1, Y3, Y1
+	VSUBPS       Y2, Y4, Y2
+	VMOVUPS      (DI)(AX*1), Y3
+	VMOVUPS      32(DI)(AX*1), Y4
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y4, Y2, Y2
 	VMOVUPS      (CX)(AX*1), Y3
 	VMOVUPS      32(CX)(AX*1), Y4
 	VANDPS       Y0, Y3, Y3
@@ -9624,12 +9629,12 @@ loop3:
 	VMOVUPS      Y1, (CX)(AX*1)
 	VMOVUPS      Y2, 32(CX)(AX*1)
 	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, R11
-	CMPQ         R11, $0x00000010
+	SUBQ         $0x00000010, R12
+	CMPQ         R12, $0x00000010
 	JGE          loop3
 
 end4:
-	CMPQ R11, $0x00000008
+	CMPQ R12, $0x00000008
 	JLT  end6
 
 loop5:
@@ -9641,23 +9646,25 @@ loop5:
 	VSUBPS       Y3, Y2, Y2
 	VMOVUPS      (R9)(AX*1), Y3
 	VFNMADD231PS Y3, Y1, Y2
-	VMOVUPS      (DI)(AX*1), Y1
-	VMULPS       Y1, Y2, Y1
+	VMOVUPS      (R10)(AX*1), Y1
+	VSUBPS       Y1, Y2, Y1
+	VMOVUPS      (DI)(AX*1), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      (CX)(AX*1), Y2
 	VANDPS       Y0, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      Y1, (CX)(AX*1)
 	ADDQ         $0x00000020, AX
-	SUBQ         $0x00000008, R11
-	CMPQ         R11, $0x00000008
+	SUBQ         $0x00000008, R12
+	CMPQ         R12, $0x00000008
 	JGE          loop5
 
 end6:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           end7
-	LEAQ         tail8<>+32(SB), R12
-	NEGQ         R11
-	VMOVUPS      (R12)(R11*4), Y1
+	LEAQ         tail8<>+32(SB), R13
+	NEGQ         R12
+	VMOVUPS      (R13)(R12*4), Y1
 	VMASKMOVPS   (BX)(AX*1), Y1, Y2
 	VMASKMOVPS   (SI)(AX*1), Y1, Y3
 	VSUBPS       Y3, Y2, Y2
@@ -9666,18 +9673,20 @@ end6:
 	VSUBPS       Y4, Y3, Y3
 	VMASKMOVPS   (R9)(AX*1), Y1, Y4
 	VFNMADD231PS Y4, Y2, Y3
-	VMASKMOVPS   (DI)(AX*1), Y1, Y2
-	VMULPS       Y2, Y3, Y2
+	VMASKMOVPS   (R10)(AX*1), Y1, Y2
+	VSUBPS       Y2, Y3, Y2
+	VMASKMOVPS   (DI)(AX*1), Y1, Y3
+	VMULPS       Y3, Y2, Y2
 	VMASKMOVPS   (CX)(AX*1), Y1, Y3
 	VANDPS       Y0, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (CX)(AX*1)
 
 end7:
-	ADDQ lddx+72(FP), CX
-	ADDQ lddy+80(FP), DX
-	ADDQ ldx+88(FP), BX
-	DECQ R10
+	ADDQ lddx+80(FP), CX
+	ADDQ lddy+88(FP), DX
+	ADDQ ldx+96(FP), BX
+	DECQ R11
 	JNZ  row1
 
 end2:
@@ -19621,9 +19630,9 @@ end2:
 	VZEROUPPER
 	RET
 
-// func batchNormGradAVX512(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
+// func batchNormGradAVX512(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rest *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·batchNormGradAVX512(SB), NOSPLIT, $0-100
+TEXT ·batchNormGradAVX512(SB), NOSPLIT, $0-108
 	MOVQ         dx+0(FP), CX
 	MOVQ         dy+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -19631,15 +19640,16 @@ TEXT ·batchNormGradAVX512(SB), NOSPLIT, $0-100
 	MOVQ         factor+32(FP), DI
 	MOVQ         meanDy+40(FP), R8
 	MOVQ         slope+48(FP), R9
-	VBROADCASTSS keep+96(FP), Z0
-	MOVQ         rows+56(FP), R10
-	TESTQ        R10, R10
+	MOVQ         rest+56(FP), R10
+	VBROADCASTSS keep+104(FP), Z0
+	MOVQ         rows+64(FP), R11
+	TESTQ        R11, R11
 	JLE          end2
 
 row1:
-	MOVQ cols+64(FP), R11
+	MOVQ cols+72(FP), R12
 	XORQ AX, AX
-	CMPQ R11, $0x00000020
+	CMPQ R12, $0x00000020
 	JLT  end4
 
 loop3:
@@ -19659,10 +19669,14 @@ loop3:
 	VMOVUPS      64(R9)(AX*1), Z6
 	VFNMADD231PS Z5, Z1, Z3
 	VFNMADD231PS Z6, Z2, Z4
-	VMOVUPS      (DI)(AX*1), Z1
-	VMOVUPS      64(DI)(AX*1), Z2
-	VMULPS       Z1, Z3, Z1
-	VMULPS       Z2, Z4, Z2
+	VMOVUPS      (R10)(AX*1), Z1
+	VMOVUPS      64(R10)(AX*1), Z2
+	VSUBPS       Z1, Z3, Z1
+	VSUBPS       Z2, Z4, Z2
+	VMOVUPS      (DI)(AX*1), Z3
+	VMOVUPS      64(DI)(AX*1), Z4
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z4, Z2, Z2
 	VMOVUPS      (CX)(AX*1), Z3
 	VMOVUPS      64(CX)(AX*1), Z4
 	VANDPS       Z0, Z3, Z3
@@ -19672,12 +19686,12 @@ loop3:
 	VMOVUPS      Z1, (CX)(AX*1)
 	VMOVUPS      Z2, 64(CX)(AX*1)
 	ADDQ         $0x00000080, AX
-	SUBQ         $0x00000020, R11
-	CMPQ         R11, $0x00000020
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
 	JGE          loop3
 
 end4:
-	CMPQ R11, $0x00000010
+	CMPQ R12, $0x00000010
 	JLT  end6
 
 loop5:
@@ -19689,23 +19703,25 @@ loop5:
 	VSUBPS       Z3, Z2, Z2
 	VMOVUPS      (R9)(AX*1), Z3
 	VFNMADD231PS Z3, Z1, Z2
-	VMOVUPS      (DI)(AX*1), Z1
-	VMULPS       Z1, Z2, Z1
+	VMOVUPS      (R10)(AX*1), Z1
+	VSUBPS       Z1, Z2, Z1
+	VMOVUPS      (DI)(AX*1), Z2
+	VMULPS       Z2, Z1, Z1
 	VMOVUPS      (CX)(AX*1), Z2
 	VANDPS       Z0, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      Z1, (CX)(AX*1)
 	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, R11
-	CMPQ         R11, $0x00000010
+	SUBQ         $0x00000010, R12
+	CMPQ         R12, $0x00000010
 	JGE          loop5
 
 end6:
-	TESTQ        R11, R11
+	TESTQ        R12, R12
 	JZ           end7
-	MOVL         $0x0000ffff, R12
-	BZHIL        R11, R12, R12
-	KMOVW        R12, K1
+	MOVL         $0x0000ffff, R13
+	BZHIL        R12, R13, R13
+	KMOVW        R13, K1
 	VMOVUPS.Z    (BX)(AX*1), K1, Z1
 	VMOVUPS.Z    (SI)(AX*1), K1, Z2
 	VSUBPS       Z2, Z1, Z1
@@ -19714,18 +19730,20 @@ end6:
 	VSUBPS       Z3, Z2, Z2
 	VMOVUPS.Z    (R9)(AX*1), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
-	VMOVUPS.Z    (DI)(AX*1), K1, Z1
-	VMULPS       Z1, Z2, Z1
+	VMOVUPS.Z    (R10)(AX*1), K1, Z1
+	VSUBPS       Z1, Z2, Z1
+	VMOVUPS.Z    (DI)(AX*1), K1, Z2
+	VMULPS       Z2, Z1, Z1
 	VMOVUPS.Z    (CX)(AX*1), K1, Z2
 	VANDPS       Z0, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      Z1, K1, (CX)(AX*1)
 
 end7:
-	ADDQ lddx+72(FP), CX
-	ADDQ lddy+80(FP), DX
-	ADDQ ldx+88(FP), BX
-	DECQ R10
+	ADDQ lddx+80(FP), CX
+	ADDQ lddy+88(FP), DX
+	ADDQ ldx+96(FP), BX
+	DECQ R11
 	JNZ  row1
 
 end2:

@@ -288,10 +288,10 @@ func batchNormSumsAVX2(sumDy *float64, sumDyX *float64, dy *float32, x *float32,
 //go:noescape
 func columnAffineAVX2(y *float32, x *float32, scale *float32, shift *float32, rows int, cols int, ldy int, ldx int)
 
-// batchNormGradAVX2 sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope), row by row.
+// batchNormGradAVX2 sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope - rest), row by row.
 //
 //go:noescape
-func batchNormGradAVX2(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
+func batchNormGradAVX2(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rest *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
 
 // philoxAVX2 writes 64 words for each of groups groups, which are numbered from first.
 // keys are the two words of the key for each round, in order.
@@ -593,10 +593,10 @@ func batchNormSumsAVX512(sumDy *float64, sumDyX *float64, dy *float32, x *float3
 //go:noescape
 func columnAffineAVX512(y *float32, x *float32, scale *float32, shift *float32, rows int, cols int, ldy int, ldx int)
 
-// batchNormGradAVX512 sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope), row by row.
+// batchNormGradAVX512 sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope - rest), row by row.
 //
 //go:noescape
-func batchNormGradAVX512(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
+func batchNormGradAVX512(dx *float32, dy *float32, x *float32, mean *float32, factor *float32, meanDy *float32, slope *float32, rest *float32, rows int, cols int, lddx int, lddy int, ldx int, keep uint32)
 
 // philoxAVX512 writes 64 words for each of groups groups, which are numbered from first.
 // keys are the two words of the key for each round, in order.

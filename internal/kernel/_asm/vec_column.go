@@ -26,12 +26,12 @@ func emitColumns(set instructionSet) {
 	k.done()
 
 	k = newKernel(set, "batchNormGrad",
-		"dx, dy, x, mean, factor, meanDy, slope *float32, rows, cols, lddx, lddy, ldx int, keep uint32", "",
-		"sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope), row by row.")
+		"dx, dy, x, mean, factor, meanDy, slope, rest *float32, rows, cols, lddx, lddy, ldx int, keep uint32", "",
+		"sets dx = (dx & keep) + factor (dy - meanDy - (x - mean) slope - rest), row by row.")
 	k.rows(map[string]string{"dx": "lddx", "dy": "lddy", "x": "ldx"}, func() {
 		k.columns("cols", 2, func() {
 			d := k.sub(k.load("x"), k.load("mean"))
-			g := k.fnmaInto(k.sub(k.load("dy"), k.load("meanDy")), d, k.load("slope"))
+			g := k.sub(k.fnmaInto(k.sub(k.load("dy"), k.load("meanDy")), d, k.load("slope")), k.load("rest"))
 			k.store("dx", k.accumulate("dx", k.mul(g, k.load("factor"))))
 		})
 	})
