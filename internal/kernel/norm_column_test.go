@@ -166,6 +166,6 @@ func BenchmarkColumns(b *testing.B) {
 		BatchNormSums(n.sumDy, n.sumDyX, n.dy.data, n.x.data, n.mean.data, rows, cols, cols, cols)
 	})
 	benchVec(b, "BatchNormGrad", rows*cols, func() {
-		BatchNormGrad(n.dx.data, n.dy.data, n.x.data, n.mean.data, n.factor.data, n.meanDy.data, n.slope.data, rows, cols, cols, cols, cols, false)
+		BatchNormGrad(n.dx.data, n.dy.data, n.x.data, n.mean.data, n.factor.data, n.meanDy.data, n.slope.data, n.rest.data, rows, cols, cols, cols, cols, false)
 	})
 }
