@@ -77,7 +77,7 @@ func (p *product) free() {
 // run computes the product in the way that suits its shape: by dot products
 // for a row or a few; by splitting a long reduction with a small result; else,
 // if A has few rows, every task packs its own columns of B; else B is packed
-// once for all.
+// once for all tasks.
 func (p *product) run() {
 	if p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.m <= dotRows && p.k > 0 {
 		p.runDots()
@@ -87,7 +87,7 @@ func (p *product) run() {
 	switch {
 	case p.splits > 1:
 		p.runSplit()
-	case p.packed != nil || p.m <= rowsFew:
+	case p.packed != nil || p.m <= rowsFew || p.serial && p.m <= rowsMax:
 		p.runGrid()
 	default:
 		p.runShared()

@@ -82,7 +82,7 @@ func (p *product) panelOfA(i, m, k, depth int, memory []float32) (a []float32, a
 	}
 	if !p.a.Transposed {
 		a = p.a.Data[i*p.a.Stride+k:]
-		if p.a.Stride%aliasing != 0 || depth < aliasing/4 {
+		if p.a.Stride%aliasing != 0 || depth < aliasing/4 || m < 3 {
 			return a, p.a.Stride, 1
 		}
 		as = depth + 16

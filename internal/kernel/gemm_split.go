@@ -14,6 +14,9 @@ const (
 // than one if it is long and C so small that it does not make tasks enough, as
 // the gradient of a weight is.
 func (p *product) countSplits() int {
+	if p.serial {
+		return 1
+	}
 	columns := splitColumns
 	if p.m <= rowsFew/2 {
 		columns = 32 // B is what takes time, and is read once however narrow the tasks

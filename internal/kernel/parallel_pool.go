@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,9 @@ const (
 	stopBit    = 1 << 25         // workers are to end
 	callOne    = uint64(1) << 32 // bits 32 to 63: number of the call
 )
+
+// noneLeft is an index after those of any call, with room to count on.
+const noneLeft = 1 << 62
 
 const (
 	// spinRound is how long a waiting goroutine looks at the word, in pauses,
@@ -102,7 +104,7 @@ func (p *pool) run(n int, f func(worker, i int)) {
 // pool on. It is deferred so that it also runs when a task of the caller's
 // panics.
 func (p *pool) finish() {
-	p.next.Store(math.MaxInt32)
+	p.next.Store(noneLeft)
 	if p.state.And(^uint64(seatMask))&activeMask != 0 {
 		p.wait()
 	}
@@ -143,11 +145,11 @@ func (p *pool) wait() {
 func (p *pool) tasks(worker int) {
 	n, f := p.n, p.f
 	for {
-		i := int(p.next.Add(1)) - 1
-		if i >= n {
+		i := p.next.Add(1) - 1
+		if i >= int64(n) {
 			return
 		}
-		f(worker, i)
+		f(worker, int(i))
 	}
 }
 
@@ -190,7 +192,7 @@ func (p *pool) help(worker int) {
 func (p *pool) leave() {
 	if v := recover(); v != nil {
 		p.failure.CompareAndSwap(nil, newTaskPanic(v))
-		p.next.Store(math.MaxInt32)
+		p.next.Store(noneLeft)
 	}
 	s := p.state.Add(^uint64(0))
 	if s&activeMask == 0 && s&callerBit != 0 {
