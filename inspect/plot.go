@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
@@ -32,11 +32,13 @@ func WritePlot(path string, layers []Layer) error {
 	p.X.Label.Text = "share of a layer's averages (%)"
 	p.Y.Label.Text = "half-life (steps)"
 	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
+	p.Y.Tick.Marker = plot.TickerFunc(decadeTicks)
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
-	colors := moreland.SmoothBlueRed().Palette(len(layers) + 1).Colors()
+	colors := palette.Rainbow(len(layers), palette.Blue, palette.Red, 0.9, 0.8, 1).Colors()
+	shortest, longest := math.Inf(1), 0.0
 	for i, l := range layers {
+		shortest, longest = math.Min(shortest, l.Quantiles[0]), math.Max(longest, l.Quantiles[len(Levels)-1])
 		line, err := plotter.NewLine(sortedHalfLives(l))
 		if err != nil {
 			return fmt.Errorf("layer %s: %w", l.Name, err)
@@ -45,6 +47,7 @@ func WritePlot(path string, layers []Layer) error {
 		p.Add(line)
 		p.Legend.Add(l.Name, line)
 	}
+	p.Y.Min, p.Y.Max = shortest/1.5, math.Min(longest, longestDrawn)*1.5
 	var image bytes.Buffer
 	w, err := p.WriterTo(18*vg.Centimeter, 12*vg.Centimeter, format[1:])
 	if err != nil {
@@ -54,6 +57,19 @@ func WritePlot(path string, layers []Layer) error {
 		return err
 	}
 	return atomicfile.WriteFile(path, image.Bytes())
+}
+
+// decadeTicks marks 1, 2 and 5 times the powers of ten between low and high.
+func decadeTicks(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	for exponent := math.Floor(math.Log10(low)); exponent <= math.Ceil(math.Log10(high)); exponent++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, exponent); v >= low && v <= high {
+				ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g", v)})
+			}
+		}
+	}
+	return ticks
 }
 
 // longestDrawn bounds half-lives that are infinite in float64.
