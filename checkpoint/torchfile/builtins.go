@@ -45,7 +45,7 @@ func (m *machine) items(a args) ([]any, error) {
 	case *Set:
 		items = v.Items
 	default:
-		return nil, fmt.Errorf("the argument is a %s, want a list or tuple", typeName(v))
+		return nil, fmt.Errorf("the argument is %s, want list, tuple or set", typeName(v))
 	}
 	return slices.Clone(items), m.charge(len(items))
 }
@@ -85,7 +85,7 @@ func callEncode(m *machine, a args) (any, error) {
 		return nil, err
 	}
 	if encoding, err := argument[string](a, 1, "str"); err != nil || encoding != "latin1" || len(a) != 2 {
-		return nil, errors.New(`wants a str and "latin1"`)
+		return nil, errors.New(`wants str and "latin1"`)
 	}
 	if err := m.charge(len(text)); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (m *machine) ints(a args, i int) ([]int, error) {
 	for j, v := range tuple {
 		n, ok := v.(int64)
 		if !ok || int64(int(n)) != n {
-			return nil, fmt.Errorf("argument %d: item %d is a %s, want an int", i+1, j, typeName(v))
+			return nil, fmt.Errorf("argument %d: item %d is %s, want int", i+1, j, typeName(v))
 		}
 		out[j] = int(n)
 	}

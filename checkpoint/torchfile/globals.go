@@ -115,7 +115,7 @@ func (m *machine) stackGlobal() error {
 	module, ok1 := names[0].(string)
 	name, ok2 := names[1].(string)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("finds a %s and a %s, want two str", typeName(names[0]), typeName(names[1]))
+		return fmt.Errorf("finds %s and %s, want str and str", typeName(names[0]), typeName(names[1]))
 	}
 	return m.pushKnown(module, name)
 }
@@ -138,7 +138,7 @@ func (m *machine) reduce() error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("finds a %s and a %s, want a class and a tuple", typeName(pair[0]), typeName(pair[1]))
+		return fmt.Errorf("finds %s and %s, want a class and a tuple", typeName(pair[0]), typeName(pair[1]))
 	}
 	if c.call == nil {
 		return fmt.Errorf("%s is not called in files of torch.save", c.name)
@@ -159,7 +159,7 @@ func (m *machine) newObject() error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 || len(a) > 0 {
-		return fmt.Errorf("finds a %s and a %s, want a class and an empty tuple", typeName(pair[0]), typeName(pair[1]))
+		return fmt.Errorf("finds %s and %s, want a class and an empty tuple", typeName(pair[0]), typeName(pair[1]))
 	}
 	if c.create == nil {
 		return fmt.Errorf("%s is not created so in files of torch.save", c.name)
@@ -173,7 +173,7 @@ func (m *machine) build() error {
 	if err != nil {
 		return err
 	}
-	v, err := top[any](m, "value")
+	v, err := top[any](m, "a value")
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (m *machine) build() error {
 			return setAttributes(&v.Attributes, states[0])
 		}
 	}
-	return fmt.Errorf("a %s takes no state", typeName(v))
+	return fmt.Errorf("%s takes no state", typeName(v))
 }
 
 // setAttributes makes state, a dict with string keys, the attributes of a value
@@ -199,7 +199,7 @@ func (m *machine) build() error {
 func setAttributes(attributes **Dict, state any) error {
 	d, ok := state.(*Dict)
 	if !ok || d.Ordered {
-		return fmt.Errorf("the state is a %s, want a dict", typeName(state))
+		return fmt.Errorf("the state is %s, want dict", typeName(state))
 	}
 	if *attributes != nil {
 		return errors.New("the value has a state already")
@@ -216,7 +216,7 @@ func (m *machine) persistentID() error {
 	}
 	id, ok := ids[0].(Tuple)
 	if !ok || m.persistent == nil {
-		return fmt.Errorf("a persistent ID is a %s, want a tuple that names a storage", typeName(ids[0]))
+		return fmt.Errorf("a persistent ID is %s, want a tuple that names a storage", typeName(ids[0]))
 	}
 	s, err := m.persistent(id)
 	if err != nil {
@@ -225,18 +225,18 @@ func (m *machine) persistentID() error {
 	return m.push(s)
 }
 
-// args are the arguments of a call. Their methods remember the first wrong one.
+// args are the arguments of a call.
 type args Tuple
 
 // argument returns argument i, which must be a T.
 func argument[T any](a args, i int, want string) (T, error) {
 	var zero T
 	if i >= len(a) {
-		return zero, fmt.Errorf("has %d arguments, want a %s as number %d", len(a), want, i+1)
+		return zero, fmt.Errorf("has %d arguments, want %s as number %d", len(a), want, i+1)
 	}
 	v, ok := a[i].(T)
 	if !ok {
-		return zero, fmt.Errorf("argument %d is a %s, want a %s", i+1, typeName(a[i]), want)
+		return zero, fmt.Errorf("argument %d is %s, want %s", i+1, typeName(a[i]), want)
 	}
 	return v, nil
 }

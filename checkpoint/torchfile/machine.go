@@ -40,8 +40,8 @@ type machine struct {
 }
 
 // budgetFor is how many elements the operations on a pickle within n bytes may
-// copy: real files copy each at most once.
-func budgetFor(n int) int { return 1<<20 + min(8*n, 1<<26) }
+// copy: in real files that is less than the bytes of the pickle.
+func budgetFor(n int) int { return 1<<16 + min(2*n, 1<<26) }
 
 // runPickle reads the pickle that begins at pos of in and returns its value and
 // the position behind it. Errors give positions in in.
@@ -77,9 +77,21 @@ func (m *machine) run() (any, error) {
 			err = op.run(m)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s at byte %d: %w", op.name, at, err)
+			return nil, fmt.Errorf("%s at byte %d%s: %w", op.name, at, m.whereabouts(), err)
 		}
 	}
+}
+
+// whereabouts says which string was pushed last of those on the stack: while a
+// tensor is read, that is its name.
+func (m *machine) whereabouts() string {
+	const search = 8
+	for i := len(m.stack) - 1; i >= max(0, len(m.stack)-search); i-- {
+		if s, ok := m.stack[i].(string); ok {
+			return fmt.Sprintf(" after %.*q", maxGlobal, s)
+		}
+	}
+	return ""
 }
 
 func (m *machine) stop() (any, error) {
@@ -165,12 +177,12 @@ func (m *machine) popMark() ([]any, error) {
 func top[T any](m *machine, want string) (T, error) {
 	var zero T
 	if len(m.stack) == m.bottom() {
-		return zero, fmt.Errorf("needs a %s on the stack", want)
+		return zero, fmt.Errorf("needs %s on the stack", want)
 	}
 	v := m.stack[len(m.stack)-1]
 	t, ok := v.(T)
 	if !ok {
-		return zero, fmt.Errorf("finds a %s, want a %s", typeName(v), want)
+		return zero, fmt.Errorf("finds %s, want %s", typeName(v), want)
 	}
 	return t, nil
 }
@@ -335,7 +347,7 @@ func (m *machine) update(pairs []any) error {
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		if !isKey(pairs[i]) {
-			return fmt.Errorf("a dict key is a %s, want a str or an int", typeName(pairs[i]))
+			return fmt.Errorf("a dict key is %s, want str or int", typeName(pairs[i]))
 		}
 		d.set(pairs[i], pairs[i+1])
 	}
@@ -373,7 +385,7 @@ func (m *machine) put(width int) error {
 func (m *machine) memoize() error { return m.remember(len(m.memo)) }
 
 func (m *machine) remember(key int) error {
-	v, err := top[any](m, "value")
+	v, err := top[any](m, "a value")
 	if err == nil {
 		m.memo[key] = v
 	}

@@ -285,9 +285,9 @@ func TestConversionErrors(t *testing.T) {
 		}
 	}
 	for want, v := range map[string]any{
-		"a list, want a dict of tensors": list(),
-		"3 is not the name of a tensor":  dict(3, nil),
-		`"a" is a None, want a tensor`:   dict("a", nil),
+		"list, want a dict of tensors":  list(),
+		"3 is not the name of a tensor": dict(3, nil),
+		`"a" is None, want a tensor`:    dict("a", nil),
 	} {
 		if _, err := NewStateDict(v); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)

@@ -93,7 +93,11 @@ func (p *pickler) value(v any) error {
 	case dtype.DType:
 		return p.dtype(v)
 	case Device:
-		return p.device(v)
+		p.class("torch.device")
+		if err := p.string(string(v)); err != nil {
+			return err
+		}
+		p.out.WriteString("\x85R")
 	default:
 		if !p.recall(v) {
 			return p.object(v)
@@ -308,25 +312,6 @@ func (p *pickler) dtype(d dtype.DType) error {
 		return fmt.Errorf("torch has no type for %v", d)
 	}
 	p.class("torch." + name)
-	return nil
-}
-
-// device writes a type and, where one is given, an index.
-func (p *pickler) device(d Device) error {
-	kind, digits, ok := strings.Cut(string(d), ":")
-	arguments := Tuple{kind}
-	if ok {
-		index, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil {
-			return fmt.Errorf("device %.*q, want a type or TYPE:INDEX", maxGlobal, d)
-		}
-		arguments = append(arguments, index)
-	}
-	p.class("torch.device")
-	if err := p.tuple(arguments); err != nil {
-		return err
-	}
-	p.op('R')
 	return nil
 }
 

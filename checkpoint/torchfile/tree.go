@@ -15,7 +15,7 @@ const maxDepth = 64
 // types on its list and without cycles. Parts may be shared, but not so that
 // walking the tree takes far more steps than the n bytes it was read from have.
 func checkTree(v any, n int) error {
-	c := treeChecker{seen: make(map[any]node), limit: 1<<20 + 8*n}
+	c := treeChecker{seen: make(map[any]node), limit: 1<<16 + 8*n}
 	_, err := c.value(v, 1)
 	return err
 }
@@ -44,7 +44,7 @@ func (c *treeChecker) value(v any, depth int) (node, error) {
 	n, ok := c.seen[id]
 	switch {
 	case n.open:
-		return node{}, fmt.Errorf("a %s contains itself", typeName(v))
+		return node{}, fmt.Errorf("%s contains itself", typeName(v))
 	case ok && depth+n.depth > maxDepth:
 		return node{}, fmt.Errorf("values are nested more than %d deep", maxDepth)
 	case ok:
@@ -86,10 +86,20 @@ func identity(v any) (any, error) {
 			return nil, nil
 		}
 		return v, nil
-	case *Dict, *Set, *Namespace, *Object:
+	case *Set:
+		if len(v.Items) == 0 {
+			return nil, nil
+		}
+		return v, nil
+	case *Dict:
+		if v.Len() == 0 && v.Attributes == nil {
+			return nil, nil
+		}
+		return v, nil
+	case *Namespace, *Object:
 		return v, nil
 	}
-	return nil, fmt.Errorf("a %s is not a value that is read or written", typeName(v))
+	return nil, fmt.Errorf("%s is not a value that is read or written", typeName(v))
 }
 
 // children calls use for every value in a container.
@@ -135,7 +145,7 @@ func attributes(d **Dict, of string, use func(any) error) error {
 	}
 	for key := range (*d).All() {
 		if _, ok := key.(string); !ok {
-			return fmt.Errorf("a %s has an attribute called %v, want a name", of, key)
+			return fmt.Errorf("%s has an attribute called %v, want a name", of, key)
 		}
 	}
 	return use(*d)

@@ -3,7 +3,10 @@ package torchfile
 import (
 	"fmt"
 	"iter"
+	"math/big"
 	"strconv"
+
+	"github.com/mega-go/mega/checkpoint/dtype"
 )
 
 // A Tuple is a Python tuple, or a torch.Size.
@@ -182,7 +185,7 @@ func typeName(v any) string {
 		return "None"
 	case bool:
 		return "bool"
-	case int64:
+	case int64, *big.Int:
 		return "int"
 	case float64:
 		return "float"
@@ -206,8 +209,14 @@ func typeName(v any) string {
 		return "tensor"
 	case *Storage:
 		return "storage"
+	case dtype.DType:
+		return "torch.dtype"
+	case Device:
+		return "torch.device"
+	case *numPyType:
+		return "numpy.dtype"
 	case *class:
-		return "the class " + v.name
+		return "class " + v.name
 	}
 	return fmt.Sprintf("%T", v)
 }
