@@ -220,7 +220,7 @@ func (c *EMACoefficients) at(i int) emaCoefficient {
 	k.root = 1 / math.Sqrt(float64(c.shape.States))
 	k.output = p * float64(c.params.Beta[i]) * float64(c.params.Gamma[i]) * k.root
 	if taps := float64(c.shape.Truncation); taps > 0 {
-		if lag := math.Pow(k.decay, taps); !(lag < emaNegligible) {
+		if lag := math.Exp(taps * math.Log(k.decay)); !(lag < emaNegligible) {
 			k.lagDecay, k.lagSlope = lag, taps*lag/k.decay
 		}
 	}

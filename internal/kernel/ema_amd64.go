@@ -72,3 +72,14 @@ func (b *emaBlock) check() {
 		b.lag.check(b.steps, b.lanes)
 	}
 }
+
+// emaCopy copies n rows of at most 16 channels.
+func emaCopy(to, from emaRows, n, lanes int) {
+	if current == Generic {
+		emaCopyGeneric(to, from, n, lanes)
+		return
+	}
+	to.check(n, lanes)
+	from.check(n, lanes)
+	emaCopyAVX2(n, lanes, &to.data[to.first], 4*to.stride, &from.data[from.first], 4*from.stride)
+}

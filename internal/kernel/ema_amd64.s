@@ -4605,3 +4605,81 @@ sum:
 	JLT           strip
 	VZEROUPPER
 	RET
+
+// func emaCopyAVX2(n int, lanes int, to *float32, toStride int, from *float32, fromStride int)
+// Requires: AVX
+TEXT ·emaCopyAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ lanes+8(FP), AX
+	MOVQ to+16(FP), DI
+	MOVQ toStride+24(FP), DX
+	MOVQ from+32(FP), SI
+	MOVQ fromStride+40(FP), BX
+	CMPQ AX, $0x08
+	JGE  copy8
+	CMPQ AX, $0x04
+	JGE  copy4
+	CMPQ AX, $0x02
+	JGE  copy2
+	SUBQ $0x01, AX
+	SHLQ $0x02, AX
+
+row1:
+	VMOVSS (SI), X0
+	VMOVSS (SI)(AX*1), X1
+	VMOVSS X0, (DI)
+	VMOVSS X1, (DI)(AX*1)
+	ADDQ   BX, SI
+	ADDQ   DX, DI
+	DECQ   CX
+	JNZ    row1
+	VZEROUPPER
+	RET
+
+copy2:
+	SUBQ $0x02, AX
+	SHLQ $0x02, AX
+
+row2:
+	VMOVSD (SI), X0
+	VMOVSD (SI)(AX*1), X1
+	VMOVSD X0, (DI)
+	VMOVSD X1, (DI)(AX*1)
+	ADDQ   BX, SI
+	ADDQ   DX, DI
+	DECQ   CX
+	JNZ    row2
+	VZEROUPPER
+	RET
+
+copy4:
+	SUBQ $0x04, AX
+	SHLQ $0x02, AX
+
+row4:
+	VMOVUPS (SI), X0
+	VMOVUPS (SI)(AX*1), X1
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, (DI)(AX*1)
+	ADDQ    BX, SI
+	ADDQ    DX, DI
+	DECQ    CX
+	JNZ     row4
+	VZEROUPPER
+	RET
+
+copy8:
+	SUBQ $0x08, AX
+	SHLQ $0x02, AX
+
+row8:
+	VMOVUPS (SI), Y0
+	VMOVUPS (SI)(AX*1), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(AX*1)
+	ADDQ    BX, SI
+	ADDQ    DX, DI
+	DECQ    CX
+	JNZ     row8
+	VZEROUPPER
+	RET

@@ -10,6 +10,9 @@ import "unsafe"
 func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
 	c.check(batch, length, mask, len(dx), len(ds), len(x))
 	grads.check(c.shape)
+	if len(x) == 0 {
+		return
+	}
 	q := emaSequences{c: c, length: length, mask: mask}
 	parts := emaParts(batch, c.groups)
 	sums := borrowEMASums(parts, c)

@@ -106,6 +106,25 @@ func TestEMASetAgain(t *testing.T) {
 	}
 }
 
+// Batches of nothing are no mistake.
+func TestEMAEmpty(t *testing.T) {
+	r := rand.New(rand.NewPCG(29, 30))
+	eachEMA(t, func(t *testing.T) {
+		for _, size := range [][2]int{{0, 3}, {2, 0}} {
+			e := newEMACase(r, EMAShape{Channels: 5, States: 2, Bidirectional: true, Shifted: true}, size[0], size[1], 0)
+			for name, got := range e.run() {
+				if len(got) > 0 && slices.Max(got) != 0 {
+					t.Errorf("%v: %s = %v", e, name, got)
+				}
+			}
+		}
+		e := newEMACase(r, EMAShape{Channels: 5, States: 2}, 2, 0, 0)
+		var c EMACoefficients
+		c.Set(e.shape, e.params)
+		EMAStep(nil, nil, nil, make([]float32, 2*c.StateSize()), 2, 0, &c)
+	})
+}
+
 // Averages that have decayed to nothing are zero, not denormal.
 func TestEMASilence(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))

@@ -92,7 +92,7 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 	task := func(_, i int) {
 		first := i % spans * span
 		n := min(span, groups-first)
-		m := borrowEMA(n, q.c.shape.States)
+		m := borrowEMA(q.c, first, n)
 		defer m.borrowed.Return()
 		f(m, i/spans, first, n)
 	}

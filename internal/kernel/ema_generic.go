@@ -76,6 +76,13 @@ func emaDotGeneric(a *emaDot) {
 	}
 }
 
+// emaCopyGeneric copies n rows.
+func emaCopyGeneric(to, from emaRows, n, lanes int) {
+	for i := range n {
+		copy(to.row(i, lanes), from.row(i, lanes))
+	}
+}
+
 // emaInput is what a channel's averages take in during a block.
 type emaInput struct{ x, lag, lagged [emaSteps]float64 }
 

@@ -11,3 +11,5 @@ func (a *emaScan) run() { emaScanGeneric(a) }
 func (a *emaGradient) run() { emaGradientGeneric(a) }
 
 func (a *emaDot) run() { emaDotGeneric(a) }
+
+func emaCopy(to, from emaRows, n, lanes int) { emaCopyGeneric(to, from, n, lanes) }

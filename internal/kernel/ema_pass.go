@@ -41,7 +41,7 @@ type emaMemory struct {
 	borrowed *Scratch
 	averages []float32 // [emaSpan][2][N][16]
 	packed   []float32 // [emaSteps][32]
-	staged   []float32 // [emaStages][emaSteps][16]
+	staged   []float32 // [emaStages][emaSteps][16], if a group does not fill its registers
 }
 
 // The rows that are staged at the same time.
@@ -55,13 +55,16 @@ const (
 
 const emaStage = emaSteps * emaGroup // numbers in staged rows
 
-// borrowEMA borrows memory for groups of averages with so many states. What is
-// staged is zero, for the channels that a group lacks.
-func borrowEMA(groups, states int) emaMemory {
-	n := 2 * groups * states * emaGroup
+// borrowEMA borrows memory for some groups of c's averages. What is staged is
+// zero, for the channels that the last group lacks.
+func borrowEMA(c *EMACoefficients, first, groups int) emaMemory {
+	n := 2 * groups * c.shape.States * emaGroup
 	s := Borrow(n + (2+emaStages)*emaStage)
-	m := emaMemory{borrowed: s, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage], staged: s.Data[n+2*emaStage:]}
-	clear(m.staged)
+	m := emaMemory{borrowed: s, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage]}
+	if c.lanes(first+groups-1)%emaLanes() != 0 {
+		m.staged = s.Data[n+2*emaStage:]
+		clear(m.staged)
+	}
 	return m
 }
 
@@ -90,29 +93,22 @@ func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
 	}
 }
 
-// stage returns where the kernels can read or write such rows: themselves or,
-// unless the channels fill their registers, memory with room for 16.
-func (p *emaPass) stage(which int, r emaRows) emaRows {
+// stage sets to to where the kernels can read or write rows r from row i on:
+// the rows themselves or, unless the channels fill their registers, memory with
+// room for 16.
+func (p *emaPass) stage(to *emaRows, which int, r *emaRows, i int) {
 	if p.width == p.lanes {
-		return r
+		*to = emaRows{r.data, r.first + i*r.stride, r.stride}
+		return
 	}
-	return emaRows{data: p.staged[which*emaStage:][:emaStage], stride: emaGroup}
+	*to = emaRows{data: p.staged[which*emaStage:][:emaStage], stride: emaGroup}
 }
 
-// read returns n rows staged, with their contents.
-func (p *emaPass) read(which int, r emaRows, n int) emaRows {
-	if p.width == p.lanes {
-		return r
-	}
-	to := p.stage(which, r)
-	to.copy(r, n, p.lanes)
-	return to
-}
-
-// copy copies n rows.
-func (r emaRows) copy(from emaRows, n, lanes int) {
-	for i := range n {
-		copy(r.row(i, lanes), from.row(i, lanes))
+// read stages n rows of r from row i on, with their contents.
+func (p *emaPass) read(to *emaRows, which int, r *emaRows, i, n int) {
+	p.stage(to, which, r, i)
+	if p.width != p.lanes {
+		emaCopy(*to, r.from(i), n, p.lanes)
 	}
 }
 
@@ -138,17 +134,18 @@ func (p *emaPass) block(b *emaBlock, i, limit int) {
 	default:
 		b.plain, b.lagged = plain, states-plain
 		b.steps = p.hidden.run(lag, b.steps)
-		b.lag = p.input(stageLag, lag, b.steps)
+		p.input(&b.lag, stageLag, lag, b.steps)
 	}
-	b.x = p.input(stageX, i, b.steps)
+	p.input(&b.x, stageX, i, b.steps)
 }
 
-// input returns n rows that the averages take in, all of them padding or none.
-func (p *emaPass) input(which, i, n int) emaRows {
+// input stages n rows of what the averages take in, all of them padding or none.
+func (p *emaPass) input(to *emaRows, which, i, n int) {
 	if p.hidden.at(i) {
-		return emaNothing()
+		*to = emaNothing()
+		return
 	}
-	return p.read(which, p.x.from(i), n)
+	p.read(to, which, &p.x, i, n)
 }
 
 // An emaScanPass computes
@@ -176,11 +173,11 @@ func (p *emaScanPass) run(i, end int) {
 		if p.mute.at(i) {
 			a.output = p.c.zeros
 		}
-		a.from = p.read(stageFrom, p.from.from(i), a.steps)
-		a.y = p.stage(stageY, p.y.from(i))
+		p.read(&a.from, stageFrom, &p.from, i, a.steps)
+		p.stage(&a.y, stageY, &p.y, i)
 		a.run()
 		if p.width != p.lanes {
-			p.y.from(i).copy(a.y, a.steps, p.lanes)
+			emaCopy(p.y.from(i), a.y, a.steps, p.lanes)
 		}
 	}
 }
@@ -215,11 +212,11 @@ func (p *emaGradientPass) begin(dc, dq []float64) {
 func (p *emaGradientPass) run(i, end int) {
 	for a := &p.a; i < end; i += a.steps {
 		p.block(&a.emaBlock, i, end-i)
-		a.ds = p.read(stageFrom, p.ds.from(i), a.steps)
+		p.read(&a.ds, stageFrom, &p.ds, i, a.steps)
 		a.run()
 		if p.omega != nil {
-			x := p.read(stageY, p.x.from(i), a.steps)
-			d := emaDot{steps: a.steps, lanes: a.lanes, x: x, ds: a.ds, sum: p.omega}
+			d := emaDot{steps: a.steps, lanes: a.lanes, ds: a.ds, sum: p.omega}
+			p.read(&d.x, stageY, &p.x, i, a.steps)
 			d.run()
 		}
 	}

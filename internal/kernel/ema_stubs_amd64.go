@@ -51,3 +51,8 @@ func emaGradientAVX512(a *byte)
 //
 //go:noescape
 func emaDotAVX512(a *byte)
+
+// emaCopyAVX2 copies n rows of 1 to 16 lanes. Strides are in bytes.
+//
+//go:noescape
+func emaCopyAVX2(n int, lanes int, to *float32, toStride int, from *float32, fromStride int)

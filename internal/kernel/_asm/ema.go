@@ -25,6 +25,7 @@ func init() {
 			s.emitGradient()
 			s.emitDot()
 		}
+		emitCopy()
 	}
 }
 
@@ -548,4 +549,42 @@ func (s emaSet) emitDot() {
 	LEAQ(Mem{Base: RAX, Index: emaStrip, Scale: 2}, RAX)
 	s.addWideTo(Mem{Base: RAX}, sums[0], s.v[4])
 	s.next()
+}
+
+// emitCopy emits the copying of rows that do not fill their registers: two moves
+// a row, the largest that fit, which overlap.
+func emitCopy() {
+	TEXT("emaCopyAVX2", NOSPLIT, "func(n, lanes int, to *float32, toStride int, from *float32, fromStride int)")
+	Pragma("noescape")
+	Doc("emaCopyAVX2 copies n rows of 1 to 16 lanes. Strides are in bytes.")
+	n, lanes := param("n", RCX), param("lanes", RAX)
+	to, toStride := param("to", RDI), param("toStride", RDX)
+	from, fromStride := param("from", RSI), param("fromStride", RBX)
+	moves := []struct {
+		lanes     int
+		move      func(...Op)
+		low, high Op
+	}{{8, VMOVUPS, Y0, Y1}, {4, VMOVUPS, X0, X1}, {2, VMOVSD, X0, X1}, {1, VMOVSS, X0, X1}}
+	for _, m := range moves[:3] {
+		CMPQ(lanes, U8(uint8(m.lanes)))
+		JGE(LabelRef(fmt.Sprint("copy", m.lanes)))
+	}
+	for i := range moves {
+		m := moves[len(moves)-1-i]
+		Label(fmt.Sprint("copy", m.lanes))
+		SUBQ(U8(uint8(m.lanes)), lanes)
+		SHLQ(U8(2), lanes)
+		loop := fmt.Sprint("row", m.lanes)
+		Label(loop)
+		m.move(Mem{Base: from}, m.low)
+		m.move(Mem{Base: from, Index: lanes, Scale: 1}, m.high)
+		m.move(m.low, Mem{Base: to})
+		m.move(m.high, Mem{Base: to, Index: lanes, Scale: 1})
+		ADDQ(fromStride, from)
+		ADDQ(toStride, to)
+		DECQ(n)
+		JNZ(LabelRef(loop))
+		VZEROUPPER()
+		RET()
+	}
 }
