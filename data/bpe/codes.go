@@ -1,0 +1,200 @@
+// Package bpe parts words into subwords and joins them again: byte pair encoding
+// in subword-nmt's format, the one that fairseq's recipes for translation use.
+package bpe
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Marker stands after every subword that another one follows.
+const Marker = "@@"
+
+// endOfWord marks the last subword of a word while it is being made.
+const endOfWord = "</w>"
+
+// unranked is the rank of a pair that is not merged.
+const unranked = int(^uint(0) >> 1)
+
+// Codes are the merges of a byte pair encoding, the most important first. Its
+// methods may be called from several goroutines.
+type Codes struct {
+	ranks    map[[2]string]int
+	separate bool // version 0.1: the end of a word is a symbol of its own
+
+	mutex sync.Mutex
+	cache map[string][]string
+}
+
+// cacheSize is the most words whose subwords are remembered.
+const cacheSize = 1 << 16
+
+// Load reads a file of codes.
+func Load(path string) (*Codes, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file of BPE codes", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open BPE codes: %w", err)
+	}
+	defer f.Close()
+	return Read(f, path)
+}
+
+// Read reads codes as learn_bpe.py writes them: "#version: 0.2" and a pair of
+// symbols a line. Without the first line they are of version 0.1. A third
+// column, which fastBPE writes, is left out. name is the file's, for errors.
+func Read(r io.Reader, name string) (*Codes, error) {
+	c := &Codes{ranks: map[[2]string]int{}, separate: true, cache: map[string][]string{}}
+	lines := bufio.NewScanner(r)
+	for number := 1; lines.Scan(); number++ {
+		line := strings.Trim(lines.Text(), "\r\n ")
+		if number == 1 && strings.HasPrefix(line, "#version:") {
+			if err := c.setVersion(strings.TrimSpace(line[len("#version:"):])); err != nil {
+				return nil, fmt.Errorf("%s:1: %w", name, err)
+			}
+			continue
+		}
+		fields := strings.Split(line, " ")
+		if len(fields) != 2 && len(fields) != 3 || fields[0] == "" || fields[1] == "" {
+			return nil, fmt.Errorf("%s:%d: want two symbols with a space between, have %q", name, number, line)
+		}
+		pair := [2]string{fields[0], fields[1]}
+		if _, ok := c.ranks[pair]; !ok { // the first of several counts
+			c.ranks[pair] = number
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: cannot read: %w", name, err)
+	}
+	if len(c.ranks) == 0 {
+		return nil, fmt.Errorf("%s: no BPE codes", name)
+	}
+	return c, nil
+}
+
+func (c *Codes) setVersion(version string) error {
+	switch version {
+	case "0.1":
+	case "0.2":
+		c.separate = false
+	default:
+		return fmt.Errorf("version %q of BPE codes, want 0.1 or 0.2", version)
+	}
+	return nil
+}
+
+// Len returns the number of merges.
+func (c *Codes) Len() int { return len(c.ranks) }
+
+// Apply parts the words of a line, which single spaces part, into subwords, with
+// Marker after all but the last of each word. Spaces at the line's ends stay.
+func (c *Codes) Apply(line string) string {
+	const ends = "\r\n "
+	body := strings.Trim(line, ends)
+	if body == "" {
+		return line
+	}
+	start := strings.Index(line, body)
+	var out strings.Builder
+	out.WriteString(line[:start])
+	first := true
+	for word := range strings.SplitSeq(body, " ") {
+		if word == "" {
+			continue // of several spaces
+		}
+		if !first {
+			out.WriteByte(' ')
+		}
+		first = false
+		out.WriteString(strings.Join(c.Split(word), Marker+" "))
+	}
+	out.WriteString(line[start+len(body):])
+	return out.String()
+}
+
+// Split returns the subwords of a word. The result must not be modified.
+func (c *Codes) Split(word string) []string {
+	c.mutex.Lock()
+	parts, ok := c.cache[word]
+	c.mutex.Unlock()
+	if ok {
+		return parts
+	}
+	word = strings.Clone(word) // the text it is cut from need not live on
+	parts = c.split(word)
+	c.mutex.Lock()
+	if len(c.cache) >= cacheSize {
+		clear(c.cache)
+	}
+	c.cache[word] = parts
+	c.mutex.Unlock()
+	return parts
+}
+
+func (c *Codes) split(word string) []string {
+	if utf8.RuneCountInString(word) < 2 {
+		return []string{word}
+	}
+	parts := strings.Split(word, "")
+	if c.separate {
+		parts = append(parts, endOfWord)
+	} else {
+		parts[len(parts)-1] += endOfWord
+	}
+	parts = c.merge(parts)
+	last := len(parts) - 1
+	if parts[last] = strings.TrimSuffix(parts[last], endOfWord); parts[last] == "" {
+		parts = parts[:last]
+	}
+	return parts
+}
+
+// merge joins the pair of the lowest rank wherever it stands, from the left,
+// until no pair has a rank.
+func (c *Codes) merge(parts []string) []string {
+	ranks := make([]int, len(parts)-1) // of each part and the next
+	for i := range ranks {
+		ranks[i] = c.rank(parts[i], parts[i+1])
+	}
+	for len(parts) > 1 {
+		best := unranked
+		for _, r := range ranks {
+			best = min(best, r)
+		}
+		if best == unranked {
+			break
+		}
+		n := 0
+		for i := 0; i < len(parts); i++ {
+			part := parts[i]
+			if i < len(ranks) && ranks[i] == best {
+				part += parts[i+1]
+				i++
+			}
+			parts[n] = part
+			n++
+		}
+		parts = parts[:n]
+		ranks = ranks[:n-1]
+		for i := range ranks {
+			ranks[i] = c.rank(parts[i], parts[i+1])
+		}
+	}
+	return parts
+}
+
+func (c *Codes) rank(a, b string) int {
+	if r, ok := c.ranks[[2]string{a, b}]; ok {
+		return r
+	}
+	return unranked
+}
