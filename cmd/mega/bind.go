@@ -30,13 +30,16 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 		if slices.Contains(skip, strings.ReplaceAll(name, "-", "_")) || flags.Lookup(name) != nil {
 			continue
 		}
-		f := flags.VarPF(newFieldValue(value.FieldByIndex(field.Index)), name, "", field.Tag.Get("help"))
+		f := flags.VarPF(newFieldValue(value.FieldByIndex(field.Index)), name, shorthands[name], field.Tag.Get("help"))
 		if field.Type.Kind() == reflect.Bool {
 			f.NoOptDefVal = "true"
 		}
 	}
 	return b
 }
+
+// shorthands are the reference's one-letter flags.
+var shorthands = map[string]string{"arch": "a"}
 
 // flagFields yields the fields of a struct, embedded ones included, by flag
 // name.

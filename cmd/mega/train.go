@@ -63,7 +63,6 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
 	model := mega.ClassifierConfig{}
 	c.model = bind(flags, &model)
-	flags.Lookup("arch").Shorthand = "a"
 	data := task.DefaultDataConfig()
 	c.data = bind(flags, &data, "data")
 	training := train.DefaultConfig()
@@ -172,7 +171,9 @@ func (c *trainCommand) modelConfig() (mega.ClassifierConfig, error) {
 		return model, err
 	}
 	model.Derive(func(key string) bool { return c.flags.Changed(flagName(key)) })
-	return model, nil
+	checked := model
+	checked.VocabSize = max(checked.VocabSize, 4) // the data's, which is read later
+	return model, checked.Validate()
 }
 
 // directory returns the run directory.
