@@ -78,6 +78,9 @@ type EMACoefficients struct {
 	omega    []float32 // [groups][16]
 	zeros    []float32 // [N][16]
 
+	root          float64   // 1/√N
+	rate, damping []float64 // p and σ(alpha), with alpha and delta exchanged if Swapped [K, N]
+
 	// plain, [directions · groups], is how many of a group's averages are too
 	// short for truncation to matter: the first ones.
 	plain []int
@@ -98,8 +101,8 @@ var emaOnes = func() (ones [emaGroup]float32) {
 const emaNegligible = 0x1p-26
 
 // Set computes the coefficients of an average, in place if c had the same shape
-// before. params' slices are kept: the backward pass reads them again, so they
-// must not change between a Set and the passes that follow it.
+// before. params' slices are kept: the backward pass reads beta and gamma again,
+// so they must not change between a Set and the passes that follow it.
 func (c *EMACoefficients) Set(shape EMAShape, params EMAParams) {
 	if shape.Channels < 1 || shape.States < 1 {
 		panic(fmt.Sprintf("kernel: an average of %d channels with %d states", shape.Channels, shape.States))
@@ -120,6 +123,7 @@ func (c *EMACoefficients) allocate(shape EMAShape) {
 	n := all * shape.States * emaGroup
 	*c = EMACoefficients{
 		shape: shape, groups: groups,
+		root: 1 / math.Sqrt(float64(shape.States)), rate: make([]float64, n), damping: make([]float64, n),
 		decay: Aligned(n), drift: Aligned(n), output: Aligned(n), lagDecay: Aligned(n), lagSlope: Aligned(n),
 		omega: Aligned(groups * emaGroup), zeros: Aligned(shape.States * emaGroup),
 		plain: make([]int, all), order: make([]int32, n),
@@ -155,7 +159,7 @@ func (c *EMACoefficients) setGroup(at int) {
 	for lane := range c.lanes(at) {
 		short := 0
 		for n := range c.shape.States {
-			k := c.at(c.parameter(at, lane) + n)
+			k := c.compute(c.parameter(at, lane) + n)
 			if k.lagDecay == 0 {
 				short++
 			}
@@ -172,15 +176,16 @@ func (c *EMACoefficients) insert(at, lane, n int, k emaCoefficient) {
 	order := c.positions(at, lane)
 	first := at*c.shape.States*emaGroup + lane
 	i := n
-	for ; i > 0 && c.shape.Truncation > 0; i-- {
-		from, to := first+(i-1)*emaGroup, first+i*emaGroup
-		if float64(c.decay[from]) <= k.decay {
-			break
+	for i > 0 && c.shape.Truncation > 0 && float64(c.decay[first+(i-1)*emaGroup]) > k.decay {
+		i--
+	}
+	if i < n {
+		copy(order[i+1:n+1], order[i:n])
+		for _, array := range [...][]float32{c.decay, c.drift, c.output, c.lagDecay, c.lagSlope} {
+			for j := n; j > i; j-- {
+				array[first+j*emaGroup] = array[first+(j-1)*emaGroup]
+			}
 		}
-		for _, array := range [][]float32{c.decay, c.drift, c.output, c.lagDecay, c.lagSlope} {
-			array[to] = array[from]
-		}
-		order[i] = order[i-1]
 	}
 	order[i] = int32(n)
 	c.store(first+i*emaGroup, k)
@@ -200,25 +205,24 @@ func (c *EMACoefficients) store(i int, k emaCoefficient) {
 
 // An emaCoefficient is what the parameters of one state come to.
 type emaCoefficient struct {
-	rate, rateBy       float64 // p and its derivative by delta, alpha if Swapped
-	damping, dampingBy float64 // σ(alpha) and its derivative by alpha, delta if Swapped
 	decay, output      float64 // q, c
-	root               float64 // 1/√N
 	lagDecay, lagSlope float64 // q^K, K q^(K−1); 0 where q^K is negligible
 }
 
-// at computes the coefficients of the state whose parameters have index i.
-func (c *EMACoefficients) at(i int) emaCoefficient {
+// compute sets rate and damping of the state whose parameters have index i and
+// returns its coefficients.
+func (c *EMACoefficients) compute(i int) emaCoefficient {
 	rate, damping := float64(c.params.Delta[i]), float64(c.params.Alpha[i])
 	if c.shape.Swapped {
 		rate, damping = damping, rate
 	}
 	p, notP := sigmoids(rate)
 	a, notA := sigmoids(damping)
-	k := emaCoefficient{rate: p, rateBy: p * notP, damping: a, dampingBy: a * notA}
-	k.decay = notP + p*notA // 1 − p·a, to full precision where that is near 0
-	k.root = 1 / math.Sqrt(float64(c.shape.States))
-	k.output = p * float64(c.params.Beta[i]) * float64(c.params.Gamma[i]) * k.root
+	c.rate[i], c.damping[i] = p, a
+	k := emaCoefficient{
+		decay:  notP + p*notA, // 1 − p·a, to full precision where that is near 0
+		output: p * float64(c.params.Beta[i]) * float64(c.params.Gamma[i]) * c.root,
+	}
 	if taps := float64(c.shape.Truncation); taps > 0 {
 		if lag := math.Exp(taps * math.Log(k.decay)); !(lag < emaNegligible) {
 			k.lagDecay, k.lagSlope = lag, taps*lag/k.decay

@@ -156,14 +156,14 @@ func (s emaSums) finish(grads *EMAParams, at int) {
 // Σ ds ∂g/∂q, of which c_n times as much is the gradient by q_n:
 // c_n = p β γ / √N and q_n = 1 − p a, where p = σ(delta) and a = σ(alpha).
 func (c *EMACoefficients) chain(grads *EMAParams, i int, dc, dq float64) {
-	k := c.at(i)
+	p, a := c.rate[i], c.damping[i]
 	beta, gamma := float64(c.params.Beta[i]), float64(c.params.Gamma[i])
-	dq *= k.output
-	dc *= k.root
-	grads.Beta[i] += float32(dc * k.rate * gamma)
-	grads.Gamma[i] += float32(dc * k.rate * beta)
-	byRate := float32((dc*beta*gamma - dq*k.damping) * k.rateBy)
-	byDamping := float32(-dq * k.rate * k.dampingBy)
+	dc *= c.root
+	dq *= p * beta * gamma * c.root
+	grads.Beta[i] += float32(dc * p * gamma)
+	grads.Gamma[i] += float32(dc * p * beta)
+	byRate := float32((dc*beta*gamma - dq*a) * p * (1 - p))
+	byDamping := float32(-dq * p * a * (1 - a))
 	if c.shape.Swapped {
 		byRate, byDamping = byDamping, byRate
 	}

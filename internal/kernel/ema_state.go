@@ -33,7 +33,7 @@ func (c *EMACoefficients) eachState(state, h []float32, f func(packed, plain *fl
 		group, lane := channel/emaGroup, channel%emaGroup
 		for i, k := range c.positions(group, lane) {
 			p := channel*n + int(k)
-			expansion := c.at(p).rate * float64(c.params.Beta[p])
+			expansion := c.rate[p] * float64(c.params.Beta[p])
 			for b := range batch {
 				f(&state[b*c.StateSize()+(group*n+i)*emaGroup+lane], &h[b*d*n+p], expansion)
 			}
