@@ -35,7 +35,7 @@ type Config struct {
 	NoEpochCheckpoints  bool `json:"no_epoch_checkpoints"`
 	SaveInterval        int  `json:"save_interval"`         // epochs
 	SaveIntervalUpdates int  `json:"save_interval_updates"` // also validates; 0: only at the end of epochs
-	KeepIntervalUpdates int  `json:"keep_interval_updates"` // of those, how many to keep; negative: all
+	KeepIntervalUpdates int  `json:"keep_interval_updates"` // of those, how many to keep; not positive: all
 	KeepLastEpochs      int  `json:"keep_last_epochs"`      // epoch checkpoints to keep; not positive: all
 	KeepBestCheckpoints int  `json:"keep_best_checkpoints"` // the best N under names of their own; not positive: none
 

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestRecordRoundTrip(t *testing.T) {
@@ -82,9 +85,34 @@ func TestParseState(t *testing.T) {
 		`{"format":1,"epoch":0}`:             "are impossible",
 		`{"format":1,"epoch":1,"offset":-1}`: "are impossible",
 		`[`:                                  "unexpected end",
+		`{"format":1,"epoch":1,"checkpoints":[{"name":"checkpoint1","directory":"update_1/.."}]}`: `"update_1/.." is not`,
+		`{"format":1,"epoch":1,"checkpoints":[{"name":"latest","directory":"update_1"}]}`:         `"latest" is not`,
 	} {
 		if _, err := parseState([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
+}
+
+// FuzzRecord reads any line without harm, and what it reads it writes and reads
+// again as the same.
+func FuzzRecord(f *testing.F) {
+	f.Add(`{"kind":"valid","epoch":2,"update":30,"loss":0.5,"ppl":null}`)
+	f.Add(`{"kind":1}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var r, again Record
+		if json.Unmarshal([]byte(line), &r) != nil {
+			return
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		if !cmp.Equal(r, again, cmpopts.EquateNaNs()) {
+			t.Errorf("%+v became %+v", r, again)
+		}
+	})
 }

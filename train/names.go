@@ -3,13 +3,16 @@ package train
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Names of checkpoints, the reference's without .pt (checkpoint_utils.py:49).
 const (
-	lastName = "checkpoint_last"
-	bestName = "checkpoint_best"
+	namePrefix = "checkpoint"
+	lastName   = "checkpoint_last"
+	bestName   = "checkpoint_best"
 )
 
 // The kinds of names. Of each but the first two several are kept.
@@ -66,6 +69,19 @@ func (n names) keep(kind string, count int, smallest bool) names {
 	}
 	dropped := of[count:]
 	return slices.DeleteFunc(slices.Clone(n), func(s savedName) bool { return slices.Contains(dropped, s) })
+}
+
+// check fails on names and directories that a store would not give, which could
+// lie anywhere.
+func (n names) check() error {
+	for _, s := range n {
+		for name, prefix := range map[string]string{s.Name: namePrefix, s.Dir: savedPrefix} {
+			if !strings.HasPrefix(name, prefix) || filepath.Base(name) != name {
+				return fmt.Errorf("state: %q is not the name of a checkpoint", name)
+			}
+		}
+	}
+	return nil
 }
 
 // directory returns the directory of a name, "" if there is none.

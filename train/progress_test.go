@@ -17,13 +17,13 @@ func TestLinesOfARun(t *testing.T) {
 	}
 	const metrics = `  loss [\d.]+  accuracy [\d.]+`
 	training := metrics + `  lr [\d.e-]+  gnorm [\d.]+  [\d.]+[kM]? tokens/s\n`
-	want := regexp.MustCompile(`^` +
+	want := regexp.MustCompile(`^training  parameters 195\n` +
 		`epoch 1  update 4/14` + training +
 		`epoch 1  update 7/14  validation` + metrics + `(  best so far)?\n` +
 		`epoch 2  update 8/14` + training +
 		`epoch 2  update 12/14` + training +
 		`epoch 2  update 14/14  validation` + metrics + `(  best so far)?\n` +
-		`epoch 3  update 14/14` + training +
+		`epoch 2  update 14/14` + training +
 		`finished  because max_update 14 is reached  updates 14  time 0:00\n$`)
 	if !want.MatchString(out.String()) {
 		t.Errorf("got\n%s", out.String())

@@ -18,14 +18,14 @@ func (r *run) settle(ctx context.Context, end bool) error {
 			return r.abandon(err)
 		}
 	}
-	if end {
-		if err := r.endEpoch(); err != nil {
+	over := r.over(end)
+	if over {
+		if err := r.endInterval(); err != nil {
 			return err
 		}
 	}
-	over := r.finished() != ""
-	if over {
-		if err := r.endInterval(); err != nil {
+	if end {
+		if err := r.endEpoch(); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,13 @@ func (r *run) validationDue(m moment) bool {
 	return !r.config.DisableValidation && (m.interval && !m.end ||
 		m.end && m.epoch%r.config.ValidateInterval == 0 ||
 		r.intervalDue(r.config.ValidateIntervalUpdates) ||
-		r.finished() != "")
+		r.over(m.end))
+}
+
+// over reports whether the update just done is the last. end says that it was
+// the epoch's last.
+func (r *run) over(end bool) bool {
+	return r.finished() != "" || end && r.config.MaxEpoch > 0 && r.state.Epoch >= r.config.MaxEpoch
 }
 
 // validate measures the model and returns the value of the metric that
@@ -83,7 +89,7 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	if s.judge(value, r.config.MaximizeBestCheckpointMetric) {
 		s.BestUpdate, best, note = s.Updates, &value, "  best so far"
 	}
-	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.config.MaxUpdate, note)
+	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.target, note)
 }
 
 // abandon deals with a validation that failed. One that was interrupted is to be
@@ -115,6 +121,9 @@ func (r *run) finish(ctx context.Context) error {
 		if m.best, err = r.validate(ctx); err != nil {
 			return r.abandon(err)
 		}
+	}
+	if err := r.endInterval(); err != nil {
+		return err
 	}
 	if err := r.save(m); err != nil {
 		return err

@@ -3,7 +3,6 @@ package train
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 )
 
 // stateFormat is the version of State's JSON.
@@ -52,17 +51,18 @@ func parseState(data []byte) (State, error) {
 	case s.Epoch < 1 || s.Offset < 0 || s.Updates < 0 || s.Steps < 0:
 		return s, fmt.Errorf("state: epoch %d, offset %d, updates %d, steps %d are impossible", s.Epoch, s.Offset, s.Updates, s.Steps)
 	}
-	return s, nil
+	return s, s.Names.check()
 }
 
 // judge records a validation's value of the metric that checkpoints go by, and
 // reports whether no earlier one was better, in which case its checkpoint is
 // the best. As in the reference, one that is merely equal replaces the best
 // checkpoint (checkpoint_utils.py:39) but counts against patience
-// (fairseq_cli/train.py:136). NaN is never the best.
+// (fairseq_cli/train.py:136). What is not
+// finite is never the best.
 func (s *State) judge(value float64, maximize bool) bool {
 	better := s.Best == nil || maximize && value > *s.Best || !maximize && value < *s.Best
-	if !better || math.IsNaN(value) {
+	if !better || !finite(value) {
 		s.Impatience++
 		return s.Best != nil && value == *s.Best
 	}

@@ -27,7 +27,7 @@ func (s store) last() (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return target, err
 	}
-	others, err := filepath.Glob(filepath.Join(s.dir, "checkpoint*"))
+	others, err := filepath.Glob(filepath.Join(s.dir, namePrefix+"*"))
 	if err == nil && len(others) > 0 {
 		err = fmt.Errorf("%s has %s but no %s to go on from: restore it, or choose another directory", s.dir, filepath.Base(others[0]), lastName)
 	}
@@ -93,7 +93,7 @@ func (s store) clean(n names) error {
 		target, err := os.Readlink(s.path(name))
 		switch {
 		case err != nil:
-		case strings.HasPrefix(name, "checkpoint") && strings.HasPrefix(target, savedPrefix) && n.directory(name) == "":
+		case strings.HasPrefix(name, namePrefix) && strings.HasPrefix(target, savedPrefix) && n.directory(name) == "":
 			errs = append(errs, os.Remove(s.path(name)))
 		default:
 			linked[target] = true

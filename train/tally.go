@@ -27,8 +27,8 @@ func (r *run) clock() {
 // progress shows an update, and records the interval that it completes. n is
 // the number of batches of the epoch.
 func (r *run) progress(n int) error {
-	total := r.total(n)
-	r.report.display.update(r.state.Updates, total, r.liveText(total))
+	r.target = r.total(n)
+	r.report.display.update(r.state.Updates, r.target, r.liveText())
 	if r.state.Updates%r.config.LogInterval != 0 {
 		return nil
 	}
@@ -52,13 +52,13 @@ func (r *run) total(n int) int {
 }
 
 // liveText is what a progress bar says beside itself.
-func (r *run) liveText(total int) string {
+func (r *run) liveText() string {
 	metrics := r.task.Metrics(r.live.Stats)
 	metrics["lr"] = r.rate()
 	metrics["wps"] = r.live.Tokens / r.live.seconds
 	text := r.report.shown(metrics)
-	if total > 0 { // first, as narrow terminals cut off the end
-		text = "  " + clock(float64(total-r.state.Updates)*r.live.seconds/r.live.updates) + " left" + text
+	if r.target > 0 { // first, as narrow terminals cut off the end
+		text = "  " + clock(float64(r.target-r.state.Updates)*r.live.seconds/r.live.updates) + " left" + text
 	}
 	return text
 }
@@ -78,8 +78,8 @@ func (r *run) endInterval() error {
 	metrics["lr"] = r.rate()
 	metrics["wall"] = s.Seconds
 	metrics["skipped"] = float64(s.Skipped)
-	s.Interval = totals{}
-	return r.report.record(Record{KindTrain, s.Epoch, s.Updates, metrics}, r.config.MaxUpdate, "")
+	s.Interval, r.saved = totals{}, false
+	return r.report.record(Record{KindTrain, s.Epoch, s.Updates, metrics}, r.target, "")
 }
 
 // endEpoch records the epoch's means and goes to the next.
@@ -93,7 +93,7 @@ func (r *run) endEpoch() error {
 		return nil
 	}
 	rec.Metrics = whole.metrics(r.task.Metrics(whole.Stats))
-	return r.report.record(rec, r.config.MaxUpdate, "")
+	return r.report.record(rec, r.target, "")
 }
 
 // live is a running mean for the display; it forgets.

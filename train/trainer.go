@@ -69,6 +69,7 @@ type run struct {
 	dir    *runDir // nil if nothing is kept, or another process keeps it
 	report *reporter
 	live   live
+	target int       // updates that the run will have, 0 if there is no telling
 	since  time.Time // up to when state.Seconds counts
 }
 
@@ -129,10 +130,11 @@ func (r *run) open(about Description, o Options) error {
 	}
 	r.report = newReporter(r.dir, about.Metrics, progress)
 	if !resumed {
+		r.report.say("training", "parameters", r.task.Params().Count())
 		return nil
 	}
 	if reason := r.finished(); reason != "" && !r.state.Pending {
-		return fmt.Errorf("%s: %w: %s", o.Dir, ErrFinished, reason)
+		return fmt.Errorf("%s: %w: %s; extend it or choose another directory", o.Dir, ErrFinished, reason)
 	}
 	r.report.say("resuming", "epoch", r.state.Epoch, "update", r.state.Updates)
 	return nil
