@@ -1,0 +1,285 @@
+package sentencepiece
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// kind is what a piece is for.
+type kind int
+
+const (
+	normal      kind = 1
+	unknown     kind = 2
+	control     kind = 3
+	userDefined kind = 4
+	unused      kind = 5
+	byteValue   kind = 6
+)
+
+// algorithm is how text is parted.
+type algorithm int
+
+const (
+	unigram    algorithm = 1
+	bytePair   algorithm = 2
+	words      algorithm = 3
+	characters algorithm = 4
+)
+
+// piece is an entry of the vocabulary.
+type piece struct {
+	text  string
+	score float32
+	kind  kind
+}
+
+// Model is a SentencePiece model. Its methods may be called from several
+// goroutines.
+type Model struct {
+	pieces       []piece
+	algorithm    algorithm
+	byteFallback bool // unknown characters become one piece a byte
+	spaceLast    bool // a space belongs to the word before it
+	normaliser   normaliser
+
+	ids      map[string]int // normal, user-defined and unused pieces
+	reserved map[string]int // all others
+	unknown  int
+	trie     *trie // of ids
+	lowest   float32
+	highest  float32
+}
+
+// Load reads a .model file.
+func Load(path string) (*Model, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such SentencePiece model", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the SentencePiece model: %w", err)
+	}
+	return Parse(b, path)
+}
+
+// Parse reads the bytes of a .model file; name is the file's, for errors.
+func Parse(b []byte, name string) (*Model, error) {
+	m := &Model{algorithm: unigram, normaliser: defaultNormaliser}
+	err := eachField(b, m.setField)
+	if err == nil {
+		err = m.index()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a SentencePiece model: %w", name, err)
+	}
+	m.normaliser.spaceLast = m.spaceLast
+	return m, nil
+}
+
+// setField takes up a field of ModelProto (sentencepiece_model.proto).
+func (m *Model) setField(f field) error {
+	switch f.tag {
+	case 1:
+		p := piece{kind: normal}
+		err := eachField(f.bytes, p.setField)
+		m.pieces = append(m.pieces, p)
+		return err
+	case 2:
+		return eachField(f.bytes, m.setTraining)
+	case 3:
+		return eachField(f.bytes, m.normaliser.setField)
+	}
+	return nil
+}
+
+func (p *piece) setField(f field) error {
+	switch f.tag {
+	case 1:
+		p.text = string(f.bytes)
+	case 2:
+		p.score = f.float()
+	case 3:
+		p.kind = kind(f.int())
+	}
+	return nil
+}
+
+// setTraining takes up a field of TrainerSpec.
+func (m *Model) setTraining(f field) error {
+	switch f.tag {
+	case 3:
+		m.algorithm = algorithm(f.int())
+	case 24:
+		m.spaceLast = f.int() != 0
+	case 35:
+		m.byteFallback = f.int() != 0
+	}
+	return nil
+}
+
+// index checks the pieces and makes them findable.
+func (m *Model) index() error {
+	if m.algorithm < unigram || m.algorithm > characters {
+		return fmt.Errorf("unknown type %d", m.algorithm)
+	}
+	m.ids, m.reserved, m.unknown = map[string]int{}, map[string]int{}, -1
+	m.lowest, m.highest = math.MaxFloat32, math.SmallestNonzeroFloat32
+	var custom []string
+	for id, p := range m.pieces {
+		known := m.reserved
+		switch p.kind {
+		case normal:
+			m.lowest, m.highest = min(m.lowest, p.score), max(m.highest, p.score)
+			known = m.ids
+		case userDefined:
+			custom = append(custom, p.text)
+			known = m.ids
+		case unused:
+			known = m.ids
+		case unknown:
+			if m.unknown >= 0 {
+				return errors.New("two pieces for unknown characters")
+			}
+			m.unknown = id
+		case byteValue:
+			if p.text != bytePiece(byteOf(p.text)) {
+				return fmt.Errorf("piece %d, %q, is to be a byte", id, p.text)
+			}
+		case control:
+		default:
+			return fmt.Errorf("piece %d is of unknown type %d", id, p.kind)
+		}
+		if _, ok := known[p.text]; ok || p.text == "" {
+			return fmt.Errorf("piece %d, %q, is empty or there twice", id, p.text)
+		}
+		known[p.text] = id
+	}
+	if m.unknown < 0 {
+		return errors.New("no piece for unknown characters")
+	}
+	m.trie = newTrie(m.ids)
+	m.normaliser.custom = newTrie(identity(custom))
+	return m.checkBytes()
+}
+
+// checkBytes checks that there is a piece for every byte where they are needed.
+func (m *Model) checkBytes() error {
+	for b := 0; m.byteFallback && b < 256; b++ {
+		if id, ok := m.reserved[bytePiece(byte(b))]; !ok || m.pieces[id].kind != byteValue {
+			return fmt.Errorf("no piece for byte %d", b)
+		}
+	}
+	return nil
+}
+
+func bytePiece(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
+
+// identity returns a map from strings to their places.
+func identity(s []string) map[string]int {
+	m := make(map[string]int, len(s))
+	for i, x := range s {
+		m[x] = i
+	}
+	return m
+}
+
+// Len returns the number of pieces.
+func (m *Model) Len() int { return len(m.pieces) }
+
+// Vocabulary returns all pieces by id.
+func (m *Model) Vocabulary() []string {
+	all := make([]string, len(m.pieces))
+	for i, p := range m.pieces {
+		all[i] = p.text
+	}
+	return all
+}
+
+// id returns the id of a piece.
+func (m *Model) id(text string) int {
+	if id, ok := m.reserved[text]; ok {
+		return id
+	}
+	if id, ok := m.ids[text]; ok {
+		return id
+	}
+	return m.unknown
+}
+
+// Pieces parts a text into pieces. Characters that no piece covers stand
+// together in pieces of their own, or as bytes where the model has those.
+func (m *Model) Pieces(text string) []string {
+	text = m.normaliser.normalise(text)
+	var parts []part
+	switch m.algorithm {
+	case unigram:
+		parts = m.splitUnigram(text)
+	case bytePair:
+		parts = m.splitPairs(text)
+	case words:
+		parts = m.splitWords(text)
+	default:
+		parts = m.splitCharacters(text)
+	}
+	return m.surfaces(parts)
+}
+
+// Encode returns the pieces with spaces between: a line of text for a
+// dictionary of pieces.
+func (m *Model) Encode(text string) string { return strings.Join(m.Pieces(text), " ") }
+
+// part is a stretch of normalised text and its piece.
+type part struct {
+	text string
+	id   int
+}
+
+// surfaces returns parts as pieces: unknown ones run together, or as bytes.
+func (m *Model) surfaces(parts []part) []string {
+	out := make([]string, 0, len(parts))
+	wasUnknown := false
+	for _, p := range parts {
+		isUnknown := m.pieces[p.id].kind == unknown
+		switch {
+		case isUnknown && m.byteFallback:
+			for i := range len(p.text) {
+				out = append(out, bytePiece(p.text[i]))
+			}
+		case isUnknown && wasUnknown:
+			out[len(out)-1] += p.text
+		default:
+			out = append(out, p.text)
+		}
+		wasUnknown = isUnknown
+	}
+	return out
+}
+
+// Decode returns the text of pieces with spaces between. Bytes are joined to
+// characters, control pieces left out.
+func (m *Model) Decode(pieces string) string {
+	var b []byte
+	for p := range strings.SplitSeq(pieces, " ") {
+		id, ok := m.reserved[p]
+		switch {
+		case ok && m.pieces[id].kind == control:
+		case ok && m.pieces[id].kind == byteValue:
+			b = append(b, byteOf(p))
+		default:
+			b = append(b, strings.ReplaceAll(p, space, " ")...)
+		}
+	}
+	return strings.Trim(strings.ToValidUTF8(string(b), "\uFFFD"), " ")
+}
+
+// byteOf returns the byte of a piece like <0x0A>.
+func byteOf(piece string) byte {
+	b, _ := strconv.ParseUint(strings.Trim(piece, "<>"), 0, 8) // checked by index
+	return byte(b)
+}
