@@ -3,6 +3,7 @@ package blocks
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/lines"
@@ -42,7 +43,7 @@ type Options struct {
 }
 
 // maxSize is the greatest block size, far from where sums would overflow.
-const maxSize = 1 << 40
+const maxSize = math.MaxInt >> 4
 
 // validate reports what is missing or cannot be, and fills in defaults.
 func (o *Options) validate() error {

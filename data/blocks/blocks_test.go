@@ -1,6 +1,7 @@
 package blocks
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -188,7 +189,7 @@ func TestErrors(t *testing.T) {
 		{lines.Memory{{2}}, change(func(o *Options) { o.Break = CompleteDoc }), "the text is empty"},
 		{text, Options{}, "want the size of the dictionary"},
 		{text, change(func(o *Options) { o.Size = 0 }), "block size of 0 tokens"},
-		{text, change(func(o *Options) { o.Size = 1 << 62; o.MaxMultiple = 4 }), "want at most"},
+		{text, change(func(o *Options) { o.Size, o.MaxMultiple = math.MaxInt, 4 }), "want at most"},
 		{text, change(func(o *Options) { o.MinMultiple, o.MaxMultiple = 4, 2 }), "the smaller number first"},
 		{text, change(func(o *Options) { o.Break = 9 }), "unknown break mode"},
 		{text, change(func(o *Options) { o.Context = -1 }), "none may be negative"},
