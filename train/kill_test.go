@@ -4,6 +4,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -38,16 +39,23 @@ func TestKillChild(t *testing.T) {
 	t.Fatal(err)
 }
 
-// TestKills kills a run a hundred times while it saves a checkpoint after each
+// TestKills kills runs a hundred times while they save a checkpoint after each
 // update. Every checkpoint that has a name must open, and in the end the weights
 // must be those of a run that nobody killed.
 func TestKills(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	rng := rand.New(rand.NewPCG(1, 2))
-	updates, alive := 0, 0
-	for kill := range 100 {
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			killRepeatedly(t, filepath.Join(t.TempDir(), "run"), 50, rand.New(rand.NewPCG(seed, 2)))
+		})
+	}
+}
+
+func killRepeatedly(t *testing.T, dir string, kills int, rng *rand.Rand) {
+	updates, after := 0, 0
+	for kill := range kills {
 		child := startChild(t, dir)
-		time.Sleep(time.Duration(rng.IntN(35_000)) * time.Microsecond)
+		time.Sleep(time.Duration(rng.IntN(70_000)) * time.Microsecond)
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -59,10 +67,10 @@ func TestKills(t *testing.T) {
 			t.Fatalf("kill %d: the last checkpoint went back from update %d to %d", kill, updates, last)
 		}
 		if last > updates {
-			updates, alive = last, alive+1
+			updates, after = last, after+1
 		}
 	}
-	t.Logf("%d updates; %d of 100 kills came after new checkpoints", updates, alive)
+	t.Logf("%d updates; %d of %d kills came after new checkpoints", updates, after, kills)
 	if updates == 0 {
 		t.Fatal("no update was saved")
 	}
@@ -73,7 +81,7 @@ func TestKills(t *testing.T) {
 func startChild(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
-	child.Env = append(os.Environ(), killDir+"="+dir)
+	child.Env = append(os.Environ(), killDir+"="+dir, "GOMAXPROCS=1")
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

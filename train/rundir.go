@@ -146,29 +146,6 @@ func (d *runDir) close() error {
 	return errors.Join(errs...)
 }
 
-// resume loads the last checkpoint into n. It returns nil if there is none.
-func (d *runDir) resume(n *checkpoint.Native) (*State, error) {
-	last, err := d.store.last()
-	if err != nil || last == "" {
-		return nil, err
-	}
-	path := filepath.Join(d.store.dir, last)
-	if err := n.Resume(path); err != nil {
-		return nil, fmt.Errorf("resuming: %w", err)
-	}
-	state, err := parseState(n.State)
-	if err != nil {
-		return nil, fmt.Errorf("resuming: %s: %w", path, err)
-	}
-	if want := stamp(&state); n.Stamp != want {
-		return nil, fmt.Errorf("resuming: %s: weights of %q with the state of %q: the files do not belong together", path, n.Stamp, want)
-	}
-	return &state, nil
-}
-
-// stamp marks the files of one checkpoint.
-func stamp(s *State) string { return fmt.Sprintf("update %d", s.Updates) }
-
 // refuseForeign fails if path is something other than a run directory or an
 // empty one.
 func refuseForeign(path string) error {

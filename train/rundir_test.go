@@ -151,6 +151,29 @@ func TestMixedCheckpoint(t *testing.T) {
 	}
 }
 
+// TestDeletedCheckpointStaysDeleted: a user may delete old checkpoints.
+func TestDeletedCheckpointStaysDeleted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := toyConfig()
+	c.SaveIntervalUpdates = 2
+	interruptToy(t, newToy(), c, dir, 5)
+	for _, name := range []string{"checkpoint_1_2", "update_2"} {
+		if err := os.RemoveAll(filepath.Join(Checkpoints(dir), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(Checkpoints(dir), "checkpoint_1_4")); err != nil { // as if killed before
+		t.Fatal(err)
+	}
+	interruptToy(t, newToy(), c, dir, 6)
+	if _, err := os.Lstat(filepath.Join(Checkpoints(dir), "checkpoint_1_2")); err == nil {
+		t.Error("the link is back")
+	}
+	if target, err := os.Readlink(filepath.Join(Checkpoints(dir), "checkpoint_1_4")); err != nil || target != "update_4" {
+		t.Errorf("the lost link is to %q, %v", target, err)
+	}
+}
+
 func TestDataThatShrank(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	interruptToy(t, newToy(), toyConfig(), dir, 5)

@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/checkpoint/atomicfile"
 )
 
@@ -34,6 +36,30 @@ func (s store) last() (string, error) {
 	return "", err
 }
 
+// load fills n from the last checkpoint and returns its state, nil if there is
+// none.
+func (s store) load(n *checkpoint.Native) (*State, error) {
+	last, err := s.last()
+	if err != nil || last == "" {
+		return nil, err
+	}
+	path := s.path(last)
+	if err := n.Resume(path); err != nil {
+		return nil, fmt.Errorf("resuming: %w", err)
+	}
+	state, err := parseState(n.State)
+	if err != nil {
+		return nil, fmt.Errorf("resuming: %s: %w", path, err)
+	}
+	if want := stamp(&state); n.Stamp != want {
+		return nil, fmt.Errorf("resuming: %s: weights of %q with the state of %q: the files do not belong together", path, n.Stamp, want)
+	}
+	return &state, nil
+}
+
+// stamp marks the files of one checkpoint.
+func stamp(s *State) string { return fmt.Sprintf("update %d", s.Updates) }
+
 // path returns where a saved directory lies.
 func (s store) path(dir string) string { return filepath.Join(s.dir, dir) }
 
@@ -52,6 +78,14 @@ func (s store) unused(updates int) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// present returns the names in n whose directories a user has not deleted.
+func (s store) present(n names) names {
+	return slices.DeleteFunc(slices.Clone(n), func(saved savedName) bool {
+		_, err := os.Stat(s.path(saved.Dir))
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // publish makes the links what n says, in its order, and deletes what is no

@@ -140,32 +140,41 @@ func (r *run) open(about Description, o Options) error {
 	return nil
 }
 
-// resume loads the last checkpoint of a run directory, if there is one, and
-// makes all processes start from the same weights if not.
+// resume goes to the last checkpoint of a run directory and reports whether
+// there is one. If not, all processes start from the weights of the first.
 func (r *run) resume(dir string) (bool, error) {
 	var state *State
+	var err error
 	if dir != "" {
-		var err error
-		if state, err = (&runDir{store: store{Checkpoints(dir)}}).resume(&r.native); err != nil {
-			return false, err
-		}
+		state, err = store{Checkpoints(dir)}.load(&r.native)
 	}
-	if state == nil {
-		for _, p := range r.task.Params().All() {
-			if err := r.comm.Broadcast(p.Value().Data(), 0); err != nil {
-				return false, err
-			}
-		}
-	} else {
+	if err == nil && state == nil {
+		err = r.shareWeights()
+	}
+	if err != nil {
+		return false, err
+	}
+	if state != nil {
 		r.state, r.adam.steps, r.saved = *state, state.Steps, true
 	}
 	if r.dir == nil {
 		return state != nil, nil
 	}
+	r.state.Names = r.dir.store.present(r.state.Names)
 	if err := r.dir.store.publish(r.state.Names); err != nil {
 		return false, err
 	}
 	return state != nil, r.dir.startMetrics(r.state.Updates)
+}
+
+// shareWeights gives all processes the weights of process 0.
+func (r *run) shareWeights() error {
+	for _, p := range r.task.Params().All() {
+		if err := r.comm.Broadcast(p.Value().Data(), 0); err != nil {
+			return fmt.Errorf("sharing the first weights: %w", err)
+		}
+	}
+	return nil
 }
 
 // close releases what the run holds.

@@ -35,7 +35,7 @@ func lastState(t *testing.T, dir string) ([]uint32, State) {
 	m := newToy()
 	adam := NewAdam(m.params, AdamConfig{})
 	n := checkpoint.Native{Params: m.params, Optimizer: adam.buffers()}
-	state, err := (&runDir{store: store{Checkpoints(dir)}}).resume(&n)
+	state, err := store{Checkpoints(dir)}.load(&n)
 	if err != nil || state == nil {
 		t.Fatalf("state %v, error %v", state, err)
 	}
