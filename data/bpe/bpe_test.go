@@ -139,6 +139,7 @@ func FuzzApply(f *testing.F) {
 	f.Add("abab  baba a")
 	f.Add("@@ @@@ ab@@")
 	f.Fuzz(func(t *testing.T, line string) {
+		line = line[:min(len(line), 500)] // the plain definition is slow
 		line = strings.Join(strings.FieldsFunc(line, isSpace), " ")
 		if strings.Contains(line, "@@") || strings.HasSuffix(line, "@") || strings.Contains(line, "@ ") || strings.Contains(line, endOfWord) {
 			return

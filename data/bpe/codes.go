@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -165,31 +166,37 @@ func (c *Codes) merge(parts []string) []string {
 	for i := range ranks {
 		ranks[i] = c.rank(parts[i], parts[i+1])
 	}
-	for len(parts) > 1 {
-		best := unranked
-		for _, r := range ranks {
-			best = min(best, r)
-		}
+	for len(ranks) > 0 {
+		best := slices.Min(ranks)
 		if best == unranked {
 			break
 		}
-		n := 0
-		for i := 0; i < len(parts); i++ {
-			part := parts[i]
-			if i < len(ranks) && ranks[i] == best {
-				part += parts[i+1]
-				i++
-			}
-			parts[n] = part
-			n++
-		}
-		parts = parts[:n]
-		ranks = ranks[:n-1]
-		for i := range ranks {
-			ranks[i] = c.rank(parts[i], parts[i+1])
-		}
+		parts = c.round(parts, ranks, best)
+		ranks = ranks[:len(parts)-1]
 	}
 	return parts
+}
+
+// round joins all pairs of a rank. Ranks are only looked up beside joints.
+func (c *Codes) round(parts []string, ranks []int, best int) []string {
+	n, changed := 0, false // parts so far, and whether the last one is joined
+	for i := 0; i < len(parts); i++ {
+		part, before, joined := parts[i], i-1, false
+		if i < len(ranks) && ranks[i] == best {
+			part += parts[i+1]
+			joined = true
+			i++
+		}
+		if n > 0 && (joined || changed) {
+			ranks[n-1] = c.rank(parts[n-1], part)
+		} else if n > 0 {
+			ranks[n-1] = ranks[before]
+		}
+		parts[n] = part
+		n++
+		changed = joined
+	}
+	return parts[:n]
 }
 
 func (c *Codes) rank(a, b string) int {
