@@ -79,9 +79,8 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 		Function: c.Attention, Queries: chunk, Keys: chunk, Causal: !c.Bidirectional, Scale: c.attentionScale(),
 		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout,
 	})
-	h = a.hProj.Forward(t, t.SiLUMul(r, h), autograd.Identity)
-	h = a.dropout.Forward(t, t.Activate(c.Activation, t.Add(hx, h)))
-	out := t.GatedResidual(x, u, h)
+	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), c.Activation)
+	out := t.GatedResidual(x, u, a.dropout.Forward(t, h))
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}

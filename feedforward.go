@@ -29,6 +29,14 @@ func NewFeedForward(p nn.Path, c BlockConfig) *FeedForward {
 	}
 }
 
+// addResidual returns x + dropout(fc2(y)): in one pass where nothing drops out.
+func (f *FeedForward) addResidual(t *autograd.Tape, x, y *autograd.Variable) *autograd.Variable {
+	if !f.dropout.Active(t) {
+		return f.fc2.ForwardAdd(t, x, y, autograd.Identity)
+	}
+	return t.Add(f.dropout.Forward(t, f.fc2.Forward(t, y, autograd.Identity)), x)
+}
+
 // Forward maps x [B, L, D] to the same shape.
 func (f *FeedForward) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variable {
 	in := x
@@ -36,8 +44,7 @@ func (f *FeedForward) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.
 		in = f.norm.Forward(t, x)
 	}
 	y := f.hidden.Forward(t, f.fc1.Forward(t, in, f.config.Activation))
-	y = f.dropout.Forward(t, f.fc2.Forward(t, y, autograd.Identity))
-	out := t.Add(y, x)
+	out := f.addResidual(t, x, y)
 	if !f.config.Prenorm {
 		out = f.norm.Forward(t, out)
 	}

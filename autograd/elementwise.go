@@ -32,8 +32,8 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 	if t.wants(a, b) {
 		t.push("add", out, nil, func() {
 			dy := t.outGrad(out)
-			t.addGrad(a, func(da *tensor.Tensor) { da.Copy(dy) })
 			t.addGrad(b, func(db *tensor.Tensor) { db.Copy(dy) })
+			t.passGrad(a, out)
 		})
 	}
 	t.stop("add", start)
@@ -41,7 +41,7 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 }
 
 func add(dst, a, b *tensor.Tensor) {
-	eachRows(dst.Rows(), dst.Cols(), func(i int) { kernel.Add(dst.Row(i), a.Row(i), b.Row(i)) })
+	eachSpan(3, func(s span) { kernel.Add(s.of(dst), s.of(a), s.of(b)) }, dst, a, b)
 }
 
 // Dropout sets each element to zero with probability p and divides the others
@@ -54,9 +54,9 @@ func (t *Tape) Dropout(x *Variable, p float64) *Variable {
 	seed := t.nextSeed()
 	drop := func(dst, src *tensor.Tensor) {
 		cols := src.Cols()
-		eachRows(src.Rows(), cols, func(i int) {
-			kernel.Dropout(dst.Row(i), src.Row(i), seed, uint64(i)*uint64(cols), float32(p))
-		})
+		eachSpan(2, func(s span) {
+			kernel.Dropout(s.of(dst), s.of(src), seed, uint64(s.from)*uint64(cols), float32(p))
+		}, dst, src)
 	}
 	out := t.alloc(x.shape...)
 	t.compute(out, func(dst *tensor.Tensor) { drop(dst, t.value(x)) })
@@ -165,21 +165,32 @@ func (t *Tape) Head(x *Variable, l int) *Variable {
 // dimension or contiguous rows.
 func (t *Tape) Reshape(x *Variable, shape ...int) *Variable {
 	out := t.alloc(shape...)
-	flat := func(src *tensor.Tensor) *tensor.Tensor { return src.Reshape(shape...) }
-	t.compute(out, func(dst *tensor.Tensor) { dst.Copy(flat(t.value(x))) })
+	t.compute(out, func(dst *tensor.Tensor) { copyShaped(dst, t.value(x)) })
 	if t.wants(x) {
 		t.push("reshape", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { flat(dx).Copy(dy) })
+			t.addGrad(x, func(dx *tensor.Tensor) { copyShaped(dx, dy) })
 		})
 	}
 	return out
 }
 
+// copyShaped copies the elements of src to dst, which may have another shape if
+// their last dimensions are the same or both are contiguous.
+func copyShaped(dst, src *tensor.Tensor) {
+	if dst.Cols() != src.Cols() {
+		src = src.Reshape(dst.Shape()...)
+	}
+	dst.Copy(src)
+}
+
 // Split returns views of consecutive column ranges of x. The views must cover
-// x, and x must have no other use: their gradients are written straight into
-// the columns of x's.
+// x, and x must be the result of an operation and have no other use: their
+// gradients are written straight into the columns of x's.
 func (t *Tape) Split(x *Variable, widths ...int) []*Variable {
+	if x.leaf && x.needs {
+		panic("autograd: Split of a parameter")
+	}
 	views := make([]*Variable, len(widths))
 	from := 0
 	for i, w := range widths {

@@ -55,15 +55,15 @@ func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	out := t.alloc(a.shape...)
 	t.compute(out, func(dst *tensor.Tensor) {
 		x, y := t.value(r), t.value(a)
-		eachRows(x.Rows(), 2*x.Cols(), func(i int) { kernel.SiLUMul(dst.Row(i), x.Row(i), y.Row(i)) })
+		eachSpan(3, func(s span) { kernel.SiLUMul(s.of(dst), s.of(x), s.of(y)) }, dst, x, y)
 	})
 	if t.wants(r, a) {
 		t.push("gate", out, []*Variable{r, a}, func() {
 			x, y, dy := t.value(r), t.value(a), t.outGrad(out)
 			t.addGrads(func(d []*tensor.Tensor) {
-				eachRows(x.Rows(), 4*x.Cols(), func(i int) {
-					kernel.SiLUMulGrad(d[0].Row(i), d[1].Row(i), dy.Row(i), x.Row(i), y.Row(i))
-				})
+				eachSpan(5, func(s span) {
+					kernel.SiLUMulGrad(s.of(d[0]), s.of(d[1]), s.of(dy), s.of(x), s.of(y))
+				}, d[0], d[1], dy, x, y)
 			}, r, a)
 		})
 	}
@@ -78,7 +78,7 @@ func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 	start := t.start()
 	out := t.alloc(residual.shape...)
 	x, g, y := t.value(residual), t.value(u), t.value(h)
-	eachRows(x.Rows(), 3*x.Cols(), func(i int) { kernel.GatedResidual(out.value.Row(i), x.Row(i), g.Row(i), y.Row(i)) })
+	eachSpan(4, func(s span) { kernel.GatedResidual(s.of(out.value), s.of(x), s.of(g), s.of(y)) }, out.value, x, g, y)
 	if t.wants(residual, u, h) {
 		t.push("gate", out, []*Variable{residual, u, h}, func() { t.gatedResidualGrad(residual, u, h, out) })
 	}
@@ -89,8 +89,8 @@ func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 func (t *Tape) gatedResidualGrad(residual, u, h, out *Variable) {
 	x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
 	t.addGrads(func(d []*tensor.Tensor) {
-		eachRows(x.Rows(), 6*x.Cols(), func(i int) {
-			kernel.GatedResidualGrad(d[0].Row(i), d[1].Row(i), d[2].Row(i), dy.Row(i), x.Row(i), g.Row(i), y.Row(i))
-		})
+		eachSpan(7, func(s span) {
+			kernel.GatedResidualGrad(s.of(d[0]), s.of(d[1]), s.of(d[2]), s.of(dy), s.of(x), s.of(g), s.of(y))
+		}, d[0], d[1], d[2], dy, x, g, y)
 	}, residual, u, h)
 }

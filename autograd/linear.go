@@ -20,6 +20,7 @@ const (
 	ReLU2    = kernel.ReLU2
 	Tanh     = kernel.Tanh
 	Laplace  = kernel.Laplace
+	GELUTanh = kernel.GELUTanh
 )
 
 // ParseActivation returns the activation that the reference calls name.
@@ -28,14 +29,23 @@ func ParseActivation(name string) (Activation, error) { return kernel.ParseActiv
 // Linear returns act(x wᵀ + b) for x [..., K], w [N, K] and b [N], which may be
 // nil: shape [..., N].
 func (t *Tape) Linear(x, w, b *Variable, act Activation) *Variable {
+	return t.LinearAdd(nil, x, w, b, act)
+}
+
+// LinearAdd returns act(base + x wᵀ + b): Linear with something of the result's
+// shape, [..., N], added before the activation; nil stands for nothing.
+func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	start := t.start()
 	k, n := x.Cols(), w.Rows()
 	if w.Cols() != k || b != nil && b.Cols() != n {
 		panic(fmt.Sprintf("autograd: Linear of %v by %v", x.shape, w.shape))
 	}
 	out := t.alloc(withCols(x.shape, n)...)
-	record := t.wants(x, w, b)
-	epilogue := kernel.Epilogue{Activation: act}
+	record := t.wants(base, x, w, b)
+	epilogue := kernel.Epilogue{Activation: act, Accumulate: base != nil}
+	if base != nil {
+		out.value.Copy(t.value(base))
+	}
 	if b != nil {
 		epilogue.Bias = t.value(b).Data()
 	}
@@ -46,13 +56,13 @@ func (t *Tape) Linear(x, w, b *Variable, act Activation) *Variable {
 	}
 	multiply(out.value, t.value(x), t.value(w), transposedB, epilogue)
 	if record {
-		t.recordLinear(x, w, b, out, pre, act)
+		t.recordLinear(base, x, w, b, out, pre, act)
 	}
 	t.stop("linear", start)
 	return out
 }
 
-func (t *Tape) recordLinear(x, w, b, out *Variable, pre *tensor.Tensor, act Activation) {
+func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, act Activation) {
 	var buffers []*tensor.Tensor
 	if pre != nil {
 		buffers = append(buffers, pre)
@@ -73,6 +83,9 @@ func (t *Tape) recordLinear(x, w, b, out *Variable, pre *tensor.Tensor, act Acti
 		if x.needs {
 			dx, accumulate := t.grad(x)
 			multiply(dx, dpre, t.value(w), plain, kernel.Epilogue{Accumulate: accumulate})
+		}
+		if base != nil {
+			t.passGrad(base, out)
 		}
 	})
 }
@@ -105,12 +118,12 @@ func withCols(shape []int, cols int) []int {
 
 // activate computes dst = act(x) row by row.
 func activate(act Activation, dst, x *tensor.Tensor) {
-	eachRows(x.Rows(), x.Cols(), func(i int) { kernel.Activate(act, dst.Row(i), x.Row(i)) })
+	eachSpan(2, func(s span) { kernel.Activate(act, s.of(dst), s.of(x)) }, dst, x)
 }
 
 // activateGrad computes dx = dy · act'(x) row by row.
 func activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
-	eachRows(x.Rows(), x.Cols(), func(i int) { kernel.ActivateGrad(act, dx.Row(i), dy.Row(i), x.Row(i)) })
+	eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
 }
 
 // columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.

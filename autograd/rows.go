@@ -1,6 +1,9 @@
 package autograd
 
-import "github.com/mega-go/mega/internal/kernel"
+import (
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
 
 // blockElements is about how many numbers one task of a row-wise operation
 // handles: enough to hide the hand-out, few enough to balance.
@@ -24,6 +27,34 @@ func eachRows(rows, width int, f func(row int)) {
 	eachBlock(rows, width, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			f(i)
+		}
+	})
+}
+
+// A span is a stretch of rows of tensors with the same rows and columns.
+type span struct{ from, to int }
+
+// of returns t's numbers in the span.
+func (s span) of(t *tensor.Tensor) []float32 {
+	cols := t.Cols()
+	return t.Data()[s.from*t.Stride():][:(s.to-s.from)*cols]
+}
+
+// eachSpan calls f for spans that cover tensors of equal shape, in parallel:
+// blocks of rows if the numbers of all lie together, else single rows. cost is
+// how many passes over memory f makes.
+func eachSpan(cost int, f func(s span), ts ...*tensor.Tensor) {
+	together := true
+	for _, t := range ts {
+		together = together && t.Contiguous()
+	}
+	eachBlock(ts[0].Rows(), cost*ts[0].Cols(), func(_, from, to int) {
+		if together {
+			f(span{from, to})
+			return
+		}
+		for i := from; i < to; i++ {
+			f(span{i, i + 1})
 		}
 	})
 }

@@ -22,6 +22,10 @@ type Tape struct {
 	profile  *Profile
 
 	coefficients []*kernel.EMACoefficients // to be used again
+
+	reuse     bool             // keep what has died: see NewStreamTape
+	variables []*Variable      // dead ones
+	tensors   []*tensor.Tensor // without memory
 }
 
 // A node is one operation that Backward will run.
@@ -35,6 +39,12 @@ type node struct {
 // NewTape returns a tape for inference: nothing is recorded, dropout is off and
 // batch norms use their running statistics.
 func NewTape() *Tape { return &Tape{} }
+
+// NewStreamTape returns a tape for inference whose passes, after the first ones
+// of a shape, allocate nothing, as the steps of decoding should not. Its
+// variables serve again once they are dead, so that one that is used too late
+// is not found out: it holds other numbers.
+func NewStreamTape() *Tape { return &Tape{reuse: true} }
 
 // NewTrainingTape returns a tape that records, drops out and lets batch norms
 // learn. Its randomness is fixed by SetSeed.
@@ -72,16 +82,64 @@ func (t *Tape) HeldBytes() int { return 4 * t.pool.Held() }
 
 // alloc makes a variable with an undefined value that belongs to the tape.
 func (t *Tape) alloc(shape ...int) *Variable {
-	value := t.pool.Get(shape...)
-	v := &Variable{shape: value.Shape(), value: value}
+	v := t.newVariable()
+	v.value = t.take(shape...)
+	v.shape = v.value.Shape()
 	t.made = append(t.made, v)
 	return v
+}
+
+// allocCols is alloc for the shape of x with another last dimension.
+func (t *Tape) allocCols(x *Variable, cols int) *Variable {
+	var dims [4]int
+	shape := append(dims[:0], x.shape...)
+	shape[len(shape)-1] = cols
+	return t.alloc(shape...)
+}
+
+// newVariable returns a zero variable, if possible one that is dead.
+func (t *Tape) newVariable() *Variable {
+	n := len(t.variables)
+	if n == 0 {
+		return new(Variable)
+	}
+	v := t.variables[n-1]
+	t.variables = t.variables[:n-1]
+	*v = Variable{columns: v.columns, views: v.views[:0]}
+	return v
+}
+
+// take returns a tensor from the pool; put takes it back.
+func (t *Tape) take(shape ...int) *tensor.Tensor {
+	n := len(t.tensors)
+	if n == 0 {
+		return t.pool.Get(shape...)
+	}
+	x := t.tensors[n-1]
+	t.tensors = t.tensors[:n-1]
+	t.pool.Renew(x, shape...)
+	return x
+}
+
+func (t *Tape) put(x *tensor.Tensor) {
+	t.pool.Put(x)
+	if t.reuse {
+		t.tensors = append(t.tensors, x)
+	}
+}
+
+// bury ends the life of a variable that has been freed.
+func (t *Tape) bury(v *Variable) {
+	if t.reuse {
+		t.variables = append(append(t.variables, v.views...), v)
+	}
 }
 
 // value returns v's tensor, computing it again if it was released.
 func (t *Tape) value(v *Variable) *tensor.Tensor {
 	if v.base != nil {
-		return t.value(v.base).Columns(v.from, v.to)
+		v.columns.SetColumns(t.value(v.base), v.from, v.to)
+		return &v.columns
 	}
 	if v.value == nil {
 		if v.recompute == nil {
@@ -96,7 +154,9 @@ func (t *Tape) value(v *Variable) *tensor.Tensor {
 
 // compute gives v a value that can be computed again: it runs f now, and
 // Backward runs it once more if the value was released in between. f must read
-// its inputs by t.value, and the caller lists them in reads of push.
+// its inputs by t.value, and the caller lists them in reads of push. If the
+// operation is not recorded the value is computed this once: nothing keeps what
+// f reads.
 func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
 	f(v.value)
 	if t.record {
@@ -107,7 +167,7 @@ func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
 // free returns the value of v to the pool.
 func (t *Tape) free(v *Variable) {
 	if v.value != nil && !v.leaf && v.base == nil {
-		t.pool.Put(v.value)
+		t.put(v.value)
 		v.value = nil
 	}
 }
@@ -152,11 +212,13 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 	out := f()
 	kept := t.made[:mark]
 	for _, v := range t.made[mark:] {
-		if v != out.root() && (!t.record || v.reads == 0 || v.recompute != nil) {
+		if v != out.root() && (!t.record || v.reads == 0 || v.recompute != nil && v.needs) {
 			t.free(v)
 		}
 		if t.record || v.value != nil {
 			kept = append(kept, v)
+		} else {
+			t.bury(v)
 		}
 	}
 	clear(t.made[len(kept):])
@@ -225,6 +287,19 @@ func (t *Tape) addGrads(f func(dst []*tensor.Tensor), vs ...*Variable) {
 	}
 }
 
+// passGrad adds the gradient of an operation's output to that of an input of
+// the same shape. It is the last that a backward function does with out's
+// gradient: the buffer itself goes over where that saves a copy.
+func (t *Tape) passGrad(in, out *Variable) {
+	dy := t.outGrad(out)
+	if in.needs && !in.hasGrad && !in.leaf && in.base == nil && out.base == nil && in.grad == nil {
+		in.grad, in.hasGrad = dy.Reshape(in.shape...), true
+		out.grad, out.hasGrad = nil, false
+		return
+	}
+	t.addGrad(in, func(d *tensor.Tensor) { d.Copy(dy) })
+}
+
 // outGrad returns the gradient that has reached an operation's output; an
 // output that nothing depended on has gradient zero.
 func (t *Tape) outGrad(v *Variable) *tensor.Tensor {
@@ -239,10 +314,11 @@ func (t *Tape) outGrad(v *Variable) *tensor.Tensor {
 // that wants one, adding to the gradients that leaves already hold, and clears
 // the tape.
 func (t *Tape) Backward(v *Variable) {
-	seed, _ := t.grad(v)
-	for i := range seed.Rows() {
-		kernel.Fill(seed.Row(i), 1)
-	}
+	t.addGrad(v, func(seed *tensor.Tensor) {
+		for i := range seed.Rows() {
+			kernel.Fill(seed.Row(i), 1)
+		}
+	})
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		start := t.start()
@@ -288,6 +364,7 @@ func (t *Tape) Reset() {
 	}
 	for _, v := range t.made {
 		t.free(v)
+		t.bury(v)
 	}
 	clear(t.made)
 	t.nodes, t.made = t.nodes[:0], t.made[:0]

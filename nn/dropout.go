@@ -9,6 +9,9 @@ type Dropout struct {
 	Feature bool
 }
 
+// Active reports whether anything will be dropped on this tape.
+func (d Dropout) Active(t *autograd.Tape) bool { return t.Training() && d.P > 0 }
+
 // Forward drops x [B, L, D].
 func (d Dropout) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variable {
 	if d.Feature {

@@ -18,9 +18,10 @@ func NewLinear(p Path, in, out int, bias bool, init Initializer) *Linear {
 
 // Forward maps x [..., in] to [..., out].
 func (l *Linear) Forward(t *autograd.Tape, x *autograd.Variable, act autograd.Activation) *autograd.Variable {
-	var bias *autograd.Variable
-	if l.Bias != nil {
-		bias = l.Bias.Variable
-	}
-	return t.Linear(x, l.Weight.Variable, bias, act)
+	return t.Linear(x, l.Weight.Variable, variable(l.Bias), act)
+}
+
+// ForwardAdd maps x [..., in] to act(base + x wᵀ + b), with base [..., out].
+func (l *Linear) ForwardAdd(t *autograd.Tape, base, x *autograd.Variable, act autograd.Activation) *autograd.Variable {
+	return t.LinearAdd(base, x, l.Weight.Variable, variable(l.Bias), act)
 }
