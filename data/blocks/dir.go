@@ -24,7 +24,10 @@ func OpenDir(path string) (*Dir, error) {
 		return nil, fmt.Errorf("%s: no such directory; want one that holds dict.txt and SPLIT.idx", path)
 	}
 	d, err := data.LoadDictionary(filepath.Join(path, "dict.txt"))
-	return &Dir{path, d}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path, d}, nil
 }
 
 // Open opens a split (train, valid, test); combine appends SPLIT1, SPLIT2, … as
