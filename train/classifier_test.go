@@ -31,7 +31,7 @@ func newSums(t *testing.T, normType string) *sums {
 		t.Fatal(err)
 	}
 	c.VocabSize, c.MaxPositions, c.SentenceClassNum, c.ChunkSize, c.TruncationLength = 14, 32, 2, 8, 0
-	c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.EncoderFFNEmbedDim, c.ZDim, c.NDim = 2, 16, 24, 24, 8, 4
+	c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.EncoderFFNEmbedDim, c.ZDim, c.NDim = 1, 16, 24, 24, 8, 4
 	c.ClassifierInDim, c.ClassifierOutDim = 16, 16
 	c.NormType, c.AttentionActivationFn, c.Dropout, c.AttentionDropout = normType, "softmax", 0.1, 0.1
 	m, err := mega.NewClassifier(c)
@@ -170,7 +170,7 @@ func TestClassifierResumesBitForBit(t *testing.T) {
 // TestClassifierHeapDoesNotGrow holds the heap after 50 updates against that
 // after 500.
 func TestClassifierHeapDoesNotGrow(t *testing.T) {
-	task := newSums(t, "layernorm")
+	task := newSums(t, "scalenorm")
 	var early, late uint64
 	task.onBatch = func(epoch, i int) {
 		switch (epoch-1)*9 + i {

@@ -263,6 +263,7 @@ func (r *run) epoch(ctx context.Context) error {
 // update takes one update's batches, of the n that the epoch has, from l and
 // steps. An update whose loss or gradient is not finite is skipped.
 func (r *run) update(ctx context.Context, l *loader, n int) error {
+	defer kernel.Hot()()
 	started := time.Now()
 	first := r.state.Offset
 	last := min(n, first+r.config.updateFreq(r.state.Epoch)*r.comm.Size())
@@ -288,7 +289,6 @@ func (r *run) update(ctx context.Context, l *loader, n int) error {
 // accumulate adds up the gradients and statistics of this process's share of
 // batches [first, last), then those of all processes.
 func (r *run) accumulate(ctx context.Context, l *loader, first, last int) (Stats, error) {
-	defer kernel.Hot()()
 	r.task.Params().ZeroGrad()
 	var stats Stats
 	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
