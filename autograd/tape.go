@@ -22,10 +22,6 @@ type Tape struct {
 	profile  *Profile
 
 	coefficients []*kernel.EMACoefficients // to be used again
-
-	reuse     bool             // keep what has died: see NewStreamTape
-	variables []*Variable      // dead ones
-	tensors   []*tensor.Tensor // without memory
 }
 
 // A node is one operation that Backward will run.
@@ -39,12 +35,6 @@ type node struct {
 // NewTape returns a tape for inference: nothing is recorded, dropout is off and
 // batch norms use their running statistics.
 func NewTape() *Tape { return &Tape{} }
-
-// NewStreamTape returns a tape for inference whose passes, after the first ones
-// of a shape, allocate nothing, as the steps of decoding should not. Its
-// variables serve again once they are dead, so that one that is used too late
-// is not found out: it holds other numbers.
-func NewStreamTape() *Tape { return &Tape{reuse: true} }
 
 // NewTrainingTape returns a tape that records, drops out and lets batch norms
 // learn. Its randomness is fixed by SetSeed.
@@ -82,64 +72,16 @@ func (t *Tape) HeldBytes() int { return 4 * t.pool.Held() }
 
 // alloc makes a variable with an undefined value that belongs to the tape.
 func (t *Tape) alloc(shape ...int) *Variable {
-	v := t.newVariable()
-	v.value = t.take(shape...)
-	v.shape = v.value.Shape()
+	value := t.pool.Get(shape...)
+	v := &Variable{shape: value.Shape(), value: value}
 	t.made = append(t.made, v)
 	return v
-}
-
-// allocCols is alloc for the shape of x with another last dimension.
-func (t *Tape) allocCols(x *Variable, cols int) *Variable {
-	var dims [4]int
-	shape := append(dims[:0], x.shape...)
-	shape[len(shape)-1] = cols
-	return t.alloc(shape...)
-}
-
-// newVariable returns a zero variable, if possible one that is dead.
-func (t *Tape) newVariable() *Variable {
-	n := len(t.variables)
-	if n == 0 {
-		return new(Variable)
-	}
-	v := t.variables[n-1]
-	t.variables = t.variables[:n-1]
-	*v = Variable{columns: v.columns, views: v.views[:0]}
-	return v
-}
-
-// take returns a tensor from the pool; put takes it back.
-func (t *Tape) take(shape ...int) *tensor.Tensor {
-	n := len(t.tensors)
-	if n == 0 {
-		return t.pool.Get(shape...)
-	}
-	x := t.tensors[n-1]
-	t.tensors = t.tensors[:n-1]
-	t.pool.Renew(x, shape...)
-	return x
-}
-
-func (t *Tape) put(x *tensor.Tensor) {
-	t.pool.Put(x)
-	if t.reuse {
-		t.tensors = append(t.tensors, x)
-	}
-}
-
-// bury ends the life of a variable that has been freed.
-func (t *Tape) bury(v *Variable) {
-	if t.reuse {
-		t.variables = append(append(t.variables, v.views...), v)
-	}
 }
 
 // value returns v's tensor, computing it again if it was released.
 func (t *Tape) value(v *Variable) *tensor.Tensor {
 	if v.base != nil {
-		v.columns.SetColumns(t.value(v.base), v.from, v.to)
-		return &v.columns
+		return t.value(v.base).Columns(v.from, v.to)
 	}
 	if v.value == nil {
 		if v.recompute == nil {
@@ -167,7 +109,7 @@ func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
 // free returns the value of v to the pool.
 func (t *Tape) free(v *Variable) {
 	if v.value != nil && !v.leaf && v.base == nil {
-		t.put(v.value)
+		t.pool.Put(v.value)
 		v.value = nil
 	}
 }
@@ -217,8 +159,6 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 		}
 		if t.record || v.value != nil {
 			kept = append(kept, v)
-		} else {
-			t.bury(v)
 		}
 	}
 	clear(t.made[len(kept):])
@@ -364,7 +304,6 @@ func (t *Tape) Reset() {
 	}
 	for _, v := range t.made {
 		t.free(v)
-		t.bury(v)
 	}
 	clear(t.made)
 	t.nodes, t.made = t.nodes[:0], t.made[:0]
