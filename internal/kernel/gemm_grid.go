@@ -2,14 +2,15 @@ package kernel
 
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
-	depthMax  = 384      // rows of a block of B: a panel of A stays in L1
+	depthMax  = 320      // rows of a block of B: a panel of A stays in L1
 	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
 	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
 	rowsFew   = 72       // rows of C a task computes with the only block of B
 	sharedMax = 4 << 20  // numbers of B that are packed ahead
 
-	// Rows of A a multiple of this apart compete for the same lines of L1.
-	aliasing = 512
+	// Rows of A a multiple of this apart compete for the same few lines of L1,
+	// which has room for cacheWays of them.
+	aliasing, cacheWays = 512, 8
 )
 
 const (

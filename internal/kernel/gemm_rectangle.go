@@ -75,24 +75,25 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 }
 
 // panelOfA returns m rows from i on and depth columns from k on of A, and its
-// strides: in place if the rows lie as they are read, else packed.
+// strides: in place if that is good to read from, else copied.
 func (p *product) panelOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
 	if depth == 0 {
 		return nil, 0, 0
 	}
-	if !p.a.Transposed {
-		a = p.a.Data[i*p.a.Stride+k:]
-		if p.a.Stride%aliasing != 0 || depth < aliasing/4 || m < 3 {
-			return a, p.a.Stride, 1
-		}
-		as = depth + 16
-		for row := range m {
-			copy(memory[row*as:][:depth], a[row*p.a.Stride:])
-		}
-		return memory, as, 1
+	stride := p.a.Stride
+	if p.a.Transposed {
+		packFew(p.impl, memory, p.pitch, depth, m, p.a.Data[k*stride+i:], stride)
+		return memory, 1, p.pitch
 	}
-	packFew(p.impl, memory, p.pitch, depth, m, p.a.Data[k*p.a.Stride+i:], p.a.Stride)
-	return memory, 1, p.pitch
+	a = p.a.Data[i*stride+k:]
+	if m <= cacheWays || stride%aliasing != 0 || depth < aliasing/4 {
+		return a, stride, 1
+	}
+	as = depth + aliasing/32
+	for row := range m {
+		copy(memory[row*as:][:depth], a[row*stride:])
+	}
+	return memory, as, 1
 }
 
 // finish applies what the strips have left of the epilogue to m rows from i
