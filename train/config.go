@@ -8,41 +8,41 @@ import (
 // Config says how to train. Keys, meanings and defaults are those of the
 // reference's arguments, except the two limits on skipped updates.
 type Config struct {
-	Seed       uint64 `json:"seed"`
-	MaxUpdate  int    `json:"max_update"`  // 0: no limit
-	MaxEpoch   int    `json:"max_epoch"`   // 0: no limit
-	UpdateFreq []int  `json:"update_freq"` // batches per update in epoch 1, 2, ...; the last for all further ones
+	Seed       uint64 `json:"seed" help:"fixes initial parameters, data order and dropout"`
+	MaxUpdate  int    `json:"max_update" help:"updates to train for; 0 for no limit"`
+	MaxEpoch   int    `json:"max_epoch" help:"epochs to train for; 0 for no limit"`
+	UpdateFreq []int  `json:"update_freq" help:"batches per update in epoch 1, 2, ...; the last for all further ones"`
 
-	AdamBetas   [2]float64 `json:"adam_betas"`
-	AdamEps     float64    `json:"adam_eps"`
-	WeightDecay float64    `json:"weight_decay"`
-	ClipNorm    float64    `json:"clip_norm"` // 0: none
+	AdamBetas   [2]float64 `json:"adam_betas" help:"decays of the means of gradients and of their squares"`
+	AdamEps     float64    `json:"adam_eps" help:"added to the root of the mean square"`
+	WeightDecay float64    `json:"weight_decay" help:"share of a weight that decays each update, times the learning rate"`
+	ClipNorm    float64    `json:"clip_norm" help:"largest norm of all gradients together; 0 for none"`
 	ScheduleConfig
 
-	StopMinLR     float64 `json:"stop_min_lr"`     // stop before an epoch that would begin at this rate or below
-	StopTimeHours float64 `json:"stop_time_hours"` // stop after so much training time; 0: no limit
-	Patience      int     `json:"patience"`        // stop after so many validations without a better one; 0: never
+	StopMinLR     float64 `json:"stop_min_lr" help:"stop before an epoch that would begin at this rate or below"`
+	StopTimeHours float64 `json:"stop_time_hours" help:"stop after so much training time; 0 for no limit"`
+	Patience      int     `json:"patience" help:"stop after so many validations without a better one; 0 for never"`
 
-	DisableValidation       bool `json:"disable_validation"`
-	ValidateInterval        int  `json:"validate_interval"`         // epochs
-	ValidateIntervalUpdates int  `json:"validate_interval_updates"` // 0: only at the end of epochs
-	ValidateAfterUpdates    int  `json:"validate_after_updates"`    // no interval checkpoints before
+	DisableValidation       bool `json:"disable_validation" help:"do not validate"`
+	ValidateInterval        int  `json:"validate_interval" help:"epochs between validations"`
+	ValidateIntervalUpdates int  `json:"validate_interval_updates" help:"updates between further validations; 0 for none"`
+	ValidateAfterUpdates    int  `json:"validate_after_updates" help:"no checkpoints between epochs before this update"`
 
-	BestCheckpointMetric         string `json:"best_checkpoint_metric"`
-	MaximizeBestCheckpointMetric bool   `json:"maximize_best_checkpoint_metric"`
+	BestCheckpointMetric         string `json:"best_checkpoint_metric" help:"metric that says which checkpoint is best"`
+	MaximizeBestCheckpointMetric bool   `json:"maximize_best_checkpoint_metric" help:"the largest value of it is the best, not the smallest"`
 
-	NoSave              bool `json:"no_save"`
-	NoEpochCheckpoints  bool `json:"no_epoch_checkpoints"`
-	SaveInterval        int  `json:"save_interval"`         // epochs
-	SaveIntervalUpdates int  `json:"save_interval_updates"` // also validates; 0: only at the end of epochs
-	KeepIntervalUpdates int  `json:"keep_interval_updates"` // of those, how many to keep; not positive: all
-	KeepLastEpochs      int  `json:"keep_last_epochs"`      // epoch checkpoints to keep; not positive: all
-	KeepBestCheckpoints int  `json:"keep_best_checkpoints"` // the best N under names of their own; not positive: none
+	NoSave              bool `json:"no_save" help:"keep no checkpoints"`
+	NoEpochCheckpoints  bool `json:"no_epoch_checkpoints" help:"keep the last and the best checkpoint alone"`
+	SaveInterval        int  `json:"save_interval" help:"epochs between checkpoints"`
+	SaveIntervalUpdates int  `json:"save_interval_updates" help:"updates between further checkpoints; 0 for none"`
+	KeepIntervalUpdates int  `json:"keep_interval_updates" help:"of those, how many to keep; negative for all"`
+	KeepLastEpochs      int  `json:"keep_last_epochs" help:"epoch checkpoints to keep; 0 or negative for all"`
+	KeepBestCheckpoints int  `json:"keep_best_checkpoints" help:"best checkpoints to keep under names of their own"`
 
-	LogInterval int `json:"log_interval"` // updates per record of metrics
+	LogInterval int `json:"log_interval" help:"updates between lines of metrics"`
 
-	MaxSkippedInRow int `json:"max_skipped_in_row"` // updates that may be skipped one after another
-	MaxSkipped      int `json:"max_skipped"`        // and in all
+	MaxSkippedInRow int `json:"max_skipped_in_row" help:"updates that may be skipped one after another because something is not finite"`
+	MaxSkipped      int `json:"max_skipped" help:"and in all"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.

@@ -19,21 +19,21 @@ var Schedules = []string{"linear_decay", "inverse_sqrt", "cosine", "fixed", "pol
 // ScheduleConfig chooses and shapes a schedule. Keys and meanings are those of
 // the reference's arguments (optim/lr_scheduler/*.py).
 type ScheduleConfig struct {
-	LRScheduler   string    `json:"lr_scheduler"`
-	LR            []float64 `json:"lr"`             // the peak; one number per epoch for fixed alone
-	WarmupUpdates int       `json:"warmup_updates"` // updates to reach it; negative: 4000 for inverse_sqrt, else 0
-	WarmupPower   int       `json:"warmup_power"`   // of linear_decay's rise; 2 starts more slowly
-	WarmupInitLR  float64   `json:"warmup_init_lr"` // where the rise begins; negative: 0, or min_lr for cosine
+	LRScheduler   string    `json:"lr_scheduler" help:"linear_decay, inverse_sqrt, cosine, fixed or polynomial_decay"`
+	LR            []float64 `json:"lr" help:"the peak learning rate; one number per epoch for fixed"`
+	WarmupUpdates int       `json:"warmup_updates" help:"updates to reach it; negative for the default of the schedule"`
+	WarmupPower   int       `json:"warmup_power" help:"power of linear_decay's rise; 2 starts more slowly"`
+	WarmupInitLR  float64   `json:"warmup_init_lr" help:"where the rise begins; negative for the default of the schedule"`
 
-	EndLearningRate float64 `json:"end_learning_rate"` // of linear_decay and polynomial_decay
-	TotalNumUpdate  int     `json:"total_num_update"`  // the update at which they reach it
-	Power           float64 `json:"power"`             // of polynomial_decay
+	EndLearningRate float64 `json:"end_learning_rate" help:"where linear_decay and polynomial_decay end"`
+	TotalNumUpdate  int     `json:"total_num_update" help:"the update at which they end"`
+	Power           float64 `json:"power" help:"of polynomial_decay"`
 
-	MinLR           float64 `json:"min_lr"`            // the lowest of cosine
-	LRPeriodUpdates float64 `json:"lr_period_updates"` // cosine's first period; not positive: up to max_update
-	TMult           float64 `json:"t_mult"`            // growth of cosine's period
-	LRShrink        float64 `json:"lr_shrink"`         // of cosine after each period, of fixed after force_anneal
-	ForceAnneal     int     `json:"force_anneal"`      // epoch after which fixed shrinks each epoch; 0: never
+	MinLR           float64 `json:"min_lr" help:"the lowest rate of cosine"`
+	LRPeriodUpdates float64 `json:"lr_period_updates" help:"cosine's first period; 0 or negative for the whole run"`
+	TMult           float64 `json:"t_mult" help:"growth of cosine's period"`
+	LRShrink        float64 `json:"lr_shrink" help:"shrinking of cosine after each period, of fixed after force_anneal"`
+	ForceAnneal     int     `json:"force_anneal" help:"epoch after which fixed shrinks each epoch; 0 for never"`
 }
 
 // DefaultScheduleConfig returns the reference's defaults.
