@@ -7,7 +7,8 @@ import (
 
 // EMAParameters are the learned numbers of a multi-dimensional damped moving
 // average: Delta, Alpha, Beta [K, N, 1] and Gamma [K, N] with K = D, or 2D for
-// both directions, and Omega [D].
+// both directions, and Omega [D]. All are leaves: the backward pass reads them
+// where the forward pass did.
 type EMAParameters struct {
 	Delta, Alpha, Beta, Gamma, Omega *Variable
 }
@@ -26,8 +27,10 @@ func (p EMAParameters) list() []*Variable {
 // EMA returns Σ_n γ_n h_n/√N + ω x for x [B, L, D], where h is the damped
 // average of paper equations 5 and 6: what the reference passes to silu
 // (exponential_moving_average.py:175-214). Positions where mask [B·L] is true
-// count as zero in the average; nil stands for none.
+// count as zero in the average; nil stands for none. x must not be a range of
+// columns.
 func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig) *Variable {
+	checkEMA(t.value(x), p)
 	start := t.start()
 	batch, length, dim := x.shape[0], x.shape[1], x.shape[2]
 	coef := t.borrowCoefficients()
@@ -48,6 +51,18 @@ func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig) *Vari
 	})
 	t.stop("ema", start)
 	return out
+}
+
+// checkEMA panics on what an average cannot be computed from.
+func checkEMA(x *tensor.Tensor, p EMAParameters) {
+	if !x.Contiguous() {
+		panic("autograd: EMA of a range of columns")
+	}
+	for _, v := range p.list() {
+		if !v.leaf {
+			panic("autograd: EMA with a parameter that is no leaf")
+		}
+	}
 }
 
 func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable, coef *kernel.EMACoefficients) {

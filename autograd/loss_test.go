@@ -1,0 +1,95 @@
+package autograd
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/mega-go/mega/internal/naive"
+	"github.com/mega-go/mega/tensor"
+)
+
+func toInts(x []int32) []int {
+	var out []int
+	for _, v := range x {
+		out = append(out, int(v))
+	}
+	return out
+}
+
+func TestCrossEntropy(t *testing.T) {
+	const ignore = 1
+	for name, targets := range map[string][]int32{
+		"all count": {0, 2, 3, 2}, "some count": {ignore, 2, ignore, 0}, "none counts": {ignore, ignore, ignore, ignore},
+	} {
+		for _, smoothing := range []float64{0, 0.1} {
+			for _, v := range []int{4, 37} {
+				checkGrad(t, fmt.Sprint(name, smoothing, v), operation{
+					fast: func(t *Tape, x []*Variable) *Variable {
+						return t.CrossEntropy(x[0], targets, ignore, smoothing).Variable
+					},
+					slow: func(x []*naive.Matrix) *naive.Matrix {
+						return naive.LabelSmoothedCrossEntropy(x[0], toInts(targets), smoothing, ignore)
+					},
+					views: []int{0}, spread: 3,
+				}, shape{2, 2, v})
+			}
+		}
+	}
+	checkGrad(t, "one class", operation{
+		fast: func(t *Tape, x []*Variable) *Variable {
+			return t.CrossEntropy(x[0], []int32{0, 0, 0}, -1, 0).Variable
+		},
+		slow: func(x []*naive.Matrix) *naive.Matrix { return naive.CrossEntropy(x[0], []int{0, 0, 0}, naive.NoPad) },
+	}, shape{3, 1})
+}
+
+// TestCrossEntropyCounts holds what is reported beside the gradient.
+func TestCrossEntropyCounts(t *testing.T) {
+	logits := []float32{1, 4, 0, 2, 2, 2, 9, 8, 7, 0, 1, 0}
+	targets := []int32{1, 1, 2, -1}
+	l := NewTape().CrossEntropy(NewConstant(tensor.FromSlice(logits, 4, 3)), targets, -1, 0.2)
+	x := naive.FromFloat32(4, 3, logits)
+	nll := naive.CrossEntropy(x, toInts(targets), -1).Data[0]
+	sum := naive.LabelSmoothedCrossEntropy(x, toInts(targets), 0.2, -1).Data[0]
+	if math.Abs(l.NLL-nll) > 1e-12 || math.Abs(l.Sum-sum) > 1e-12 {
+		t.Errorf("losses %v and %v, want %v and %v", l.NLL, l.Sum, nll, sum)
+	}
+	if l.Correct != 1 || l.Count != 3 { // of equal logits the first is the answer
+		t.Errorf("%d right of %d, want 1 of 3", l.Correct, l.Count)
+	}
+}
+
+// TestCrossEntropyExtremes: logits too large for e^x, and such as are not numbers.
+func TestCrossEntropyExtremes(t *testing.T) {
+	forEachKernel(t, func(t *testing.T) {
+		x := NewParameter(tensor.FromSlice([]float32{1000, -1000, -1000, 1000}, 2, 2))
+		tape := NewTrainingTape()
+		l := tape.CrossEntropy(x, []int32{0, 0}, -1, 0)
+		if l.Sum != 2000 {
+			t.Errorf("loss %g, want 2000", l.Sum)
+		}
+		tape.Backward(l.Variable)
+		equal(t, "gradient", x.Grad().Data(), []float32{0, 0, -1, 1})
+		nan := NewConstant(tensor.FromSlice([]float32{1, float32(math.NaN())}, 1, 2))
+		if l := tape.CrossEntropy(nan, []int32{0}, -1, 0); !math.IsNaN(l.Sum) {
+			t.Errorf("the loss of NaN is %g", l.Sum)
+		}
+	})
+}
+
+func TestCrossEntropyOutside(t *testing.T) {
+	for _, target := range []int32{-2, 2} {
+		panics(t, fmt.Sprintf("target %d of 2 classes", target), func() {
+			NewTape().CrossEntropy(NewConstant(tensor.New(1, 2)), []int32{target}, -1, 0)
+		})
+	}
+}
+
+func TestArgmax(t *testing.T) {
+	x := NewConstant(tensor.FromSlice([]float32{1, 3, 3, -5, -7, -5, 0, 0, 0, 2, 1, 9}, 2, 2, 3))
+	if got, want := NewTape().Argmax(x), []int{1, 0, 0, 2}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
