@@ -133,6 +133,29 @@ func TestBackwardOfLeaf(t *testing.T) {
 	}
 }
 
+// TestFrozenLeaves freezes every choice of leaves: they get no gradient, the
+// others the same as before, though what is behind frozen ones is not recorded.
+func TestFrozenLeaves(t *testing.T) {
+	n, x, tape := newNetwork(), NewConstant(parameter(9, 1, 5, 6).value), NewTrainingTape()
+	n.step(tape, x, unscoped)
+	want := n.grads()
+	for choice := range 1 << len(n.leaves()) {
+		for i, v := range n.leaves() {
+			v.ZeroGrad()
+			v.SetTrainable(choice>>i&1 == 0)
+		}
+		n.step(tape, x, tape.Scope)
+		for i, v := range n.leaves() {
+			switch {
+			case choice>>i&1 == 0:
+				equal(t, "gradient", v.Grad().Data(), want[i])
+			case v.Grad() != nil:
+				t.Errorf("choice %b: leaf %d has a gradient", choice, i)
+			}
+		}
+	}
+}
+
 // TestSetTrainable: a leaf that is frozen loses its gradient, and collects again
 // when it is not.
 func TestSetTrainable(t *testing.T) {
