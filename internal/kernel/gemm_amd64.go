@@ -67,20 +67,29 @@ func packRows(impl Implementation, dst []float32, panel, depth, n int, src []flo
 	}
 }
 
-// packFew copies n <= pitch numbers, at most 16, from each of depth > 0 rows,
-// stride apart: dst[p*pitch+j] = src[p*stride+j]. It may overwrite dst up to
-// the pitch, which is 8 or 16.
-func packFew(impl Implementation, dst []float32, pitch, depth, n int, src []float32, stride int) {
-	if impl == Generic {
-		packRowsGeneric(dst, 0, pitch, depth, n, src, stride)
-		return
+// packRuns copies from each of depth rows, stride apart, the runs of mr numbers
+// or more that begin at starts to panels, panel apart, whose rows are mr apart:
+// dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i]. Rows are written in order
+// and each may spill over into the next, and panelSpare numbers beyond the last.
+func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int, src []float32, stride int) {
+	mr := tilings[impl].mr
+	whole := 0 // rows of which a vector can be read at every start
+	if spare := len(src) - starts[len(starts)-1] - panelSpare; impl != Generic && spare >= 0 {
+		whole = min(depth, spare/max(stride, 1)+1)
 	}
-	_ = src[(depth-1)*stride+n-1]
-	_ = dst[depth*pitch-1]
-	if wide := roundUp(n, 8); (depth-1)*stride+wide <= len(src) {
-		n = wide // saves the masks
+	if whole > 0 {
+		_ = dst[(len(starts)-1)*panel+(whole-1)*mr+panelSpare-1]
+		var bytes [runsMax]int
+		for q, start := range starts {
+			bytes[q] = 4 * start
+		}
+		pack := packRunsAVX2
+		if impl == AVX512 {
+			pack = packRunsAVX512
+		}
+		pack(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
 	}
-	packFewAVX2(depth, &src[0], 4*stride, &dst[0], 4*pitch, n)
+	packRunsGeneric(dst[whole*mr:], panel, mr, depth-whole, starts, src[min(whole*stride, len(src)):], stride)
 }
 
 // packTransposed copies depth > 0 numbers from each of n rows, stride apart,

@@ -6348,6 +6348,37 @@ last:
 	VZEROUPPER
 	RET
 
+// func packRunsAVX2(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
+// Requires: AVX
+TEXT ·packRunsAVX2(SB), NOSPLIT, $0-64
+	MOVQ depth+0(FP), CX
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ dst+24(FP), DI
+	MOVQ pitch+32(FP), R8
+	MOVQ panel+40(FP), R9
+	MOVQ starts+48(FP), R10
+	MOVQ n+56(FP), R11
+
+row:
+	MOVQ DI, AX
+	XORQ BX, BX
+
+run:
+	MOVQ    (R10)(BX*8), R12
+	VMOVUPS (SI)(R12*1), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    R9, AX
+	INCQ    BX
+	CMPQ    BX, R11
+	JLT     run
+	ADDQ    DX, SI
+	ADDQ    R8, DI
+	DECQ    CX
+	JNZ     row
+	VZEROUPPER
+	RET
+
 // func packRowsAVX512(depth int, src *float32, stride int, dst *float32, panel int, n int)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·packRowsAVX512(SB), NOSPLIT, $0-48
@@ -6401,73 +6432,34 @@ last:
 	VZEROUPPER
 	RET
 
-// func packFewAVX2(depth int, src *float32, stride int, dst *float32, pitch int, n int)
-// Requires: AVX, AVX2
-TEXT ·packFewAVX2(SB), NOSPLIT, $0-48
-	MOVQ    depth+0(FP), CX
-	MOVQ    src+8(FP), SI
-	MOVQ    stride+16(FP), DX
-	MOVQ    dst+24(FP), DI
-	MOVQ    pitch+32(FP), R8
-	MOVQ    n+40(FP), R9
-	CMPQ    R9, $0x10
-	JEQ     sixteen
-	CMPQ    R9, $0x08
-	JEQ     eight
-	SUBQ    $0x08, R9
-	JGT     more
-	ADDQ    $0x08, R9
-	LEAQ    tail8<>+32(SB), AX
-	NEGQ    R9
-	VMOVUPS (AX)(R9*4), Y2
+// func packRunsAVX512(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
+// Requires: AVX, AVX512F
+TEXT ·packRunsAVX512(SB), NOSPLIT, $0-64
+	MOVQ depth+0(FP), CX
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), DX
+	MOVQ dst+24(FP), DI
+	MOVQ pitch+32(FP), R8
+	MOVQ panel+40(FP), R9
+	MOVQ starts+48(FP), R10
+	MOVQ n+56(FP), R11
 
-few:
-	VMASKMOVPS (SI), Y2, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       DX, SI
-	ADDQ       R8, DI
-	DECQ       CX
-	JNZ        few
-	VZEROUPPER
-	RET
+row:
+	MOVQ DI, AX
+	XORQ BX, BX
 
-more:
-	VPCMPEQD Y2, Y2, Y2
-	LEAQ     tail8<>+32(SB), AX
-	NEGQ     R9
-	VMOVUPS  (AX)(R9*4), Y3
-
-some:
-	VMASKMOVPS (SI), Y2, Y0
-	VMOVUPS    Y0, (DI)
-	VMASKMOVPS 32(SI), Y3, Y1
-	VMOVUPS    Y1, 32(DI)
-	ADDQ       DX, SI
-	ADDQ       R8, DI
-	DECQ       CX
-	JNZ        some
-	VZEROUPPER
-	RET
-
-eight:
-	VMOVUPS (SI), Y0
-	VMOVUPS Y0, (DI)
+run:
+	MOVQ    (R10)(BX*8), R12
+	VMOVUPS (SI)(R12*1), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    R9, AX
+	INCQ    BX
+	CMPQ    BX, R11
+	JLT     run
 	ADDQ    DX, SI
 	ADDQ    R8, DI
 	DECQ    CX
-	JNZ     eight
-	VZEROUPPER
-	RET
-
-sixteen:
-	VMOVUPS (SI), Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS 32(SI), Y1
-	VMOVUPS Y1, 32(DI)
-	ADDQ    DX, SI
-	ADDQ    R8, DI
-	DECQ    CX
-	JNZ     sixteen
+	JNZ     row
 	VZEROUPPER
 	RET
 

@@ -66,6 +66,17 @@ func packRowsGeneric(dst []float32, panel, nr, depth, n int, src []float32, stri
 	}
 }
 
+// packRunsGeneric copies from each of depth rows, stride apart, runs of mr
+// numbers to panels, panel apart:
+// dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i], as far as src goes.
+func packRunsGeneric(dst []float32, panel, mr, depth int, starts []int, src []float32, stride int) {
+	for p := range depth {
+		for q, start := range starts {
+			copy(dst[q*panel+p*mr:][:mr], src[p*stride+start:])
+		}
+	}
+}
+
 // packTransposedGeneric copies depth numbers from each of n rows, stride
 // apart, and transposes: dst[p*pitch+j] = src[j*stride+p].
 func packTransposedGeneric(dst []float32, pitch, depth, n int, src []float32, stride int) {

@@ -2,11 +2,12 @@ package kernel
 
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
-	depthMax  = 320      // rows of a block of B: a panel of A stays in L1
-	blockMax  = 48 << 10 // numbers in a block of B: it stays in L2
-	rowsMax   = 240      // rows of C a task computes with each block of B, if there are several
-	rowsFew   = 72       // rows of C a task computes with the only block of B
-	sharedMax = 4 << 20  // numbers of B that are packed ahead
+	depthMax       = 320      // rows of a block of B: a panel of A stays in L1
+	blockMax       = 48 << 10 // numbers in a block of B: it stays in L2
+	rowsMax        = 240      // rows of C a task computes with each block of B, if there are several
+	rowsFew        = 72       // rows of C a task computes with the only block of B
+	rowsTransposed = 144      // rows of C a task computes at most if A is transposed and packed
+	sharedMax      = 4 << 20  // numbers of B that are packed ahead
 
 	// Rows of A a multiple of this apart compete for the same few lines of L1,
 	// which has room for cacheWays of them.
@@ -33,12 +34,20 @@ func (p *product) wantedTasks() int {
 	return max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
 }
 
+// rowsOfTask returns how many rows of C a task computes with advantage.
+func (p *product) rowsOfTask() int {
+	switch {
+	case p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax:
+		return rowsFew
+	case p.a.Transposed:
+		return rowsTransposed
+	}
+	return rowsMax
+}
+
 // runGrid cuts C into rectangles and computes each in a task.
 func (p *product) runGrid() {
-	rows := rowsMax
-	if p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax {
-		rows = rowsFew
-	}
+	rows := p.rowsOfTask()
 	if p.serial && p.panels*p.mr <= rows {
 		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, p.out)
 		return

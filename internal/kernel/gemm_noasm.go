@@ -8,8 +8,8 @@ func packRows(_ Implementation, dst []float32, panel, depth, n int, src []float3
 	packRowsGeneric(dst, panel, tilings[Generic].nr, depth, n, src, stride)
 }
 
-func packFew(_ Implementation, dst []float32, pitch, depth, n int, src []float32, stride int) {
-	packRowsGeneric(dst, 0, pitch, depth, n, src, stride)
+func packRuns(_ Implementation, dst []float32, panel, depth int, starts []int, src []float32, stride int) {
+	packRunsGeneric(dst, panel, tilings[Generic].mr, depth, starts, src, stride)
 }
 
 func packTransposed(_ Implementation, dst []float32, pitch, depth, n int, src []float32, stride int) {

@@ -5,13 +5,12 @@ import "sync"
 // A tiling is the tile of C that an implementation keeps in registers.
 type tiling struct {
 	mr, nr int // rows at most, columns
-	pitch  int // numbers that a row of a packed panel of A takes, at least mr
 }
 
 var tilings = [...]tiling{
-	Generic: {mr: 2, nr: 4, pitch: 8},
-	AVX2:    {mr: 6, nr: 16, pitch: 8},
-	AVX512:  {mr: 14, nr: 32, pitch: 16},
+	Generic: {mr: 2, nr: 4},
+	AVX2:    {mr: 6, nr: 16},
+	AVX512:  {mr: 14, nr: 32},
 }
 
 // A product is one matrix product under way. The rows of C fall into panels of
@@ -87,7 +86,7 @@ func (p *product) run() {
 	switch {
 	case p.splits > 1:
 		p.runSplit()
-	case p.packed != nil || p.m <= rowsFew || p.serial && p.m <= rowsMax:
+	case p.packed != nil || p.m <= rowsFew || p.serial && p.m <= p.rowsOfTask():
 		p.runGrid()
 	default:
 		p.runShared()

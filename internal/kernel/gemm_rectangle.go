@@ -31,31 +31,55 @@ type strip struct {
 func (p *product) compute(r rectangle, out output) {
 	depth := blockDepth(r.k1 - r.k0)
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
-	memory := Borrow(depth * (p.pitch + width))
+	sizeA := p.panelSize(depth)
+	if p.a.Transposed {
+		sizeA *= r.p1 - r.p0
+	}
+	memory := Borrow(sizeA + depth*width)
 	defer memory.Return()
-	forA, forB := memory.Data[:depth*p.pitch], memory.Data[depth*p.pitch:]
-	finish := out.e.Pre != nil || out.e.Activation != Identity
-	for j := r.j0; j < r.j1; j += width {
-		n := min(width, r.j1-j)
-		for k := r.k0; k == r.k0 || k < r.k1; k += depth {
-			s := strip{n: n, k: min(depth, r.k1-k), ldc: out.ldc, add: out.e.Accumulate || k > r.k0}
-			s.b, s.bs = p.blockOfB(k, s.k, j, n, forB)
-			if out.e.Bias != nil && k == r.k0 {
-				s.bias = out.e.Bias[j:]
-			}
-			for q := r.p0; q < r.p1; q++ {
-				i := q * p.m / p.panels
-				s.m = (q+1)*p.m/p.panels - i
-				s.a, s.as, s.ks = p.panelOfA(i, s.m, k, s.k, forA)
-				s.c = out.c[i*out.ldc+j:]
-				s.run(p.impl)
-				if finish && k+s.k == r.k1 {
-					out.finish(i, s.m, j, n)
-				}
-			}
+	forA, forB := memory.Data[:sizeA], memory.Data[sizeA:]
+	for k := r.k0; k == r.k0 || k < r.k1; k += depth {
+		block := r
+		block.k0, block.k1 = k, min(k+depth, r.k1)
+		if p.a.Transposed && k < r.k1 {
+			p.packA(block, forA)
+		}
+		for j := r.j0; j < r.j1; j += width {
+			block.j0, block.j1 = j, min(j+width, r.j1)
+			p.computeBlock(block, k == r.k0, block.k1 == r.k1, out, forA, forB)
 		}
 	}
 }
+
+// computeBlock computes what a rectangle has of one block of B, strip by strip.
+// The first block of a reduction starts the sums, the last one finishes them.
+func (p *product) computeBlock(r rectangle, first, last bool, out output, forA, forB []float32) {
+	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first}
+	s.b, s.bs = p.blockOfB(r.k0, s.k, r.j0, s.n, forB)
+	if first && out.e.Bias != nil {
+		s.bias = out.e.Bias[r.j0:]
+	}
+	finish := last && (out.e.Pre != nil || out.e.Activation != Identity)
+	for q := r.p0; q < r.p1; q++ {
+		i := p.firstRow(q)
+		s.m = p.firstRow(q+1) - i
+		switch {
+		case s.k == 0:
+		case p.a.Transposed:
+			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
+		default:
+			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
+		}
+		s.c = out.c[i*out.ldc+r.j0:]
+		s.run(p.impl)
+		if finish {
+			out.finish(i, s.m, r.j0, s.n)
+		}
+	}
+}
+
+// firstRow returns the first row of a panel.
+func (p *product) firstRow(panel int) int { return panel * p.m / p.panels }
 
 // blockDepth returns the number of rows of B in a block for a reduction over
 // k: blocks are of about the same size, and none is empty.
@@ -74,27 +98,49 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 	return memory, depth * p.nr
 }
 
-// panelOfA returns m rows from i on and depth columns from k on of A, and its
-// strides: in place if that is good to read from, else copied.
-func (p *product) panelOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
-	if depth == 0 {
-		return nil, 0, 0
-	}
+// rowsOfA returns m rows from i on and depth > 0 columns from k on of an A
+// that is not transposed, and its strides: in place if it is good to read
+// from, else copied.
+func (p *product) rowsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
 	stride := p.a.Stride
-	if p.a.Transposed {
-		packFew(p.impl, memory, p.pitch, depth, m, p.a.Data[k*stride+i:], stride)
-		return memory, 1, p.pitch
-	}
 	a = p.a.Data[i*stride+k:]
 	if m <= cacheWays || stride%aliasing != 0 || depth < aliasing/4 {
 		return a, stride, 1
 	}
-	as = depth + aliasing/32
+	as = depth + panelSpare
 	for row := range m {
 		copy(memory[row*as:][:depth], a[row*stride:])
 	}
 	return memory, as, 1
 }
+
+// panelSpare is what a panel of A has beyond its numbers, for each row: so
+// much that rows do not compete for lines of L1, and vectors may be written
+// where fewer numbers are meant.
+const panelSpare = 16
+
+// panelSize returns the size of a panel of A in memory of our own.
+func (p *product) panelSize(depth int) int { return (depth + panelSpare) * p.mr }
+
+// packA packs a rectangle of a transposed A: panel after panel, and in each
+// one row of Aᵀ after the other.
+func (p *product) packA(r rectangle, memory []float32) {
+	var starts [runsMax]int
+	depth := r.k1 - r.k0
+	size := p.panelSize(depth)
+	for q := r.p0; q < r.p1; q += runsMax {
+		n := min(runsMax, r.p1-q)
+		i := p.firstRow(q)
+		for run := range n {
+			starts[run] = p.firstRow(q+run) - i
+		}
+		src := p.a.Data[r.k0*p.a.Stride+i:]
+		packRuns(p.impl, memory[(q-r.p0)*size:], size, depth, starts[:n], src, p.a.Stride)
+	}
+}
+
+// runsMax is how many panels packRuns takes at a time.
+const runsMax = 16
 
 // finish applies what the strips have left of the epilogue to m rows from i
 // on and n columns from j on, which are still in the cache.

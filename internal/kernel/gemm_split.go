@@ -3,7 +3,7 @@ package kernel
 // Sizes of split reductions. They do not depend on the number of workers,
 // since the results depend on them.
 const (
-	splitRows    = 240 // rows of C that a task computes at most
+	splitRows    = 144 // rows of C that a task computes at most
 	splitColumns = 256 // columns of C that a task computes at most
 	splitDepth   = 512 // shortest part of a reduction
 	splitTasks   = 32  // tasks to aim at

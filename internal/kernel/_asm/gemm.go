@@ -16,9 +16,10 @@ func init() {
 		for rows := 1; rows <= 14; rows++ {
 			newStripKernel("AVX512", rows).emit()
 		}
-		newStripKernel("AVX2", 1).emitPackRows()
-		newStripKernel("AVX512", 1).emitPackRows()
-		emitPackFew()
+		for _, isa := range []string{"AVX2", "AVX512"} {
+			newStripKernel(isa, 1).emitPackRows()
+			newStripKernel(isa, 1).emitPackRuns()
+		}
 		emitPackTransposed()
 		emitPeak("AVX2", Y, 12)
 		emitPeak("AVX512", Z, 24)

@@ -56,46 +56,34 @@ func (s *stripKernel) emitPackRows() {
 	RET()
 }
 
-// emitPackFew emits the copying of rows of up to sixteen numbers.
-func emitPackFew() {
-	TEXT("packFewAVX2", NOSPLIT, "func(depth int, src *float32, stride int, dst *float32, pitch, n int)")
+// emitPackRuns emits the packing of columns of A, which lie together, to
+// panels as high as the tile.
+func (s *stripKernel) emitPackRuns() {
+	TEXT("packRuns"+s.isa, NOSPLIT, "func(depth int, src *float32, stride int, dst *float32, pitch, panel int, starts *int, n int)")
 	Pragma("noescape")
-	Doc("packFewAVX2 copies n <= 16 numbers from each of depth > 0 rows, fastest if n is 8 or 16, and adds zeros",
-		"up to 8 or 16; stride and pitch are in bytes.")
-	depth := param("depth", RCX)
-	src, stride := param("src", RSI), param("stride", RDX)
-	dst, pitch := param("dst", RDI), param("pitch", R8)
-	n := param("n", R9)
-	copyRows := func(label string, vectors int, load func(h int)) {
-		Label(label)
-		for h := range vectors {
-			load(h)
-			VMOVUPS(Y[h], Mem{Base: dst, Disp: 32 * h})
-		}
-		ADDQ(stride, src)
-		ADDQ(pitch, dst)
-		DECQ(depth)
-		JNZ(LabelRef(label))
-		VZEROUPPER()
-		RET()
-	}
-	masked := func(h int) { VMASKMOVPS(Mem{Base: src, Disp: 32 * h}, Y[2+h], Y[h]) }
-	CMPQ(n, Imm(16))
-	JEQ(LabelRef("sixteen"))
-	CMPQ(n, Imm(8))
-	JEQ(LabelRef("eight"))
-	SUBQ(Imm(8), n)
-	JGT(LabelRef("more"))
-	ADDQ(Imm(8), n)
-	tailMaskY(n, RAX, Y2)
-	copyRows("few", 1, masked)
-	Label("more")
-	VPCMPEQD(Y2, Y2, Y2)
-	tailMaskY(n, RAX, Y3)
-	copyRows("some", 2, masked)
-	whole := func(h int) { VMOVUPS(Mem{Base: src, Disp: 32 * h}, Y[h]) }
-	copyRows("eight", 1, whole)
-	copyRows("sixteen", 2, whole)
+	Doc(fmt.Sprintf("packRuns%s copies n > 0 runs of %d numbers from each of depth > 0 rows to as many panels;", s.isa, s.lanes),
+		"stride, between rows, pitch, between a panel's rows, panel, between panels, and starts, of runs in a row, are in bytes.")
+	depth, source, stride := param("depth", RCX), param("src", RSI), param("stride", RDX)
+	dst, pitch, panel := param("dst", RDI), param("pitch", R8), param("panel", R9)
+	starts, n := param("starts", R10), param("n", R11)
+	to, run, at := RAX, RBX, R12
+	Label("row")
+	MOVQ(dst, to)
+	XORQ(run, run)
+	Label("run")
+	MOVQ(Mem{Base: starts, Index: run, Scale: 8}, at)
+	VMOVUPS(Mem{Base: source, Index: at, Scale: 1}, s.v[0])
+	VMOVUPS(s.v[0], Mem{Base: to})
+	ADDQ(panel, to)
+	INCQ(run)
+	CMPQ(run, n)
+	JLT(LabelRef("run"))
+	ADDQ(stride, source)
+	ADDQ(pitch, dst)
+	DECQ(depth)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
 }
 
 // emitPackTransposed emits the transposition of up to eight rows, by blocks of
