@@ -68,9 +68,9 @@ func packRows(impl Implementation, dst []float32, panel, depth, n int, src []flo
 }
 
 // packRuns copies from each of depth rows, stride apart, the runs of mr numbers
-// or more that begin at starts to panels, panel apart, whose rows are mr apart:
-// dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i]. Rows are written in order
-// and each may spill over into the next, and panelSpare numbers beyond the last.
+// that begin at starts to panels, panel apart, whose rows are mr apart:
+// dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i]. It may overwrite panelSpare
+// numbers beyond a panel's last row.
 func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int, src []float32, stride int) {
 	mr := tilings[impl].mr
 	whole := 0 // rows of which a vector can be read at every start
@@ -78,18 +78,20 @@ func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int
 		whole = min(depth, spare/max(stride, 1)+1)
 	}
 	if whole > 0 {
-		_ = dst[(len(starts)-1)*panel+(whole-1)*mr+panelSpare-1]
 		var bytes [runsMax]int
 		for q, start := range starts {
 			bytes[q] = 4 * start
 		}
-		pack := packRunsAVX2
+		_ = dst[(len(starts)-1)*panel+(whole-1)*mr+panelSpare-1]
 		if impl == AVX512 {
-			pack = packRunsAVX512
+			packRunsAVX512(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
+		} else {
+			packRunsAVX2(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
 		}
-		pack(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
 	}
-	packRunsGeneric(dst[whole*mr:], panel, mr, depth-whole, starts, src[min(whole*stride, len(src)):], stride)
+	if whole < depth {
+		packRunsGeneric(dst[whole*mr:], panel, mr, depth-whole, starts, src[whole*stride:], stride)
+	}
 }
 
 // packTransposed copies depth > 0 numbers from each of n rows, stride apart,
