@@ -23,11 +23,12 @@ var gemmShapes = []struct {
 	{"dw/204", 60, 204, 16000, true, false},
 	{"dw/128", 512, 128, 4096, true, false},
 	{"dw/512", 2176, 512, 4096, true, false},
+	{"tile/64", 32, 128, 64, false, true},
 	{"decode1/512", 1, 2048, 512, false, true},
 	{"decode16/512", 16, 2048, 512, false, true},
 }
 
-// onePeak is the peak of one worker and of all.
+// peaks returns the peak of one worker and of all, in GFLOP/s.
 var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(Workers()) })
 
 func BenchmarkGemm(b *testing.B) {
