@@ -43,11 +43,15 @@ func ParseAttentionFunction(name string) (AttentionFunction, error) {
 // and v Keys; q and k are Z wide, v and out H.
 //
 // No Queries×Keys matrix is built: scores live in blocks that fit a core's
-// second-level cache. Beside its operands a call needs for each worker some
-// 600·(Z+H) + 50 000 floats; Backward for all workers together at most
-// 31·Queries·Z + 128·(Queries + Keys) + Segments·Queries; Forward with fewer
-// than 1344 queries in all, at most 16 times the size of its output. All of it
-// is borrowed from the package's scratch memory and returned.
+// second-level cache, and a softmax over several blocks is rescaled as larger
+// scores come in. Beside its operands a call needs, in float32s:
+//
+//	each worker                      70 000 + 640·(Z+H)
+//	Forward of fewer than 16 tiles   4000·(H+2), for keys split among tasks
+//	Backward                         31·Queries·Z + 128·(Queries+Keys) + Segments·Queries
+//
+// All of it is the package's scratch memory, which calls share one after the
+// other.
 type Attention struct {
 	Function AttentionFunction
 	Segments int

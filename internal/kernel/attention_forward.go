@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// Sizes of the blocks of scores. A block of attentionRows × attentionKeys
-// takes 84 KB, two of them (Backward's) a third of a second-level cache of
-// 512 KB; the heights are multiples of the matrix kernels' 6 and 14.
+// Sizes of the blocks of scores. A block takes 137 KB, so that two of them,
+// Backward's, leave room for a block of keys in a second-level cache of 512 KB;
+// heights are multiples of the matrix kernels' 6 and 14 rows. The stride is not
+// a power of two, which would send a column's elements to few cache sets.
 const (
 	attentionKeys     = 256 // keys in a block
-	attentionRows     = 84  // queries in a tile
+	attentionRows     = 126 // queries in a tile
 	attentionDiagonal = 42  // queries in a block that Causal cuts
 	attentionStride   = attentionKeys + 16
 

@@ -42,7 +42,7 @@ func emitScores(set instructionSet) {
 		"sets s = e^(s - m) and returns the sum.")
 	sum := k.zeros(2)
 	k.columns("n", 2, func() {
-		x := k.exp(k.sub(k.load("s"), k.scalars["m"]))
+		x := k.expNegative(k.sub(k.load("s"), k.scalars["m"]))
 		k.store("s", x)
 		k.addInto(sum, k.live(x))
 	})
@@ -85,32 +85,32 @@ func emitWeights(set instructionSet) {
 // weights and ds scale times the derivatives by the scores, which dbias gets
 // too.
 func emitScoreGradients(set instructionSet) {
-	emit := func(name, params, doc string, flight int, f func(k *kernel, x, dp vec) (weight, ds vec)) {
+	emit := func(name, params, doc string, f func(k *kernel, x vec) (weight, ds vec)) {
 		k := newKernel(set, name, "p, ds, bias, dbias *float32, n int, scale"+params+" float32", "",
 			doc+", ds = scale dS, and adds dS to dbias.")
-		k.columns("n", flight, func() {
-			weight, ds := f(k, k.score("p"), k.load("ds"))
+		k.columns("n", 2, func() {
+			weight, ds := f(k, k.score("p"))
 			k.store("p", weight)
 			k.addTo("dbias", ds)
 			k.store("ds", k.mul(ds, k.scalars["scale"]))
 		})
 		k.done()
 	}
-	emit("attentionSoftmaxGrad", ", logSum, delta", "sets p = P = e^(scale p + bias - logSum), dS = P (ds - delta)", 2,
-		func(k *kernel, x, dp vec) (weight, ds vec) {
-			weight = k.exp(k.sub(x, k.scalars["logSum"]))
-			return weight, k.mul(weight, k.sub(dp, k.scalars["delta"]))
+	emit("attentionSoftmaxGrad", ", logSum, delta", "sets p = P = e^(scale p + bias - logSum), dS = P (ds - delta)",
+		func(k *kernel, x vec) (weight, ds vec) {
+			weight = k.expNegative(k.sub(x, k.scalars["logSum"]))
+			return weight, k.mul(weight, k.sub(k.load("ds"), k.scalars["delta"]))
 		})
-	emit("attentionReLU2Grad", "", "sets p = r², dS = 2 r ds with r = max(scale p + bias, 0)", 2,
-		func(k *kernel, x, dp vec) (weight, ds vec) {
+	emit("attentionReLU2Grad", "", "sets p = r², dS = 2 r ds with r = max(scale p + bias, 0)",
+		func(k *kernel, x vec) (weight, ds vec) {
 			y := k.atLeast(x, word(0))
-			return k.mul(y, y), k.mul(k.add(y, y), dp)
+			return k.mul(y, y), k.mul(k.add(y, y), k.load("ds"))
 		})
-	emit("attentionLaplaceGrad", "", "sets p = laplace(x), dS = ds laplace'(x) with x = scale p + bias", 2,
-		func(k *kernel, x, dp vec) (weight, ds vec) {
+	emit("attentionLaplaceGrad", "", "sets p = laplace(x), dS = ds laplace'(x) with x = scale p + bias",
+		func(k *kernel, x vec) (weight, ds vec) {
 			weight, density := k.laplace(x)
 			peak := constant(1 / (laplaceDeviation * math.Sqrt(2*math.Pi)))
-			return weight, k.mul(k.mul(dp, peak), density)
+			return weight, k.mul(k.mul(density, peak), k.load("ds"))
 		})
 }
 
@@ -127,27 +127,46 @@ var laplaceTail = [7]float64{
 // 7.5e-8.
 var exp2Coefficients = [6]float64{1.00000007, 0.693146967, 0.240221197, 0.0555071331, 0.00967554349, 0.00132764690}
 
+// exp2 returns 2^t for t < 127, 0 below -126.5, NaN for NaN, by the given way
+// to take a polynomial. How much a core can keep in flight is the limit here,
+// so the chain of what depends on each other is short: the reduction is exact
+// in one part.
+func (k *kernel) exp2(t vec, polynomial func(x vec, c ...float64) vec) vec {
+	t = k.atLeast(t, constant(-127))
+	shifter := constant(3<<22 + 127) // see reduce
+	bits := k.add(t, shifter)
+	r := k.sub(t, k.sub(bits, shifter))
+	return k.mul(polynomial(r, exp2Coefficients[:]...), k.shiftLeft(bits, 23))
+}
+
+// expNegative returns e^x for x < 88, to 2e-7 times 1 + |x|.
+func (k *kernel) expNegative(x vec) vec { return k.exp2(k.mul(x, constant(math.Log2E)), k.tree) }
+
+// tree returns c[0] + c[1] x + ... for six or seven coefficients by Estrin's
+// scheme: a shorter chain than polynomial's, for two registers more.
+func (k *kernel) tree(x vec, c ...float64) vec {
+	square := k.mul(x, x)
+	high := k.fma(x, constant(c[5]), constant(c[4]))
+	if len(c) > 6 {
+		k.fmaInto(high, square, constant(c[6]))
+	}
+	for i := 2; i >= 0; i -= 2 {
+		k.hornerInto(high, square, k.fma(x, constant(c[i+1]), constant(c[i])))
+	}
+	return high
+}
+
 // laplace returns Φ(t) with t = (x - μ) / σ and its density e^(−t²/2), as
-// normal does but at two thirds of the cost: the power is one of two, exact to
-// reduce, and nothing is done for the last bits. Beyond |t| = 12 it is that at
-// 12, less than 1e-31.
+// normal does but at three quarters of the cost: the power is one of two, and
+// nothing is done for the last bits. Beyond |t| = 12 it is that at 12, less
+// than 1e-31.
 func (k *kernel) laplace(x vec) (weight, density vec) {
 	unit := 1 / (laplaceDeviation * math.Sqrt(2*math.Ln2))
 	w := k.fma(x, constant(unit), constant(-laplaceMean*unit))
 	a := k.atMost(k.abs(w), constant(10.2))
 	inverse := k.div(constant(1), k.fma(a, constant(laplaceTailScale), constant(1)))
-	square := k.mul(a, a)
-
-	shifter := constant(3<<22 + 127) // see reduce
-	bits := k.sub(shifter, square)
-	r := k.add(k.sub(bits, shifter), square) // −w² is n − r
-	var c [6]float64
-	for i, v := range exp2Coefficients {
-		c[i] = v * float64(1-i%2*2)
-	}
-	density = k.mul(k.polynomial(r, c[:]...), k.shiftLeft(bits, 23))
-
-	tail := k.mul(k.mul(k.polynomial(inverse, laplaceTail[:]...), inverse), density)
+	density = k.exp2(k.mul(a, k.negate(a)), k.polynomial)
+	tail := k.mul(k.tree(inverse, laplaceTail[:]...), k.mul(inverse, density))
 	return k.whereNegative(w, tail, k.sub(constant(1), tail)), density
 }
 
