@@ -93,15 +93,15 @@ func (c ClassifierConfig) Validate() error {
 	v := validator{}
 	v.oneOf("input_type", c.InputType, InputText, InputImage, InputAudio)
 	if c.Tokens() {
-		v.atLeast("vocab_size", c.VocabSize, 3)
+		v.between("vocab_size", c.VocabSize, 3, maxVocabulary)
 	}
 	v.oneOf("sen_rep_type", c.SenRepType, "mp", "cls")
-	v.atLeast("encoder_layers", c.EncoderLayers, 1)
-	v.atLeast("max_positions", c.MaxPositions, 1)
-	v.atLeast("classifier_layers", c.ClassifierLayers, 0)
-	v.atLeast("sentence_class_num", c.SentenceClassNum, 1)
+	v.between("encoder_layers", c.EncoderLayers, 1, maxLayers)
+	v.between("max_positions", c.MaxPositions, 1, maxPositions)
+	v.between("classifier_layers", c.ClassifierLayers, 0, maxLayers)
+	v.between("sentence_class_num", c.SentenceClassNum, 1, maxVocabulary)
 	if c.ClassifierLayers > 0 {
-		v.atLeast("classifier_out_dim", c.ClassifierOutDim, 1)
+		v.between("classifier_out_dim", c.ClassifierOutDim, 1, maxBlockDim)
 	}
 	if d := c.EncoderEmbedDim; c.ClassifierInDim != d && c.ClassifierInDim != 2*d {
 		v.fail("classifier_in_dim is %d, want encoder_embed_dim = %d, or %d for a pair of texts", c.ClassifierInDim, d, 2*d)
@@ -117,8 +117,21 @@ func (c ClassifierConfig) Validate() error {
 	}
 	block, err := c.block()
 	v.add(err)
-	v.add(block.Validate())
+	block.validate(&v, classifierKey)
+	v.size(c.ParameterCount)
 	return v.err("configuration")
+}
+
+// classifierKey returns the key under which a ClassifierConfig has a value of
+// its blocks.
+func classifierKey(name string) string {
+	switch name {
+	case "embed_dim", "hidden_dim", "ffn_embed_dim":
+		return "encoder_" + name
+	case "hidden_dropout", "activation_dropout":
+		return "act_dropout"
+	}
+	return name
 }
 
 // block returns the configuration of the encoder's blocks.
@@ -132,7 +145,7 @@ func (c ClassifierConfig) block() (BlockConfig, error) {
 		HiddenDropout: c.ActDropout, ActivationDropout: c.ActDropout,
 		FeatureDropout: c.FeatureDropout,
 	}
-	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, c.NormType)
+	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, "norm_type", c.NormType)
 	return b, err
 }
 
@@ -160,13 +173,13 @@ type BlockConfig struct {
 }
 
 // parseFunctions sets the functions from their names, reporting all that are
-// unknown.
-func (b *BlockConfig) parseFunctions(activation, attention, norm string) error {
+// unknown; normKey is the norm's key.
+func (b *BlockConfig) parseFunctions(activation, attention, normKey, norm string) error {
 	var errs [3]error
 	b.Activation, errs[0] = autograd.ParseActivation(activation)
 	b.Attention, errs[1] = autograd.ParseAttentionFunction(attention)
 	b.Norm, errs[2] = nn.ParseNormType(norm)
-	for i, key := range []string{"activation_fn", "attention_activation_fn", "norm_type"} {
+	for i, key := range []string{"activation_fn", "attention_activation_fn", normKey} {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("%s: %w", key, errs[i])
 		}
@@ -174,31 +187,48 @@ func (b *BlockConfig) parseFunctions(activation, attention, norm string) error {
 	return errors.Join(errs[:]...)
 }
 
-// maxBlockDim bounds every dimension, so that a broken configuration fails with
-// a sentence and not by exhausting memory.
-const maxBlockDim = 1 << 16
+// Bounds on what a configuration may ask for, so that a broken one fails with a
+// sentence and not by exhausting memory.
+const (
+	maxBlockDim   = 1 << 16
+	maxStates     = 1 << 10
+	maxLayers     = 1 << 12
+	maxPositions  = 1 << 24
+	maxVocabulary = 1 << 28
+	maxParameters = 1 << 33 // 32 GiB
+)
 
 // Validate reports every value that is impossible, by the reference's names.
 func (b BlockConfig) Validate() error {
 	v := validator{}
-	v.between("embed_dim", b.EmbedDim, 1, maxBlockDim)
-	v.between("hidden_dim", b.HiddenDim, 1, maxBlockDim)
-	v.between("ffn_embed_dim", b.FFNDim, 0, maxBlockDim)
-	v.between("z_dim", b.ZDim, 1, maxBlockDim)
-	v.between("n_dim", b.NDim, 1, 1024)
+	b.validate(&v, func(name string) string { return name })
+	return v.err("")
+}
+
+// validate is Validate for a block of a model whose configuration has the value
+// name under the key that key returns.
+func (b BlockConfig) validate(v *validator, key func(name string) string) {
+	v.between(key("embed_dim"), b.EmbedDim, 1, maxBlockDim)
+	v.between(key("hidden_dim"), b.HiddenDim, 1, maxBlockDim)
+	v.between(key("ffn_embed_dim"), b.FFNDim, 0, maxBlockDim)
+	v.between(key("z_dim"), b.ZDim, 1, maxBlockDim)
+	v.between(key("n_dim"), b.NDim, 1, maxStates)
 	v.oneOf("rel_pos_bias", b.RelPosBias, "simple", "rotary")
 	if b.RelPosBias == "rotary" && b.ZDim%2 != 0 {
-		v.fail("z_dim is %d, want an even number for rel_pos_bias=rotary", b.ZDim)
+		v.fail("%s is %d, want an even number for rel_pos_bias=rotary", key("z_dim"), b.ZDim)
 	}
-	if b.ChunkSize == 0 {
-		v.fail("chunk_size is 0, want a positive number, or a negative one for no chunks")
+	switch {
+	case b.ChunkSize == 0:
+		v.fail("%s is 0, want a positive number, or a negative one for no chunks", key("chunk_size"))
+	case b.ChunkSize > maxPositions:
+		v.fail("%s is %d, want at most %d, or a negative number for no chunks", key("chunk_size"), b.ChunkSize, maxPositions)
+	case b.ChunkSize < 0:
+		v.between(key("max_positions"), b.MaxPositions, 1, maxPositions)
 	}
-	v.between("positions of the relative bias (chunk_size or max_positions)", b.biasLength(), 1, 1<<24)
-	v.probability("dropout", b.Dropout)
-	v.probability("attention_dropout", b.AttentionDropout)
-	v.probability("hidden dropout", b.HiddenDropout)
-	v.probability("activation dropout", b.ActivationDropout)
-	return v.err("")
+	v.probability(key("dropout"), b.Dropout)
+	v.probability(key("attention_dropout"), b.AttentionDropout)
+	v.probability(key("hidden_dropout"), b.HiddenDropout)
+	v.probability(key("activation_dropout"), b.ActivationDropout)
 }
 
 // biasLength is how many positions a simple bias is made for.
@@ -207,61 +237,4 @@ func (b BlockConfig) biasLength() int {
 		return b.ChunkSize
 	}
 	return b.MaxPositions
-}
-
-// ParameterCount returns the number of trainable numbers of a classifier with
-// this configuration.
-func (c ClassifierConfig) ParameterCount() int {
-	d, classes := c.EncoderEmbedDim, c.SentenceClassNum
-	n := d * max(c.VocabSize, 0)
-	if !c.Tokens() {
-		n = 2 * d
-	}
-	b, err := c.block()
-	if err != nil {
-		return 0
-	}
-	n += c.EncoderLayers * b.ParameterCount()
-	if c.NormalizeEmbedding || c.EncoderNormalizeBefore {
-		n += b.normCount()
-	}
-	in := c.ClassifierInDim
-	for range c.ClassifierLayers {
-		n += (in + 1) * c.ClassifierOutDim
-		in = c.ClassifierOutDim
-	}
-	return n + in*classes
-}
-
-// ParameterCount returns the number of trainable numbers of one block.
-func (b BlockConfig) ParameterCount() int {
-	d, h, f, z := b.EmbedDim, b.HiddenDim, b.FFNDim, b.ZDim
-	channels := d
-	if b.Bidirectional {
-		channels = 2 * d
-	}
-	n := 4*z + channels*b.NDim*4 + d + b.normCount()
-	n += (d+1)*h + (d+1)*(z+h+2*d) + (h+1)*d
-	if b.RelPosBias == "rotary" {
-		n += 2 * z
-	} else {
-		n += 2*b.biasLength() - 1
-	}
-	if f > 0 {
-		n += (d+1)*f + (f+1)*d + b.normCount()
-	}
-	return n
-}
-
-// normCount is the number of parameters of one norm.
-func (b BlockConfig) normCount() int {
-	switch {
-	case !b.NormAffine:
-		return 0
-	case b.Norm == nn.ScaleNorm:
-		return 1
-	case b.Norm == nn.RMSNorm:
-		return b.EmbedDim
-	}
-	return 2 * b.EmbedDim
 }

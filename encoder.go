@@ -22,10 +22,7 @@ func NewEncoder(p nn.Path, c ClassifierConfig) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := stackOptions{
-		layers: c.EncoderLayers, inputDim: c.EncoderEmbedDim,
-		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
-	}
+	options := c.stackOptions()
 	embed := p.Sub("embed_tokens")
 	if !c.Tokens() {
 		reals := nn.NewRealEmbedding(embed, c.EncoderEmbedDim)
@@ -37,6 +34,13 @@ func NewEncoder(p nn.Path, c ClassifierConfig) (*Encoder, error) {
 	e := &Encoder{newStack(p, block, options), c}
 	e.embedTokens(tokens)
 	return e, nil
+}
+
+func (c ClassifierConfig) stackOptions() stackOptions {
+	return stackOptions{
+		layers: c.EncoderLayers, inputDim: c.EncoderEmbedDim,
+		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
+	}
 }
 
 // Forward returns one vector a row of the input: the mean over its true length,

@@ -30,10 +30,7 @@ func NewLanguageModel(config LanguageModelConfig) (*LanguageModel, error) {
 	}
 	m := &LanguageModel{config: config, params: nn.NewParams(config.Seed)}
 	root := m.params.Root().Sub("decoder")
-	options := stackOptions{
-		layers: config.DecoderLayers, inputDim: config.DecoderInputDim,
-		normalizeEmbed: config.NormalizeEmbedding, finalAffine: !config.NoAffineFinalNorm,
-	}
+	options := config.stackOptions()
 	if !config.AdaptiveInput {
 		table := nn.NewEmbedding(root.Sub("embed_tokens"), config.VocabSize, config.DecoderInputDim, padToken, true)
 		table.Scale = float32(config.embedScale())
@@ -45,10 +42,20 @@ func NewLanguageModel(config LanguageModelConfig) (*LanguageModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.inputDim = config.DecoderEmbedDim // an adaptive input projects by itself
 	m.decoder = newStack(root, block, options)
 	m.decoder.embedTokens(input)
 	return m, m.newOutput(root, nil, input)
+}
+
+func (c LanguageModelConfig) stackOptions() stackOptions {
+	o := stackOptions{
+		layers: c.DecoderLayers, inputDim: c.DecoderInputDim,
+		normalizeEmbed: c.NormalizeEmbedding, finalAffine: !c.NoAffineFinalNorm,
+	}
+	if c.AdaptiveInput {
+		o.inputDim = c.DecoderEmbedDim // an adaptive input projects by itself
+	}
+	return o
 }
 
 func (c LanguageModelConfig) newAdaptiveInput(p nn.Path) (*nn.AdaptiveInput, error) {

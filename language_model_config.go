@@ -69,9 +69,9 @@ func (c LanguageModelConfig) Adaptive() bool { return len(c.AdaptiveSoftmaxCutof
 // Validate reports every key whose value is impossible.
 func (c LanguageModelConfig) Validate() error {
 	v := validator{}
-	v.atLeast("vocab_size", c.VocabSize, 4)
-	v.atLeast("max_target_positions", c.MaxTargetPositions, 1)
-	v.atLeast("decoder_layers", c.DecoderLayers, 1)
+	v.between("vocab_size", c.VocabSize, 4, maxVocabulary)
+	v.between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
+	v.between("decoder_layers", c.DecoderLayers, 1, maxLayers)
 	v.between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
 	v.probability("adaptive_softmax_dropout", c.AdaptiveSoftmaxDropout)
 	if c.NormalizeEmbedding && c.NormalizeBefore {
@@ -83,24 +83,45 @@ func (c LanguageModelConfig) Validate() error {
 	c.validateBands(&v)
 	block, err := c.block()
 	v.add(err)
-	v.add(block.Validate())
+	block.validate(&v, sideKey("decoder", "max_target_positions"))
+	v.size(c.ParameterCount)
 	return v.err("configuration")
+}
+
+// sideKey returns the function from the name of a block's value to its key in
+// the configuration of a language model or translator: what may differ between
+// encoder and decoder carries the side; positions is the key of max_positions.
+func sideKey(side, positions string) func(name string) string {
+	return func(name string) string {
+		switch name {
+		case "embed_dim", "hidden_dim", "ffn_embed_dim", "z_dim", "n_dim", "chunk_size":
+			return side + "_" + name
+		case "max_positions":
+			return positions
+		}
+		return name
+	}
 }
 
 func (c LanguageModelConfig) validateBands(v *validator) {
 	if c.AdaptiveInput {
-		_, err := nn.NewBands(c.AdaptiveInputCutoff, c.VocabSize)
-		v.add(err)
+		v.bands("adaptive_input_cutoff", c.AdaptiveInputCutoff, c.VocabSize)
 		c.validateFactor(v, "adaptive_input_factor", c.AdaptiveInputFactor, len(c.AdaptiveInputCutoff), c.DecoderInputDim)
 	}
 	if c.Adaptive() {
-		_, err := nn.NewBands(c.AdaptiveSoftmaxCutoff, c.VocabSize)
-		v.add(err)
+		v.bands("adaptive_softmax_cutoff", c.AdaptiveSoftmaxCutoff, c.VocabSize)
 		c.validateFactor(v, "adaptive_softmax_factor", c.AdaptiveSoftmaxFactor, len(c.AdaptiveSoftmaxCutoff), c.DecoderEmbedDim)
 	}
 	if c.TieAdaptiveWeights && c.Adaptive() && (!c.AdaptiveInput || c.AdaptiveInputFactor != c.AdaptiveSoftmaxFactor ||
 		!slices.Equal(c.AdaptiveInputCutoff, c.AdaptiveSoftmaxCutoff) || c.DecoderInputDim != c.DecoderEmbedDim) {
 		v.fail("tie_adaptive_weights needs adaptive_input with the cutoffs and factor of the softmax, and decoder_input_dim = decoder_embed_dim")
+	}
+}
+
+// bands fails if a vocabulary cannot be cut as cutoffs say.
+func (v *validator) bands(key string, cutoffs []int, vocab int) {
+	if _, err := nn.NewBands(cutoffs, vocab); err != nil {
+		v.fail("%s: %v", key, err)
 	}
 }
 
@@ -126,7 +147,7 @@ func (c LanguageModelConfig) block() (BlockConfig, error) {
 		HiddenDropout: c.HiddenDropout, ActivationDropout: c.ActivationDropout,
 		FeatureDropout: c.FeatureDropout,
 	}
-	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, c.NormalizationType)
+	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, "normalization_type", c.NormalizationType)
 	return b, err
 }
 

@@ -42,10 +42,7 @@ func (m *Translator) newEncoder(p nn.Path) (*nn.Embedding, error) {
 	}
 	table := nn.NewEmbedding(p.Sub("embed_tokens"), c.SourceVocabSize, c.EncoderEmbedDim, padToken, true)
 	table.Scale = c.embedScale(c.EncoderEmbedDim)
-	m.source = newStack(p, block, stackOptions{
-		layers: c.EncoderLayers, inputDim: c.EncoderEmbedDim,
-		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
-	})
+	m.source = newStack(p, block, c.sourceOptions())
 	m.source.embedTokens(table)
 	return table, nil
 }
@@ -59,11 +56,7 @@ func (m *Translator) newDecoder(p nn.Path, source *nn.Embedding) error {
 		return err
 	}
 	table := c.targetEmbedding(p.Sub("embed_tokens"), source)
-	m.target = newStack(p, block, stackOptions{
-		layers: c.DecoderLayers, inputDim: c.DecoderInputDim,
-		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
-		crossAttendWithin: max(c.MaxSourcePositions, c.MaxTargetPositions),
-	})
+	m.target = newStack(p, block, c.targetOptions())
 	m.target.embedTokens(table)
 	if c.sharedOutput() {
 		m.projection = table.Weight
@@ -72,6 +65,21 @@ func (m *Translator) newDecoder(p nn.Path, source *nn.Embedding) error {
 		m.projection = nn.NewEmbedding(p.Sub("output_projection"), c.TargetVocabSize, c.DecoderEmbedDim, -1, false).Weight
 	}
 	return nil
+}
+
+func (c TranslatorConfig) sourceOptions() stackOptions {
+	return stackOptions{
+		layers: c.EncoderLayers, inputDim: c.EncoderEmbedDim,
+		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
+	}
+}
+
+func (c TranslatorConfig) targetOptions() stackOptions {
+	return stackOptions{
+		layers: c.DecoderLayers, inputDim: c.DecoderInputDim,
+		normalizeEmbed: c.NormalizeEmbedding, finalAffine: true,
+		crossAttendWithin: max(c.MaxSourcePositions, c.MaxTargetPositions),
+	}
 }
 
 // targetEmbedding registers the decoder's table, or names the shared one.

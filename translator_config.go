@@ -1,7 +1,6 @@
 package mega
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,12 +67,12 @@ func ParseTranslatorConfig(data []byte) (TranslatorConfig, error) {
 // Validate reports every key whose value is impossible.
 func (c TranslatorConfig) Validate() error {
 	v := validator{}
-	v.atLeast("source_vocab_size", c.SourceVocabSize, 4)
-	v.atLeast("target_vocab_size", c.TargetVocabSize, 4)
-	v.atLeast("max_source_positions", c.MaxSourcePositions, 1)
-	v.atLeast("max_target_positions", c.MaxTargetPositions, 1)
-	v.atLeast("encoder_layers", c.EncoderLayers, 1)
-	v.atLeast("decoder_layers", c.DecoderLayers, 1)
+	v.between("source_vocab_size", c.SourceVocabSize, 4, maxVocabulary)
+	v.between("target_vocab_size", c.TargetVocabSize, 4, maxVocabulary)
+	v.between("max_source_positions", c.MaxSourcePositions, 1, maxPositions)
+	v.between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
+	v.between("encoder_layers", c.EncoderLayers, 1, maxLayers)
+	v.between("decoder_layers", c.DecoderLayers, 1, maxLayers)
 	v.between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
 	if c.NormalizeEmbedding && c.NormalizeBefore {
 		v.fail("normalize_embedding and normalize_before exclude each other")
@@ -87,10 +86,13 @@ func (c TranslatorConfig) Validate() error {
 	if c.sharedOutput() && c.DecoderInputDim != c.DecoderEmbedDim {
 		v.fail("share_decoder_input_output_embed needs decoder_input_dim = decoder_embed_dim")
 	}
-	for _, part := range []func() (BlockConfig, error){c.encoderBlock, c.decoderBlock} {
-		block, err := part()
-		v.add(errors.Join(err, block.Validate()))
-	}
+	source, err := c.encoderBlock()
+	v.add(err)
+	source.validate(&v, sideKey("encoder", "max_source_positions"))
+	target, err := c.decoderBlock()
+	v.add(err)
+	target.validate(&v, sideKey("decoder", "max_target_positions"))
+	v.size(c.ParameterCount)
 	return v.err("configuration")
 }
 
@@ -106,7 +108,7 @@ func (c TranslatorConfig) common() (BlockConfig, error) {
 		Dropout: c.Dropout, AttentionDropout: c.AttentionDropout,
 		HiddenDropout: c.HiddenDropout, ActivationDropout: c.ActivationDropout, FeatureDropout: c.FeatureDropout,
 	}
-	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, c.NormalizationType)
+	err := b.parseFunctions(c.ActivationFn, c.AttentionActivationFn, "normalization_type", c.NormalizationType)
 	return b, err
 }
 

@@ -60,12 +60,6 @@ func (v *validator) add(err error) {
 	}
 }
 
-func (v *validator) atLeast(key string, got, want int) {
-	if got < want {
-		v.fail("%s is %d, want at least %d", key, got, want)
-	}
-}
-
 func (v *validator) between(key string, got, low, high int) {
 	if got < low || got > high {
 		v.fail("%s is %d, want %d to %d", key, got, low, high)
@@ -84,14 +78,27 @@ func (v *validator) oneOf(key, got string, want ...string) {
 	}
 }
 
-// err joins the complaints into one line.
+// size fails if there are more parameters than a machine could hold. count is
+// only asked if all else is well.
+func (v *validator) size(count func() int) {
+	if len(v.errs) > 0 {
+		return
+	}
+	if n := count(); n > maxParameters {
+		v.fail("the model would have %d parameters, want at most %d", n, maxParameters)
+	}
+}
+
+// err joins the complaints into one line, each once.
 func (v *validator) err(prefix string) error {
 	if len(v.errs) == 0 {
 		return nil
 	}
 	var lines []string
 	for _, e := range v.errs {
-		lines = append(lines, strings.ReplaceAll(e.Error(), "\n", "; "))
+		if line := strings.ReplaceAll(e.Error(), "\n", "; "); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
 	}
 	text := strings.Join(lines, "; ")
 	if prefix != "" {

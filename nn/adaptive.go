@@ -32,6 +32,15 @@ func (b Bands) start(band int) int {
 	return b[band-1]
 }
 
+// Size returns the number of words in a band.
+func (b Bands) Size(band int) int { return b[band] - b.start(band) }
+
+// BandWidth returns the dimensions of the words in a band when those of the
+// first have dim.
+func BandWidth(dim int, factor float64, band int) int {
+	return int(float64(dim) / math.Pow(factor, float64(band)))
+}
+
 // split returns, for a band, which positions of words lie in it and their
 // numbers within it.
 func (b Bands) split(band int, words []int32) (positions, inner []int32) {
@@ -58,11 +67,11 @@ type AdaptiveInput struct {
 func NewAdaptiveInput(p Path, bands Bands, initial, dim int, factor, scale float64, padding int32) *AdaptiveInput {
 	a := &AdaptiveInput{bands: bands, scale: float32(scale)}
 	for i := range bands {
-		inner := int(float64(initial) / math.Pow(factor, float64(i)))
+		inner := BandWidth(initial, factor, i)
 		q := p.Sub("embeddings").Index(i)
 		// The reference zeroes row padding of every band, but only the first
 		// band's takes no gradient (adaptive_input.py:46-56).
-		e := NewEmbedding(q.Sub("0"), bands[i]-bands.start(i), inner, padding, true)
+		e := NewEmbedding(q.Sub("0"), bands.Size(i), inner, padding, true)
 		if i > 0 {
 			e.Padding = -1
 		}
@@ -132,7 +141,7 @@ func NewAdaptiveSoftmax(p Path, bands Bands, dim int, o AdaptiveSoftmaxOptions) 
 }
 
 func newTail(p Path, bands Bands, i, dim int, o AdaptiveSoftmaxOptions) adaptiveTail {
-	inner := int(float64(dim) / math.Pow(o.Factor, float64(i+1)))
+	inner := BandWidth(dim, o.Factor, i+1)
 	var tail adaptiveTail
 	if o.Input != nil && o.TieProjections {
 		tail.projection, tail.transposed = o.Input.projections[i+1].Weight, true
@@ -144,7 +153,7 @@ func newTail(p Path, bands Bands, i, dim int, o AdaptiveSoftmaxOptions) adaptive
 		tail.words = o.Input.embeddings[i+1].Weight
 		p.Sub("2").Alias("weight", tail.words)
 	} else {
-		tail.words = p.Sub("2").Parameter("weight", XavierUniform, bands[i+1]-bands.start(i+1), inner)
+		tail.words = p.Sub("2").Parameter("weight", XavierUniform, bands.Size(i+1), inner)
 	}
 	return tail
 }
