@@ -3,12 +3,14 @@ package mega
 import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // A stack is what every model is built on: an embedding, blocks and a final
 // norm (reference mega_lra_encoder.py, mega_lm.py, mega.py).
 type stack struct {
 	embed     func(t *autograd.Tape, in *Input) *autograd.Variable // [B, L, width]
+	tokens    tokenEmbedding                                       // behind embed; nil for real numbers
 	project   *nn.Linear                                           // width to D, nil where they are equal
 	embedNorm *nn.Norm                                             // nil unless normalize_embedding
 	dropout   nn.Dropout
@@ -44,10 +46,15 @@ func newStack(p nn.Path, b BlockConfig, o stackOptions) stack {
 	return s
 }
 
-// embedTokens makes the stack read token ids through an embedding.
-func (s *stack) embedTokens(e interface {
+// A tokenEmbedding turns token ids into vectors.
+type tokenEmbedding interface {
 	Forward(t *autograd.Tape, tokens []int32, shape ...int) *autograd.Variable
-}) {
+	Into(dst *tensor.Tensor, tokens []int32) // [R, width], without a tape
+}
+
+// embedTokens makes the stack read token ids through an embedding.
+func (s *stack) embedTokens(e tokenEmbedding) {
+	s.tokens = e
 	s.embed = func(t *autograd.Tape, in *Input) *autograd.Variable {
 		return e.Forward(t, in.Tokens, in.Rows, in.Length)
 	}

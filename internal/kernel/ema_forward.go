@@ -46,20 +46,45 @@ func EMAStep(s, x []float32, mask []bool, state []float32, batch, length int, c 
 	}
 	c.check(batch, length, mask, len(s), len(x))
 	checkLengths(batch*c.StateSize(), len(state))
-	q := emaSequences{c: c, length: length, mask: mask}
-	size := c.shape.States * emaGroup
-	q.each(batch, func(m emaMemory, b, first, groups int) {
-		var all [emaSpan]emaScanPass
-		passes := all[:groups]
-		for k := range passes {
-			p := &passes[k]
-			p.emaPass = newEMAPass(m, k, c, first+k)
-			p.x, p.hidden, p.whole = q.rows(x, b, first+k), q.padding(b), true
-			p.from, p.y = p.x, q.rows(s, b, first+k)
-			p.begin(state[(b*c.groups+first+k)*size:][:size], c.scale(first+k))
+	q := emaStreams{emaSequences{c: c, length: length, mask: mask}, s, x, state}
+	if batch*length*len(c.decay) > emaAlone {
+		q.spread(batch)
+		return
+	}
+	// Without functions that capture anything: a step of decoding is not to
+	// allocate.
+	for b := range batch {
+		for first := 0; first < c.groups; first += emaSpan {
+			groups := min(emaSpan, c.groups-first)
+			m := borrowEMA(c, first, groups)
+			q.run(m, b, first, groups)
+			m.borrowed.Return()
 		}
-		scanAll(passes, length)
-	})
+	}
+}
+
+// emaStreams is a call of EMAStep.
+type emaStreams struct {
+	emaSequences
+	s, x, state []float32
+}
+
+// spread takes all streams along over the workers.
+func (q emaStreams) spread(batch int) { q.each(batch, q.run) }
+
+// run takes some adjacent groups of stream b along.
+func (q *emaStreams) run(m emaMemory, b, first, groups int) {
+	size := q.c.shape.States * emaGroup
+	var all [emaSpan]emaScanPass
+	passes := all[:groups]
+	for k := range passes {
+		p := &passes[k]
+		p.emaPass = newEMAPass(m, k, q.c, first+k)
+		p.x, p.hidden, p.whole = q.rows(q.x, b, first+k), q.padding(b), true
+		p.from, p.y = p.x, q.rows(q.s, b, first+k)
+		p.begin(q.state[(b*q.c.groups+first+k)*size:][:size], q.c.scale(first+k))
+	}
+	scanAll(passes, q.length)
 }
 
 // check panics unless the operands of a pass have the lengths that they should.

@@ -1,0 +1,211 @@
+package mega
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// A Session reads texts with a LanguageModel, token by token or in longer
+// pieces, and says what may come next. What it carries along, the states of the
+// moving averages and the keys and values of the chunk under way, takes the same
+// memory and each step the same time however much has been read. The moving
+// averages are not truncated, as in the reference's incremental decoding.
+//
+// A session holds one text, or several side by side as rows. It belongs to one
+// goroutine; any number of sessions of one model may run at once. The model's
+// parameters must not change while it has sessions: what is derived from them
+// is computed once, by NewSession, and shared with clones.
+type Session struct {
+	model     *LanguageModel
+	layers    []layerState
+	positions []int // tokens read of each text
+	reached   int   // positions that the biases are made for
+
+	tokens   []int32 // of the window being read, [rows, n]
+	work     *workspace
+	tape     *autograd.Tape
+	logProbs *tensor.Tensor // [rows, V] of what comes next, nil before anything is read
+}
+
+// windowTokens is about how many tokens, of all texts together, are read at
+// once: enough for products of matrices to be at their best, few enough for
+// memory.
+const windowTokens = 4096
+
+// NewSession returns a session of one text of which nothing has been read. The
+// first token of a text is by convention </s>, 2. Where many sessions are
+// needed, clone one.
+func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }
+
+// NewBatch returns a session of so many texts side by side, of which nothing has
+// been read.
+func (m *LanguageModel) NewBatch(texts int) *Session {
+	s := &Session{model: m, positions: make([]int, texts), tape: autograd.NewTape()}
+	for _, b := range m.decoder.blocks {
+		s.layers = append(s.layers, b.attention.newState(texts))
+	}
+	return s
+}
+
+// Model returns the model that the session reads with.
+func (s *Session) Model() *LanguageModel { return s.model }
+
+// Rows returns the number of texts.
+func (s *Session) Rows() int { return len(s.positions) }
+
+// Position returns how many tokens have been read of a text.
+func (s *Session) Position(row int) int { return s.positions[row] }
+
+// LogProbs returns the log-probabilities of each text's next token, [rows, V],
+// nil if nothing has been read. They are the session's memory, valid until it
+// reads on.
+func (s *Session) LogProbs() []float32 {
+	if s.logProbs == nil {
+		return nil
+	}
+	return s.logProbs.Data()
+}
+
+// Step reads one token of each text and returns LogProbs. With plain embeddings
+// and softmax it allocates nothing, but for the memory of a chunk that is longer
+// than those before.
+func (s *Session) Step(tokens ...int32) ([]float32, error) {
+	if len(tokens) != s.Rows() {
+		return nil, fmt.Errorf("a step of %d tokens in a session of %d texts", len(tokens), s.Rows())
+	}
+	if err := s.check(tokens, 1); err != nil {
+		return nil, err
+	}
+	kernel.WhileHot(func() {
+		s.readWindow(tokens, 0, 1)
+		s.score()
+	})
+	return s.logProbs.Data(), nil
+}
+
+// Prefill reads the next tokens of all texts, [rows, L] with L at least 1, whole
+// chunks in parallel. It is Step for each of them, only faster.
+func (s *Session) Prefill(tokens []int32) error {
+	return s.read(tokens, func(int, int) {})
+}
+
+// Features reads the next tokens of all texts, [rows, L], and returns the
+// decoder's output for every one of them, [rows, L, D], for the model's Scores,
+// FeatureLoss and TargetLogProbs. Texts that have ended go on with <pad>, for
+// which features are zero; no text goes on after it.
+func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
+	rows := s.Rows()
+	length := len(tokens) / rows
+	out := tensor.New(rows, length, s.model.config.DecoderEmbedDim)
+	err := s.read(tokens, func(from, n int) {
+		for i := range rows * n {
+			copy(out.Row(i/n*length+from+i%n), s.work.x.Row(i))
+		}
+	})
+	return autograd.NewConstant(out), err
+}
+
+// read reads tokens [rows, L] window by window and calls each after each, with
+// its first column and their number.
+func (s *Session) read(tokens []int32, each func(from, n int)) error {
+	rows := s.Rows()
+	length := len(tokens) / rows
+	if length == 0 || len(tokens) != rows*length {
+		return fmt.Errorf("%d tokens for a session of %d texts, want as many of each, and one at least", len(tokens), rows)
+	}
+	if length > 1 && slices.ContainsFunc(s.positions, func(p int) bool { return p != s.positions[0] }) {
+		return fmt.Errorf("several tokens at once for texts at positions %v, want all at one", s.positions)
+	}
+	if err := s.check(tokens, length); err != nil {
+		return err
+	}
+	defer kernel.Hot()()
+	for from := 0; from < length; {
+		n := s.window(length - from)
+		s.readWindow(tokens, from, n)
+		each(from, n)
+		from += n
+	}
+	s.score()
+	return nil
+}
+
+// check reports tokens [rows, length] outside the vocabulary, and texts that
+// become too long for the model's bias.
+func (s *Session) check(tokens []int32, length int) error {
+	if err := checkTokens(tokens, length, s.model.config.VocabSize); err != nil {
+		return err
+	}
+	return s.reach(slices.Max(s.positions) + length)
+}
+
+// window returns how many of so many tokens of each text to read at once: whole
+// chunks, or as many as are left of the chunk under way.
+func (s *Session) window(tokens int) int {
+	most := max(1, windowTokens/s.Rows())
+	chunk := s.model.decoder.chunk
+	if chunk < 0 {
+		return min(tokens, most)
+	}
+	filled := s.positions[0] % chunk
+	if filled > 0 || min(tokens, most) < chunk {
+		return min(tokens, most, chunk-filled)
+	}
+	return min(tokens, most) / chunk * chunk
+}
+
+// readWindow reads n columns of tokens [rows, L].
+func (s *Session) readWindow(tokens []int32, from, n int) {
+	rows := s.Rows()
+	length := len(tokens) / rows
+	s.tokens = s.tokens[:0]
+	for row := range rows {
+		s.tokens = append(s.tokens, tokens[row*length+from:][:n]...)
+		s.positions[row] += n
+	}
+	d := &s.model.decoder
+	w := s.workspace(rows * n)
+	d.embedInto(w, s.tokens)
+	for i, b := range d.blocks {
+		b.read(w, &s.layers[i])
+	}
+	if d.finalNorm != nil {
+		d.finalNorm.Into(w.x, w.x)
+	}
+	for i, token := range s.tokens {
+		if token == padToken {
+			clear(w.x.Row(i)) // as in the reference (models/mega_lm.py:420)
+		}
+	}
+}
+
+// score computes the log-probabilities of what follows the last window.
+func (s *Session) score() {
+	rows, vocab := s.Rows(), s.model.config.VocabSize
+	if s.logProbs == nil || s.logProbs.Rows() != rows {
+		s.logProbs = tensor.New(rows, vocab)
+	}
+	last := s.work.x
+	if n := last.Rows() / rows; n > 1 {
+		last = tensor.New(rows, last.Cols())
+		for row := range rows {
+			copy(last.Row(row), s.work.x.Row((row+1)*n-1))
+		}
+	}
+	s.model.logProbsInto(s.logProbs, last, s.tape)
+}
+
+// logProbsInto sets dst [R, V] to the log-probabilities for features x [R, D].
+func (m *LanguageModel) logProbsInto(dst, x *tensor.Tensor, t *autograd.Tape) {
+	if m.adaptive != nil {
+		dst.Copy(m.adaptive.LogProbs(t, autograd.NewConstant(x)).Value())
+		t.Reset()
+		return
+	}
+	autograd.LinearInto(dst, x, m.projection.Variable, nil, autograd.Identity)
+	autograd.LogSoftmaxInto(dst, dst)
+}

@@ -1,0 +1,162 @@
+package mega
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/tensor"
+)
+
+// What a session's file says of itself.
+const (
+	sessionFormat = "mega session 1"
+	formatKey     = "format"
+	modelKey      = "model" // a checksum of the parameters
+)
+
+// Save writes the session as a safetensors file, from which LoadSession goes on
+// bit for bit: positions [rows], log_probs [rows, V], and for each layer
+// layers.I.averages [rows, state size], in the order of the computation, and
+// layers.I.rows.R.keys and .values of the chunk under way.
+func (s *Session) Save(w io.Writer) error {
+	if s.logProbs == nil {
+		return errors.New("save a session: nothing has been read yet")
+	}
+	positions := make([]int64, s.Rows())
+	for i, p := range s.positions {
+		positions[i] = int64(p)
+	}
+	tensors := []safetensors.Tensor{
+		safetensors.Of("positions", []int{len(positions)}, positions),
+		safetensors.Of("log_probs", s.logProbs.Shape(), s.logProbs.Data()),
+	}
+	for i := range s.layers {
+		l := &s.layers[i]
+		tensors = append(tensors, safetensors.Of(averagesName(i), l.averages.Shape(), l.averages.Data()))
+		for row, c := range l.caches {
+			keys, values := c.Tensors()
+			tensors = append(tensors,
+				safetensors.Of(cacheName(i, row, "keys"), keys.Shape(), keys.Data()),
+				safetensors.Of(cacheName(i, row, "values"), values.Shape(), values.Data()))
+		}
+	}
+	return safetensors.Encode(w, tensors, map[string]string{formatKey: sessionFormat, modelKey: s.model.checksum()})
+}
+
+func averagesName(layer int) string { return fmt.Sprintf("layers.%d.averages", layer) }
+
+func cacheName(layer, row int, what string) string {
+	return fmt.Sprintf("layers.%d.rows.%d.%s", layer, row, what)
+}
+
+// checksum tells models apart: the CRC-32C of all parameters.
+func (m *LanguageModel) checksum() string {
+	sum := uint32(0)
+	for _, p := range m.params.All() {
+		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), dtype.Bytes(p.Value().Data()))
+	}
+	return fmt.Sprintf("%08x", sum)
+}
+
+// LoadSession returns a session that Save wrote, with this very model.
+func (m *LanguageModel) LoadSession(r io.Reader) (*Session, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("load a session: %w", err)
+	}
+	f, err := safetensors.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("load a session: %w", err)
+	}
+	defer f.Close()
+	if format := f.Metadata()[formatKey]; format != sessionFormat {
+		return nil, fmt.Errorf("load a session: the file's format is %q, want %q", format, sessionFormat)
+	}
+	if sum := f.Metadata()[modelKey]; sum != m.checksum() {
+		return nil, fmt.Errorf("load a session: it was saved with another model (parameters' checksum %s, this one's %s)", sum, m.checksum())
+	}
+	s, err := m.loadSession(sessionReader{Reader: f})
+	if err != nil {
+		return nil, fmt.Errorf("load a session: %w", err)
+	}
+	return s, nil
+}
+
+func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
+	positions, err := f.Int64("positions")
+	if err != nil {
+		return nil, err
+	}
+	rows := len(positions)
+	if rows == 0 {
+		return nil, errors.New("it has no texts")
+	}
+	f.shape("log_probs", rows, m.config.VocabSize) // before anything of that many rows is made
+	if f.err != nil {
+		return nil, f.err
+	}
+	s := m.NewBatch(rows)
+	s.logProbs = f.tensor("log_probs", rows, m.config.VocabSize)
+	for row, p := range positions {
+		s.positions[row] = int(p)
+	}
+	for i := range s.layers {
+		l := &s.layers[i]
+		l.averages = f.tensor(averagesName(i), rows, l.average.StateSize())
+		for row, c := range l.caches {
+			n := s.cached(s.positions[row])
+			keys := f.tensor(cacheName(i, row, "keys"), n, m.config.DecoderZDim)
+			values := f.tensor(cacheName(i, row, "values"), n, m.config.DecoderHiddenDim)
+			if f.err != nil {
+				return nil, f.err
+			}
+			c.Append(keys, values)
+		}
+	}
+	return s, f.err
+}
+
+// cached returns how many positions of the chunk under way are kept at a
+// position.
+func (s *Session) cached(position int) int {
+	if chunk := s.model.decoder.chunk; chunk > 0 {
+		return position % chunk
+	}
+	return position
+}
+
+// A sessionReader reads tensors of wanted shapes and keeps the first error.
+type sessionReader struct {
+	*safetensors.Reader
+	err error
+}
+
+// shape checks that there is a tensor [rows, cols] of that name.
+func (f *sessionReader) shape(name string, rows, cols int) {
+	shape, ok := f.Shape(name)
+	switch {
+	case f.err != nil:
+	case !ok:
+		f.err = fmt.Errorf("there is no tensor %s", name)
+	case len(shape) != 2 || shape[0] != rows || shape[1] != cols:
+		f.err = fmt.Errorf("%s has shape %v, want [%d %d]", name, shape, rows, cols)
+	}
+}
+
+// tensor reads a tensor [rows, cols].
+func (f *sessionReader) tensor(name string, rows, cols int) *tensor.Tensor {
+	f.shape(name, rows, cols)
+	if f.err != nil {
+		return nil
+	}
+	x, err := f.Float32(name)
+	if err != nil {
+		f.err = err
+		return nil
+	}
+	return tensor.FromSlice(x, rows, cols)
+}

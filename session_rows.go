@@ -1,0 +1,112 @@
+package mega
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/tensor"
+)
+
+// Clone returns a session that goes on from the same place by itself.
+func (s *Session) Clone() *Session {
+	rows := make([]int, s.Rows())
+	for i := range rows {
+		rows[i] = i
+	}
+	return s.pick(rows, true)
+}
+
+// Reorder makes row i what row rows[i] was, for each i: it drops, repeats and
+// exchanges texts. The number of rows becomes len(rows).
+func (s *Session) Reorder(rows ...int) error {
+	if len(rows) == 0 {
+		return errors.New("reorder to no rows: a session has one at least")
+	}
+	for _, r := range rows {
+		if r < 0 || r >= s.Rows() {
+			return fmt.Errorf("reorder: no row %d in a session of %d", r, s.Rows())
+		}
+	}
+	*s = *s.pick(rows, false)
+	return nil
+}
+
+// pick returns a session of the given rows. If s is not to stay usable, it takes
+// over what it can.
+func (s *Session) pick(rows []int, stay bool) *Session {
+	p := *s
+	p.positions, p.layers, p.tokens = nil, slices.Clone(s.layers), nil
+	for _, r := range rows {
+		p.positions = append(p.positions, s.positions[r])
+	}
+	for i := range p.layers {
+		p.layers[i].pick(rows, stay)
+	}
+	if s.logProbs != nil {
+		p.logProbs = pickRows(s.logProbs, rows)
+	}
+	if stay {
+		p.work, p.tape = nil, autograd.NewTape()
+	}
+	return &p
+}
+
+func (l *layerState) pick(rows []int, stay bool) {
+	caches := make([]*autograd.KeyValueCache, len(rows))
+	for i, r := range rows {
+		caches[i] = l.caches[r]
+		if stay || slices.Contains(rows[:i], r) {
+			caches[i] = l.caches[r].Clone()
+		}
+	}
+	l.caches, l.averages = caches, pickRows(l.averages, rows)
+}
+
+// pickRows returns the given rows of x.
+func pickRows(x *tensor.Tensor, rows []int) *tensor.Tensor {
+	y := tensor.New(len(rows), x.Cols())
+	for i, r := range rows {
+		copy(y.Row(i), x.Row(r))
+	}
+	return y
+}
+
+// Join returns a session of the texts of several sessions of one model, which it
+// takes over: they are not to be used any more. The texts may be at different
+// positions, and can then Step but not Prefill.
+func Join(sessions ...*Session) (*Session, error) {
+	if len(sessions) == 0 {
+		return nil, errors.New("join: no sessions")
+	}
+	joined := sessions[0]
+	for _, s := range sessions[1:] {
+		if s.model != joined.model {
+			return nil, errors.New("join: sessions of different models")
+		}
+		if (s.logProbs == nil) != (joined.logProbs == nil) {
+			return nil, errors.New("join: of some of the texts nothing has been read")
+		}
+		joined.join(s)
+	}
+	return joined, nil
+}
+
+func (s *Session) join(o *Session) {
+	s.positions = append(s.positions, o.positions...)
+	s.reached = min(s.reached, o.reached)
+	for i := range s.layers {
+		l := &s.layers[i]
+		l.caches = append(l.caches, o.layers[i].caches...)
+		l.averages = stackRows(l.averages, o.layers[i].averages)
+	}
+	if s.logProbs != nil {
+		s.logProbs = stackRows(s.logProbs, o.logProbs)
+	}
+}
+
+// stackRows returns the rows of a followed by those of b.
+func stackRows(a, b *tensor.Tensor) *tensor.Tensor {
+	return tensor.FromSlice(slices.Concat(a.Data(), b.Data()), a.Rows()+b.Rows(), a.Cols())
+}
