@@ -46,7 +46,7 @@ func ParseAttentionFunction(name string) (AttentionFunction, error) {
 // second-level cache, and a softmax over several blocks is rescaled as larger
 // scores come in. Beside its operands a call needs, in float32s:
 //
-//	each worker                      70 000 + 640·(Z+H)
+//	each worker                      70 000 + 640·(Z+H) + 2·Queries
 //	Forward of fewer than 16 tiles   4000·(H+2), for keys split among tasks
 //	Backward                         31·Queries·Z + 128·(Queries+Keys) + Segments·Queries
 //
