@@ -19,11 +19,12 @@ import (
 type Result struct {
 	Impl            string  `json:"impl"`
 	Workload        string  `json:"workload"`
-	Mode            string  `json:"mode"` // train or infer
-	Milliseconds    float64 `json:"ms"`   // median of a step
+	Mode            string  `json:"mode"` // train or infer; prefill or step in decoding
+	Milliseconds    float64 `json:"ms"`   // median of a step; in decoding the mean
 	TokensPerSecond int     `json:"tokens_per_s"`
 	PeakMiB         int     `json:"peak_mib"` // of the process so far
 	Params          int     `json:"params"`
+	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
 
 	Profile *autograd.Profile `json:"-"` // where the time went, if asked for
 }

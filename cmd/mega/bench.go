@@ -15,32 +15,31 @@ import (
 func newBench() *cobra.Command {
 	var asJSON, profile bool
 	var reps, threads int
+	var decode bench.DecodeOptions
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD...",
 		Short: "Measure training and inference on the reference's workloads",
 		Long: `bench measures a training step (forward, backward, clip, AdamW) and inference of
 the reference's published models at fixed shapes, and prints the median. Run one
-workload a process where memory is to be compared: the peak is the process's.`,
+workload a process where memory is to be compared: the peak is the process's.
+
+The workload decode is generation with the model of lm-enwik8: the mean time of a
+step over a chunk of tokens, after a context that is read first.`,
 		Example: `  mega bench lra-text --json
-  mega bench lra-image --profile`,
-		ValidArgs: bench.Names(),
+  mega bench lra-image --profile
+  mega bench decode --context 100000`,
+		ValidArgs: append(bench.Names(), bench.Decode),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("mega bench takes workloads: %v", bench.Names())
+				return usagef("mega bench takes workloads: %v", cmd.ValidArgs)
 			}
 			if reps < 1 {
 				return usagef("--reps is %d, want at least 1", reps)
 			}
 			kernel.SetWorkers(threads)
+			report := func(r bench.Result) error { return printResult(cmd.OutOrStdout(), r, asJSON) }
 			for _, name := range args {
-				w, err := bench.Find(name)
-				if err != nil {
-					return usage(err)
-				}
-				err = bench.Measure(w, reps, profile, func(r bench.Result) error {
-					return printResult(cmd.OutOrStdout(), r, asJSON)
-				})
-				if err != nil {
+				if err := measure(name, reps, profile, decode, report); err != nil {
 					return err
 				}
 			}
@@ -51,7 +50,22 @@ workload a process where memory is to be compared: the peak is the process's.`,
 	cmd.Flags().BoolVar(&profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	cmd.Flags().IntVar(&reps, "reps", 3, "steps to measure")
 	cmd.Flags().IntVar(&threads, "threads", 0, "threads that compute; 0 for all cores")
+	cmd.Flags().IntVar(&decode.Context, "context", 0, "decode: tokens to read before the steps that are measured")
+	cmd.Flags().IntVar(&decode.Tokens, "steps", 0, "decode: steps to measure; 0 for a chunk of them")
+	cmd.Flags().IntVar(&decode.Batch, "texts", 1, "decode: texts side by side")
 	return cmd
+}
+
+// measure runs one workload.
+func measure(name string, reps int, profile bool, decode bench.DecodeOptions, report func(bench.Result) error) error {
+	if name == bench.Decode {
+		return bench.MeasureDecode(decode, report)
+	}
+	w, err := bench.Find(name)
+	if err != nil {
+		return usage(err)
+	}
+	return bench.Measure(w, reps, profile, report)
 }
 
 func printResult(w io.Writer, r bench.Result, asJSON bool) error {
