@@ -1,10 +1,14 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"math"
+	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -133,6 +137,86 @@ func applyArgs(config any, args map[string]any) error {
 	}
 	if err := json.Unmarshal(data, config); err != nil {
 		return fmt.Errorf("arguments: %w", err)
+	}
+	return nil
+}
+
+// parseArgs reads arguments that are kept as JSON. Numbers are int64 where they
+// are written without a fraction, as in Python, else float64.
+func parseArgs(text []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var args map[string]any
+	if err := d.Decode(&args); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("more than one JSON value")
+	}
+	if args == nil {
+		return nil, errors.New("no object of arguments")
+	}
+	for key, value := range args {
+		args[key] = fromNumbers(value)
+	}
+	return args, nil
+}
+
+func fromNumbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i
+		}
+		f, _ := v.Float64() // too large a number becomes infinite
+		return f
+	case []any:
+		for i, item := range v {
+			v[i] = fromNumbers(item)
+		}
+	case map[string]any:
+		for key, item := range v {
+			v[key] = fromNumbers(item)
+		}
+	}
+	return value
+}
+
+// formatArgs writes arguments so that parseArgs reads the same: floating-point
+// numbers keep a fraction. What JSON does not have becomes null.
+func formatArgs(args map[string]any) (json.RawMessage, error) {
+	text, err := json.Marshal(toNumbers(args))
+	if err != nil {
+		return nil, fmt.Errorf("arguments: %w", err)
+	}
+	return text, nil
+}
+
+func toNumbers(value any) any {
+	switch v := value.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		text := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.ContainsAny(text, ".e") {
+			text += ".0"
+		}
+		return json.Number(text)
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = toNumbers(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = toNumbers(item)
+		}
+		return out
+	case nil, bool, string, int64, *big.Int:
+		return v
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (n *Native) Resume(dir string) error {
 	if err != nil {
 		return err
 	}
-	stamp, err := readTensors(filepath.Join(dir, OptimizerFile), func(w Weights) error { return loadBuffers(n.Optimizer, w) })
+	stamp, err := readTensors(filepath.Join(dir, OptimizerFile), func(w Weights) error { return LoadBuffers(n.Optimizer, w) })
 	if err != nil {
 		return err
 	}
@@ -115,15 +115,6 @@ func readTensors(path string, load func(w Weights) error) (stamp string, err err
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return r.Metadata()[stampKey], nil
-}
-
-// loadBuffers fills buffers from w, as strictly as LoadParams.
-func loadBuffers(buffers []*nn.Buffer, w Weights) error {
-	l := loader{weights: w, wanted: make(map[string]bool)}
-	for _, b := range buffers {
-		l.load(b.Name, b.Shape(), b.Data())
-	}
-	return l.err()
 }
 
 // readJSON reads a file that must be JSON.

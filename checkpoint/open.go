@@ -1,17 +1,18 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
+	"path"
 	"path/filepath"
 
-	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint/internal/filemap"
 	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/checkpoint/torchfile"
 )
 
 // ArgsFile is where a directory keeps the arguments of a reference run, instead
@@ -27,98 +28,216 @@ const (
 
 // A Config is the ConfigFile of a native checkpoint.
 type Config struct {
-	Task  string          `json:"task"`  // the kind of model
-	Model json.RawMessage `json:"model"` // its architecture
-	Data  json.RawMessage `json:"data"`  // what it was trained on
+	Task     string          `json:"task"`               // the kind of model
+	Model    json.RawMessage `json:"model"`              // its architecture
+	Data     json.RawMessage `json:"data,omitempty"`     // what it was trained on
+	Training json.RawMessage `json:"training,omitempty"` // and how
+	Args     json.RawMessage `json:"args,omitempty"`     // the reference's arguments, of a model that was trained with it
 }
 
 // A Checkpoint is an opened model: its configuration and its weights, which are
 // read when a model is made of them.
 type Checkpoint struct {
-	Path   string
-	Task   string // kind of model
-	Data   json.RawMessage
-	Args   map[string]any // the reference's arguments, nil in a native checkpoint
-	config json.RawMessage
+	Path     string
+	Task     string // kind of model
+	Data     json.RawMessage
+	Training json.RawMessage
+	Args     map[string]any // the reference's arguments, nil if it did not train the model
 	// Weights holds the tensors until Close.
 	Weights Weights
-	close   func() error
+	// AcceptRMSNorm makes a model of a directory of Hugging Face with rmsnorm,
+	// although its norms leave their input as it is there (RMSNorm discards its
+	// result), so that it gives other numbers.
+	AcceptRMSNorm bool
+
+	config  json.RawMessage // the model's configuration; nil if Args stand for it
+	from    files           // of a directory
+	root    *torchfile.Dict // of a fairseq file
+	rmsNorm bool            // it is of Hugging Face and has rmsnorm
+	closers []func() error
 }
 
-// Open opens a checkpoint: the directory of a native one or of a run (its best
-// checkpoint, else its last), or a directory with model.safetensors and the
-// reference's arguments in args.json.
+// Open opens a checkpoint:
+//
+//   - the directory of a native one, or of a run (its best checkpoint, else its
+//     last);
+//   - a directory of Hugging Face's Mega;
+//   - a directory with model.safetensors and the reference's arguments in
+//     args.json;
+//   - a single .safetensors file that mega convert wrote;
+//   - a fairseq .pt;
+//   - any of these in a zip archive, as ARCHIVE.zip:NAME, where NAME may be an
+//     end of its path and may be left out if there is only one.
+//
+// Files are mapped into memory, so opening takes no longer for a large one.
 func Open(path string) (*Checkpoint, error) {
+	if archive, name, ok := SplitArchivePath(path); ok {
+		return openArchive(archive, name)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	if !info.IsDir() {
-		return openTorch(path)
+	if info.IsDir() {
+		return openDir(dirFiles(runCheckpoint(path)))
 	}
-	dir := path
+	file, err := filemap.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return openFile(file, dirFiles(filepath.Dir(path)))
+}
+
+// runCheckpoint returns the checkpoint that the directory of a run stands for,
+// and other directories as they are.
+func runCheckpoint(path string) string {
 	for _, name := range []string{"checkpoint_best", "checkpoint_last"} {
 		if inner := filepath.Join(path, "checkpoints", name); exists(inner) {
-			dir = inner
-			break
+			return inner
 		}
 	}
-	return openDir(dir)
+	return path
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// openDir opens the directory of a checkpoint.
-func openDir(dir string) (*Checkpoint, error) {
-	c := &Checkpoint{Path: dir}
-	if err := c.readConfig(); err != nil {
-		return nil, err
-	}
-	r, err := safetensors.Open(filepath.Join(dir, ModelFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("checkpoint %s has no %s", dir, ModelFile)
-	}
+// openArchive opens a checkpoint in a zip archive.
+func openArchive(path, name string) (*Checkpoint, error) {
+	file, err := filemap.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	c.Weights, c.close = r, r.Close
+	a, err := newArchive(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return a.openCheckpoint(name)
+}
+
+// openCheckpoint opens a checkpoint in the archive, whose file is closed with it.
+func (a *archive) openCheckpoint(name string) (*Checkpoint, error) {
+	c, err := a.openMember(name)
+	if err != nil {
+		return nil, errors.Join(err, a.file.Close())
+	}
+	c.closers = append(c.closers, a.file.Close)
 	return c, nil
 }
 
-// readConfig reads ConfigFile or, where there is none, ArgsFile.
-func (c *Checkpoint) readConfig() error {
-	path := filepath.Join(c.Path, ConfigFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c.readArgs()
-	}
+func (a *archive) openMember(name string) (*Checkpoint, error) {
+	name, err := a.choose(name)
 	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return nil, err
 	}
-	var config Config
-	if err := json.Unmarshal(data, &config); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	entry, ok := a.entries[name]
+	if !ok || entry.FileInfo().IsDir() {
+		return openDir(zipFiles{a, name})
 	}
-	if config.Task == "" || config.Model == nil {
-		return fmt.Errorf("%s: not the configuration of a checkpoint: it has no task and model", path)
+	from := zipFiles{a, path.Dir(name)}
+	file, err := from.open(path.Base(name))
+	if err != nil {
+		return nil, err
 	}
-	c.Task, c.Data, c.config = config.Task, config.Data, config.Model
-	return nil
+	return openFile(file, from)
 }
 
-func (c *Checkpoint) readArgs() error {
-	path := filepath.Join(c.Path, ArgsFile)
-	data, err := os.ReadFile(path)
+// openFile opens a checkpoint that is a file, by what it holds. from are the
+// files beside it.
+func openFile(file *filemap.File, from files) (*Checkpoint, error) {
+	var start [9]byte
+	if _, err := file.ReadAt(start[:], 0); err != nil && file.Size() >= int64(len(start)) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", file.Name(), err), file.Close())
+	}
+	if start[8] == '{' && bytes.Equal(start[5:8], []byte{0, 0, 0}) {
+		return openSingle(file, from)
+	}
+	if !bytes.HasPrefix(start[:], []byte("PK\x03\x04")) {
+		return openTorch(file, from)
+	}
+	a, err := newArchive(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if a.torch() {
+		return openTorch(file, from)
+	}
+	return a.openCheckpoint("")
+}
+
+// openDir opens a checkpoint that is a directory.
+func openDir(from files) (*Checkpoint, error) {
+	c := &Checkpoint{Path: from.path(""), from: from}
+	hf, err := c.readConfig(from)
+	if err != nil {
+		return nil, err
+	}
+	if hf != nil {
+		return c, c.openHuggingFace(hf)
+	}
+	file, err := from.open(ModelFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("checkpoint %s has no %s", c.Path, ModelFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := safetensors.OpenFile(file)
+	if err != nil {
+		return nil, err
+	}
+	c.Weights, c.closers = r, append(c.closers, r.Close)
+	return c, nil
+}
+
+// readConfig reads ConfigFile or, where there is none, ArgsFile. A ConfigFile of
+// Hugging Face is returned.
+func (c *Checkpoint) readConfig(from files) (*hfConfig, error) {
+	text, err := readText(from, ConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, c.readArgs(from)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if hf, err := parseHuggingFace(text); hf != nil || err != nil {
+		return hf, wrapPath(from.path(ConfigFile), err)
+	}
+	return nil, wrapPath(from.path(ConfigFile), c.setConfig(text))
+}
+
+func wrapPath(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// setConfig takes over a Config in JSON.
+func (c *Checkpoint) setConfig(text []byte) error {
+	var config Config
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	if config.Task == "" || config.Model == nil {
+		return errors.New("not the configuration of a checkpoint: it has no task and model")
+	}
+	c.Task, c.Data, c.Training, c.config = config.Task, config.Data, config.Training, config.Model
+	if config.Args == nil {
+		return nil
+	}
+	var err error
+	c.Args, err = parseArgs(config.Args)
+	return err
+}
+
+func (c *Checkpoint) readArgs(from files) error {
+	text, err := readText(from, ArgsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is no checkpoint: it has neither %s nor %s", c.Path, ConfigFile, ArgsFile)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := json.Unmarshal(data, &c.Args); err != nil {
+	path := from.path(ArgsFile)
+	if c.Args, err = parseArgs(text); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return c.setTask(path)
@@ -140,116 +259,11 @@ func (c *Checkpoint) setTask(path string) error {
 }
 
 // Close releases the file; models made from it stay.
-func (c *Checkpoint) Close() error { return c.close() }
-
-// Options change what a checkpoint says when a model is made of it.
-type Options struct {
-	NoDropout bool // set every dropout probability to 0
-}
-
-// Classifier makes the classifier that the checkpoint holds.
-func (c *Checkpoint) Classifier(o Options) (*mega.Classifier, error) {
-	config, err := c.ClassifierConfig()
-	if err != nil {
-		return nil, err
+func (c *Checkpoint) Close() error {
+	var errs []error
+	for _, f := range c.closers {
+		errs = append(errs, f())
 	}
-	if o.NoDropout {
-		config.Dropout, config.AttentionDropout, config.ActDropout = 0, 0, 0
-	}
-	m, err := mega.NewClassifier(config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return m, c.load(m.Params())
-}
-
-// ClassifierConfig returns the configuration of the classifier that the
-// checkpoint holds.
-func (c *Checkpoint) ClassifierConfig() (mega.ClassifierConfig, error) {
-	config, err := configOf(c, Classification, mega.ParseClassifierConfig, classifierConfig)
-	return config, err
-}
-
-// LanguageModel makes the language model that the checkpoint holds.
-func (c *Checkpoint) LanguageModel(o Options) (*mega.LanguageModel, error) {
-	config, err := configOf(c, LanguageModelling, mega.ParseLanguageModelConfig, languageModelConfig)
-	if err != nil {
-		return nil, err
-	}
-	if o.NoDropout {
-		config.Dropout, config.AttentionDropout, config.HiddenDropout = 0, 0, 0
-		config.ActivationDropout, config.AdaptiveSoftmaxDropout = 0, 0
-	}
-	m, err := mega.NewLanguageModel(config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return m, c.load(m.Params())
-}
-
-// Translator makes the translator that the checkpoint holds.
-func (c *Checkpoint) Translator(o Options) (*mega.Translator, error) {
-	config, err := configOf(c, Translation, mega.ParseTranslatorConfig, translatorConfig)
-	if err != nil {
-		return nil, err
-	}
-	if o.NoDropout {
-		config.Dropout, config.AttentionDropout, config.HiddenDropout, config.ActivationDropout = 0, 0, 0, 0
-	}
-	m, err := mega.NewTranslator(config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return m, c.load(m.Params())
-}
-
-// configOf reads the configuration of a model of the given kind, from the
-// native form or from arguments.
-func configOf[T any](c *Checkpoint, task string, parse func([]byte) (T, error), convert func(map[string]any, Weights) (T, error)) (T, error) {
-	var config T
-	var err error
-	switch {
-	case c.Task != task:
-		return config, fmt.Errorf("%s is of a %s model, and a %s model is wanted", c.Path, c.Task, task)
-	case c.Args != nil:
-		config, err = convert(c.Args, c.Weights)
-	default:
-		config, err = parse(c.config)
-	}
-	if err != nil {
-		return config, fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return config, nil
-}
-
-// load fills the parameters of a new model.
-func (c *Checkpoint) load(p *nn.Params) error {
-	if err := LoadParams(p, c.Weights); err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return nil
-}
-
-// Settings returns what a person would read of the configuration: the
-// reference's arguments, or the native configuration.
-func (c *Checkpoint) Settings() any {
-	if c.Args != nil {
-		return c.Args
-	}
-	return c.config
-}
-
-// DataArgs sets the fields of the struct that config points to from the
-// reference's arguments of the same names; a native checkpoint has none.
-func (c *Checkpoint) DataArgs(config any) error {
-	if c.Args == nil {
-		return nil
-	}
-	args := maps.Clone(c.Args)
-	for from, to := range map[string]string{"max_sentences": "batch_size"} {
-		if v, ok := args[from]; ok {
-			args[to] = v
-		}
-	}
-	return applyArgs(config, args)
+	c.closers = nil
+	return errors.Join(errs...)
 }

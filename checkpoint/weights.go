@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/nn"
 )
@@ -16,6 +17,9 @@ type Weights interface {
 	Names() []string
 	// Shape returns a tensor's dimensions, and false if there is no such tensor.
 	Shape(name string) ([]int, bool)
+	// DType returns the type of a tensor's elements, and false if there is no
+	// such tensor.
+	DType(name string) (dtype.DType, bool)
 	// Float32Into converts a tensor's numbers to float32 in row-major order. dst
 	// has the size of the shape.
 	Float32Into(name string, dst []float32) error

@@ -43,13 +43,14 @@ type Params struct {
 	buffers  []*Buffer
 	counters []*Counter
 	aliases  []Alias
-	names    map[string]bool
+	names    []string // of all of these
+	taken    map[string]bool
 }
 
 // NewParams returns an empty set whose parameters start from random numbers
 // fixed by seed.
 func NewParams(seed uint64) *Params {
-	return &Params{rng: rand.New(rand.NewPCG(seed, 0x6d656761)), names: make(map[string]bool)}
+	return &Params{rng: rand.New(rand.NewPCG(seed, 0x6d656761)), taken: make(map[string]bool)}
 }
 
 // All returns the parameters, in the reference's order.
@@ -63,6 +64,10 @@ func (p *Params) Counters() []*Counter { return p.counters }
 
 // Aliases returns the second names of shared parameters in order.
 func (p *Params) Aliases() []Alias { return p.aliases }
+
+// Names returns the names of everything, aliases included, in the order in which
+// the reference's state_dict lists them.
+func (p *Params) Names() []string { return p.names }
 
 // Count returns the number of trainable numbers.
 func (p *Params) Count() int {
@@ -107,10 +112,11 @@ func (p Path) join(name string) string {
 // the program.
 func (p Path) claim(name string) string {
 	name = p.join(name)
-	if p.params.names[name] {
+	if p.params.taken[name] {
 		panic("nn: two tensors are named " + name)
 	}
-	p.params.names[name] = true
+	p.params.taken[name] = true
+	p.params.names = append(p.params.names, name)
 	return name
 }
 

@@ -37,6 +37,12 @@ func Open(path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	return OpenFile(file)
+}
+
+// OpenFile is Open for a file that is open already; it is closed by Close, or
+// now if there is an error.
+func OpenFile(file *filemap.File) (*Reader, error) {
 	r, err := open(file)
 	if err != nil {
 		file.Close()
@@ -107,6 +113,13 @@ func (r *Reader) Info(name string) (Info, bool) {
 func (r *Reader) Shape(name string) ([]int, bool) {
 	info, ok := r.Info(name)
 	return info.Shape, ok
+}
+
+// DType returns the type of a tensor's elements, and false if there is no such
+// tensor.
+func (r *Reader) DType(name string) (dtype.DType, bool) {
+	info, ok := r.head.infos[name]
+	return info.DType, ok
 }
 
 // Raw returns a tensor's bytes: little-endian numbers in row-major order. They

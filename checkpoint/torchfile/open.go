@@ -21,6 +21,12 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return OpenFile(file)
+}
+
+// OpenFile is Open for a file that is open already; it is closed by Close, or
+// now if there is an error.
+func OpenFile(file *filemap.File) (*File, error) {
 	f, err := open(file)
 	if err != nil {
 		file.Close()

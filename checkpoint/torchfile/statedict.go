@@ -1,6 +1,10 @@
 package torchfile
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/checkpoint/dtype"
+)
 
 // A StateDict gives access to a dict of tensors, such as a model's state_dict,
 // by name.
@@ -48,6 +52,16 @@ func (s *StateDict) Shape(name string) ([]int, bool) {
 		return nil, false
 	}
 	return append([]int(nil), t.Shape...), true
+}
+
+// DType returns the type of a tensor's elements, and false if there is no such
+// tensor.
+func (s *StateDict) DType(name string) (dtype.DType, bool) {
+	t, ok := s.tensors[name]
+	if !ok {
+		return dtype.Invalid, false
+	}
+	return t.DType(), true
 }
 
 // Float32Into converts a tensor's numbers to float32 in row-major order; dst

@@ -63,9 +63,42 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// OpenTemporary opens the file at path, which is deleted when the File is
+// closed, if not before. name stands for it in errors.
+func OpenTemporary(path, name string) (*File, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	f.name = name
+	if os.Remove(path) == nil { // a map outlives the name
+		return f, nil
+	}
+	free := f.free
+	f.free = func() error { return errors.Join(free(), os.Remove(path)) }
+	return f, nil
+}
+
 // FromBytes returns a File whose content is data; name stands for it in errors.
 func FromBytes(name string, data []byte) *File {
 	return &File{name: name, size: int64(len(data)), data: data, free: func() error { return nil }}
+}
+
+// Section returns n bytes from offset off as a File under a name of its own. It
+// must be closed before f is.
+func (f *File) Section(name string, off, n int64) (*File, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if err := f.check(off, n); err != nil {
+		return nil, err
+	}
+	s := &File{name: name, size: n, free: func() error { return nil }}
+	if f.from == nil {
+		s.data = f.data[off : off+n : off+n]
+	} else {
+		s.from = io.NewSectionReader(f.from, off, n)
+	}
+	return s, nil
 }
 
 // Name returns the path that the file was opened by.
@@ -82,12 +115,20 @@ func (f *File) Bytes(off, n int64) ([]byte, error) {
 	return f.bytes(off, n)
 }
 
-func (f *File) bytes(off, n int64) ([]byte, error) {
+// check reports a range that the file does not have.
+func (f *File) check(off, n int64) error {
 	if f.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	if off < 0 || n < 0 || off > f.size || n > f.size-off {
-		return nil, fmt.Errorf("%d bytes at %d of a file of %d", n, off, f.size)
+		return fmt.Errorf("%d bytes at %d of a file of %d", n, off, f.size)
+	}
+	return nil
+}
+
+func (f *File) bytes(off, n int64) ([]byte, error) {
+	if err := f.check(off, n); err != nil {
+		return nil, err
 	}
 	if f.from == nil {
 		return f.data[off : off+n : off+n], nil
