@@ -29,7 +29,7 @@ func (l *loader) classifier() *Classifier {
 	var embed func([]int) *Matrix
 	if l.has(prefix + "embed_tokens.embed.weight") {
 		table := l.matrix(prefix + "embed_tokens.embed.weight")
-		embed = func(tokens []int) *Matrix { return Embedding(table, tokens) }
+		embed = func(tokens []int) *Matrix { return TokenEmbedding(table, tokens) }
 	} else {
 		weight, bias := l.matrix(prefix+"embed_tokens.weight"), l.matrix(prefix+"embed_tokens.bias")
 		c.Values = func(x []float64) *Matrix { return RealEmbedding(weight, bias, x) }

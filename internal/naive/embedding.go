@@ -10,6 +10,23 @@ func Embedding(table *Matrix, tokens []int) *Matrix {
 	return Gather(table, len(tokens), table.Cols, func(i, j int) int { return tokens[i]*table.Cols + j })
 }
 
+// TokenEmbedding is Embedding of token ids, of which Pad has a row that no
+// gradient goes to (padding_idx of torch.nn.Embedding).
+func TokenEmbedding(table *Matrix, tokens []int) *Matrix {
+	y := Gather(table, len(tokens), table.Cols, func(i, j int) int {
+		if tokens[i] == Pad {
+			return -1
+		}
+		return tokens[i]*table.Cols + j
+	})
+	for i, id := range tokens {
+		if id == Pad {
+			copy(y.Row(i), table.Row(id))
+		}
+	}
+	return y
+}
+
 // RealEmbedding returns x_t·weight + bias for numbers x (pixels, samples) and
 // weight and bias [1×D], [len(x)×D] (modules/real_number_embedding.py:25).
 func RealEmbedding(weight, bias *Matrix, x []float64) *Matrix {
@@ -30,7 +47,11 @@ func (a *AdaptiveInput) Apply(tokens []int) *Matrix {
 	rows := make([]*Matrix, len(tokens))
 	for i, id := range tokens {
 		band, first := bandOf(a.Cutoff, id)
-		rows[i] = Linear(Embedding(a.Words[band], []int{id - first}), a.Proj[band], nil)
+		embed := Embedding
+		if band == 0 { // the others have no padding_idx (modules/adaptive_input.py:46)
+			embed = TokenEmbedding
+		}
+		rows[i] = Linear(embed(a.Words[band], []int{id - first}), a.Proj[band], nil)
 	}
 	return ConcatRows(rows...)
 }

@@ -48,7 +48,12 @@ func TestEmbeddings(t *testing.T) {
 	y := a.Apply([]int{1, 2, 4})
 	within(t, "band 0", y.Row(0), Linear(Rows(a.Words[0], 1, 2), a.Proj[0], nil).Data, 0)
 	within(t, "band 1", y.Row(2), Linear(Rows(a.Words[1], 2, 3), a.Proj[1], nil).Data, 0)
-	checkGradient(t, "adaptive input", func() *Matrix { return a.Apply([]int{4, 1, 4}) }, a.Words[0], a.Words[1], a.Proj[1])
+	checkGradient(t, "adaptive input", func() *Matrix { return a.Apply([]int{4, 0, 4}) }, a.Words[0], a.Words[1], a.Proj[1])
+	table := random(r, 3, 2)
+	looked := TokenEmbedding(table, []int{Pad, 2, Pad})
+	within(t, "padding", looked.Data, Embedding(table, []int{Pad, 2, Pad}).Data, 0)
+	Backward(Sum(looked))
+	within(t, "gradient of padding", table.Grad, []float64{0, 0, 0, 0, 1, 1}, 0)
 
 	e := Embedder{Tokens: a.Apply, Scale: 2, Norm: &Norm{Type: "layernorm"}}
 	if x := e.Apply([][]int{{Pad, 3}}); norm(x.Row(0)) != 0 || norm(x.Row(1)) == 0 {

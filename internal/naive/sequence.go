@@ -57,7 +57,7 @@ func (l *loader) translator() *Translator {
 		l.tie("decoder.embed_tokens.weight", source)
 	}
 	unscaled := l.flag("no_scale_embedding")
-	embed := func(tokens []int) *Matrix { return Embedding(source, tokens) }
+	embed := func(tokens []int) *Matrix { return TokenEmbedding(source, tokens) }
 	return &Translator{
 		Encoder:   l.stack(l.sequenceLayout("encoder", false), embed, embedScale(source.Cols, unscaled)),
 		Decoder:   l.stack(l.sequenceLayout("decoder", true), l.decoderEmbedding(), embedScale(l.int("decoder_embed_dim", 0), unscaled)),
@@ -108,7 +108,7 @@ func (l *loader) decoderEmbedding() func(tokens []int) *Matrix {
 		return l.adaptiveInput().Apply
 	}
 	table := l.matrix("decoder.embed_tokens.weight")
-	return func(tokens []int) *Matrix { return Embedding(table, tokens) }
+	return func(tokens []int) *Matrix { return TokenEmbedding(table, tokens) }
 }
 
 func (l *loader) outputProjection() Projection {
