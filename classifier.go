@@ -63,11 +63,8 @@ func (m *Classifier) Params() *nn.Params { return m.params }
 // Check reports what is wrong with an input: sizes that do not fit together, a
 // token outside the vocabulary, a sequence that is too long, a missing pair.
 func (m *Classifier) Check(in *Input) error {
-	if err := in.check(m.config); err != nil {
+	if err := m.checkText(in); err != nil {
 		return err
-	}
-	if in.Length > m.config.MaxPositions {
-		return fmt.Errorf("input of %d positions, but the model reads at most max_positions = %d", in.Length, m.config.MaxPositions)
 	}
 	switch {
 	case m.config.Pair() && in.Pair == nil:
@@ -77,11 +74,25 @@ func (m *Classifier) Check(in *Input) error {
 	case in.Pair != nil && in.Pair.Rows != in.Rows:
 		return fmt.Errorf("the input has %d first and %d second texts", in.Rows, in.Pair.Rows)
 	case in.Pair != nil:
-		if err := in.Pair.check(m.config); err != nil {
+		if err := m.checkText(in.Pair); err != nil {
 			return fmt.Errorf("second text: %w", err)
 		}
 	}
 	return nil
+}
+
+// checkText is Check for one text of a pair, or an input that is none.
+func (m *Classifier) checkText(in *Input) error {
+	if err := in.check(m.config); err != nil {
+		return err
+	}
+	if in.Length > m.config.MaxPositions {
+		return fmt.Errorf("input of %d positions, but the model reads at most max_positions = %d", in.Length, m.config.MaxPositions)
+	}
+	if in.Tokens == nil {
+		return nil
+	}
+	return in.checkPadding()
 }
 
 // Forward returns the scores of the classes on a tape: [B, classes].

@@ -37,6 +37,24 @@ func (in *Input) check(c ClassifierConfig) error {
 	return checkTokens(in.Tokens, in.Length, c.VocabSize)
 }
 
+// checkPadding reports padding that the lengths do not tell of, and tokens beyond
+// the lengths: the mean over positions would be taken over too many or too few.
+func (in *Input) checkPadding() error {
+	for i := range in.Rows {
+		n := in.length(i)
+		row := in.Tokens[i*in.Length:][:in.Length]
+		for j, tok := range row[n:] {
+			if tok != padToken {
+				return fmt.Errorf("row %d has length %d, but token %d at position %d, want padding (%d)", i, n, tok, n+j, padToken)
+			}
+		}
+		if in.Lengths == nil && row[n-1] == padToken {
+			return fmt.Errorf("row %d ends in padding (%d), but the input has no lengths", i, padToken)
+		}
+	}
+	return nil
+}
+
 // checkTokens reports the first token outside the vocabulary.
 func checkTokens(tokens []int32, length, vocab int) error {
 	for i, tok := range tokens {
