@@ -106,10 +106,11 @@ func (b *attentionBackward) run() {
 }
 
 // plan cuts the work into tasks: many segments into few groups each, few
-// segments into many, so that the parts of dq stay in bounds.
+// segments into many, so that the parts of dq stay in bounds. Blocks are halved
+// where there would be too few for the workers.
 func (b *attentionBackward) plan() {
 	b.keys = attentionKeys
-	if b.Segments*b.Keys < attentionSplit*attentionKeys {
+	if b.Segments*ceilDiv(b.Keys, b.keys) < attentionSplit/4 {
 		b.keys = attentionKeys / 2
 	}
 	b.blocks = ceilDiv(b.Keys, b.keys)
@@ -265,13 +266,13 @@ func (b *backwardBlock) tile(i, to, n int, accumulate bool) {
 	m, w := to-i, b.w
 	q, dout := b.q.matrix(b.s, i), b.dout.matrix(b.s, i)
 	p, ds := Matrix{Data: w.p, Stride: attentionStride}, Matrix{Data: w.ds, Stride: attentionStride}
+	w.q.Pack(m, b.Z, q) // first, as reading straight on brings the rows in fastest
+	w.dout.Pack(m, b.H, dout)
 	GemmPackedSerial(m, n, b.Z, q, &w.kT, w.p, attentionStride, Epilogue{})
 	GemmPackedSerial(m, n, b.H, dout, &w.vT, w.ds, attentionStride, Epilogue{})
 	for r := range m {
 		b.differentiate(i+r, w.p[r*attentionStride:][:n], w.ds[r*attentionStride:][:n])
 	}
-	w.q.Pack(m, b.Z, q)
-	w.dout.Pack(m, b.H, dout)
 	keys := Epilogue{Accumulate: accumulate}
 	GemmPackedSerial(m, b.Z, n, ds, &w.k, b.dq.Data[i*b.dq.Stride:], b.dq.Stride, Epilogue{Accumulate: !b.first})
 	GemmPackedSerial(n, b.Z, m, ds.T(), &w.q, b.dk.at(b.s, b.begin), b.dk.Stride, keys)
