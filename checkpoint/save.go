@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -53,33 +55,51 @@ type SaveOptions struct {
 	AcceptRMSNorm bool
 }
 
-// Save writes the checkpoint in another form, whole or not at all. What training
-// needs goes along where the checkpoint has it and the form can hold it.
-func (c *Checkpoint) Save(path string, o SaveOptions) error {
+// Saved says what Save wrote.
+type Saved struct {
+	Task       string // kind of model
+	Parameters int    // trainable numbers
+	Training   bool   // what training needs went along
+	Dropped    bool   // the checkpoint had it, and the form cannot hold it
+}
+
+// Save writes the checkpoint in another form, whole or not at all, where nothing
+// may be. What training needs goes along where the checkpoint has it and the
+// form can hold it.
+func (c *Checkpoint) Save(path string, o SaveOptions) (Saved, error) {
 	m, err := c.model()
 	if err != nil {
-		return err
+		return Saved{}, err
 	}
 	return c.save(path, m, o)
 }
 
 // save writes a model of the checkpoint's configuration.
-func (c *Checkpoint) save(path string, m model, o SaveOptions) error {
+func (c *Checkpoint) save(path string, m model, o SaveOptions) (Saved, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return Saved{}, fmt.Errorf("%s: %w: delete it or choose another name", path, fs.ErrExist)
+	}
 	s := saving{Checkpoint: c, model: m, options: o}
 	if err := s.prepare(); err != nil {
-		return err
+		return Saved{}, err
 	}
+	saved := Saved{Task: c.Task, Parameters: m.params.Count(), Training: s.training != nil && s.training.Adam != nil}
+	var err error
 	switch o.Format {
 	case FormatNative:
-		return s.native(path)
-	case FormatSafetensors:
-		return s.single(path)
+		err = s.native(path)
 	case FormatFairseq:
-		return s.fairseq(path)
+		err = s.fairseq(path)
+	case FormatSafetensors:
+		saved.Training, saved.Dropped = false, saved.Training
+		err = s.single(path)
 	case FormatHuggingFace:
-		return s.huggingFace(path)
+		saved.Training, saved.Dropped = false, saved.Training
+		err = s.huggingFace(path)
+	default:
+		err = fmt.Errorf("unknown format %q, want one of %v", o.Format, Formats)
 	}
-	return fmt.Errorf("unknown format %q, want one of %v", o.Format, Formats)
+	return saved, err
 }
 
 // A saving is a checkpoint on its way into a file.

@@ -14,7 +14,7 @@ const adamName = "FairseqAdam"
 // torchTraining reads where a fairseq run stood (fairseq trainer.py:240).
 func (c *Checkpoint) torchTraining(p *nn.Params) (*Training, error) {
 	history, err := lastHistory(c.root)
-	if err != nil {
+	if history == nil || err != nil {
 		return nil, err
 	}
 	t := &Training{Epoch: 1}
@@ -38,12 +38,13 @@ func (c *Checkpoint) torchTraining(p *nn.Params) (*Training, error) {
 	return t, nil
 }
 
-// lastHistory returns the last entry of optimizer_history.
+// lastHistory returns the last entry of optimizer_history, nil if the file is of
+// a model alone.
 func lastHistory(root *torchfile.Dict) (*torchfile.Dict, error) {
 	value, _ := root.Get("optimizer_history")
 	list, ok := value.(*torchfile.List)
 	if !ok || len(list.Items) == 0 {
-		return nil, errors.New("optimizer_history is missing or empty: not a checkpoint of a training")
+		return nil, nil
 	}
 	last, ok := list.Items[len(list.Items)-1].(*torchfile.Dict)
 	if !ok {

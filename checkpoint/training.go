@@ -47,6 +47,7 @@ type progress struct {
 	Validated int      `json:"validated"`
 	Best      *float64 `json:"best"`
 	Seconds   float64  `json:"seconds"`
+	LR        float64  `json:"lr,omitempty"` // of the last step, in a converted checkpoint
 }
 
 // progressFormat is the version of StateFile that progress belongs to.
@@ -100,7 +101,7 @@ func (c *Checkpoint) nativeTraining() (*Training, error) {
 		return nil, err
 	}
 	c.closers = append([]func() error{r.Close}, c.closers...)
-	t.Adam = &Adam{Steps: s.Steps, Moments: r}
+	t.Adam = &Adam{Steps: s.Steps, LR: s.LR, Moments: r}
 	return t, nil
 }
 
@@ -111,7 +112,7 @@ func (t *Training) state() (json.RawMessage, error) {
 		Settled: t.Updates, Validated: -1, Best: t.Best, Seconds: t.Seconds,
 	}
 	if t.Adam != nil {
-		s.Steps = t.Adam.Steps
+		s.Steps, s.LR = t.Adam.Steps, t.Adam.LR
 	}
 	return json.MarshalIndent(s, "", "  ")
 }

@@ -98,6 +98,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	}
 	root.AddCommand(
 		newTrain(), newEval(), newForward(), newInspect(), newPlot(),
+		newConvert(), newAverage(),
 		newData(), newPresets(), newBench(), newVersion(),
 	)
 	root.SetFlagErrorFunc(flagError)

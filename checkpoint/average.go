@@ -1,0 +1,149 @@
+package checkpoint
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/nn"
+)
+
+// Average writes the mean of the weights of several checkpoints of one model,
+// with the configuration of the first, as the reference's
+// scripts/average_checkpoints.py does: sums in float32 in the order given, then
+// divided; counters rounded down. Weights in float16 become float32 unless the
+// options ask for another type.
+func Average(paths []string, output string, o SaveOptions) (Saved, error) {
+	if len(paths) == 0 {
+		return Saved{}, errors.New("no checkpoints to average")
+	}
+	c, err := Open(paths[0])
+	if err != nil {
+		return Saved{}, err
+	}
+	defer c.Close()
+	m, err := c.model()
+	if err != nil {
+		return Saved{}, err
+	}
+	for _, path := range paths[1:] {
+		if err := accumulate(m.params, path, c.Task); err != nil {
+			return Saved{}, err
+		}
+	}
+	divide(m.params, len(paths))
+	o.ModelOnly = true // an optimiser's state is of one run's weights
+	if o.DType == dtype.Invalid {
+		o.DType = dtype.F32
+	}
+	return c.save(output, m, o)
+}
+
+// accumulate adds the weights of a checkpoint to p.
+func accumulate(p *nn.Params, path, task string) error {
+	c, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if c.Task != task {
+		return fmt.Errorf("%s is of a %s model, and the first checkpoint of a %s model", path, c.Task, task)
+	}
+	l := loader{weights: c.Weights, wanted: make(map[string]bool)}
+	for _, q := range p.All() {
+		l.add(q.Name, q.Shape(), q.Value().Data())
+	}
+	for _, b := range p.Buffers() {
+		l.add(b.Name, b.Shape(), b.Data())
+	}
+	for _, counter := range p.Counters() {
+		sum := counter.Value
+		l.count(counter)
+		counter.Value += sum
+	}
+	for _, a := range p.Aliases() {
+		l.wanted[a.Name] = true
+	}
+	return wrapPath(path, l.err())
+}
+
+// add is load, added to dst.
+func (l *loader) add(name string, shape []int, dst []float32) {
+	more := make([]float32, len(dst))
+	l.load(name, shape, more)
+	for i, x := range more {
+		dst[i] += x
+	}
+}
+
+// divide divides everything by n.
+func divide(p *nn.Params, n int) {
+	scale := func(data []float32) {
+		for i := range data {
+			data[i] /= float32(n)
+		}
+	}
+	for _, q := range p.All() {
+		scale(q.Value().Data())
+	}
+	for _, b := range p.Buffers() {
+		scale(b.Data())
+	}
+	for _, c := range p.Counters() {
+		c.Value /= int64(n)
+	}
+}
+
+// epochNames and updateNames match the names that runs give their checkpoints,
+// here and in the reference, and capture what they are sorted by.
+var (
+	epochNames  = regexp.MustCompile(`^checkpoint(\d+)(\.pt)?$`)
+	updateNames = regexp.MustCompile(`^checkpoint_\d+_(\d+)(\.pt)?$`)
+)
+
+// LastCheckpoints returns the last n checkpoints of a run's directory, the
+// latest first: those saved at the ends of epochs, or those saved every so many
+// updates. limit, unless it is 0, is the last epoch or update that counts.
+func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, error) {
+	if inner := filepath.Join(dir, "checkpoints"); exists(inner) {
+		dir = inner
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	pattern, kind := epochNames, "epochs (checkpointN)"
+	if byUpdates {
+		pattern, kind = updateNames, "updates (checkpoint_EPOCH_N)"
+	}
+	type found struct {
+		key  int
+		path string
+	}
+	var all []found
+	for _, e := range entries {
+		match := pattern.FindStringSubmatch(e.Name())
+		if match == nil {
+			continue
+		}
+		key, err := strconv.Atoi(match[1])
+		if err == nil && (limit == 0 || key <= limit) {
+			all = append(all, found{key, filepath.Join(dir, e.Name())})
+		}
+	}
+	if len(all) < n {
+		return nil, fmt.Errorf("%s has %d checkpoints of %s, want %d", dir, len(all), kind, n)
+	}
+	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.key, a.key) })
+	var paths []string
+	for _, f := range all[:n] {
+		paths = append(paths, f.path)
+	}
+	return paths, nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newConvert() *cobra.Command {
+	var format, dtype, name string
+	var options checkpoint.SaveOptions
+	cmd := &cobra.Command{
+		Use:   "convert IN OUT",
+		Short: "Turn a checkpoint into another form: fairseq, native, safetensors, Hugging Face",
+		Long: `convert reads a checkpoint in any form that there is and writes it in another:
+
+  fairseq      a .pt that torch.load and the reference open
+  native       a directory, as mega train writes
+  safetensors  a single file with the configuration in its metadata
+  huggingface  a directory of transformers' Mega
+
+The name of OUT chooses the form (.pt, .safetensors, else a directory) unless
+--to does. Weights stay as they are, bit for bit, unless --dtype asks for another
+type; what training needs goes along between fairseq and native.`,
+		Example: `  mega convert checkpoint_best.pt imdb
+  mega convert runs/listops-short listops.pt
+  mega convert mega.lra.zip:listops/checkpoint_best.pt listops.safetensors --dtype bf16
+  mega convert runs/my-lm my-lm-hf --to huggingface`,
+		Args: exactArgs(2, "a checkpoint and where to write it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := parseSaving(&options, args[1], format, dtype); err != nil {
+				return usage(err)
+			}
+			c, err := checkpoint.Open(inArchive(args[0], name))
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			c.AcceptRMSNorm = options.AcceptRMSNorm
+			saved, err := c.Save(args[1], options)
+			if err != nil {
+				return err
+			}
+			return tellSaved(cmd.ErrOrStderr(), args[1], options, saved)
+		},
+	}
+	addSaving(cmd.Flags(), &format, &dtype)
+	cmd.Flags().BoolVar(&options.ModelOnly, "no-save-optimizer-state", false, "leave out what only training needs")
+	cmd.Flags().BoolVar(&options.AcceptRMSNorm, "hf-accept-rmsnorm", false, "convert rmsnorm from and to Hugging Face, where it leaves its input as it is and so gives other numbers")
+	addCheckpointName(cmd.Flags(), &name)
+	return cmd
+}
+
+// addSaving adds the flags about how a checkpoint is written.
+func addSaving(flags *pflag.FlagSet, format, dtype *string) {
+	flags.StringVar(format, "to", "", "form to write: fairseq, native, safetensors or huggingface (default by the name)")
+	flags.StringVar(dtype, "dtype", "", "type of the weights: f32, f16 or bf16 (default as they are)")
+}
+
+// parseSaving reads the flags of addSaving.
+func parseSaving(o *checkpoint.SaveOptions, output, format, name string) error {
+	o.Format = checkpoint.FormatOf(output)
+	if format != "" {
+		o.Format = checkpoint.Format(format)
+	}
+	known := false
+	for _, f := range checkpoint.Formats {
+		known = known || f == o.Format
+	}
+	if !known {
+		return fmt.Errorf("--to %s is unknown, want fairseq, native, safetensors or huggingface", format)
+	}
+	switch strings.ToLower(name) {
+	case "":
+	case "f32":
+		o.DType = dtype.F32
+	case "f16":
+		o.DType = dtype.F16
+	case "bf16":
+		o.DType = dtype.BF16
+	default:
+		return fmt.Errorf("--dtype %s is unknown, want f32, f16 or bf16", name)
+	}
+	return nil
+}
+
+// tellSaved says what was written.
+func tellSaved(w io.Writer, path string, o checkpoint.SaveOptions, saved checkpoint.Saved) error {
+	note := ""
+	switch {
+	case saved.Training:
+		note = ", with what training needs"
+	case saved.Dropped:
+		note = ", without what training needs, which this form cannot hold"
+	}
+	_, err := fmt.Fprintf(w, "wrote %s: %s, %s model of %d parameters%s\n", path, o.Format, saved.Task, saved.Parameters, note)
+	return err
+}
+
+// addCheckpointName adds the flag that chooses a checkpoint of an archive.
+func addCheckpointName(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "checkpoint-name", "", "which checkpoint of a .zip archive; ARCHIVE.zip:NAME says the same")
+}
+
+// inArchive returns the path of a checkpoint in an archive, if a name is given.
+func inArchive(path, name string) string {
+	if name == "" {
+		return path
+	}
+	return path + ":" + name
+}
