@@ -63,17 +63,23 @@ var ignoredSwitches = []string{
 	"find-unused-parameters", "broadcast-buffers", "fast-stat-sync", "distributed-no-spawn", "cpu", "tpu",
 	"fp16", "bf16", "memory-efficient-fp16", "memory-efficient-bf16", "fp16-no-flatten-grads",
 	"no-progress-bar", "sent-loss", "no-save-optimizer-state", "use-old-adam", "skip-invalid-size-inputs-valid-test",
+	"quiet",
 }
 
-// addIgnored makes flags accept the reference's flags without meaning.
-func addIgnored(flags *pflag.FlagSet) {
-	for name := range ignoredFlags {
-		if flags.Lookup(name) != nil {
-			continue
+// ignoredKey is the annotation of an ignored flag that says why it is ignored.
+const ignoredKey = "ignored"
+
+// addIgnored makes flags accept the reference's flags without meaning: those of
+// ignoredFlags, and further ones of a command.
+func addIgnored(flags *pflag.FlagSet, more ...map[string]string) {
+	for _, reasons := range append(more, ignoredFlags) {
+		for name, why := range reasons {
+			if flags.Lookup(name) == nil {
+				flags.String(name, "", "")
+				f := flags.Lookup(name)
+				f.Hidden, f.Annotations = true, map[string][]string{ignoredKey: {why}}
+			}
 		}
-		flags.String(name, "", "")
-		f := flags.Lookup(name)
-		f.Hidden = true
 	}
 	for _, name := range ignoredSwitches {
 		if f := flags.Lookup(name); f != nil && f.Hidden {
@@ -85,7 +91,7 @@ func addIgnored(flags *pflag.FlagSet) {
 // tellIgnored names the ignored flags that were given.
 func tellIgnored(w io.Writer, flags *pflag.FlagSet) {
 	flags.Visit(func(f *pflag.Flag) {
-		if why, ok := ignoredFlags[f.Name]; ok && f.Hidden {
+		for _, why := range f.Annotations[ignoredKey] {
 			fmt.Fprintf(w, "mega: --%s has no effect: %s\n", f.Name, why)
 		}
 	})

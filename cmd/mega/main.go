@@ -97,7 +97,7 @@ configurations, data and checkpoints of the reference implementation.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newTrain(), newEval(), newForward(), newInspect(), newPlot(),
+		newTrain(), newEval(), newEvalLM(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
 		newData(), newPresets(), newBench(), newVersion(),
 	)
@@ -137,11 +137,20 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 // pairFlags take two values on the reference's command lines.
 var pairFlags = []string{"--pixel-normalization"}
 
+// optionalFlags take a value or none on the reference's command lines.
+var optionalFlags = []string{"--remove-bpe"}
+
 // joinPairs turns "--flag a b" into "--flag=a,b" for the flags that take two
-// values, so that a command of the reference runs as it is.
+// values, and "--flag a" into "--flag=a" for those that take one or none, so that
+// a command of the reference runs as it is.
 func joinPairs(args []string) []string {
 	var out []string
 	for i := 0; i < len(args); i++ {
+		if slices.Contains(optionalFlags, args[i]) && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			out = append(out, args[i]+"="+args[i+1])
+			i++
+			continue
+		}
 		if slices.Contains(pairFlags, args[i]) && i+2 < len(args) && isNumber(args[i+1]) && isNumber(args[i+2]) {
 			out = append(out, args[i]+"="+args[i+1]+","+args[i+2])
 			i += 2

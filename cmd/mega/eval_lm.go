@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+)
+
+// An evalLMCommand is the command line of mega eval-lm.
+type evalLMCommand struct {
+	path      string
+	overrides string
+	results   string
+	workers   int
+	json      bool
+	data      *binding
+	options   *binding
+}
+
+func newEvalLM() *cobra.Command {
+	c := &evalLMCommand{}
+	cmd := &cobra.Command{
+		Use:   "eval-lm [DATA] --checkpoint CHECKPOINT",
+		Short: "Evaluate a language model: bits per token and perplexity",
+		Long: `eval-lm runs a language model over held-out text, document by document, with the
+model's state carried from window to window, and prints the loss in base 2 (bits
+per byte, for bytes) and the perplexity. Flags are the reference's. The text is
+the one that the model was trained on, or the one given.`,
+		Example: `  mega eval-lm --checkpoint runs/enwik8
+  mega eval-lm data-bin/enwik8 --path model.pt --test-chunk-size 4096 --chunk-nums 3 --sample-break-mode complete \
+    --valid-block splits:50 --model-overrides '{"decoder_chunk_size": 4096}'
+  mega eval-lm --checkpoint runs/bytes-small --text other.txt`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	addCheckpoint(flags, &c.path)
+	flags.StringVar(&c.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
+	flags.StringVar(&c.results, "results-path", "", "directory for words and their log-probabilities (default: standard output)")
+	options := task.DefaultLanguageEvalOptions()
+	c.options = bind(flags, &options)
+	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
+	data := task.DefaultLanguageDataConfig()
+	c.data = bind(flags, &data, "data", "task", "train_subset", "valid_subset", "test_subset",
+		"variant_block_multiple_min", "variant_block_multiple_max", "max_tokens", "max_sentences_valid",
+		"required_batch_size_multiple", "sentence_avg")
+	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores")
+	flags.BoolVar(&c.json, "json", false, "print JSON")
+	addIgnored(flags, evalLMIgnored)
+	return cmd
+}
+
+// evalLMIgnored are flags of the reference that eval-lm has no use for.
+var evalLMIgnored = map[string]string{
+	"task":             "language models are evaluated",
+	"max-tokens":       "batches are as large as a modest memory allows, and the result does not depend on it",
+	"max-tokens-valid": "batches are as large as a modest memory allows, and the result does not depend on it",
+	"num-shards":       "there is one process",
+	"shard-id":         "there is one process",
+	"quiet":            "results go to standard output, the rest to standard error",
+}
+
+func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
+	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+	kernel.SetWorkers(c.workers)
+	ck, err := openCheckpoint(c.path)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	data, options, err := c.configs(cmd, ck, args)
+	if err != nil {
+		return usage(err)
+	}
+	m, err := ck.LanguageModel(checkpoint.Options{})
+	if err != nil {
+		return err
+	}
+	if chunk := m.Config().DecoderChunkSize; cmd.Flags().Changed("test-chunk-size") && chunk != options.TestChunkSize {
+		fmt.Fprintf(cmd.ErrOrStderr(), "mega: the model attends in its own chunks of %d; for others add --model-overrides '{\"decoder_chunk_size\": %d}'\n",
+			chunk, options.TestChunkSize)
+	}
+	corpus, err := task.OpenLanguageCorpus(data)
+	if err != nil {
+		return err
+	}
+	defer corpus.Close()
+	words, err := c.wordsFile(cmd, options)
+	if err != nil {
+		return err
+	}
+	e, err := task.EvaluateLanguage(cmd.Context(), m, corpus, options, words, nil)
+	if err := errors.Join(err, words.Close()); err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(cmd.OutOrStdout(), e)
+	}
+	return e.WriteText(cmd.OutOrStdout())
+}
+
+// configs returns where the text is, what the checkpoint was trained on under
+// the flags given, and how to read it. It applies the overrides.
+func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) (task.LanguageDataConfig, task.LanguageEvalOptions, error) {
+	data, options := task.DefaultLanguageDataConfig(), task.DefaultLanguageEvalOptions()
+	values, err := parseOverrides(cmd.ErrOrStderr(), c.overrides)
+	if err == nil {
+		err = ck.Override(values)
+	}
+	if err == nil {
+		err = task.LanguageData(ck, &data)
+	}
+	if err != nil {
+		return data, options, err
+	}
+	if len(args) == 1 {
+		data.Data, data.Text = args[0], ""
+	}
+	if cmd.Flags().Changed("text") {
+		data.Data, options.Subset = "", task.WholeText
+	}
+	return data, options, errors.Join(c.data.apply(&data), c.options.apply(&options))
+}
+
+// parseOverrides reads --model-overrides and leaves out, with a word, what has no
+// meaning here.
+func parseOverrides(w io.Writer, text string) (map[string]any, error) {
+	var values map[string]any
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, fmt.Errorf(`--model-overrides %s: want JSON such as {"decoder_chunk_size": 4096}: %w`, text, err)
+	}
+	for key := range values {
+		for _, ignored := range []map[string]string{evalLMIgnored, ignoredFlags} {
+			if why, ok := ignored[flagName(key)]; ok {
+				fmt.Fprintf(w, "mega: the override of %s has no effect: %s\n", key, why)
+				delete(values, key)
+			}
+		}
+	}
+	return values, nil
+}
+
+// wordsFile opens where words and their log-probabilities go.
+func (c *evalLMCommand) wordsFile(cmd *cobra.Command, o task.LanguageEvalOptions) (io.WriteCloser, error) {
+	if c.results == "" {
+		return nopCloser{cmd.OutOrStdout()}, nil
+	}
+	if err := os.MkdirAll(c.results, 0o777); err != nil {
+		return nil, err
+	}
+	return os.Create(filepath.Join(c.results, "generate-"+o.Subset+".txt"))
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
