@@ -37,12 +37,22 @@ func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
 func (b *Block) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, source *Encoded) (*autograd.Variable, error) {
 	x, err := scoped(t, x, func() (*autograd.Variable, error) { return b.attention.Forward(t, x, mask) })
 	if err == nil && b.cross != nil {
-		x, err = scoped(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, *source) })
+		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, *source) })
 	}
 	if err == nil && b.feedForward != nil {
-		x, err = scoped(t, x, func() (*autograd.Variable, error) { return b.feedForward.Forward(t, x), nil })
+		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.feedForward.Forward(t, x), nil })
 	}
 	return x, err
+}
+
+// consumed is scoped for an x that nothing reads afterwards: in inference its
+// memory is free again.
+func consumed(t *autograd.Tape, x *autograd.Variable, layer func() (*autograd.Variable, error)) (*autograd.Variable, error) {
+	out, err := scoped(t, x, layer)
+	if err == nil {
+		t.Release(x)
+	}
+	return out, err
 }
 
 // scoped runs a layer on x in a scope of the tape. If it fails the result is x.

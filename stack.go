@@ -79,10 +79,12 @@ func (s *stack) forward(t *autograd.Tape, in *Input, source *Encoded) (*autograd
 	mask := whole.mask()
 	x := t.Scope(func() *autograd.Variable { return s.embedded(t, whole, mask) })
 	for _, b := range s.blocks {
-		var err error
-		if x, err = b.Forward(t, x, mask, source); err != nil {
+		y, err := b.Forward(t, x, mask, source)
+		if err != nil {
 			return nil, nil, err
 		}
+		t.Release(x)
+		x = y
 	}
 	x = t.Scope(func() *autograd.Variable {
 		if s.finalNorm != nil {

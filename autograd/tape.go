@@ -166,6 +166,14 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 	return out
 }
 
+// Release ends the life of v's value where that is not needed for Backward: on a
+// tape that does not record. Nothing may read v afterwards.
+func (t *Tape) Release(v *Variable) {
+	if !t.record {
+		t.free(v.root())
+	}
+}
+
 // grad returns the buffer for v's gradient and whether it already holds one to
 // be added to; the caller fills it entirely.
 func (t *Tape) grad(v *Variable) (dst *tensor.Tensor, accumulate bool) {
