@@ -400,6 +400,9 @@ func TestSessionsAtOnce(t *testing.T) {
 
 // A step allocates nothing.
 func TestStepAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget")
+	}
 	m := newModel(t, sessionModels["plain"])
 	for _, rows := range []int{1, 3} {
 		s := m.NewBatch(rows)
