@@ -24,8 +24,8 @@ buffer.NAME.`,
 		Example: "  mega forward --checkpoint golden/lra_text --input golden/lra_text/golden.safetensors --prefix b0. --train --output out.safetensors",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for flag, value := range map[string]string{"checkpoint": path, "input": input, "output": output} {
-				if value == "" {
+			for _, flag := range []string{"checkpoint", "input", "output"} {
+				if !cmd.Flags().Changed(flag) {
 					return usagef("mega forward needs --%s", flag)
 				}
 			}
