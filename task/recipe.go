@@ -70,7 +70,7 @@ var recipes = makeRecipes(
 		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --z-dim 32 --n-dim 8 --classifier-out-dim 128
 		--max-positions 128 --truncation-length 0 --dropout 0.0 --listops-length 10,60 --listops-sizes 40000,1000,2000
 		--lr 0.004 --weight-decay 0.01 --batch-size 64 --max-sentences-valid 256
-		--max-update 2500 --total-num-update 2500 --warmup-updates 150`},
+		--max-update 1200 --total-num-update 1200 --warmup-updates 120`},
 )
 
 func makeRecipes(rs ...Recipe) map[string]Recipe {
