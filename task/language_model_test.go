@@ -269,8 +269,12 @@ func TestLanguageErrors(t *testing.T) {
 		{func(_ *LanguageDataConfig, o *LanguageEvalOptions) { o.ChunkNums = 0 }, "want at least 1 of 1"},
 		{func(_ *LanguageDataConfig, o *LanguageEvalOptions) { o.ContextWindow = -1 }, "none may be negative"},
 		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data, d.Text, d.TextHeldOut = "", text, 0.5 }, "below 0.5"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data, d.Text, d.Dict, d.TextHeldOut = "", text, dict, 0.001 }, "no bytes 100 to 100"},
-		{func(d *LanguageDataConfig, o *LanguageEvalOptions) { d.Data, d.Text, d.Dict, o.Subset = "", text, dict, "dev" }, `no split "dev"`},
+		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) {
+			d.Data, d.Text, d.Dict, d.TextHeldOut = "", text, dict, 0.001
+		}, "no bytes 100 to 100"},
+		{func(d *LanguageDataConfig, o *LanguageEvalOptions) {
+			d.Data, d.Text, d.Dict, o.Subset = "", text, dict, "dev"
+		}, `no split "dev"`},
 		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data, d.Text, d.Dict = "", latin, dict }, "1 bytes of the text are not in the dictionary"},
 	} {
 		d, o := goldenText("lm_enwik8"), DefaultLanguageEvalOptions()
