@@ -25,6 +25,11 @@ type Options struct {
 	Dir          string       // the run directory; "" keeps nothing
 	Progress     io.Writer    // a bar if this is a terminal, lines if not; nil for none
 	Communicator Communicator // nil for a single process
+
+	// Start is where the run begins unless Dir holds one already, which goes on
+	// by itself; nil for the beginning. The weights that it belongs to are in the
+	// task's parameters.
+	Start *checkpoint.Training
 }
 
 // A Summary is how a run stands when Run returns.
@@ -109,7 +114,7 @@ func (r *run) open(about Description, o Options) error {
 	if err != nil {
 		return err
 	}
-	if r.native.Config, err = json.MarshalIndent(rc.Config, "", "  "); err != nil {
+	if r.native.Config, err = json.MarshalIndent(rc, "", "  "); err != nil {
 		return err
 	}
 	if o.Dir != "" && r.comm.Rank() == 0 {
@@ -120,7 +125,7 @@ func (r *run) open(about Description, o Options) error {
 	if err := r.comm.Barrier(); err != nil {
 		return err
 	}
-	resumed, err := r.resume(o.Dir)
+	resumed, err := r.resume(o)
 	if err != nil {
 		return err
 	}
@@ -131,6 +136,7 @@ func (r *run) open(about Description, o Options) error {
 	r.report = newReporter(r.dir, about.Metrics, progress)
 	if !resumed {
 		r.report.say("training", "parameters", r.task.Params().Count())
+		r.tellStart(o.Start)
 		return nil
 	}
 	if reason := r.finished(); reason != "" && !r.state.Pending {
@@ -142,14 +148,16 @@ func (r *run) open(about Description, o Options) error {
 
 // resume goes to the last checkpoint of a run directory and reports whether
 // there is one. If not, all processes start from the weights of the first.
-func (r *run) resume(dir string) (bool, error) {
+func (r *run) resume(o Options) (bool, error) {
 	var state *State
 	var err error
-	if dir != "" {
-		state, err = store{Checkpoints(dir)}.load(&r.native)
+	if o.Dir != "" {
+		config := r.native.Config // of this session, which may train for longer
+		state, err = store{Checkpoints(o.Dir)}.load(&r.native)
+		r.native.Config = config
 	}
 	if err == nil && state == nil {
-		err = r.shareWeights()
+		err = errors.Join(r.shareWeights(), r.start(o.Start))
 	}
 	if err != nil {
 		return false, err

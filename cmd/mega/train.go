@@ -25,6 +25,7 @@ type trainCommand struct {
 	optimizer string
 	workers   int
 	json      bool
+	restore   restoring
 
 	flags    *pflag.FlagSet
 	model    *binding
@@ -73,6 +74,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 		}
 		return pflag.NormalizedName(name)
 	})
+	c.restore.addFlags(flags)
 	addIgnored(flags)
 }
 
@@ -124,7 +126,12 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	dir := c.directory(model)
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %d kinds of symbols, %d classes; run directory %s\n",
 		t.Params().Count(), t.Corpus().Vocabulary, model.SentenceClassNum, dir)
-	summary, err := train.Run(cmd.Context(), t, training, train.Options{Dir: dir, Progress: cmd.ErrOrStderr()})
+	defer c.restore.close()
+	start, err := c.restore.open(t.Params(), dir, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	summary, err := train.Run(cmd.Context(), t, training, train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start})
 	if err != nil {
 		return err
 	}
