@@ -400,9 +400,7 @@ func TestSessionsAtOnce(t *testing.T) {
 
 // A step allocates nothing.
 func TestStepAllocates(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes pools forget")
-	}
+	skipUnderRace(t)
 	m := newModel(t, sessionModels["plain"])
 	for _, rows := range []int{1, 3} {
 		s := m.NewBatch(rows)
