@@ -63,6 +63,19 @@ func ParseLanguageModelConfig(data []byte) (LanguageModelConfig, error) {
 	return c, c.Validate()
 }
 
+// Derive sets what the reference derives from other arguments when it is not
+// given itself (mega_lm.py:487-497): the embedding is as wide as the blocks, and
+// the base architecture's feed-forward network as the values of attention. given
+// says whether a JSON key was given.
+func (c *LanguageModelConfig) Derive(given func(key string) bool) {
+	if !given("decoder_input_dim") {
+		c.DecoderInputDim = c.DecoderEmbedDim
+	}
+	if c.Arch == "mega_lm" && !given("decoder_ffn_embed_dim") {
+		c.DecoderFFNEmbedDim = c.DecoderHiddenDim
+	}
+}
+
 // Adaptive reports whether the output is an adaptive softmax.
 func (c LanguageModelConfig) Adaptive() bool { return len(c.AdaptiveSoftmaxCutoff) > 0 }
 

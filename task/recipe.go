@@ -40,6 +40,14 @@ const (
 	--weight-decay 0.01 --sentence-class-num 10 --max-positions 16000 `
 )
 
+// languageFlags is what the reference's commands for language models share
+// (examples/mega/README.lm.md).
+const languageFlags = `--task language_modeling --activation-fn silu --attention-activation-fn softmax
+	--decoder-n-dim 16 --normalize-before --no-affine-final-norm --normalization-type layernorm --rel-pos-bias rotary
+	--optimizer adam --lr 5e-3 --adam-betas (0.9,0.98) --adam-eps 1e-8 --clip-norm 0.25
+	--lr-scheduler linear_decay --end-learning-rate 0.0 --warmup-init-lr 1e-07
+	--attention-dropout 0.0 --hidden-dropout 0.0 --no-epoch-checkpoints --log-interval 100 `
+
 // recipes are the published ones and our own short ones.
 var recipes = makeRecipes(
 	Recipe{"lra-listops", "Long Range Arena: ListOps, as published", lraTextFlags + `
@@ -65,6 +73,22 @@ var recipes = makeRecipes(
 		--arch mega_sc_raw_base --lr 0.01`},
 	Recipe{"sc-raw-big", "Speech Commands from raw samples, big model, as published", speechFlags + `
 		--arch mega_sc_raw_big --lr 0.008`},
+	Recipe{"enwik8", "enwik8, a language model of bytes, as published for 8 GPUs", languageFlags + `
+		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.1
+		--decoder-chunk-size 2048 --truncation-length 8192 --max-target-positions 10384 --max-tokens 8192
+		--variant-block-multiple-min 2 --variant-block-multiple-max 4 --sample-break-mode complete --valid-block splits:10
+		--weight-decay 0.1 --max-update 400000 --total-num-update 400000 --warmup-updates 24000`},
+	Recipe{"wikitext-103", "WikiText-103, a language model of words, as published for 24 GPUs", languageFlags + `
+		--arch mega_lm_adaptive_big --criterion adaptive_loss --dropout 0.3 --attention-dropout 0.1 --hidden-dropout 0.1
+		--decoder-chunk-size 1024 --truncation-length 8192 --max-target-positions 8096 --max-tokens 6144
+		--variant-block-multiple-min 2 --variant-block-multiple-max 6 --sample-break-mode complete --valid-block splits:10
+		--weight-decay 0.1 --max-update 400000 --total-num-update 400000 --warmup-updates 24000`},
+	Recipe{"bytes-small", "a language model of the bytes of any text (--text FILE); minutes on two cores", languageFlags + `
+		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.0
+		--decoder-layers 4 --decoder-embed-dim 192 --decoder-hidden-dim 384 --decoder-ffn-embed-dim 384 --decoder-z-dim 64
+		--decoder-chunk-size 256 --truncation-length 0 --max-target-positions 1024 --max-tokens 4096
+		--variant-block-multiple-min 2 --variant-block-multiple-max 4 --valid-block splits:10 --validate-interval-updates 500
+		--weight-decay 0.01 --max-update 2000 --total-num-update 2000 --warmup-updates 200`},
 	Recipe{"listops-short", "ListOps of 10 to 60 symbols, generated; minutes on two cores", lraTextFlags + `
 		--task listops --arch mega_lra_listop --norm-type layernorm --encoder-layers 4 --encoder-embed-dim 64
 		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --z-dim 32 --n-dim 8 --classifier-out-dim 128
