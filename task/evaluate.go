@@ -126,6 +126,12 @@ func (e *Evaluation) score(names []string) {
 	e.Accuracy = 100 * float64(correct) / float64(e.Samples)
 }
 
+// Line returns the evaluation in a line.
+func (e *Evaluation) Line() string {
+	return fmt.Sprintf("%s: accuracy %.2f%% of %d held-out samples; always answering the most frequent class: %.2f%%; loss %.3f (base 2)",
+		e.Split, e.Accuracy, e.Samples, e.Majority, e.Loss)
+}
+
 // WriteText writes the evaluation as a person reads it.
 func (e *Evaluation) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%\n\n",

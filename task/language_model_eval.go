@@ -148,6 +148,11 @@ func (e *languageEval) run(ctx context.Context, b *blocks.Batch) error {
 	return nil
 }
 
+// Line returns the evaluation in a line.
+func (e *LanguageEvaluation) Line() string {
+	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f", e.Split, e.Loss, e.Tokens, e.Perplexity)
+}
+
 // WriteText writes the evaluation as the reference does, and the statistics of
 // words after it.
 func (e *LanguageEvaluation) WriteText(w io.Writer) error {

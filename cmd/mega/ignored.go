@@ -55,6 +55,8 @@ var ignoredFlags = map[string]string{
 	"use-old-adam":                        "there is one Adam",
 	"num-classes":                         "the reference ignores it too; see --sentence-class-num",
 	"clip-mode":                           "the norm of all gradients together is clipped",
+	"report-ema-alpha":                    "mega inspect shows the moving averages",
+	"write-out-alpha":                     "mega inspect shows the moving averages",
 	"skip-invalid-size-inputs-valid-test": "inputs of any size are read",
 }
 
@@ -63,7 +65,7 @@ var ignoredSwitches = []string{
 	"find-unused-parameters", "broadcast-buffers", "fast-stat-sync", "distributed-no-spawn", "cpu", "tpu",
 	"fp16", "bf16", "memory-efficient-fp16", "memory-efficient-bf16", "fp16-no-flatten-grads",
 	"no-progress-bar", "sent-loss", "no-save-optimizer-state", "use-old-adam", "skip-invalid-size-inputs-valid-test",
-	"quiet",
+	"quiet", "report-ema-alpha", "write-out-alpha",
 }
 
 // ignoredKey is the annotation of an ignored flag that says why it is ignored.

@@ -99,7 +99,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	root.AddCommand(
 		newTrain(), newEval(), newEvalLM(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
-		newData(), newPresets(), newBench(), newVersion(),
+		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
 	)
 	root.SetFlagErrorFunc(flagError)
 	for _, c := range append(root.Commands(), root) {

@@ -3,14 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/task"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
@@ -28,13 +30,35 @@ type trainCommand struct {
 	restore   restoring
 
 	flags    *pflag.FlagSet
-	model    *binding
-	data     *binding
+	kinds    []trainee
 	training *binding
 }
 
+// A trainee is a kind of model on the command line of mega train. Its flags and
+// those of others are bound side by side, and the architecture says which kind
+// is meant.
+type trainee interface {
+	// archs lists the architectures of the kind.
+	archs() []string
+	// bind adds the flags of its model and data and returns their bindings.
+	bind(flags *pflag.FlagSet) []*binding
+	// configure reads the flags. data is the positional argument, "" if there is
+	// none; criterion is "" if none was given.
+	configure(flags *pflag.FlagSet, arch, data, criterion string) error
+	// open opens the data, makes the model and says what they are.
+	open() (t train.Task, what string, err error)
+	// evaluate runs a checkpoint on held-out data and returns how it did.
+	evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error)
+	// close closes the data.
+	close() error
+}
+
+// An evaluation is the result of a training, which is printed as a line or as
+// JSON.
+type evaluation interface{ Line() string }
+
 func newTrain() *cobra.Command {
-	c := &trainCommand{}
+	c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}}}
 	cmd := &cobra.Command{
 		Use:   "train [DATA] --preset NAME | --arch ARCH --task TASK ...",
 		Short: "Train a model and evaluate it",
@@ -42,11 +66,13 @@ func newTrain() *cobra.Command {
 configuration, checkpoints, metrics, log and learning curve. Started again with
 the same flags it goes on where it stopped, bit for bit. Flags have the
 reference's names and meanings; a preset stands for a whole published command,
-and flags given beside it override it.`,
+and flags given beside it override it. The architecture says what is trained: a
+classifier or a language model.`,
 		Example: `  mega train --preset listops-short
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \
-    --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000`,
+    --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
+  mega train --preset bytes-small --text book.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -58,16 +84,18 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	c.flags = flags
 	flags.StringVar(&c.preset, "preset", "", "a whole recipe: mega presets lists them")
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
-	flags.StringVar(&c.criterion, "criterion", "lra_cross_entropy", "loss; classification has this one")
+	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models")
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
-	model := mega.ClassifierConfig{}
-	c.model = bind(flags, &model)
-	data := task.DefaultDataConfig()
-	c.data = bind(flags, &data, "data")
+	for _, kind := range c.kinds {
+		for _, b := range kind.bind(flags) {
+			b.ownedBy(kind)
+		}
+	}
 	training := train.DefaultConfig()
 	c.training = bind(flags, &training)
+	c.training.ownedBy(c.kinds...)
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if long, ok := flagAliases[name]; ok {
 			name = long
@@ -114,18 +142,19 @@ func expandPreset(args []string) ([]string, error) {
 
 func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), c.flags)
-	model, data, training, err := c.configs(args)
+	kind, arch, training, err := c.configs(args)
 	if err != nil {
 		return usage(err)
 	}
+	c.tellForeign(cmd.ErrOrStderr(), kind, arch)
 	kernel.SetWorkers(c.workers)
-	t, err := task.NewClassification(data, model)
+	t, what, err := kind.open()
 	if err != nil {
 		return err
 	}
-	dir := c.directory(model)
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %d kinds of symbols, %d classes; run directory %s\n",
-		t.Params().Count(), t.Corpus().Vocabulary, model.SentenceClassNum, dir)
+	defer kind.close()
+	dir := c.directory(arch)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s\n", t.Params().Count(), what, dir)
 	defer c.restore.close()
 	start, err := c.restore.open(t.Params(), dir, cmd.ErrOrStderr())
 	if err != nil {
@@ -136,89 +165,110 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s\n", summary.Updates, summary.Seconds, summary.Reason)
-	return c.evaluate(cmd.Context(), cmd.OutOrStdout(), dir, t.Corpus(), data)
+	return c.evaluate(cmd.Context(), cmd.OutOrStdout(), kind, dir)
 }
 
-// configs builds the three configurations: an architecture's defaults, then
-// the flags.
-func (c *trainCommand) configs(args []string) (mega.ClassifierConfig, task.DataConfig, train.Config, error) {
-	data, training := task.DefaultDataConfig(), train.DefaultConfig()
+// configs reads the flags: an architecture's defaults, then the flags.
+func (c *trainCommand) configs(args []string) (kind trainee, arch string, training train.Config, err error) {
+	training = train.DefaultConfig()
+	data := ""
 	if len(args) == 1 {
-		data.Data = args[0]
+		data = args[0]
 	}
-	model, err := c.modelConfig()
-	if err != nil {
-		return model, data, training, err
+	arch = c.flags.Lookup("arch").Value.String()
+	if kind, err = c.kind(arch); err != nil {
+		return kind, arch, training, err
 	}
-	if c.criterion != "lra_cross_entropy" {
-		return model, data, training, fmt.Errorf("--criterion %s is not one for classification, want lra_cross_entropy", c.criterion)
+	if err = kind.configure(c.flags, arch, data, c.criterion); err != nil {
+		return kind, arch, training, err
 	}
 	if c.optimizer != "adam" {
-		return model, data, training, fmt.Errorf("--optimizer %s is unknown, want adam", c.optimizer)
+		return kind, arch, training, fmt.Errorf("--optimizer %s is unknown, want adam", c.optimizer)
 	}
-	if err := c.data.apply(&data); err != nil {
-		return model, data, training, err
+	if err = c.training.apply(&training); err != nil {
+		return kind, arch, training, err
 	}
-	if err := c.training.apply(&training); err != nil {
-		return model, data, training, err
-	}
-	return model, data, training, training.Validate()
+	return kind, arch, training, training.Validate()
 }
 
-func (c *trainCommand) modelConfig() (mega.ClassifierConfig, error) {
-	arch := c.flags.Lookup("arch").Value.String()
+// kind returns the kind of model that an architecture is of.
+func (c *trainCommand) kind(arch string) (trainee, error) {
 	if arch == "" {
-		return mega.ClassifierConfig{}, fmt.Errorf("no architecture: want --preset NAME or --arch ARCH (mega presets lists both)")
+		return nil, errors.New("no architecture: want --preset NAME or --arch ARCH (mega presets lists both)")
 	}
-	model, err := mega.Preset(arch)
-	if err != nil {
-		return model, err
+	var names []string
+	for _, kind := range c.kinds {
+		if slices.Contains(kind.archs(), arch) {
+			return kind, nil
+		}
+		names = append(names, kind.archs()...)
 	}
-	if err := c.model.apply(&model); err != nil {
-		return model, err
+	if near := spell.Nearest(arch, names); near != "" {
+		return nil, fmt.Errorf("unknown architecture %q, did you mean %q?", arch, near)
 	}
-	model.Derive(func(key string) bool { return c.flags.Changed(flagName(key)) })
-	checked := model
-	checked.VocabSize = max(checked.VocabSize, 4) // the data's, which is read later
-	return model, checked.Validate()
+	return nil, fmt.Errorf("unknown architecture %q, want one of %s", arch, strings.Join(names, ", "))
+}
+
+// tellForeign names the flags that were given and are for other kinds of models
+// than the one that is trained.
+func (c *trainCommand) tellForeign(w io.Writer, kind trainee, arch string) {
+	c.flags.Visit(func(f *pflag.Flag) {
+		if owners := ownersOf(f); len(owners) > 0 && !slices.Contains(owners, kindName(kind)) {
+			fmt.Fprintf(w, "mega: --%s has no effect: it is not for models of the kind of %s\n", f.Name, arch)
+		}
+	})
+}
+
+// ownersKey is the annotation of a flag that says which kinds of models it is
+// for; one without is for all.
+const ownersKey = "kinds"
+
+func kindName(kind trainee) string { return fmt.Sprintf("%T", kind) }
+
+func ownersOf(f *pflag.Flag) []string { return f.Annotations[ownersKey] }
+
+// ownedBy notes that the flags of a binding are for some kinds of models.
+func (b *binding) ownedBy(kinds ...trainee) {
+	for name := range flagFields(b.kind) {
+		f := b.flags.Lookup(name)
+		if f == nil {
+			continue
+		}
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		for _, kind := range kinds {
+			f.Annotations[ownersKey] = append(f.Annotations[ownersKey], kindName(kind))
+		}
+	}
 }
 
 // directory returns the run directory.
-func (c *trainCommand) directory(model mega.ClassifierConfig) string {
+func (c *trainCommand) directory(arch string) string {
 	switch {
 	case c.saveDir != "":
 		return c.saveDir
 	case c.preset != "":
 		return filepath.Join("runs", c.preset)
 	}
-	return filepath.Join("runs", model.Arch)
+	return filepath.Join("runs", arch)
 }
 
-// evaluate runs the best checkpoint on the test split, or the validation split
-// where there is none, and prints how it did.
-func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, dir string, corpus *task.Corpus, data task.DataConfig) error {
+// evaluate runs the best checkpoint on held-out data and prints how it did.
+func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind trainee, dir string) error {
 	ck, err := checkpoint.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer ck.Close()
-	m, err := ck.Classifier(checkpoint.Options{})
-	if err != nil {
-		return err
-	}
-	split := data.TestSubset
-	if !corpus.Has(split) {
-		split = data.ValidSubset
-	}
-	e, err := task.Evaluate(ctx, m, corpus, data, split, nil)
+	e, err := kind.evaluate(ctx, ck)
 	if err != nil {
 		return err
 	}
 	if c.json {
 		return printJSON(w, e)
 	}
-	fmt.Fprintf(w, "%s: accuracy %.2f%% of %d held-out samples; always answering the most frequent class: %.2f%%; loss %.3f (base 2)\n",
-		split, e.Accuracy, e.Samples, e.Majority, e.Loss)
+	fmt.Fprintln(w, e.Line())
 	fmt.Fprintf(w, "run directory: %s (learning curve: %s)\n", dir, filepath.Join(dir, "curve.png"))
 	return nil
 }

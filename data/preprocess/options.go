@@ -27,6 +27,7 @@ type Options struct {
 	WordsSource, WordsTarget         int    // --nwordssrc, --nwordstgt: the most ids, special ones included; not positive: all
 	SourceDict, TargetDict           string // --srcdict, --tgtdict: a dictionary to use instead of a new one
 	JoinedDictionary                 bool   // --joined-dictionary: one for both languages, by the source's settings
+	DictOnly                         bool   // --dict-only of later fairseqs: no token files
 	PaddingFactor                    int    // --padding-factor; 0 stands for the default, 1 pads nothing
 
 	Workers  int            // --workers; 0 stands for all cores
@@ -39,14 +40,18 @@ type Progress struct {
 	Done, Total int64  // bytes, over all passes
 }
 
-// validate reports what is missing or cannot be, and fills in defaults.
-func (o *Options) validate() error {
+// fill puts in defaults.
+func (o *Options) fill() {
 	if o.PaddingFactor == 0 {
 		o.PaddingFactor = DefaultPaddingFactor
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+}
+
+// Validate reports what is missing or cannot be.
+func (o *Options) Validate() error {
 	pair := !o.OnlySource
 	switch {
 	case o.DestDir == "":

@@ -10,15 +10,17 @@ import (
 
 // Report says what was made.
 type Report struct {
-	Files    []FileReport // all of the source language, then all of the target
-	Warnings []string     // what looks wrong with the texts and was taken as it is
+	Dictionaries []DictionaryReport // of each language
+	Files        []FileReport       // all of the source language, then all of the target
+	Warnings     []string           // what looks wrong with the texts and was taken as it is
 }
 
 // Run makes the dictionaries and token files. Nothing is put in place of which
 // the texts turn out to be wrong: texts of a pair that differ in their number
 // of lines, a text that is empty or not UTF-8.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if err := o.validate(); err != nil {
+	o.fill()
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	r := &run{Options: o, ctx: ctx}
@@ -33,7 +35,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	files := make([][]FileReport, len(dictionaries))
-	for _, s := range o.splits() {
+	for _, s := range r.encoded() {
 		if err := r.encode(s, dictionaries, files); err != nil {
 			return nil, err
 		}
@@ -43,9 +45,21 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		if err := dictionaries[i].Save(o.dictPath(lang)); err != nil {
 			return nil, err
 		}
+		report.Dictionaries = append(report.Dictionaries, DictionaryReport{lang, dictionaries[i].Len()})
 		report.Files = append(report.Files, files[i]...)
 	}
 	return report, nil
+}
+
+// A DictionaryReport says how large a dictionary is.
+type DictionaryReport struct {
+	Language string // empty where none was given
+	Types    int
+}
+
+// String returns the line that fairseq-preprocess logs.
+func (d DictionaryReport) String() string {
+	return fmt.Sprintf("[%s] Dictionary: %d types", languageName(d.Language), d.Types)
 }
 
 // run is the state of a Run.
@@ -67,13 +81,23 @@ func (r *run) measure() error {
 			if info.IsDir() {
 				return fmt.Errorf("%s: is a directory, want a text file", textPath(s.prefix, lang))
 			}
-			r.progress.Total += info.Size()
+			if !r.DictOnly {
+				r.progress.Total += info.Size()
+			}
 			if s.name == "train" && r.counts(i) {
 				r.progress.Total += info.Size()
 			}
 		}
 	}
 	return nil
+}
+
+// encoded returns the splits that token files are made of.
+func (r *run) encoded() []split {
+	if r.DictOnly {
+		return nil
+	}
+	return r.splits()
 }
 
 // counts tells whether a dictionary is made of the training text of a language.

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/train"
+	"github.com/spf13/pflag"
+)
+
+// classifierTrainee is a classifier on the command line of mega train.
+type classifierTrainee struct {
+	modelFlags, dataFlags *binding
+
+	model  mega.ClassifierConfig
+	data   task.DataConfig
+	corpus *task.Corpus
+}
+
+func (k *classifierTrainee) archs() []string { return mega.PresetNames() }
+
+func (k *classifierTrainee) bind(flags *pflag.FlagSet) []*binding {
+	data := task.DefaultDataConfig()
+	k.modelFlags = bind(flags, &mega.ClassifierConfig{})
+	k.dataFlags = bind(flags, &data, "data")
+	return []*binding{k.modelFlags, k.dataFlags}
+}
+
+func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
+	if criterion != "" && criterion != "lra_cross_entropy" {
+		return fmt.Errorf("--criterion %s is not one for classification, want lra_cross_entropy", criterion)
+	}
+	if k.model, err = mega.Preset(arch); err != nil {
+		return err
+	}
+	if err = k.modelFlags.apply(&k.model); err != nil {
+		return err
+	}
+	k.model.Derive(func(key string) bool { return flags.Changed(flagName(key)) })
+	checked := k.model
+	checked.VocabSize = max(checked.VocabSize, 4) // the data's, which is read later
+	if err = checked.Validate(); err != nil {
+		return err
+	}
+	k.data = task.DefaultDataConfig()
+	k.data.Data = data
+	return k.dataFlags.apply(&k.data)
+}
+
+func (k *classifierTrainee) open() (train.Task, string, error) {
+	t, err := task.NewClassification(k.data, k.model)
+	if err != nil {
+		return nil, "", err
+	}
+	k.corpus = t.Corpus()
+	return t, fmt.Sprintf("%d kinds of symbols, %d classes", k.corpus.Vocabulary, k.model.SentenceClassNum), nil
+}
+
+// evaluate runs the test split, or the validation split where there is none.
+func (k *classifierTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
+	m, err := c.Classifier(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	split := k.data.TestSubset
+	if !k.corpus.Has(split) {
+		split = k.data.ValidSubset
+	}
+	return task.Evaluate(ctx, m, k.corpus, k.data, split, nil)
+}
+
+func (k *classifierTrainee) close() error { return nil }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/train"
+	"github.com/spf13/pflag"
+)
+
+// languageTrainee is a language model on the command line of mega train.
+type languageTrainee struct {
+	modelFlags, dataFlags *binding
+
+	model  mega.LanguageModelConfig
+	data   task.LanguageDataConfig
+	corpus *task.LanguageCorpus
+}
+
+func (k *languageTrainee) archs() []string { return mega.LanguageModelPresetNames() }
+
+func (k *languageTrainee) bind(flags *pflag.FlagSet) []*binding {
+	data := task.DefaultLanguageDataConfig()
+	k.modelFlags = bind(flags, &mega.LanguageModelConfig{})
+	k.dataFlags = bind(flags, &data, "data")
+	return []*binding{k.modelFlags, k.dataFlags}
+}
+
+func (k *languageTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
+	if k.model, err = mega.LanguageModelPreset(arch); err != nil {
+		return err
+	}
+	if err = k.modelFlags.apply(&k.model); err != nil {
+		return err
+	}
+	k.model.Derive(func(key string) bool { return flags.Changed(flagName(key)) })
+	if err = checkCriterion(criterion, k.model); err != nil {
+		return err
+	}
+	k.data = task.DefaultLanguageDataConfig()
+	k.data.Data = data
+	return k.dataFlags.apply(&k.data)
+}
+
+// checkCriterion reports a loss that is not the model's.
+func checkCriterion(criterion string, m mega.LanguageModelConfig) error {
+	want, with := "cross_entropy", "a plain softmax"
+	if m.Adaptive() {
+		want, with = "adaptive_loss", "an adaptive softmax"
+	}
+	if criterion != "" && criterion != want {
+		return fmt.Errorf("--criterion %s is not the one of a language model with %s, want %s", criterion, with, want)
+	}
+	return nil
+}
+
+func (k *languageTrainee) open() (train.Task, string, error) {
+	t, err := task.NewLanguageModelling(k.data, k.model)
+	if err != nil {
+		return nil, "", err
+	}
+	k.corpus = t.Corpus()
+	return t, fmt.Sprintf("%d kinds of tokens", k.corpus.Dictionary.Len()), nil
+}
+
+// evaluate runs the test split, or the validation split where there is none, in
+// windows of the model's chunks.
+func (k *languageTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
+	m, err := c.LanguageModel(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	o := task.DefaultLanguageEvalOptions()
+	if o.Subset = k.data.TestSubset; !k.corpus.Has(o.Subset) {
+		o.Subset = k.data.ValidSubset
+	}
+	return task.EvaluateLanguage(ctx, m, k.corpus, o, nil, nil)
+}
+
+func (k *languageTrainee) close() error {
+	if k.corpus == nil {
+		return nil
+	}
+	return k.corpus.Close()
+}
