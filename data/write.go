@@ -1,8 +1,11 @@
 package data
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/mega-go/mega/data/indexed"
 	"github.com/mega-go/mega/data/internal/atomicfile"
+	"github.com/mega-go/mega/data/internal/textfile"
 )
 
 // Record is a labelled text, or pair of texts, before it is binarised: words
@@ -161,6 +165,39 @@ func Images(pixels [][]byte, labels []int32) iter.Seq2[Image, error] {
 			}
 		}
 	}
+}
+
+// ClassesFile, in a directory of images, names their classes, a line each. The
+// reference has no such file; without it classes are numbers.
+const ClassesFile = "classes.txt"
+
+// WriteClasses writes the names of classes into a directory of images.
+func WriteClasses(dir string, names []string) error {
+	f, err := atomicfile.Create(filepath.Join(dir, ClassesFile))
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	for _, name := range names {
+		fmt.Fprintln(f, name) // an error shows at Commit
+	}
+	return f.Commit()
+}
+
+// ReadClasses reads the names of classes; it returns none if there is no such
+// file.
+func ReadClasses(path string) ([]string, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	err := textfile.Open("classes", path, func(r io.Reader, name string) error {
+		return textfile.EachLine(r, name, func(line []byte) error {
+			names = append(names, string(bytes.TrimSpace(line)))
+			return nil
+		})
+	})
+	return names, err
 }
 
 // PixelSplit is a split of images to be written. An error ends them.

@@ -106,7 +106,7 @@ func (c *Classification) Validate(ctx context.Context, e *train.Evaluator) (trai
 // Describe implements train.Task.
 func (c *Classification) Describe() train.Description {
 	return train.Description{
-		Task: "classification", Model: c.model.Config(), Data: c.config, Metrics: []string{"loss", "accuracy"},
+		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: []string{"loss", "accuracy"},
 	}
 }
 

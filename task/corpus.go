@@ -10,7 +10,6 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/listops"
 )
 
@@ -33,7 +32,12 @@ type DataConfig struct {
 
 	PixelNormalization [2]float64 `json:"pixel_normalization" help:"mean and standard deviation of pixels between 0 and 1"`
 
-	ScReference bool `json:"sc_reference" help:"speech: divide and normalise as the reference does, not by the data set's lists"`
+	ScReference   bool     `json:"sc_reference" help:"speech: divide and normalise as the reference does, not by the data set's lists"`
+	ScAllClasses  bool     `json:"sc_all_classes" help:"speech: all 35 words of Speech Commands, not ten"`
+	ScDroppedRate float64  `json:"sc_dropped_rate" help:"speech: share of samples left out; only 0 can be"`
+	ScWords       []string `json:"sc_words" help:"speech: the words, each the name of a directory (default the reference's ten)"`
+	ScRate        int      `json:"sc_rate" help:"speech: samples a second that recordings are resampled to"`
+	ScLength      int      `json:"sc_length" help:"speech: samples of a recording, which is cut or padded with silence"`
 
 	ListopsLength [2]int `json:"listops_length" help:"shortest and longest generated expression, in symbols"`
 	ListopsSizes  [3]int `json:"listops_sizes" help:"generated expressions for training, validation and test"`
@@ -45,6 +49,7 @@ func DefaultDataConfig() DataConfig {
 	return DataConfig{
 		TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
 		RequiredMultiple: 8, PixelNormalization: [2]float64{0.5, 0.5},
+		ScRate: 16000, ScLength: 16000,
 		ListopsLength: [2]int{500, 2000}, ListopsSizes: [3]int{96000, 2000, 2000}, ListopsSeed: 1,
 	}
 }
@@ -61,6 +66,7 @@ type Split interface {
 type Corpus struct {
 	Vocabulary int      // ids of texts, 0 for real numbers
 	Classes    []string // names of the classes, in their order
+	Inputs     Inputs   // how raw inputs become samples of the corpus
 
 	open  func(split string) (Split, error)
 	names []string
@@ -100,7 +106,7 @@ func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 		return nil, err
 	}
 	return &Corpus{
-		Vocabulary: dir.Source.Len(), Classes: dir.Classes(),
+		Vocabulary: dir.Source.Len(), Classes: dir.Classes(), Inputs: textInputs(dir.Source, dir.Classes()),
 		names: splitsWith(d.Data, "src-bin", ".idx"),
 		open: func(split string) (Split, error) {
 			return dir.Open(split, data.TextOptions{
@@ -112,31 +118,30 @@ func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 }
 
 func openImages(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
-	return &Corpus{
-		Classes: numberedClasses(m.SentenceClassNum),
-		names:   splitsWith(d.Data, "input", ".src"),
-		open: func(split string) (Split, error) {
-			return data.OpenPixels(d.Data, split, data.PixelOptions{
-				Mean: float32(d.PixelNormalization[0]), Std: float32(d.PixelNormalization[1]),
-				MaxPositions: m.MaxPositions, Classes: m.SentenceClassNum,
-			})
-		},
-	}, nil
-}
-
-// openSpeech opens recordings: by the data set's own lists and with one
-// normalisation, or as the reference does.
-func openSpeech(d DataConfig) (*Corpus, error) {
-	s, err := audio.OpenSpeechCommands(d.Data, audio.Options{
-		Lists: !d.ScReference, ReferenceNormalization: d.ScReference,
-	})
+	classes, err := imageClasses(d.Data, m.SentenceClassNum)
 	if err != nil {
 		return nil, err
 	}
-	return &Corpus{
-		Classes: audio.SC10, names: []string{"train", "valid", "test"},
-		open: func(split string) (Split, error) { return s.Split(split) },
-	}, nil
+	c := &Corpus{
+		Classes: classes, names: splitsWith(d.Data, "input", ".src"),
+		Inputs: Inputs{Kind: InputImage, Classes: classes, PixelNormalization: d.PixelNormalization},
+	}
+	c.open = func(split string) (Split, error) {
+		p, err := data.OpenPixels(d.Data, split, data.PixelOptions{
+			Mean: float32(d.PixelNormalization[0]), Std: float32(d.PixelNormalization[1]),
+			MaxPositions: m.MaxPositions, Classes: m.SentenceClassNum,
+		})
+		if err == nil {
+			c.Inputs.setPixels(p.Size(0))
+		}
+		return p, err
+	}
+	return c, nil
+}
+
+// listOpsInputs describes generated expressions.
+func listOpsInputs() Inputs {
+	return textInputs(listops.Vocabulary(), numberedClasses(listops.Classes))
 }
 
 // splitsWith lists the files DIR/SUB/NAME+suffix by NAME.
@@ -180,7 +185,7 @@ func openListOps(d DataConfig) (*Corpus, error) {
 		from += n
 	}
 	return &Corpus{
-		Vocabulary: listops.Vocabulary().Len(), Classes: numberedClasses(listops.Classes), names: names,
+		Vocabulary: listops.Vocabulary().Len(), Classes: numberedClasses(listops.Classes), Inputs: listOpsInputs(), names: names,
 		open: func(split string) (Split, error) {
 			if s, ok := splits[split]; ok {
 				return s, nil

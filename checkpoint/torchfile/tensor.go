@@ -29,6 +29,20 @@ func NewStorage(d dtype.DType, data []byte) *Storage {
 	return &Storage{d, len(data) / d.Size(), &section{name: "memory", file: file, size: file.Size()}}
 }
 
+// FileStorage returns a storage whose bytes are those of a file, little-endian
+// numbers, which it maps rather than reads. Close it after use.
+func FileStorage(path string, d dtype.DType) (s *Storage, close func() error, err error) {
+	file, err := filemap.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.Size() == 0 || file.Size()%int64(d.Size()) != 0 {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %d bytes are no whole number of %v", path, file.Size(), d), file.Close())
+	}
+	content := &section{name: path, file: file, size: file.Size()}
+	return &Storage{d, int(file.Size()) / d.Size(), content}, file.Close, nil
+}
+
 // View calls use with the storage's bytes: little-endian numbers, to be read
 // only, and only until use returns. The first call compares the content with
 // the file's checksum.
@@ -61,6 +75,12 @@ func NewTensor(s *Storage, shape []int) *Tensor {
 		panic(fmt.Sprintf("torchfile: shape %v for %d elements", shape, s.Elements))
 	}
 	return t
+}
+
+// Part returns the part of a tensor whose first index is i, without it; of a
+// matrix, row i. It shares the storage. i must be from 0 to Shape[0]-1.
+func (t *Tensor) Part(i int) *Tensor {
+	return &Tensor{Storage: t.Storage, Offset: t.Offset + i*t.Stride[0], Shape: t.Shape[1:], Stride: t.Stride[1:]}
 }
 
 // contiguousStrides returns the strides of row-major order.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/task"
@@ -64,14 +61,8 @@ scores by class and the confusion matrix.`,
 // evalData returns where the data is: what the checkpoint was trained on, under
 // the flags given.
 func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (task.DataConfig, error) {
-	config := task.DefaultDataConfig()
-	config.BatchSize = 32
-	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, &config); err != nil {
-			return config, fmt.Errorf("%s: data: %w", c.Path, err)
-		}
-	}
-	if err := c.DataArgs(&config); err != nil {
+	config, err := task.ClassifierData(c)
+	if err != nil {
 		return config, err
 	}
 	if len(args) == 1 {

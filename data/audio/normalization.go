@@ -1,6 +1,9 @@
 package audio
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Normalization makes a waveform the model's input:
 // (x·Scale − Mean[t]) / Std[t]. Mean and Std have one entry for all time steps
@@ -9,6 +12,12 @@ type Normalization struct {
 	Scale float32   `json:"scale"`
 	Mean  []float32 `json:"mean"`
 	Std   []float32 `json:"std"`
+}
+
+// Valid tells whether a normalisation, such as one that was read from a file,
+// can be applied.
+func (n *Normalization) Valid() bool {
+	return n != nil && len(n.Mean) > 0 && len(n.Mean) == len(n.Std) && !slices.Contains(n.Std, 0)
 }
 
 // Apply normalises x in place. Time steps beyond the last entry use the last.

@@ -52,22 +52,57 @@ func Resample(samples []float32, from, to int) []float32 {
 	if from == to {
 		return samples
 	}
-	k := kernel()
 	out := make([]float32, resampledLen(len(samples), from, to))
-	ratio := float64(to) / float64(from)
-	scale := rolloff * min(1, ratio) // kernel crossings per input sample
-	reach := zeros / scale
-	for i := range out {
-		at := float64(i) / ratio
-		first := max(0, int(math.Ceil(at-reach)))
-		last := min(len(samples)-1, int(math.Floor(at+reach)))
-		sum := 0.0
-		for j := first; j <= last; j++ {
-			sum += float64(samples[j]) * interpolate(k, math.Abs(at-float64(j))*scale)
-		}
-		out[i] = float32(sum * scale)
+	r := newResampler(from, to)
+	r.pending = samples
+	return out[:r.read(out, true)]
+}
+
+// A resampler converts samples piece by piece: what it gives in all is what
+// Resample gives of all together. It remembers as many as the filter reaches.
+type resampler struct {
+	from, to     int
+	scale, reach float64   // kernel crossings per input sample; input samples each side
+	pending      []float32 // input from number start on
+	start        int       // the first of pending
+	next         int       // number of the output that is due
+}
+
+func newResampler(from, to int) *resampler {
+	scale := rolloff * min(1, float64(to)/float64(from))
+	return &resampler{from: from, to: to, scale: scale, reach: zeros / scale}
+}
+
+// write appends input and forgets what no output needs any more.
+func (r *resampler) write(x []float32) {
+	at := float64(r.next) * float64(r.from) / float64(r.to)
+	if old := min(int(at-r.reach)-r.start, len(r.pending)); old > 0 {
+		r.pending = r.pending[:copy(r.pending, r.pending[old:])]
+		r.start += old
 	}
-	return out
+	r.pending = append(r.pending, x...)
+}
+
+// read fills dst with the outputs whose input is there, or with all that are
+// left if no input follows (final), and returns how many.
+func (r *resampler) read(dst []float32, final bool) int {
+	k := kernel()
+	end := r.start + len(r.pending)
+	all := resampledLen(end, r.from, r.to)
+	for n := range dst {
+		at := float64(r.next) * float64(r.from) / float64(r.to)
+		first, last := max(0, int(math.Ceil(at-r.reach))), int(math.Floor(at+r.reach))
+		if r.next >= all || last >= end && !final {
+			return n
+		}
+		sum := 0.0
+		for j := first; j <= min(last, end-1); j++ {
+			sum += float64(r.pending[j-r.start]) * interpolate(k, math.Abs(at-float64(j))*r.scale)
+		}
+		dst[n] = float32(sum * r.scale)
+		r.next++
+	}
+	return len(dst)
 }
 
 // interpolate returns the filter k at x crossings from its middle.

@@ -228,6 +228,9 @@ func Load(x []float32, path string, rate int) error {
 	return nil
 }
 
+// Format returns the samples a second and in a clip.
+func (s *SpeechCommands) Format() (rate, length int) { return s.options.Rate, s.options.Length }
+
 // Classes returns the words in the order of the classes.
 func (s *SpeechCommands) Classes() []string { return slices.Clone(s.options.Classes) }
 
@@ -265,6 +268,15 @@ func (s *Speech) Labels() []int32 {
 // Path returns the file of recording i.
 func (s *Speech) Path(i int) string { return s.recordings[i].path }
 
+// Read fills x, of the length of a clip, with recording i as a model reads it.
+func (s *Speech) Read(x []float32, i int) error {
+	if err := Load(x, s.recordings[i].path, s.options.Rate); err != nil {
+		return err
+	}
+	s.normalization.Apply(x)
+	return nil
+}
+
 // Collate reads the given recordings.
 func (s *Speech) Collate(indices []int) (*data.Batch, error) {
 	if err := data.CheckIndices(indices, s.Len()); err != nil {
@@ -279,11 +291,9 @@ func (s *Speech) Collate(indices []int) (*data.Batch, error) {
 		IDs:     slices.Clone(indices),
 	}
 	for row, i := range indices {
-		x := b.Samples[row*length:][:length]
-		if err := Load(x, s.recordings[i].path, s.options.Rate); err != nil {
+		if err := s.Read(b.Samples[row*length:][:length], i); err != nil {
 			return nil, err
 		}
-		s.normalization.Apply(x)
 		b.Lengths[row], b.Labels[row] = int32(length), int32(s.recordings[i].label)
 	}
 	return b, nil

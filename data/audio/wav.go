@@ -114,8 +114,19 @@ func (w *wav) parseFormat(b []byte) error {
 	return nil
 }
 
-// check reports what this reader cannot decode.
+// check reports what this reader cannot decode, and a file without samples.
 func (w *wav) check() error {
+	if err := w.checkFormat(); err != nil {
+		return err
+	}
+	if w.frames() == 0 {
+		return errors.New("no samples")
+	}
+	return nil
+}
+
+// checkFormat reports a format that this reader cannot decode.
+func (w *wav) checkFormat() error {
 	switch {
 	case w.channels == 0:
 		return errors.New("no format chunk before the data, or one without channels")
@@ -126,14 +137,14 @@ func (w *wav) check() error {
 	default:
 		return fmt.Errorf("format %d of %d bits; want PCM (1) of 8, 16, 24 or 32 bits or floating point (3) of 32 or 64", w.format, w.bits)
 	}
-	if w.frames() == 0 {
-		return errors.New("no samples")
-	}
 	return nil
 }
 
+// frameSize returns the bytes of one sample of all channels.
+func (w *wav) frameSize() int { return w.channels * w.bits / 8 }
+
 // frames returns the number of samples of one channel.
-func (w *wav) frames() int { return len(w.data) / (w.channels * w.bits / 8) }
+func (w *wav) frames() int { return len(w.data) / w.frameSize() }
 
 // decode returns the mean of the channels.
 func (w *wav) decode() ([]float32, error) {
