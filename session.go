@@ -20,14 +20,8 @@ import (
 // parameters must not change while it has sessions: what is derived from them
 // is computed once, by NewSession, and shared with clones.
 type Session struct {
-	model     *LanguageModel
-	layers    []layerState
-	positions []int // tokens read of each text
-	reached   int   // positions that the biases are made for
-
-	tokens   []int32 // of the window being read, [rows, n]
-	work     *workspace
-	tape     *autograd.Tape
+	reader
+	model    *LanguageModel
 	logProbs *tensor.Tensor // [rows, V] of what comes next, nil before anything is read
 }
 
@@ -44,21 +38,11 @@ func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }
 // NewBatch returns a session of so many texts side by side, of which nothing has
 // been read.
 func (m *LanguageModel) NewBatch(texts int) *Session {
-	s := &Session{model: m, positions: make([]int, texts), tape: autograd.NewTape()}
-	for _, b := range m.decoder.blocks {
-		s.layers = append(s.layers, b.attention.newState(texts))
-	}
-	return s
+	return &Session{model: m, reader: newReader(&m.decoder, texts)}
 }
 
 // Model returns the model that the session reads with.
 func (s *Session) Model() *LanguageModel { return s.model }
-
-// Rows returns the number of texts.
-func (s *Session) Rows() int { return len(s.positions) }
-
-// Position returns how many tokens have been read of a text.
-func (s *Session) Position(row int) int { return s.positions[row] }
 
 // LogProbs returns the log-probabilities of each text's next token, [rows, V],
 // nil if nothing has been read. They are the session's memory, valid until it
@@ -81,7 +65,7 @@ func (s *Session) Step(tokens ...int32) ([]float32, error) {
 		return nil, err
 	}
 	kernel.WhileHot(func() {
-		s.readWindow(tokens, 0, 1)
+		s.readWindow(tokens, 0, 1, nil)
 		s.score()
 	})
 	return s.logProbs.Data(), nil
@@ -126,7 +110,7 @@ func (s *Session) read(tokens []int32, each func(from, n int)) error {
 	defer kernel.Hot()()
 	for from := 0; from < length; {
 		n := s.window(length - from)
-		s.readWindow(tokens, from, n)
+		s.readWindow(tokens, from, n, nil)
 		each(from, n)
 		from += n
 	}
@@ -147,7 +131,7 @@ func (s *Session) check(tokens []int32, length int) error {
 // chunks, or as many as are left of the chunk under way.
 func (s *Session) window(tokens int) int {
 	most := max(1, windowTokens/s.Rows())
-	chunk := s.model.decoder.chunk
+	chunk := s.stack.chunk
 	if chunk < 0 {
 		return min(tokens, most)
 	}
@@ -158,45 +142,13 @@ func (s *Session) window(tokens int) int {
 	return min(tokens, most) / chunk * chunk
 }
 
-// readWindow reads n columns of tokens [rows, L].
-func (s *Session) readWindow(tokens []int32, from, n int) {
-	rows := s.Rows()
-	length := len(tokens) / rows
-	s.tokens = s.tokens[:0]
-	for row := range rows {
-		s.tokens = append(s.tokens, tokens[row*length+from:][:n]...)
-		s.positions[row] += n
-	}
-	d := &s.model.decoder
-	w := s.workspace(rows * n)
-	d.embedInto(w, s.tokens)
-	for i, b := range d.blocks {
-		b.read(w, &s.layers[i])
-	}
-	if d.finalNorm != nil {
-		d.finalNorm.Into(w.x, w.x)
-	}
-	for i, token := range s.tokens {
-		if token == padToken {
-			clear(w.x.Row(i)) // as in the reference (models/mega_lm.py:420)
-		}
-	}
-}
-
 // score computes the log-probabilities of what follows the last window.
 func (s *Session) score() {
 	rows, vocab := s.Rows(), s.model.config.VocabSize
 	if s.logProbs == nil || s.logProbs.Rows() != rows {
 		s.logProbs = tensor.New(rows, vocab)
 	}
-	last := s.work.x
-	if n := last.Rows() / rows; n > 1 {
-		last = tensor.New(rows, last.Cols())
-		for row := range rows {
-			copy(last.Row(row), s.work.x.Row((row+1)*n-1))
-		}
-	}
-	s.model.logProbsInto(s.logProbs, last, s.tape)
+	s.model.logProbsInto(s.logProbs, s.last(), s.tape)
 }
 
 // logProbsInto sets dst [R, V] to the log-probabilities for features x [R, D].

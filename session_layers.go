@@ -39,8 +39,8 @@ const firstReach = 256
 // reach makes the biases reach so many positions: those of a chunk, or without
 // chunks as many as have been read, which is an error if the bias is made for
 // fewer.
-func (s *Session) reach(positions int) error {
-	if chunk := s.model.decoder.chunk; chunk > 0 {
+func (s *reader) reach(positions int) error {
+	if chunk := s.stack.chunk; chunk > 0 {
 		positions = chunk
 	} else if positions > s.reached {
 		// Twice as far as before, so that it is seldom done, if the bias has it.
@@ -54,9 +54,9 @@ func (s *Session) reach(positions int) error {
 	return s.setBiases(positions)
 }
 
-func (s *Session) setBiases(positions int) error {
+func (s *reader) setBiases(positions int) error {
 	defer s.tape.Reset()
-	for i, b := range s.model.decoder.blocks {
+	for i, b := range s.stack.blocks {
 		bias, zero, err := b.attention.bias.Forward(s.tape, positions)
 		if err != nil {
 			return err
@@ -79,28 +79,32 @@ type workspace struct {
 	gates         *tensor.Tensor // [R, 2D+Z+H], and its columns:
 	u, z, r, hx   *tensor.Tensor
 	hidden        *tensor.Tensor // [R, width of the feed-forward network]
+	cross         *tensor.Tensor // [R, 2D+Z], u, r and q of an attention to a source; nil without one
 }
 
 // workspace returns the memory for a window of so many positions.
-func (s *Session) workspace(positions int) *workspace {
+func (s *reader) workspace(positions int) *workspace {
 	if s.work != nil && s.work.x.Rows() == positions {
 		return s.work
 	}
 	s.work = nil // for the garbage collector, before there is another
-	c := s.model.config
-	d, h, z := c.DecoderEmbedDim, c.DecoderHiddenDim, c.DecoderZDim
+	c := s.stack.blocks[0].attention.config
+	d, h, z := c.EmbedDim, c.HiddenDim, c.ZDim
 	var pool tensor.Pool // for its aligned memory
 	w := &workspace{
 		x: pool.Get(positions, d), in: pool.Get(positions, d), average: pool.Get(positions, d),
 		values: pool.Get(positions, h), attended: pool.Get(positions, h),
 		queries: pool.Get(positions, z), keys: pool.Get(positions, z),
-		gates: pool.Get(positions, 2*d+z+h), hidden: pool.Get(positions, c.DecoderFFNEmbedDim),
+		gates: pool.Get(positions, 2*d+z+h), hidden: pool.Get(positions, c.FFNDim),
 	}
 	w.u, w.z = w.gates.Columns(0, d), w.gates.Columns(d, d+z)
 	w.r, w.hx = w.gates.Columns(d+z, d+z+h), w.gates.Columns(d+z+h, 2*d+z+h)
 	w.embedded = w.x
-	if s.model.decoder.project != nil {
-		w.embedded = pool.Get(positions, c.DecoderInputDim)
+	if s.stack.blocks[0].cross != nil {
+		w.cross = pool.Get(positions, 2*d+z)
+	}
+	if p := s.stack.project; p != nil {
+		w.embedded = pool.Get(positions, p.Weight.Shape()[1])
 	}
 	s.work = w
 	return w
@@ -117,14 +121,7 @@ func (s *stack) embedInto(w *workspace, tokens []int32) {
 	}
 }
 
-// read takes the next positions, w.x, through the block.
-func (b *Block) read(w *workspace, s *layerState) {
-	b.attention.read(w, s)
-	if b.feedForward != nil {
-		b.feedForward.read(w)
-	}
-}
-
+// read takes the next positions, w.x, through the layer.
 func (a *GatedAttention) read(w *workspace, s *layerState) {
 	c, in := a.config, w.x
 	if c.Prenorm {

@@ -2,12 +2,13 @@ package mega
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/tensor"
 )
+
+var errNoRows = errors.New("reorder to no rows: a session has one at least")
 
 // Clone returns a session that goes on from the same place by itself.
 func (s *Session) Clone() *Session {
@@ -21,13 +22,8 @@ func (s *Session) Clone() *Session {
 // Reorder makes row i what row rows[i] was, for each i: it drops, repeats and
 // exchanges texts. The number of rows becomes len(rows).
 func (s *Session) Reorder(rows ...int) error {
-	if len(rows) == 0 {
-		return errors.New("reorder to no rows: a session has one at least")
-	}
-	for _, r := range rows {
-		if r < 0 || r >= s.Rows() {
-			return fmt.Errorf("reorder: no row %d in a session of %d", r, s.Rows())
-		}
+	if err := s.checkRows(rows); err != nil {
+		return err
 	}
 	*s = *s.pick(rows, false)
 	return nil
@@ -37,18 +33,9 @@ func (s *Session) Reorder(rows ...int) error {
 // over what it can.
 func (s *Session) pick(rows []int, stay bool) *Session {
 	p := *s
-	p.positions, p.layers, p.tokens = nil, slices.Clone(s.layers), nil
-	for _, r := range rows {
-		p.positions = append(p.positions, s.positions[r])
-	}
-	for i := range p.layers {
-		p.layers[i].pick(rows, stay)
-	}
+	p.reader = s.reader.pick(rows, stay)
 	if s.logProbs != nil {
 		p.logProbs = pickRows(s.logProbs, rows)
-	}
-	if stay {
-		p.work, p.tape = nil, autograd.NewTape()
 	}
 	return &p
 }

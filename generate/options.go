@@ -1,0 +1,79 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Options say how texts are made. The JSON names are the reference's argument
+// names.
+type Options struct {
+	Beam  int `json:"beam" help:"hypotheses kept side by side for each text"`
+	NBest int `json:"nbest" help:"of those, how many to give"`
+
+	MaxLenA float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
+	MaxLenB int     `json:"max_len_b" help:"and b"`
+	MinLen  int     `json:"min_len" help:"fewest tokens of a text, </s> not counted"`
+
+	Unnormalized bool    `json:"unnormalized" help:"compare hypotheses by their whole log-probability, not by the mean of a token's"`
+	LenPen       float64 `json:"lenpen" help:"the log-probability is divided by the length to this power: below 1 for shorter texts, above 1 for longer ones"`
+	UnkPen       float64 `json:"unkpen" help:"taken off the log-probability of <unk>: above 0 for fewer, below 0 for more"`
+
+	NoRepeatNgramSize int `json:"no_repeat_ngram_size" help:"no so many tokens in a row occur twice in a text; 0 allows it"`
+
+	Sampling     bool    `json:"sampling" help:"draw each token at random, as likely as the model says, instead of searching"`
+	SamplingTopK int     `json:"sampling_topk" help:"draw from so many of the likeliest tokens; not positive for all"`
+	SamplingTopP float64 `json:"sampling_topp" help:"draw from the fewest tokens whose probabilities exceed this together; not positive for all"`
+	Temperature  float64 `json:"temperature" help:"divides what the softmax is taken of: above 1 for more variety, below 1 for less"`
+	Seed         uint64  `json:"seed" help:"fixes what is drawn"`
+
+	DiverseBeamGroups   int     `json:"diverse_beam_groups" help:"diverse beam search: groups that avoid each other's tokens; not positive for none"`
+	DiverseBeamStrength float64 `json:"diverse_beam_strength" help:"taken off a token's log-probability for each earlier group that chose it"`
+	DiversityRate       float64 `json:"diversity_rate" help:"diverse siblings search: taken off for each rank among the successors of one hypothesis; not positive for none"`
+}
+
+// DefaultOptions returns the reference's defaults (options.py, generation).
+func DefaultOptions() Options {
+	return Options{
+		Beam: 5, NBest: 1, MaxLenB: 200, MinLen: 1, LenPen: 1, SamplingTopK: -1, SamplingTopP: -1,
+		Temperature: 1, Seed: 1, DiverseBeamGroups: -1, DiverseBeamStrength: 0.5, DiversityRate: -1,
+	}
+}
+
+// Validate reports options that are impossible or contradict each other.
+func (o Options) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Beam >= 1, "beam is %d, want 1 or more", o.Beam)
+	check(o.NBest >= 1 && o.NBest <= max(o.Beam, 1), "nbest is %d, want 1 to beam, which is %d", o.NBest, o.Beam)
+	check(!o.Sampling || o.NBest == o.Beam, "sampling draws as many texts as beam says, %d, and nbest is %d: want them equal", o.Beam, o.NBest)
+	check(o.MinLen >= 0, "min_len is %d, want 0 or more", o.MinLen)
+	check(o.MaxLenA >= 0 && !math.IsInf(o.MaxLenA, 0), "max_len_a is %g, want 0 or more", o.MaxLenA)
+	check(o.MaxLenB >= 0, "max_len_b is %d, want 0 or more", o.MaxLenB)
+	check(o.NoRepeatNgramSize >= 0, "no_repeat_ngram_size is %d, want 0 or more", o.NoRepeatNgramSize)
+	check(o.Temperature > 0 && !math.IsInf(o.Temperature, 0), "temperature is %g, want more than 0", o.Temperature)
+	check(o.SamplingTopP <= 1, "sampling_topp is %g, want at most 1", o.SamplingTopP)
+	check(o.Sampling || o.SamplingTopK <= 0 && o.SamplingTopP <= 0, "sampling_topk and sampling_topp have no effect without sampling")
+	check(o.SamplingTopK <= 0 || o.SamplingTopP <= 0, "sampling_topk and sampling_topp exclude each other")
+	ways := 0
+	for _, on := range []bool{o.Sampling, o.DiverseBeamGroups > 0, o.DiversityRate > 0} {
+		if on {
+			ways++
+		}
+	}
+	check(ways <= 1, "sampling, diverse_beam_groups and diversity_rate exclude each other")
+	check(o.DiverseBeamGroups <= 0 || o.Beam%o.DiverseBeamGroups == 0,
+		"beam is %d, want a multiple of diverse_beam_groups, %d", o.Beam, o.DiverseBeamGroups)
+	return errors.Join(errs...)
+}
+
+// MaxLen returns the most tokens, </s> not counted, of a text whose source has
+// so many, where the model takes at most so many positions.
+func (o Options) MaxLen(source, positions int) int {
+	return min(int(o.MaxLenA*float64(source)+float64(o.MaxLenB)), positions-1)
+}

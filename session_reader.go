@@ -1,0 +1,113 @@
+package mega
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/tensor"
+)
+
+// A reader takes texts through a causal stack piece by piece, side by side as
+// rows: what Session and TranslatorSession have in common.
+type reader struct {
+	stack     *stack
+	layers    []layerState
+	positions []int // tokens read of each text
+	reached   int   // positions that the biases are made for
+
+	tokens []int32 // of the window being read, [rows, n]
+	work   *workspace
+	tape   *autograd.Tape
+}
+
+// newReader returns a reader of so many texts of which nothing has been read.
+func newReader(s *stack, texts int) reader {
+	r := reader{stack: s, positions: make([]int, texts), tape: autograd.NewTape()}
+	for _, b := range s.blocks {
+		r.layers = append(r.layers, b.attention.newState(texts))
+	}
+	return r
+}
+
+// Rows returns the number of texts.
+func (s *reader) Rows() int { return len(s.positions) }
+
+// Position returns how many tokens have been read of a text.
+func (s *reader) Position(row int) int { return s.positions[row] }
+
+// readWindow reads n columns of tokens [rows, L]. source, nil in a language
+// model, is what the blocks attend to besides.
+func (s *reader) readWindow(tokens []int32, from, n int, source *sourceState) {
+	rows := s.Rows()
+	length := len(tokens) / rows
+	s.tokens = s.tokens[:0]
+	for row := range rows {
+		s.tokens = append(s.tokens, tokens[row*length+from:][:n]...)
+		s.positions[row] += n
+	}
+	d := s.stack
+	w := s.workspace(rows * n)
+	d.embedInto(w, s.tokens)
+	for i, b := range d.blocks {
+		b.attention.read(w, &s.layers[i])
+		if b.cross != nil {
+			b.cross.read(w, source, i, s.positions)
+		}
+		if b.feedForward != nil {
+			b.feedForward.read(w)
+		}
+	}
+	if d.finalNorm != nil {
+		d.finalNorm.Into(w.x, w.x)
+	}
+	for i, token := range s.tokens {
+		if token == padToken {
+			clear(w.x.Row(i)) // as in the reference (models/mega_lm.py:420)
+		}
+	}
+}
+
+// last returns the rows of w.x that belong to each text's last token.
+func (s *reader) last() *tensor.Tensor {
+	rows := s.Rows()
+	n := s.work.x.Rows() / rows
+	if n == 1 {
+		return s.work.x
+	}
+	last := tensor.New(rows, s.work.x.Cols())
+	for row := range rows {
+		copy(last.Row(row), s.work.x.Row((row+1)*n-1))
+	}
+	return last
+}
+
+// checkRows reports rows that a reader does not have.
+func (s *reader) checkRows(rows []int) error {
+	if len(rows) == 0 {
+		return errNoRows
+	}
+	for _, r := range rows {
+		if r < 0 || r >= s.Rows() {
+			return fmt.Errorf("reorder: no row %d in a session of %d", r, s.Rows())
+		}
+	}
+	return nil
+}
+
+// pick returns a reader of the given rows. If s is not to stay usable, it takes
+// over what it can.
+func (s *reader) pick(rows []int, stay bool) reader {
+	p := *s
+	p.positions, p.layers, p.tokens = nil, slices.Clone(s.layers), nil
+	for _, r := range rows {
+		p.positions = append(p.positions, s.positions[r])
+	}
+	for i := range p.layers {
+		p.layers[i].pick(rows, stay)
+	}
+	if stay {
+		p.work, p.tape = nil, autograd.NewTape()
+	}
+	return p
+}
