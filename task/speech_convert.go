@@ -29,7 +29,7 @@ type SpeechConversion struct {
 // for all 35 words. tick, if not nil, is called after each recording.
 //
 // The files are whole or absent, and memory does not grow with them.
-func ConvertSpeech(from, to string, o audio.Options, all bool, tick func(done, total int)) (*SpeechConversion, error) {
+func ConvertSpeech(from, to string, o audio.Options, all bool, tick func(done, total int64)) (*SpeechConversion, error) {
 	dir := processedDir(to, all)
 	if isDir(dir) {
 		return nil, fmt.Errorf("%s is there already: delete it or choose another directory", dir)
@@ -40,13 +40,13 @@ func ConvertSpeech(from, to string, o audio.Options, all bool, tick func(done, t
 	}
 	c := &SpeechConversion{Dir: dir, Classes: s.Classes(), Splits: map[string]int{}}
 	splits := map[string]*audio.Speech{}
-	total, done := 0, 0
+	var total, done int64
 	for name := range splitFiles {
 		if splits[name], err = s.Split(name); err != nil {
 			return nil, err
 		}
 		c.Splits[name] = splits[name].Len()
-		total += splits[name].Len()
+		total += int64(splits[name].Len())
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
 )
@@ -38,8 +39,9 @@ shorter, divides 70/15/15 by lot, and normalises each time step after dividing b
 			if all {
 				o.Classes = audio.SC35
 			}
-			done := progress(cmd.ErrOrStderr(), "recordings")
-			c, err := task.ConvertSpeech(args[0], args[1], o, all, done)
+			meter := progress.New(cmd.ErrOrStderr(), "converting", "recordings")
+			c, err := task.ConvertSpeech(args[0], args[1], o, all, meter.Show)
+			meter.Close()
 			if err != nil {
 				return err
 			}
