@@ -92,22 +92,31 @@ func OpenLanguageCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
 	case c.Data == "":
 		return nil, errors.New("no text is given, want the directory that mega preprocess wrote, or --text FILE for plain text")
 	}
-	corpus := &LanguageCorpus{config: c, dirs: strings.Split(c.Data, ":")}
-	var err error
-	corpus.Dictionary, err = data.LoadDictionary(filepath.Join(corpus.dirs[0], "dict.txt"))
-	return corpus, err
+	d, err := LanguageDictionary(LanguageDataConfig{Data: c.Data})
+	return &LanguageCorpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
+}
+
+// LanguageDictionary returns the dictionary of a text without opening the text.
+func LanguageDictionary(c LanguageDataConfig) (*data.Dictionary, error) {
+	switch {
+	case c.Dict != "":
+		return data.LoadDictionary(c.Dict)
+	case c.Text != "":
+		return bytetext.Dictionary(), nil
+	case c.Data != "":
+		dir, _, _ := strings.Cut(c.Data, ":")
+		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
+	}
+	return nil, errors.New("no dictionary is known, want the directory that mega preprocess wrote, or --dict FILE")
 }
 
 func openByteCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
 	if !(c.TextHeldOut > 0 && c.TextHeldOut < 0.5) {
 		return nil, fmt.Errorf("text_held_out is %g, want a share above 0 and below 0.5, since it is kept twice", c.TextHeldOut)
 	}
-	d := bytetext.Dictionary()
-	if c.Dict != "" {
-		var err error
-		if d, err = data.LoadDictionary(c.Dict); err != nil {
-			return nil, err
-		}
+	d, err := LanguageDictionary(c)
+	if err != nil {
+		return nil, err
 	}
 	codec, err := bytetext.NewCodec(d)
 	if err != nil {
@@ -181,10 +190,10 @@ func (c *LanguageCorpus) slice(split string) (lines.Lines, error) {
 		c.config.TrainSubset, c.config.ValidSubset, c.config.TestSubset, WholeText)
 }
 
-// check says whether the corpus is one for a model with a vocabulary of that
-// size.
-func (c *LanguageCorpus) check(vocabulary int) error {
-	if n := c.Dictionary.Len(); n != vocabulary {
+// checkVocabulary says whether a dictionary is one for a model with a vocabulary
+// of that size.
+func checkVocabulary(d *data.Dictionary, vocabulary int) error {
+	if n := d.Len(); n != vocabulary {
 		return fmt.Errorf("the dictionary has %d symbols and the model %d: it is not the one that the model was trained with", n, vocabulary)
 	}
 	return nil

@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func status(err error) int {
 	var usage *usageError
 	switch {
-	case errors.Is(err, train.ErrInterrupted):
+	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
@@ -97,7 +97,7 @@ configurations, data and checkpoints of the reference implementation.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newTrain(), newEval(), newEvalLM(), newForward(), newInspect(), newPlot(),
+		newTrain(), newEval(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
 		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
 	)

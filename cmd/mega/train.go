@@ -281,3 +281,6 @@ func printJSON(w io.Writer, v any) error {
 	_, err = fmt.Fprintf(w, "%s\n", text)
 	return err
 }
+
+// printJSONLine prints a value as JSON on a line of its own.
+func printJSONLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/progress"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// A generateCommand is the command line of mega generate.
+type generateCommand struct {
+	model textModelFlags
+
+	prompts     []string
+	promptFiles []string
+	promptList  string
+	stop        []string
+	saveState   string
+	loadState   string
+	noEcho      bool
+	json        bool
+	nbest       int
+	options     *binding
+}
+
+func newGenerate() *cobra.Command {
+	c := &generateCommand{}
+	cmd := &cobra.Command{
+		Use:   "generate --checkpoint CHECKPOINT --prompt TEXT",
+		Short: "Continue texts with a language model",
+		Long: `generate reads prompts with a language model, whole chunks in parallel, and goes
+on with them token by token. Each token takes the same time and memory however
+much has been read. The prompt is read by bytes or by words, as the model's
+dictionary says; of words, </s> stands for the end of a line.
+
+A text that was read can be kept with --save-state, and gone on with from
+--load-state as if there had been no break.`,
+		Example: `  mega generate --checkpoint runs/bytes-small --prompt 'func main() {' --temperature 0.7 --top-p 0.95
+  mega generate --checkpoint runs/bytes-small --prompt-file book.txt --max-len-b 0 --save-state book.state
+  mega generate --checkpoint runs/bytes-small --load-state book.state --prompt 'Chapter 2' --nbest 3
+  mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	c.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
+	c.model.addFlags(flags)
+	flags.StringArrayVar(&c.prompts, "prompt", nil, "text to go on with; give it several times for several texts")
+	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text is to be gone on with; may be given several times")
+	flags.StringVar(&c.promptList, "prompts", "", "file of prompts, one a line; - for standard input")
+	c.options = addContinueFlags(flags, &c.stop)
+	flags.IntVar(&c.nbest, "nbest", 1, "continuations of each prompt")
+	flags.StringVar(&c.saveState, "save-state", "", "file to keep what has been read in, the continuation included")
+	flags.StringVar(&c.loadState, "load-state", "", "file of a text that was read before, which the prompt goes on with")
+	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the prompt")
+	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each continuation")
+	addIgnored(flags, generateIgnored)
+}
+
+// generateIgnored are flags of the reference that generate has no use for.
+var generateIgnored = map[string]string{
+	"task":  "the checkpoint says what it is",
+	"quiet": "results go to standard output, the rest to standard error",
+}
+
+// addContinueFlags adds the flags that say how texts are continued.
+func addContinueFlags(flags *pflag.FlagSet, stop *[]string) *binding {
+	o := generate.DefaultContinueOptions()
+	b := bind(flags, &o)
+	flags.StringArrayVar(stop, "stop", nil, "string before which a text ends; may be given several times")
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if long, ok := generateAliases[name]; ok {
+			name = long
+		}
+		return pflag.NormalizedName(name)
+	})
+	return b
+}
+
+// generateAliases are usual names of the reference's flags.
+var generateAliases = map[string]string{
+	"top-k":          "sampling-topk",
+	"top-p":          "sampling-topp",
+	"max-new-tokens": "max-len-b",
+}
+
+// textModelFlags name a language model and its dictionary.
+type textModelFlags struct {
+	path      string
+	overrides string
+	dict      string
+	workers   int
+}
+
+func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
+	addCheckpoint(flags, &f.path)
+	flags.StringVar(&f.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
+	flags.StringVar(&f.dict, "dict", "", "dictionary of the model (default: the one that the checkpoint names)")
+	flags.IntVar(&f.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
+}
+
+// open opens the checkpoint with its overrides.
+func (f *textModelFlags) open(cmd *cobra.Command) (*checkpoint.Checkpoint, error) {
+	kernel.SetWorkers(f.workers)
+	ck, err := openCheckpoint(f.path)
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseOverrides(cmd.ErrOrStderr(), f.overrides)
+	if err == nil {
+		err = ck.Override(values)
+	}
+	if err != nil {
+		ck.Close()
+		return nil, usage(err)
+	}
+	return ck, nil
+}
+
+// textModel makes the language model of a checkpoint; args may name the
+// directory of its data.
+func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*task.TextModel, error) {
+	d := task.DefaultLanguageDataConfig()
+	if err := task.LanguageData(ck, &d); err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		d.Data, d.Text, d.Dict = args[0], "", ""
+	}
+	if f.dict != "" {
+		d.Dict = f.dict
+	}
+	return task.OpenTextModel(ck, d)
+}
+
+func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
+	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+	ck, err := c.model.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	return c.runLanguage(cmd, ck, args)
+}
+
+// runLanguage goes on with texts.
+func (c *generateCommand) runLanguage(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) error {
+	o := generate.DefaultContinueOptions()
+	o.Stop = c.stop
+	if err := c.options.apply(&o); err != nil {
+		return usage(err)
+	}
+	prompts, err := c.texts(cmd.InOrStdin())
+	if err == nil {
+		err = errors.Join(o.Validate(), c.check(prompts))
+	}
+	if err != nil {
+		return usage(err)
+	}
+	m, err := c.model.textModel(ck, args)
+	if err != nil {
+		return err
+	}
+	texts, err := c.read(cmd, m, prompts)
+	if err != nil {
+		return err
+	}
+	if err := c.continueTexts(cmd, m, prompts, texts, o); err != nil {
+		return err
+	}
+	if c.saveState == "" {
+		return nil
+	}
+	return saveState(c.saveState, texts[0])
+}
+
+// texts returns the prompts that the flags name. With none of them and a saved
+// state the text goes on from there.
+func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
+	prompts := c.prompts
+	for _, path := range c.promptFiles {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		prompts = append(prompts, string(text))
+	}
+	if c.promptList != "" {
+		text, err := readAll(c.promptList, stdin)
+		if err != nil {
+			return nil, err
+		}
+		prompts = append(prompts, strings.Split(strings.TrimSuffix(text, "\n"), "\n")...)
+	}
+	if len(prompts) == 0 && c.loadState != "" {
+		prompts = []string{""}
+	}
+	return prompts, nil
+}
+
+// readAll reads a file, or standard input for -.
+func readAll(path string, stdin io.Reader) (string, error) {
+	if path == "-" {
+		text, err := io.ReadAll(stdin)
+		return string(text), err
+	}
+	text, err := os.ReadFile(path)
+	return string(text), err
+}
+
+func (c *generateCommand) check(prompts []string) error {
+	switch {
+	case len(prompts) == 0:
+		return errors.New("no prompt is given, want --prompt TEXT, --prompt-file FILE or --prompts FILE")
+	case c.nbest < 1:
+		return fmt.Errorf("--nbest is %d, want 1 or more", c.nbest)
+	case c.saveState != "" && len(prompts)*c.nbest > 1:
+		return fmt.Errorf("--save-state keeps one text, and there are %d", len(prompts)*c.nbest)
+	}
+	return nil
+}
+
+// read reads the prompts, from the saved state on if there is one.
+func (c *generateCommand) read(cmd *cobra.Command, m *task.TextModel, prompts []string) ([]*task.Reading, error) {
+	stderr := cmd.ErrOrStderr()
+	first, err := c.begin(m)
+	if err != nil {
+		return nil, err
+	}
+	var texts []*task.Reading
+	tokens, seconds := 0, 0.0
+	for i, prompt := range prompts {
+		r := first.Clone()
+		meter := progress.New(stderr, "reading", "tokens")
+		err := m.Read(cmd.Context(), r, prompt, func(done, total int) { meter.Show(int64(done), int64(total)) })
+		meter.Close()
+		if err != nil {
+			if len(prompts) > 1 {
+				err = fmt.Errorf("prompt %d: %w", i+1, err)
+			}
+			return nil, err
+		}
+		if n := len(r.Unknown); n > 0 {
+			fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
+		}
+		tokens, seconds = tokens+r.Read, seconds+r.Seconds
+		texts = append(texts, r)
+	}
+	fmt.Fprintf(stderr, "read %d tokens in %.2f s (%.0f tokens/s)\n", tokens, seconds, float64(tokens)/seconds)
+	return texts, nil
+}
+
+// begin returns the reading of a new text, or of the saved one.
+func (c *generateCommand) begin(m *task.TextModel) (*task.Reading, error) {
+	if c.loadState == "" {
+		return m.Begin()
+	}
+	f, err := os.Open(c.loadState)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := m.Resume(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.loadState, err)
+	}
+	return r, nil
+}
+
+// continueTexts adds to the texts and prints them. A single one is printed as it
+// comes.
+func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, prompts []string, texts []*task.Reading, o generate.ContinueOptions) error {
+	out := cmd.OutOrStdout()
+	var emit func(int, []byte)
+	stream := len(texts)*c.nbest == 1 && !c.json
+	if stream {
+		if !c.noEcho {
+			fmt.Fprint(out, prompts[0])
+		}
+		emit = func(_ int, text []byte) { out.Write(text) }
+	}
+	start := time.Now()
+	made, err := m.Continue(cmd.Context(), texts, c.nbest, o, emit)
+	seconds := time.Since(start).Seconds()
+	if stream {
+		fmt.Fprintln(out)
+	}
+	if err != nil {
+		return err
+	}
+	tokens := 0
+	for i, t := range made {
+		tokens += len(t.Tokens)
+		if !stream {
+			if err := c.print(out, i, prompts[i/c.nbest], t); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "made %d tokens in %.2f s (%.0f tokens/s)\n", tokens, seconds, float64(tokens)/seconds)
+	return nil
+}
+
+// print prints one of several continuations.
+func (c *generateCommand) print(w io.Writer, i int, prompt string, t generate.Continuation) error {
+	if c.json {
+		return printJSONLine(w, struct {
+			Prompt string `json:"prompt"`
+			generate.Continuation
+			Tokens int `json:"tokens"`
+		}{prompt, t, len(t.Tokens)})
+	}
+	if c.noEcho {
+		prompt = ""
+	}
+	_, err := fmt.Fprintf(w, "--- %d.%d (log-probability %.3f)\n%s%s\n", i/c.nbest+1, i%c.nbest+1, t.LogProb, prompt, t.Text)
+	return err
+}
+
+// saveState keeps what was read of a text, whole or not at all.
+func saveState(path string, r *task.Reading) error {
+	return atomicfile.Write(path, r.Session.Save)
+}

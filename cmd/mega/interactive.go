@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// An interactiveCommand is the command line of mega interactive.
+type interactiveCommand struct {
+	model   textModelFlags
+	input   string
+	stop    []string
+	keep    bool
+	noEcho  bool
+	options *binding
+}
+
+func newInteractive() *cobra.Command {
+	c := &interactiveCommand{}
+	cmd := &cobra.Command{
+		Use:   "interactive --checkpoint CHECKPOINT",
+		Short: "Continue texts with a language model, line by line as they are typed",
+		Long: `interactive reads lines and goes on with each, printing the text as it comes. With
+--keep all is one text, which goes on with each line and what was made of it; an
+empty line then lets the model go on by itself. Ctrl-C ends a text that is being
+made, and otherwise, like Ctrl-D, the program.`,
+		Example: `  mega interactive --checkpoint runs/bytes-small --temperature 0.7 --stop '}'
+  mega interactive --checkpoint runs/bytes-small --keep --max-len-b 80`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	c.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (c *interactiveCommand) addFlags(flags *pflag.FlagSet) {
+	c.model.addFlags(flags)
+	flags.StringVar(&c.input, "input", "-", "file to read lines from; - for standard input")
+	flags.BoolVar(&c.keep, "keep", false, "all is one text")
+	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the line")
+	c.options = addContinueFlags(flags, &c.stop)
+	addIgnored(flags, generateIgnored)
+}
+
+func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
+	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+	ck, err := c.model.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	o := generate.DefaultContinueOptions()
+	o.Stop = c.stop
+	err = c.options.apply(&o)
+	if err = errors.Join(err, o.Validate()); err != nil {
+		return usage(err)
+	}
+	m, err := c.model.textModel(ck, args)
+	if err != nil {
+		return err
+	}
+	in := io.NopCloser(cmd.InOrStdin())
+	if c.input != "-" {
+		if in, err = os.Open(c.input); err != nil {
+			return err
+		}
+	}
+	defer in.Close()
+	return c.converse(cmd, m, in, o)
+}
+
+// converse goes on with one line after another.
+func (c *interactiveCommand) converse(cmd *cobra.Command, m *task.TextModel, in io.Reader, o generate.ContinueOptions) error {
+	first, err := m.Begin()
+	if err != nil {
+		return err
+	}
+	text := first.Clone()
+	lines := readLines(in)
+	for {
+		c.ask(cmd.ErrOrStderr(), in)
+		line, err := next(cmd.Context(), lines)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !c.keep {
+			text = first.Clone()
+		}
+		if err := c.goOn(cmd, m, text, line, o); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
+		}
+	}
+}
+
+// A typed is a line that was read, or why there is none.
+type typed struct {
+	line string
+	err  error
+}
+
+// readLines reads lines, without their ends, in a goroutine of its own.
+func readLines(in io.Reader) <-chan typed {
+	lines := make(chan typed)
+	go func() {
+		for r := bufio.NewReader(in); ; {
+			line, err := r.ReadString('\n')
+			if line != "" {
+				lines <- typed{line: strings.TrimRight(line, "\r\n")}
+			}
+			if err != nil {
+				lines <- typed{err: err}
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+// next waits for a line; Ctrl-C while waiting ends the program.
+func next(ctx context.Context, lines <-chan typed) (string, error) {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	select {
+	case t := <-lines:
+		return t.line, t.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// ask prints a prompt if somebody types.
+func (c *interactiveCommand) ask(w io.Writer, in io.Reader) {
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(w, "> ")
+	}
+}
+
+// goOn goes on with a text until it ends or Ctrl-C is pressed.
+func (c *interactiveCommand) goOn(cmd *cobra.Command, m *task.TextModel, text *task.Reading, line string, o generate.ContinueOptions) error {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt)
+	defer stop()
+	out := cmd.OutOrStdout()
+	if err := m.Read(ctx, text, line, nil); err != nil {
+		return err
+	}
+	if !c.noEcho {
+		fmt.Fprint(out, line)
+	}
+	_, err := m.Continue(ctx, []*task.Reading{text}, 1, o, func(_ int, piece []byte) { out.Write(piece) })
+	fmt.Fprintln(out)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

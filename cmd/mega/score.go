@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+)
+
+// A scoreCommand is the command line of mega score.
+type scoreCommand struct {
+	model  textModelFlags
+	tokens bool
+	apart  bool
+	json   bool
+}
+
+func newScore() *cobra.Command {
+	c := &scoreCommand{}
+	cmd := &cobra.Command{
+		Use:   "score [DATA] --checkpoint CHECKPOINT FILE",
+		Short: "Score a text with a language model: log-probabilities by line and by token",
+		Long: `score reads a text (- for standard input) with a language model and prints, for
+each line, its number, its log-probability, the number of its tokens (its end is
+one) and its text, with tabs between. The state is carried from line to line, in
+memory that does not grow with the text. Logarithms are natural ones; the
+summary on standard error is in bits.`,
+		Example: `  mega score --checkpoint runs/bytes-small book.txt
+  mega score --checkpoint runs/bytes-small --tokens --json - < book.txt
+  mega score data-bin/wikitext-103 --path model.pt --lines-apart candidates.txt`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	c.model.addFlags(flags)
+	flags.BoolVar(&c.tokens, "tokens", false, "print every token with its log-probability")
+	flags.BoolVar(&c.apart, "lines-apart", false, "take each line as a text of its own")
+	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each line of the text")
+	return cmd
+}
+
+func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
+	path := args[len(args)-1]
+	ck, err := c.model.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	m, err := c.model.textModel(ck, args[:len(args)-1])
+	if err != nil {
+		return err
+	}
+	text := io.NopCloser(cmd.InOrStdin())
+	if path != "-" {
+		if text, err = os.Open(path); err != nil {
+			return err
+		}
+	}
+	defer text.Close()
+	sum, err := m.Score(cmd.Context(), text, task.ScoreOptions{LinesApart: c.apart}, func(l task.LineScore) error {
+		return c.print(cmd.OutOrStdout(), l)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if sum.Unknown > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "mega: %d words are not in the dictionary and are scored as <unk>\n", sum.Unknown)
+	}
+	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "%d lines, %d tokens: log-probability %.3f, %.4f bits per token, perplexity %.2f; %.0f tokens/s\n",
+		sum.Lines, sum.Tokens, sum.LogProb, sum.Loss, sum.Perplexity, sum.TokensPerSecond)
+	return err
+}
+
+// print prints a line.
+func (c *scoreCommand) print(w io.Writer, l task.LineScore) error {
+	if c.json {
+		if !c.tokens {
+			l.Tokens = nil
+		}
+		return printJSONLine(w, l)
+	}
+	_, err := fmt.Fprintf(w, "%d\t%.4f\t%d\t%s\n", l.Line, l.LogProb, len(l.Tokens), l.Text)
+	if !c.tokens {
+		return err
+	}
+	for _, t := range l.Tokens {
+		if _, err = fmt.Fprintf(w, "\t%.4f\t%s\n", t.LogProb, strconv.Quote(t.Token)); err != nil {
+			return err
+		}
+	}
+	return err
+}

@@ -1,0 +1,192 @@
+package plaintext
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/bytetext"
+)
+
+// A Codec translates between text and ids.
+type Codec struct {
+	dictionary *data.Dictionary
+	bytes      *bytetext.Codec // nil for words
+}
+
+// New returns the codec of a dictionary.
+func New(d *data.Dictionary) (*Codec, error) {
+	c := &Codec{dictionary: d}
+	if !ofBytes(d) {
+		return c, nil
+	}
+	var err error
+	c.bytes, err = bytetext.NewCodec(d)
+	return c, err
+}
+
+// ofBytes reports whether all words of a dictionary, apart from those that fill
+// it up, are numbers of bytes.
+func ofBytes(d *data.Dictionary) bool {
+	found := false
+	for id := data.NumSpecial; int(id) < d.Len(); id++ {
+		word := d.Symbol(id)
+		if strings.HasPrefix(word, "madeupword") {
+			continue
+		}
+		if n, err := strconv.ParseUint(word, 10, 8); err != nil || strconv.FormatUint(n, 10) != word {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// Bytes reports whether text is read byte by byte.
+func (c *Codec) Bytes() bool { return c.bytes != nil }
+
+// Vocabulary returns the number of ids.
+func (c *Codec) Vocabulary() int { return c.dictionary.Len() }
+
+// Newline returns the id that stands for the end of a line.
+func (c *Codec) Newline() int32 {
+	if c.bytes != nil {
+		return c.bytes.Newline()
+	}
+	return data.EOS
+}
+
+// Encode returns the ids of a text. Of bytes, all must be in the dictionary. Of
+// words, those that are not become <unk> and are returned besides.
+func (c *Codec) Encode(text string) (ids []int32, unknown []string, err error) {
+	if c.bytes != nil {
+		ids, err = c.bytes.Append(nil, []byte(text))
+		return ids, nil, err
+	}
+	if !utf8.ValidString(text) {
+		return nil, nil, errors.New("the text is not UTF-8, and the model reads words")
+	}
+	for {
+		line, rest, more := strings.Cut(text, "\n")
+		for word := range strings.FieldsSeq(line) {
+			if !c.dictionary.Contains(word) {
+				unknown = append(unknown, word)
+			}
+			ids = append(ids, c.dictionary.Index(word))
+		}
+		if !more {
+			return ids, unknown, nil
+		}
+		ids, text = append(ids, data.EOS), rest
+	}
+}
+
+// Symbol returns what an id is called: the character of a byte, a word, or a
+// special symbol such as </s>.
+func (c *Codec) Symbol(id int32) string {
+	if c.bytes != nil {
+		if b := c.bytes.AppendText(nil, []int32{id}); len(b) == 1 {
+			return string(b)
+		}
+	}
+	return c.dictionary.Symbol(id)
+}
+
+// Append appends the text of an id that comes after another, which says whether
+// a space parts them.
+func (c *Codec) Append(dst []byte, before, id int32) []byte {
+	switch {
+	case c.bytes != nil:
+		return c.bytes.AppendText(dst, []int32{id})
+	case id == data.EOS:
+		return append(dst, '\n')
+	case id == data.BOS || id == data.Pad:
+		return dst
+	}
+	if before != data.EOS {
+		dst = append(dst, ' ')
+	}
+	return append(dst, c.dictionary.Symbol(id)...)
+}
+
+// Decode returns the text of ids that come after another id.
+func (c *Codec) Decode(before int32, ids []int32) string {
+	var text []byte
+	for _, id := range ids {
+		text = c.Append(text, before, id)
+		before = id
+	}
+	return string(text)
+}
+
+// Banned returns the ids that stand for no text: a model's choice of them means
+// nothing. Of words <unk> is not one of them.
+func (c *Codec) Banned() []int32 {
+	banned := []int32{data.BOS, data.Pad}
+	if c.bytes == nil {
+		return banned
+	}
+	for id := data.Unknown; int(id) < c.dictionary.Len(); id++ {
+		if len(c.bytes.AppendText(nil, []int32{id})) != 1 {
+			banned = append(banned, id)
+		}
+	}
+	return banned
+}
+
+// A Line is a line of a text: its ids, that of the line's end included where
+// there is one.
+type Line struct {
+	Number int // from 1
+	IDs    []int32
+	Text   string // without the line's end
+}
+
+// maxLine bounds the bytes of a line that Lines returns whole.
+const maxLine = 1 << 16
+
+// Lines calls each for the lines of a text, one by one. Of bytes, longer lines
+// than 64 KiB come in parts of the same number. A byte that is not in the
+// dictionary is an error that says in which line; unknown words are counted.
+func (c *Codec) Lines(r io.Reader, each func(Line) error) (unknown int, err error) {
+	in := bufio.NewReaderSize(r, maxLine)
+	for number := 1; ; {
+		part, err := c.readLine(in)
+		if part != "" {
+			ids, missing, err := c.Encode(part)
+			if err != nil {
+				return unknown, fmt.Errorf("line %d: %w", number, err)
+			}
+			unknown += len(missing)
+			if err := each(Line{number, ids, strings.TrimSuffix(part, "\n")}); err != nil {
+				return unknown, err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return unknown, nil
+		case err != nil:
+			return unknown, err
+		case strings.HasSuffix(part, "\n"):
+			number++
+		}
+	}
+}
+
+// readLine returns a line with its end, or of bytes as much of it as the buffer
+// holds.
+func (c *Codec) readLine(in *bufio.Reader) (string, error) {
+	if c.bytes == nil {
+		return in.ReadString('\n')
+	}
+	part, err := in.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		err = nil
+	}
+	return string(part), err
+}

@@ -1,0 +1,150 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/generate"
+)
+
+// A TextModel is a language model together with the dictionary that it reads
+// plain text by. It may be used by several goroutines.
+type TextModel struct {
+	Model *mega.LanguageModel
+	Codec *plaintext.Codec
+}
+
+// OpenTextModel makes the language model of a checkpoint. d says where its
+// dictionary is.
+func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, error) {
+	m, err := c.LanguageModel(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := LanguageDictionary(d)
+	if err == nil {
+		err = checkVocabulary(dictionary, m.Config().VocabSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	codec, err := plaintext.New(dictionary)
+	return &TextModel{m, codec}, err
+}
+
+// A Reading is a text that a model is in the course of reading.
+type Reading struct {
+	Session *mega.Session // of one row
+	Recent  []int32       // the last tokens, as far as they are known
+	Unknown []string      // words of the text that the dictionary lacks
+	Read    int           // tokens read here
+	Seconds float64       // that this took
+}
+
+// Begin returns the reading of a new text, of which </s> has been read.
+func (t *TextModel) Begin() (*Reading, error) {
+	r := &Reading{Session: t.Model.NewSession()}
+	return r, r.read([]int32{data.EOS})
+}
+
+// Clone returns a reading that goes on from the same place by itself.
+func (r *Reading) Clone() *Reading {
+	c := *r
+	c.Session = r.Session.Clone()
+	c.Recent, c.Unknown = slices.Clone(r.Recent), slices.Clone(r.Unknown)
+	return &c
+}
+
+// Resume returns the reading that a saved session goes on with.
+func (t *TextModel) Resume(from io.Reader) (*Reading, error) {
+	s, err := t.Model.LoadSession(from)
+	if err != nil {
+		return nil, err
+	}
+	if s.Rows() != 1 {
+		return nil, fmt.Errorf("the saved state is of %d texts, want one", s.Rows())
+	}
+	return &Reading{Session: s}, nil
+}
+
+// recentTokens bounds the tokens that a reading remembers.
+const recentTokens = 1 << 12
+
+// prefillTokens is how many tokens are read before a context is asked.
+const prefillTokens = 1 << 14
+
+// Read reads on, whole chunks in parallel. tick, if not nil, is told how many
+// tokens of how many are read.
+func (t *TextModel) Read(ctx context.Context, r *Reading, text string, tick func(done, total int)) error {
+	ids, unknown, err := t.Codec.Encode(text)
+	if err != nil {
+		return fmt.Errorf("the prompt: %w", err)
+	}
+	r.Unknown = append(r.Unknown, unknown...)
+	for from := 0; from < len(ids); from += prefillTokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.read(ids[from:min(from+prefillTokens, len(ids))]); err != nil {
+			return err
+		}
+		if tick != nil {
+			tick(min(from+prefillTokens, len(ids)), len(ids))
+		}
+	}
+	return nil
+}
+
+func (r *Reading) read(ids []int32) error {
+	start := time.Now()
+	if err := r.Session.Prefill(ids); err != nil {
+		return err
+	}
+	r.Seconds += time.Since(start).Seconds()
+	r.Read += len(ids)
+	r.Recent = append(r.Recent, ids...)
+	if n := len(r.Recent) - recentTokens; n > 0 {
+		r.Recent = append(r.Recent[:0], r.Recent[n:]...)
+	}
+	return nil
+}
+
+// Continue goes on with texts, with n continuations of each, and returns them
+// one after another. It takes the readings over; if there is one of one text, its
+// session has then read the whole.
+func (t *TextModel) Continue(ctx context.Context, texts []*Reading, n int, o generate.ContinueOptions, emit func(row int, text []byte)) ([]generate.Continuation, error) {
+	sessions := make([]*mega.Session, len(texts))
+	var recent [][]int32
+	var rows []int
+	for i, r := range texts {
+		sessions[i] = r.Session
+		for range n {
+			recent, rows = append(recent, r.Recent), append(rows, i)
+		}
+	}
+	s, err := mega.Join(sessions...)
+	if err != nil {
+		return nil, err
+	}
+	if n > 1 {
+		if err := s.Reorder(rows...); err != nil {
+			return nil, err
+		}
+	}
+	o.Banned = t.Codec.Banned()
+	if t.Codec.Newline() != data.EOS {
+		o.End = data.EOS
+	}
+	made, err := generate.Continue(ctx, s, recent, t.Codec.Append, o, emit)
+	if len(made) == 1 {
+		texts[0].Recent = append(texts[0].Recent, made[0].Tokens...)
+	}
+	return made, err
+}
