@@ -26,6 +26,12 @@ type Classifier struct {
 // NewClassifier returns a classifier with initial parameters fixed by
 // config.Seed, or an error that lists what is wrong with the configuration.
 func NewClassifier(config ClassifierConfig) (*Classifier, error) {
+	return NewClassifierOf(nn.NewParams(config.Seed), config)
+}
+
+// NewClassifierOf is NewClassifier with parameters registered in an empty set:
+// one of nn.NewShapes, which is filled from elsewhere, draws no initial numbers.
+func NewClassifierOf(params *nn.Params, config ClassifierConfig) (*Classifier, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -35,7 +41,7 @@ func NewClassifier(config ClassifierConfig) (*Classifier, error) {
 	}
 	m := &Classifier{
 		config:     config,
-		params:     nn.NewParams(config.Seed),
+		params:     params,
 		dropout:    nn.Dropout{P: config.Dropout},
 		activation: activation,
 	}

@@ -21,6 +21,12 @@ type LanguageModel struct {
 // NewLanguageModel returns a model with initial parameters fixed by config.Seed,
 // or an error that lists what is wrong with the configuration.
 func NewLanguageModel(config LanguageModelConfig) (*LanguageModel, error) {
+	return NewLanguageModelOf(nn.NewParams(config.Seed), config)
+}
+
+// NewLanguageModelOf is NewLanguageModel with parameters registered in an empty
+// set, as NewClassifierOf does.
+func NewLanguageModelOf(params *nn.Params, config LanguageModelConfig) (*LanguageModel, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -28,7 +34,7 @@ func NewLanguageModel(config LanguageModelConfig) (*LanguageModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &LanguageModel{config: config, params: nn.NewParams(config.Seed)}
+	m := &LanguageModel{config: config, params: params}
 	root := m.params.Root().Sub("decoder")
 	options := config.stackOptions()
 	if !config.AdaptiveInput {

@@ -22,10 +22,16 @@ type Translator struct {
 // NewTranslator returns a model with initial parameters fixed by config.Seed,
 // or an error that lists what is wrong with the configuration.
 func NewTranslator(config TranslatorConfig) (*Translator, error) {
+	return NewTranslatorOf(nn.NewParams(config.Seed), config)
+}
+
+// NewTranslatorOf is NewTranslator with parameters registered in an empty set,
+// as NewClassifierOf does.
+func NewTranslatorOf(params *nn.Params, config TranslatorConfig) (*Translator, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Translator{config: config, params: nn.NewParams(config.Seed)}
+	m := &Translator{config: config, params: params}
 	table, err := m.newEncoder(m.params.Root().Sub("encoder"))
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -72,6 +73,25 @@ func (a *archive) torch() bool {
 	return false
 }
 
+// List returns the names of the checkpoints in a zip archive, as
+// ARCHIVE.zip:NAME takes them, sorted. It returns nil if path is anything else
+// than an archive that holds checkpoints.
+func List(path string) ([]string, error) {
+	if !strings.EqualFold(filepath.Ext(path), archiveSuffix) {
+		return nil, nil
+	}
+	file, err := filemap.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	defer file.Close()
+	a, err := newArchive(file)
+	if err != nil || a.torch() {
+		return nil, err
+	}
+	return a.checkpoints(), nil
+}
+
 // checkpoints lists what in the archive can be opened: files by their suffix,
 // and directories by what they hold.
 func (a *archive) checkpoints() []string {
@@ -112,14 +132,28 @@ func (a *archive) choose(name string) (string, error) {
 	case len(matching) == 1:
 		return matching[0], nil
 	case len(matching) > 1 && name == ".":
-		return "", fmt.Errorf("%[1]s holds %[2]d checkpoints; choose one as %[1]s:NAME from %[3]s", a.file.Name(), len(all), strings.Join(all, ", "))
+		return "", fmt.Errorf("%[1]s holds %[2]d checkpoints; choose one as %[1]s:NAME from %[3]s", a.file.Name(), len(all), few(all, ", "))
 	case len(matching) > 1:
-		return "", fmt.Errorf("%s: %q may be %s", a.file.Name(), name, strings.Join(matching, " or "))
+		return "", fmt.Errorf("%s: %q may be %s", a.file.Name(), clip(name), few(matching, " or "))
 	}
 	if near := spell.Nearest(name, all); near != "" {
-		return "", fmt.Errorf("%s holds no checkpoint %q, did you mean %q?", a.file.Name(), name, near)
+		return "", fmt.Errorf("%s holds no checkpoint %q, did you mean %q?", a.file.Name(), clip(name), near)
 	}
-	return "", fmt.Errorf("%s holds no checkpoint %q; it has %s", a.file.Name(), name, strings.Join(all, ", "))
+	return "", fmt.Errorf("%s holds no checkpoint %q; it has %s", a.file.Name(), clip(name), few(all, ", "))
+}
+
+// few joins names for an error, the first of them if there are many.
+func few(names []string, separator string) string {
+	const most = 20
+	var out []string
+	for i, name := range names {
+		if i == most {
+			out = append(out, fmt.Sprintf("%d more", len(names)-most))
+			break
+		}
+		out = append(out, clip(name))
+	}
+	return strings.Join(out, separator)
 }
 
 // zipFiles are the files of a folder of an archive.

@@ -23,7 +23,7 @@ func (c *Checkpoint) Classifier(o Options) (*mega.Classifier, error) {
 	if o.NoDropout {
 		config.Dropout, config.AttentionDropout, config.ActDropout = 0, 0, 0
 	}
-	m, err := mega.NewClassifier(config)
+	m, err := mega.NewClassifierOf(nn.NewShapes(), config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
@@ -47,7 +47,7 @@ func (c *Checkpoint) LanguageModel(o Options) (*mega.LanguageModel, error) {
 		config.Dropout, config.AttentionDropout, config.HiddenDropout = 0, 0, 0
 		config.ActivationDropout, config.AdaptiveSoftmaxDropout = 0, 0
 	}
-	m, err := mega.NewLanguageModel(config)
+	m, err := mega.NewLanguageModelOf(nn.NewShapes(), config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
@@ -63,7 +63,7 @@ func (c *Checkpoint) Translator(o Options) (*mega.Translator, error) {
 	if o.NoDropout {
 		config.Dropout, config.AttentionDropout, config.HiddenDropout, config.ActivationDropout = 0, 0, 0, 0
 	}
-	m, err := mega.NewTranslator(config)
+	m, err := mega.NewTranslatorOf(nn.NewShapes(), config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}

@@ -159,6 +159,9 @@ func openFile(file *filemap.File, from files) (*Checkpoint, error) {
 	if a.torch() {
 		return openTorch(file, from)
 	}
+	if _, ok := from.(zipFiles); ok { // one that holds itself would never end
+		return nil, errors.Join(fmt.Errorf("%s: an archive in an archive: unpack the outer one", file.Name()), file.Close())
+	}
 	return a.openCheckpoint("")
 }
 

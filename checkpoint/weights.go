@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,7 +32,12 @@ type Weights interface {
 // may be missing, nothing unexpected and every shape must be the model's; one
 // error lists everything that is wrong. What the reference stores beside
 // parameters without meaning it (version markers, placeholders) is passed over.
+// Parameters without memory get it once names and shapes are found right.
 func LoadParams(p *nn.Params, w Weights) error {
+	if err := checkParams(p, w); err != nil {
+		return err
+	}
+	p.Allocate()
 	l := loader{weights: w, wanted: make(map[string]bool)}
 	for _, q := range p.All() {
 		l.load(q.Name, q.Shape(), q.Value().Data())
@@ -41,6 +47,21 @@ func LoadParams(p *nn.Params, w Weights) error {
 	}
 	for _, c := range p.Counters() {
 		l.count(c)
+	}
+	return oneLine(errors.Join(l.errs...))
+}
+
+// checkParams holds names and shapes against those of a model.
+func checkParams(p *nn.Params, w Weights) error {
+	l := loader{weights: w, wanted: make(map[string]bool)}
+	for _, q := range p.All() {
+		l.check(q.Name, q.Shape())
+	}
+	for _, b := range p.Buffers() {
+		l.check(b.Name, b.Shape())
+	}
+	for _, c := range p.Counters() {
+		l.wanted[c.Name] = true
 	}
 	for _, a := range p.Aliases() {
 		l.wanted[a.Name] = true // the same numbers again
@@ -53,21 +74,31 @@ type loader struct {
 	weights Weights
 	wanted  map[string]bool
 	missing []string
+	shapes  []mismatch
 	errs    []error
 }
 
-func (l *loader) load(name string, shape []int, dst []float32) {
+// check notes what is wrong with a tensor, and reports whether nothing is.
+func (l *loader) check(name string, shape []int) bool {
 	l.wanted[name] = true
 	got, ok := l.weights.Shape(name)
 	switch {
 	case !ok:
 		l.missing = append(l.missing, name)
 	case !slices.Equal(got, shape):
-		l.errs = append(l.errs, shapeError(name, got, shape))
+		l.shapes = append(l.shapes, mismatch{name, got, shape})
 	default:
-		if err := l.weights.Float32Into(name, dst); err != nil {
-			l.errs = append(l.errs, err)
-		}
+		return true
+	}
+	return false
+}
+
+func (l *loader) load(name string, shape []int, dst []float32) {
+	if !l.check(name, shape) {
+		return
+	}
+	if err := l.weights.Float32Into(name, dst); err != nil {
+		l.errs = append(l.errs, err)
 	}
 }
 
@@ -86,13 +117,16 @@ func (l *loader) count(c *nn.Counter) {
 }
 
 // err reports missing and unexpected names together, each with its nearest
-// counterpart, then the shapes.
+// counterpart, then the shapes. Weights of another kind of model are a sentence.
 func (l *loader) err() error {
 	var unexpected []string
 	for _, name := range l.weights.Names() {
 		if !l.wanted[name] && !ignored(name) {
 			unexpected = append(unexpected, name)
 		}
+	}
+	if got, want := kindOf(l.weights.Names()), kindOf(slices.Collect(maps.Keys(l.wanted))); len(l.missing) > 0 && got != "" && want != "" && got != want {
+		return fmt.Errorf("the file is of a %s, and a %s is wanted", got, want)
 	}
 	var errs []error
 	if len(l.missing) > 0 {
@@ -101,7 +135,27 @@ func (l *loader) err() error {
 	if len(unexpected) > 0 {
 		errs = append(errs, fmt.Errorf("unexpected: %s", withNearest(unexpected, l.missing)))
 	}
+	if len(l.shapes) > 0 {
+		errs = append(errs, shapesError(l.shapes))
+	}
 	return oneLine(errors.Join(append(errs, l.errs...)...))
+}
+
+// kindOf tells the kind of a model by the names of its weights, "" if they do
+// not say.
+func kindOf(names []string) string {
+	has := func(prefix string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) })
+	}
+	switch {
+	case has("encoder.encoder.layers."):
+		return "classifier, whose moving averages run both ways"
+	case has("encoder.layers.") && has("decoder.layers."):
+		return "translator"
+	case has("decoder.layers."):
+		return "language model, which is causal"
+	}
+	return ""
 }
 
 // ignored reports whether the reference stores name without meaning: version
@@ -120,29 +174,65 @@ func withNearest(names, candidates []string) string {
 			out = append(out, fmt.Sprintf("and %d more", len(names)-listed))
 			break
 		}
-		if near := spell.Nearest(name, candidates); near != "" {
-			name += " (nearest: " + near + ")"
+		near := spell.Nearest(name, candidates)
+		name = clip(name)
+		if near != "" {
+			name += " (nearest: " + clip(near) + ")"
 		}
 		out = append(out, name)
 	}
 	return strings.Join(out, ", ")
 }
 
-// shapeError says what a wrong shape means where the name tells.
-func shapeError(name string, got, want []int) error {
-	hint := ""
-	switch {
-	case len(got) == 0 || len(want) == 0:
-	case strings.HasSuffix(name, "move.delta") && got[0] == 2*want[0]:
-		hint = ": the file is of a bidirectional model, and a causal one was asked for"
-	case strings.HasSuffix(name, "move.delta") && 2*got[0] == want[0]:
-		hint = ": the file is of a causal model, and a bidirectional one was asked for"
-	case strings.HasSuffix(name, "rel_pos_bias.rel_pos_bias"):
-		hint = fmt.Sprintf(": the file's simple relative position bias is for %d positions, the configuration (chunk_size, or max_positions without chunks) asks for %d", (got[0]+1)/2, (want[0]+1)/2)
-	case strings.Contains(name, "embed_tokens") && len(got) == 2 && len(want) == 2 && got[1] == want[1]:
-		hint = fmt.Sprintf(": the file's dictionary has %d symbols, the model's %d", got[0], want[0])
+// A mismatch is a tensor of another shape than the model's.
+type mismatch struct {
+	name      string
+	got, want []int
+}
+
+// shapesError lists tensors of wrong shapes, after what they mean where the
+// names tell.
+func shapesError(shapes []mismatch) error {
+	var hints, tensors []string
+	for _, m := range shapes {
+		if hint := m.hint(); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
 	}
-	return fmt.Errorf("%s has shape %v, want %v%s", name, got, want, hint)
+	for i, m := range shapes {
+		if i == listed {
+			tensors = append(tensors, fmt.Sprintf("and %d more", len(shapes)-listed))
+			break
+		}
+		tensors = append(tensors, fmt.Sprintf("%s has shape %v, want %v", clip(m.name), m.got, m.want))
+	}
+	return errors.New(strings.Join(append(hints, strings.Join(tensors, ", ")), ": "))
+}
+
+// hint says what a wrong shape means, "" if the name does not tell.
+func (m mismatch) hint() string {
+	got, want := m.got, m.want
+	switch {
+	case len(got) == 0 || len(want) != len(got):
+	case strings.Contains(m.name, ".move.") && got[0] == 2*want[0]:
+		return "the file is of a bidirectional model, and a causal one is wanted"
+	case strings.Contains(m.name, ".move.") && 2*got[0] == want[0]:
+		return "the file is of a causal model, and a bidirectional one is wanted"
+	case strings.HasSuffix(m.name, "rel_pos_bias.rel_pos_bias"):
+		return fmt.Sprintf("the file's simple relative position bias is for %d positions, the configuration (chunk_size, or max_positions without chunks) asks for %d", (got[0]+1)/2, (want[0]+1)/2)
+	case (strings.Contains(m.name, "embed_tokens") || strings.HasSuffix(m.name, "output_projection.weight")) && len(got) == 2 && got[1] == want[1]:
+		return fmt.Sprintf("the file's dictionary has %d symbols, the model's %d", got[0], want[0])
+	}
+	return ""
+}
+
+// clip shortens a name that a file gives, for an error.
+func clip(name string) string {
+	const most = 200
+	if len(name) > most {
+		return name[:most] + "…"
+	}
+	return name
 }
 
 // oneLine joins the lines of an error by semicolons.

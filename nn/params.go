@@ -45,12 +45,43 @@ type Params struct {
 	aliases  []Alias
 	names    []string // of all of these
 	taken    map[string]bool
+	bare     bool // tensors have no memory yet
 }
 
 // NewParams returns an empty set whose parameters start from random numbers
 // fixed by seed.
 func NewParams(seed uint64) *Params {
 	return &Params{rng: rand.New(rand.NewPCG(seed, 0x6d656761)), taken: make(map[string]bool)}
+}
+
+// NewShapes returns an empty set whose tensors have names and shapes, and memory
+// only after Allocate: a model whose weights come from elsewhere can be held
+// against them before it costs anything, and nothing is drawn at random.
+func NewShapes() *Params {
+	p := NewParams(0)
+	p.bare = true
+	return p
+}
+
+// Allocate gives the tensors of NewShapes their memory, zeros.
+func (p *Params) Allocate() {
+	for _, q := range p.list {
+		q.Value().Allocate()
+	}
+	for _, b := range p.buffers {
+		b.Allocate()
+	}
+	p.bare = false
+}
+
+// tensor returns a tensor filled by init, or one without memory.
+func (p *Params) tensor(init Initializer, shape []int) *tensor.Tensor {
+	if p.bare {
+		return tensor.Unallocated(shape...)
+	}
+	t := tensor.New(shape...)
+	init(p.rng, t)
+	return t
 }
 
 // All returns the parameters, in the reference's order.
@@ -122,17 +153,14 @@ func (p Path) claim(name string) string {
 
 // Parameter registers a parameter and fills it by init.
 func (p Path) Parameter(name string, init Initializer, shape ...int) *Parameter {
-	value := tensor.New(shape...)
-	q := &Parameter{Name: p.claim(name), Variable: autograd.NewParameter(value)}
-	init(p.params.rng, value)
+	q := &Parameter{Name: p.claim(name), Variable: autograd.NewParameter(p.params.tensor(init, shape))}
 	p.params.list = append(p.params.list, q)
 	return q
 }
 
 // Buffer registers a buffer filled with value.
 func (p Path) Buffer(name string, value float32, shape ...int) *Buffer {
-	b := &Buffer{Name: p.claim(name), Tensor: tensor.New(shape...)}
-	Constant(value)(nil, b.Tensor)
+	b := &Buffer{Name: p.claim(name), Tensor: p.params.tensor(Constant(value), shape)}
 	p.params.buffers = append(p.params.buffers, b)
 	return b
 }

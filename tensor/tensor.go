@@ -20,6 +20,19 @@ func New(shape ...int) *Tensor {
 	return FromSlice(make([]float32, Size(shape)), shape...)
 }
 
+// Unallocated returns a tensor that has a shape but no memory until Allocate.
+func Unallocated(shape ...int) *Tensor {
+	return &Tensor{shape: slices.Clone(shape), stride: width(shape)}
+}
+
+// Allocate gives a tensor of Unallocated its memory, zeros; it leaves others as
+// they are.
+func (t *Tensor) Allocate() {
+	if t.data == nil {
+		t.data = make([]float32, Size(t.shape))
+	}
+}
+
 // FromSlice returns a tensor over data, which is not copied. It panics unless
 // the length of data is the product of the shape.
 func FromSlice(data []float32, shape ...int) *Tensor {

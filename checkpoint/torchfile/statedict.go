@@ -33,7 +33,26 @@ func NewStateDict(v any) (*StateDict, error) {
 		s.names = append(s.names, name)
 		s.tensors[name] = t
 	}
-	return s, nil
+	return s, s.checkSharing()
+}
+
+// checkSharing refuses tensors that share their storages so often that a small
+// file would stand for a large model. Tied weights are there twice or thrice.
+func (s *StateDict) checkSharing() error {
+	const most = 16
+	elements, held := 0, 0
+	seen := make(map[*Storage]bool)
+	for _, t := range s.tensors {
+		elements += t.Elements()
+		if !seen[t.Storage] {
+			seen[t.Storage] = true
+			held += t.Storage.Elements
+		}
+	}
+	if elements > most*held {
+		return fmt.Errorf("the tensors have %d elements in all and their storages %d: they are shared far too often", elements, held)
+	}
+	return nil
 }
 
 // Names lists the tensors in the order of the dict.

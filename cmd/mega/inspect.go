@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/inspect"
@@ -11,16 +12,29 @@ import (
 )
 
 func newInspect() *cobra.Command {
-	var plot string
+	var plot, name string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect CHECKPOINT",
 		Short: "Show a checkpoint's configuration, tensors and what its moving averages learned",
+		Long: `inspect shows the configuration of a checkpoint, its tensors and, for every
+layer, what its moving averages learned. Of an archive that holds several
+checkpoints it lists them: ARCHIVE.zip:NAME is one.`,
 		Example: `  mega inspect runs/listops-short
+  mega inspect mega.lra.zip
+  mega inspect mega.lra.zip:listops/checkpoint_best.pt
   mega inspect runs/listops-short --plot halflives.png`,
 		Args: exactArgs(1, "one checkpoint"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := checkpoint.Open(args[0])
+			path := inArchive(args[0], name)
+			names, err := checkpoint.List(path)
+			if err != nil {
+				return err
+			}
+			if len(names) > 1 {
+				return inspectArchive(cmd.OutOrStdout(), path, names, asJSON)
+			}
+			c, err := checkpoint.Open(path)
 			if err != nil {
 				return err
 			}
@@ -42,7 +56,22 @@ func newInspect() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&plot, "plot", "", "draw the half-lives of the moving averages to this .png, .svg or .pdf")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addCheckpointName(cmd.Flags(), &name)
 	return cmd
+}
+
+// inspectArchive lists the checkpoints of an archive, in the form in which every
+// command takes them.
+func inspectArchive(w io.Writer, archive string, names []string, asJSON bool) error {
+	var paths []string
+	for _, name := range names {
+		paths = append(paths, inArchive(archive, name))
+	}
+	if asJSON {
+		return printJSON(w, paths)
+	}
+	_, err := fmt.Fprintln(w, strings.Join(paths, "\n"))
+	return err
 }
 
 func inspectText(w io.Writer, c *checkpoint.Checkpoint, layers []inspect.Layer) error {

@@ -7,6 +7,9 @@ package spell
 func Nearest(word string, candidates []string) string {
 	best, distance := "", max(2, len(word)/2)+1
 	for _, c := range candidates {
+		if len(c)-len(word) >= distance || len(word)-len(c) >= distance {
+			continue // as many edits at least; of long words they cost much to count
+		}
 		if d := edits(word, c); d < distance {
 			best, distance = c, d
 		}
