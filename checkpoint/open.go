@@ -149,7 +149,7 @@ func openFile(file *filemap.File, from files) (*Checkpoint, error) {
 	if start[8] == '{' && bytes.Equal(start[5:8], []byte{0, 0, 0}) {
 		return openSingle(file, from)
 	}
-	if !bytes.HasPrefix(start[:], []byte("PK\x03\x04")) {
+	if !bytes.HasPrefix(start[:], []byte("PK\x03\x04")) && !bytes.HasPrefix(start[:], []byte("PK\x05\x06")) { // a zip archive, or an empty one
 		return openTorch(file, from)
 	}
 	a, err := newArchive(file)
