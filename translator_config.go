@@ -64,6 +64,30 @@ func ParseTranslatorConfig(data []byte) (TranslatorConfig, error) {
 	return c, c.Validate()
 }
 
+// Derive sets what the reference derives from other arguments when it is not
+// given itself (mega.py:684-707): a side's feed-forward network is as wide as the
+// values of its attention, the decoder is like the encoder, and its embedding as
+// wide as its blocks. given says whether a JSON key was given.
+func (c *TranslatorConfig) Derive(given func(key string) bool) {
+	for _, d := range []struct {
+		key      string
+		to, from *int
+	}{
+		{"encoder_ffn_embed_dim", &c.EncoderFFNEmbedDim, &c.EncoderHiddenDim},
+		{"decoder_embed_dim", &c.DecoderEmbedDim, &c.EncoderEmbedDim},
+		{"decoder_hidden_dim", &c.DecoderHiddenDim, &c.EncoderHiddenDim},
+		{"decoder_ffn_embed_dim", &c.DecoderFFNEmbedDim, &c.EncoderFFNEmbedDim},
+		{"decoder_z_dim", &c.DecoderZDim, &c.EncoderZDim},
+		{"decoder_n_dim", &c.DecoderNDim, &c.EncoderNDim},
+		{"decoder_chunk_size", &c.DecoderChunkSize, &c.EncoderChunkSize},
+		{"decoder_input_dim", &c.DecoderInputDim, &c.DecoderEmbedDim},
+	} {
+		if !given(d.key) {
+			*d.to = *d.from
+		}
+	}
+}
+
 // Validate reports every key whose value is impossible.
 func (c TranslatorConfig) Validate() error {
 	v := validator{}

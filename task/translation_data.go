@@ -85,6 +85,18 @@ func (c TranslationDataConfig) smoothing() (float64, error) {
 	return 0, fmt.Errorf("criterion is %q, want cross_entropy or label_smoothed_cross_entropy for translation", c.Criterion)
 }
 
+// Validate reports values that are impossible.
+func (c TranslationDataConfig) Validate() error {
+	_, err := c.smoothing()
+	if err == nil && c.EvalBLEU {
+		_, err = newBLEUEvaluation(c)
+	}
+	if err == nil && c.BatchSize == 0 && c.MaxTokens == 0 {
+		err = errors.New("neither batch_size nor max_tokens is given, want one of them at least")
+	}
+	return err
+}
+
 func (c TranslationDataConfig) padding() pairs.Padding {
 	return pairs.Padding{LeftSource: c.LeftPadSource, LeftTarget: c.LeftPadTarget}
 }

@@ -39,7 +39,7 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 }
 
 // shorthands are the reference's one-letter flags.
-var shorthands = map[string]string{"arch": "a"}
+var shorthands = map[string]string{"arch": "a", "source-lang": "s", "target-lang": "t"}
 
 // flagFields yields the fields of a struct, embedded ones included, by flag
 // name.

@@ -58,7 +58,7 @@ type trainee interface {
 type evaluation interface{ Line() string }
 
 func newTrain() *cobra.Command {
-	c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}}}
+	c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}, &translatorTrainee{}}}
 	cmd := &cobra.Command{
 		Use:   "train [DATA] --preset NAME | --arch ARCH --task TASK ...",
 		Short: "Train a model and evaluate it",
@@ -67,12 +67,15 @@ configuration, checkpoints, metrics, log and learning curve. Started again with
 the same flags it goes on where it stopped, bit for bit. Flags have the
 reference's names and meanings; a preset stands for a whole published command,
 and flags given beside it override it. The architecture says what is trained: a
-classifier or a language model.`,
+classifier, a language model or a translator.`,
 		Example: `  mega train --preset listops-short
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \
     --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
-  mega train --preset bytes-small --text book.txt`,
+  mega train --preset bytes-small --text book.txt
+  mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
+    --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --eval-bleu --best-checkpoint-metric bleu \
+    --maximize-best-checkpoint-metric --max-update 500000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -84,7 +87,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	c.flags = flags
 	flags.StringVar(&c.preset, "preset", "", "a whole recipe: mega presets lists them")
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
-	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models")
+	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
