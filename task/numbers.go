@@ -1,0 +1,33 @@
+package task
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/mega-go/mega/data/numbers"
+	"github.com/mega-go/mega/data/preprocess"
+)
+
+// WriteNumbers writes the names of numbers in English and German to a directory,
+// as text and made ready to train a translator on, with one dictionary for both
+// languages.
+func WriteNumbers(ctx context.Context, dir string, o numbers.Options) error {
+	splits, err := numbers.Generate(o)
+	if err != nil {
+		return err
+	}
+	if err := splits.Write(dir); err != nil {
+		return err
+	}
+	p := preprocess.Options{
+		SourceLang: "en", TargetLang: "de", DestDir: dir, JoinedDictionary: true, TrainPref: filepath.Join(dir, "train"),
+	}
+	if o.Valid > 0 {
+		p.ValidPref = []string{filepath.Join(dir, "valid")}
+	}
+	if o.Test > 0 {
+		p.TestPref = []string{filepath.Join(dir, "test")}
+	}
+	_, err = preprocess.Run(ctx, p)
+	return err
+}
