@@ -18,7 +18,16 @@ type Recipe struct {
 }
 
 // Flags returns the recipe's flags, one argument each.
-func (r Recipe) Flags() []string { return strings.Fields(r.flags) }
+func (r Recipe) Flags() []string {
+	flags := strings.Fields(r.flags)
+	for i, f := range flags {
+		flags[i] = strings.ReplaceAll(f, space, " ")
+	}
+	return flags
+}
+
+// space stands for a space within a flag.
+const space = `\u0020`
 
 // lraFlags is what the reference's commands for the Long Range Arena and for
 // speech share (examples/mega/README.lra.md, README.sc.md).
@@ -47,6 +56,17 @@ const languageFlags = `--task language_modeling --activation-fn silu --attention
 	--optimizer adam --lr 5e-3 --adam-betas (0.9,0.98) --adam-eps 1e-8 --clip-norm 0.25
 	--lr-scheduler linear_decay --end-learning-rate 0.0 --warmup-init-lr 1e-07
 	--attention-dropout 0.0 --hidden-dropout 0.0 --no-epoch-checkpoints --log-interval 100 `
+
+// translationFlags is what the reference's command for translation
+// (examples/mega/README.mt.md) and ours share. Its --truncation-length 0, with
+// which the reference fails, means none here.
+const translationFlags = `--task translation --criterion label_smoothed_cross_entropy --label-smoothing 0.1
+	--arch mega_wmt_en_de --activation-fn silu --attention-activation-fn softmax --normalization-type layernorm
+	--truncation-length 0 --share-all-embeddings --attention-dropout 0.1 --hidden-dropout 0.1 --activation-dropout 0.1
+	--eval-bleu --eval-tokenized-bleu --eval-bleu-detok space
+	--best-checkpoint-metric bleu --maximize-best-checkpoint-metric
+	--optimizer adam --adam-betas (0.9,0.98) --adam-eps 1e-8 --clip-norm 1.0 --weight-decay 0.05
+	--lr-scheduler linear_decay --end-learning-rate 0.0 --warmup-init-lr 1e-07 `
 
 // recipes are the published ones and our own short ones.
 var recipes = makeRecipes(
@@ -83,6 +103,17 @@ var recipes = makeRecipes(
 		--decoder-chunk-size 1024 --truncation-length 8192 --max-target-positions 8096 --max-tokens 6144
 		--variant-block-multiple-min 2 --variant-block-multiple-max 6 --sample-break-mode complete --valid-block splits:10
 		--weight-decay 0.1 --max-update 400000 --total-num-update 400000 --warmup-updates 24000`},
+	Recipe{"wmt16-en-de", "WMT'16 English to German, as published for 8 GPUs", translationFlags + `
+		--source-lang en --target-lang de --eval-bleu-remove-bpe=@@\u0020 --encoder-layers 6 --decoder-layers 6
+		--encoder-n-dim 16 --encoder-chunk-size -1 --dropout 0.15 --lr 1e-3 --max-tokens 8192 --batch-size 1024
+		--max-update 500000 --total-num-update 500000 --warmup-updates 4000 --keep-last-epochs 5
+		--save-interval-updates 5000 --keep-interval-updates 1 --log-interval 100`},
+	Recipe{"numbers-en-de", "names of numbers, English to German (mega data numbers); minutes on two cores", translationFlags + `
+		--source-lang en --target-lang de --encoder-layers 2 --decoder-layers 2 --encoder-embed-dim 64
+		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --encoder-z-dim 32 --encoder-n-dim 8
+		--max-source-positions 64 --max-target-positions 64 --dropout 0.1 --lr 4e-3 --max-tokens 2048
+		--max-update 1200 --total-num-update 1200 --warmup-updates 120 --validate-interval-updates 200
+		--no-epoch-checkpoints --log-interval 50`},
 	Recipe{"bytes-small", "a language model of the bytes of any text (--text FILE); minutes on two cores", languageFlags + `
 		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.0
 		--decoder-layers 4 --decoder-embed-dim 192 --decoder-hidden-dim 384 --decoder-ffn-embed-dim 384 --decoder-z-dim 64
