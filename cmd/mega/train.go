@@ -168,6 +168,10 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s\n", summary.Updates, summary.Seconds, summary.Reason)
+	if training.NoSave {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
+		return nil
+	}
 	return c.evaluate(cmd.Context(), cmd.OutOrStdout(), kind, dir)
 }
 
