@@ -130,7 +130,7 @@ var recipes = makeRecipes(
 
 func makeRecipes(rs ...Recipe) map[string]Recipe {
 	m := make(map[string]Recipe)
-	for _, r := range rs {
+	for _, r := range append(rs, shortRecipes...) {
 		m[r.Name] = r
 	}
 	return m

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/mega-go/mega/data"
@@ -13,18 +14,18 @@ import (
 func newDocuments() *cobra.Command {
 	var sizes splitSizes
 	var config documents.Config
-	var pattern string
 	cmd := &cobra.Command{
 		Use:   "documents DIR CLASS=FROM...",
 		Short: "Make a task of files on this machine: which class is a text from, or are two from one file?",
 		Long: `documents cuts windows of bytes out of the files below directories, each of which
-is named by its class; a class may have several. The task is to tell the class;
-with --pairs, whether two windows come from one file or from two of different
-classes. Files are divided, not windows: those of the test were not trained on.
-It writes DIR in the layout that mega train --task lra-text reads, and says how
-far counting bytes gets.`,
-		Example: `  mega data documents data/topics crypto=$(go env GOROOT)/src/crypto net=$(go env GOROOT)/src/net --pattern '*.go'
-  mega data documents data/pairs crypto=$(go env GOROOT)/src/crypto net=$(go env GOROOT)/src/net --pattern '*.go' --pairs`,
+is named by its class; a class may have several. FROM is a directory, or one and
+a pattern of names: FROM/*.go. The task is to tell the class; with --pairs,
+whether two windows come from one file or from two of different classes. Files
+are divided, not windows: those of the test were not trained on. It writes DIR in
+the layout that mega train --task lra-text reads, and says how far counting bytes
+gets.`,
+		Example: `  mega data documents data/topics crypto="$(go env GOROOT)/src/crypto/*.go" net="$(go env GOROOT)/src/net/*.go"
+  mega data documents data/pairs manual=/usr/share/man code=/usr/include --pairs`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usagef("mega documents takes a directory to write and one or more of CLASS=FROM, got %d arguments", len(args))
@@ -41,7 +42,7 @@ far counting bytes gets.`,
 			if err != nil {
 				return err
 			}
-			c, err := collect(args[1:], pattern, config)
+			c, err := collect(args[1:], config)
 			if err != nil {
 				return err
 			}
@@ -51,17 +52,20 @@ far counting bytes gets.`,
 	sizes.addFlags(cmd, 20000, 1000, 2000)
 	cmd.Flags().IntVar(&config.Window, "window", 1024, "bytes of a text")
 	cmd.Flags().BoolVar(&config.Pairs, "pairs", false, "pairs of texts: are both from one file?")
-	cmd.Flags().StringVar(&pattern, "pattern", "*", "files whose names match this")
 	return cmd
 }
 
 // collect reads the documents of CLASS=FROM arguments.
-func collect(args []string, pattern string, config documents.Config) (*documents.Collection, error) {
+func collect(args []string, config documents.Config) (*documents.Collection, error) {
 	c := &documents.Collection{}
 	for _, arg := range args {
 		class, from, ok := strings.Cut(arg, "=")
 		if !ok {
 			return nil, usagef("%q is not a class and a directory, want CLASS=FROM", arg)
+		}
+		pattern := "*"
+		if base := filepath.Base(from); strings.ContainsAny(base, "*?[") {
+			from, pattern = filepath.Dir(from), base
 		}
 		if err := c.Add(class, from, pattern, config.Least()); err != nil {
 			return nil, err

@@ -1,0 +1,23 @@
+package task
+
+// shortFlags is what our own short recipes for texts share: a small model that
+// learns in minutes on a processor.
+const shortFlags = lraTextFlags + `--norm-type layernorm --encoder-layers 2 --encoder-embed-dim 64
+	--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --z-dim 32 --n-dim 8 --classifier-out-dim 128
+	--truncation-length 0 --dropout 0.0 --weight-decay 0.01 --max-sentences-valid 50 --log-interval 50 `
+
+// shortRecipes are our own for the tasks of the Long Range Arena and for speech.
+// docs/results says what they reach.
+var shortRecipes = []Recipe{
+	{"listops-long-short", "ListOps of 500 to 2000 symbols, generated; a small model, minutes on two cores", shortFlags + `
+		--task listops --arch mega_lra_listop --sen-rep-type cls --n-dim 16 --chunk-size 128
+		--listops-length 500,2000 --listops-sizes 8000,300,1000
+		--lr 0.004 --batch-size 8 --max-sentences-valid 16 --max-update 600 --total-num-update 600 --warmup-updates 60
+		--validate-interval-updates 100`},
+	{"text-short", "up to 8 classes of texts of bytes (mega data documents); a small model, minutes on two cores", shortFlags + `
+		--arch mega_lra_imdb --sentence-class-num 8 --chunk-size 64 --lr 0.004 --batch-size 8
+		--max-update 1200 --total-num-update 1200 --warmup-updates 120 --validate-interval-updates 200`},
+	{"retrieval-short", "pairs of texts of bytes (mega data documents --pairs); a small model, minutes on two cores", shortFlags + `
+		--arch mega_lra_aan --chunk-size 64 --lr 0.004 --batch-size 8
+		--max-update 1500 --total-num-update 1500 --warmup-updates 150 --validate-interval-updates 250`},
+}
