@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mega-go/mega"
@@ -147,4 +148,43 @@ func (t *TextModel) Continue(ctx context.Context, texts []*Reading, n int, o gen
 		texts[0].Recent = append(texts[0].Recent, made[0].Tokens...)
 	}
 	return made, err
+}
+
+// Search goes on with a text by beam search, where </s> ends a text, and returns
+// as many continuations as the options want, the best first. Each is cut before
+// the first stop string. The reading is taken over.
+func (t *TextModel) Search(ctx context.Context, r *Reading, o generate.Options, stop []string) ([]generate.Continuation, error) {
+	searcher := generate.Searcher{Options: o}
+	m := generate.Primed(r.Session, o.MaxLenB, t.Codec.Banned())
+	found, err := searcher.Search(ctx, m, []generate.Text{{First: data.EOS, MaxLen: o.MaxLenB}})
+	if err != nil {
+		return nil, err
+	}
+	var out []generate.Continuation
+	for _, h := range found[0][:min(o.NBest, len(found[0]))] {
+		out = append(out, t.continuation(r, h, o.MaxLenB, stop))
+	}
+	return out, nil
+}
+
+// continuation returns what a search found as a continuation of a text.
+func (t *TextModel) continuation(r *Reading, h generate.Hypothesis, length int, stop []string) generate.Continuation {
+	c := generate.Continuation{Tokens: h.Tokens, Reason: generate.EndOfText}
+	for _, p := range h.TokenScores {
+		c.LogProb += p
+	}
+	if len(h.Tokens) > length { // </s> is not the model's
+		c.Tokens, c.Reason = h.Tokens[:length], generate.FullLength
+	}
+	before := int32(-1)
+	if n := len(r.Recent); n > 0 {
+		before = r.Recent[n-1]
+	}
+	c.Text = t.Codec.Decode(before, c.Tokens)
+	for _, s := range stop {
+		if head, _, found := strings.Cut(c.Text, s); found {
+			c.Text, c.Reason = head, generate.StopString
+		}
+	}
+	return c
 }

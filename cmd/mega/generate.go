@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,8 +32,8 @@ type generateCommand struct {
 	loadState   string
 	noEcho      bool
 	json        bool
-	nbest       int
 	options     *binding
+	search      *binding
 }
 
 func newGenerate() *cobra.Command {
@@ -63,7 +65,9 @@ func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text is to be gone on with; may be given several times")
 	flags.StringVar(&c.promptList, "prompts", "", "file of prompts, one a line; - for standard input")
 	c.options = addContinueFlags(flags, &c.stop)
-	flags.IntVar(&c.nbest, "nbest", 1, "continuations of each prompt")
+	search := generate.DefaultOptions()
+	c.search = bind(flags, &search)
+	flags.Lookup("beam").Usage = "hypotheses of a beam search; for a language model, search instead of drawing at random"
 	flags.StringVar(&c.saveState, "save-state", "", "file to keep what has been read in, the continuation included")
 	flags.StringVar(&c.loadState, "load-state", "", "file of a text that was read before, which the prompt goes on with")
 	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the prompt")
@@ -159,14 +163,13 @@ func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 
 // runLanguage goes on with texts.
 func (c *generateCommand) runLanguage(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) error {
-	o := generate.DefaultContinueOptions()
-	o.Stop = c.stop
-	if err := c.options.apply(&o); err != nil {
+	how, err := c.ways()
+	if err != nil {
 		return usage(err)
 	}
 	prompts, err := c.texts(cmd.InOrStdin())
 	if err == nil {
-		err = errors.Join(o.Validate(), c.check(prompts))
+		err = c.check(prompts, how)
 	}
 	if err != nil {
 		return usage(err)
@@ -179,13 +182,48 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, ck *checkpoint.Checkpo
 	if err != nil {
 		return err
 	}
-	if err := c.continueTexts(cmd, m, prompts, texts, o); err != nil {
+	if err := c.continueTexts(cmd, m, prompts, texts, how); err != nil {
 		return err
 	}
 	if c.saveState == "" {
 		return nil
 	}
 	return saveState(c.saveState, texts[0])
+}
+
+// ways say how texts are to be gone on with.
+type ways struct {
+	draw   generate.ContinueOptions
+	search generate.Options
+	beam   bool // search, do not draw
+}
+
+// ways reads the flags.
+func (c *generateCommand) ways() (ways, error) {
+	w := ways{draw: generate.DefaultContinueOptions(), search: generate.DefaultOptions()}
+	w.draw.Stop = c.stop
+	w.search.MinLen = w.draw.MinLen
+	if err := errors.Join(c.options.apply(&w.draw), c.search.apply(&w.search)); err != nil {
+		return w, err
+	}
+	flags := c.search.flags
+	if w.beam = flags.Changed("beam"); w.beam {
+		for _, name := range []string{"min-p", "repetition-penalty", "repetition-window"} {
+			if flags.Changed(name) {
+				return w, fmt.Errorf("--%s is for texts drawn at random, and --beam searches", name)
+			}
+		}
+		return w, w.search.Validate()
+	}
+	for _, name := range []string{"lenpen", "unkpen", "unnormalized", "no-repeat-ngram-size", "diverse-beam-groups", "diverse-beam-strength", "diversity-rate"} {
+		if flags.Changed(name) {
+			return w, fmt.Errorf("--%s is for a search: give --beam N too", name)
+		}
+	}
+	if w.search.NBest < 1 {
+		return w, fmt.Errorf("--nbest is %d, want 1 or more", w.search.NBest)
+	}
+	return w, w.draw.Validate()
 }
 
 // texts returns the prompts that the flags name. With none of them and a saved
@@ -222,14 +260,14 @@ func readAll(path string, stdin io.Reader) (string, error) {
 	return string(text), err
 }
 
-func (c *generateCommand) check(prompts []string) error {
+func (c *generateCommand) check(prompts []string, how ways) error {
 	switch {
 	case len(prompts) == 0:
 		return errors.New("no prompt is given, want --prompt TEXT, --prompt-file FILE or --prompts FILE")
-	case c.nbest < 1:
-		return fmt.Errorf("--nbest is %d, want 1 or more", c.nbest)
-	case c.saveState != "" && len(prompts)*c.nbest > 1:
-		return fmt.Errorf("--save-state keeps one text, and there are %d", len(prompts)*c.nbest)
+	case c.saveState != "" && how.beam:
+		return errors.New("--save-state keeps a text that is drawn, not the many of a search: give it without --beam")
+	case c.saveState != "" && len(prompts)*how.search.NBest > 1:
+		return fmt.Errorf("--save-state keeps one text, and there are %d", len(prompts)*how.search.NBest)
 	}
 	return nil
 }
@@ -283,10 +321,10 @@ func (c *generateCommand) begin(m *task.TextModel) (*task.Reading, error) {
 
 // continueTexts adds to the texts and prints them. A single one is printed as it
 // comes.
-func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, prompts []string, texts []*task.Reading, o generate.ContinueOptions) error {
-	out := cmd.OutOrStdout()
+func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, prompts []string, texts []*task.Reading, how ways) error {
+	out, n := cmd.OutOrStdout(), how.search.NBest
 	var emit func(int, []byte)
-	stream := len(texts)*c.nbest == 1 && !c.json
+	stream := len(texts)*n == 1 && !c.json && !how.beam
 	if stream {
 		if !c.noEcho {
 			fmt.Fprint(out, prompts[0])
@@ -294,7 +332,7 @@ func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, p
 		emit = func(_ int, text []byte) { out.Write(text) }
 	}
 	start := time.Now()
-	made, err := m.Continue(cmd.Context(), texts, c.nbest, o, emit)
+	made, err := continuations(cmd.Context(), m, texts, how, emit)
 	seconds := time.Since(start).Seconds()
 	if stream {
 		fmt.Fprintln(out)
@@ -303,10 +341,13 @@ func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, p
 		return err
 	}
 	tokens := 0
-	for i, t := range made {
-		tokens += len(t.Tokens)
-		if !stream {
-			if err := c.print(out, i, prompts[i/c.nbest], t); err != nil {
+	for i, texts := range made {
+		for number, t := range texts {
+			tokens += len(t.Tokens)
+			if stream {
+				continue
+			}
+			if err := c.print(out, i, number, prompts[i], t); err != nil {
 				return err
 			}
 		}
@@ -315,19 +356,36 @@ func (c *generateCommand) continueTexts(cmd *cobra.Command, m *task.TextModel, p
 	return nil
 }
 
-// print prints one of several continuations.
-func (c *generateCommand) print(w io.Writer, i int, prompt string, t generate.Continuation) error {
+// continuations returns those of each text.
+func continuations(ctx context.Context, m *task.TextModel, texts []*task.Reading, how ways, emit func(int, []byte)) ([][]generate.Continuation, error) {
+	var all [][]generate.Continuation
+	if how.beam {
+		for _, r := range texts {
+			found, err := m.Search(ctx, r, how.search, how.draw.Stop)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found)
+		}
+		return all, nil
+	}
+	made, err := m.Continue(ctx, texts, how.search.NBest, how.draw, emit)
+	return slices.Collect(slices.Chunk(made, how.search.NBest)), err
+}
+
+// print prints a continuation of a prompt.
+func (c *generateCommand) print(w io.Writer, prompt, number int, text string, t generate.Continuation) error {
 	if c.json {
 		return printJSONLine(w, struct {
 			Prompt string `json:"prompt"`
 			generate.Continuation
 			Tokens int `json:"tokens"`
-		}{prompt, t, len(t.Tokens)})
+		}{text, t, len(t.Tokens)})
 	}
 	if c.noEcho {
-		prompt = ""
+		text = ""
 	}
-	_, err := fmt.Fprintf(w, "--- %d.%d (log-probability %.3f)\n%s%s\n", i/c.nbest+1, i%c.nbest+1, t.LogProb, prompt, t.Text)
+	_, err := fmt.Fprintf(w, "--- %d.%d (log-probability %.3f)\n%s%s\n", prompt+1, number+1, t.LogProb, text, t.Text)
 	return err
 }
 
