@@ -20,6 +20,7 @@ type Evaluation struct {
 	Loss      float64      `json:"loss"`     // in bits per sample
 	Accuracy  float64      `json:"accuracy"` // in percent
 	Majority  float64      `json:"majority"` // the accuracy of the most frequent class, in percent
+	MacroF1   Ratio        `json:"macro_f1"` // the mean of the classes' F1
 	Classes   []ClassScore `json:"classes"`
 	Confusion [][]int      `json:"confusion"` // samples by [class][answer]
 }
@@ -33,6 +34,7 @@ type ClassScore struct {
 	Correct   int    `json:"correct"` // times it was right
 	Precision Ratio  `json:"precision"`
 	Recall    Ratio  `json:"recall"`
+	F1        Ratio  `json:"f1"` // harmonic mean of the two
 }
 
 // A Ratio is a share between 0 and 1, or NaN for a share of nothing.
@@ -46,9 +48,17 @@ func (r Ratio) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.6g", float64(r)), nil
 }
 
+// String writes three digits, or - for NaN.
+func (r Ratio) String() string {
+	if math.IsNaN(float64(r)) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", float64(r))
+}
+
 // Evaluate runs a classifier over a split. tick, if not nil, is called after
 // each batch.
-func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int)) (*Evaluation, error) {
+func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int64)) (*Evaluation, error) {
 	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
 		return nil, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
 	}
@@ -73,7 +83,7 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 }
 
 // run fills Loss and Confusion.
-func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int)) error {
+func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
 	defer kernel.Hot()()
 	order := b.order
 	loader := data.NewLoader(b.split, order, 2)
@@ -99,7 +109,7 @@ func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tic
 		}
 		t.Reset()
 		if tick != nil {
-			tick(i+1, len(order))
+			tick(int64(i+1), int64(len(order)))
 		}
 	}
 	e.Loss = sum / float64(e.Samples) / math.Ln2
@@ -120,10 +130,24 @@ func (e *Evaluation) score(names []string) {
 		}
 		s.Precision = Ratio(float64(s.Correct) / float64(s.Answers))
 		s.Recall = Ratio(float64(s.Correct) / float64(s.Samples))
+		s.F1 = Ratio(2 * float64(s.Correct) / float64(s.Answers+s.Samples))
 		e.Classes = append(e.Classes, s)
 		correct += s.Correct
 	}
 	e.Accuracy = 100 * float64(correct) / float64(e.Samples)
+	e.MacroF1 = e.macroF1()
+}
+
+// macroF1 returns the mean F1 of the classes that there is something to say of.
+func (e *Evaluation) macroF1() Ratio {
+	sum, n := Ratio(0), 0
+	for _, c := range e.Classes {
+		if c.Samples+c.Answers > 0 {
+			sum += c.F1
+			n++
+		}
+	}
+	return sum / Ratio(n)
 }
 
 // Line returns the evaluation in a line.
@@ -134,12 +158,12 @@ func (e *Evaluation) Line() string {
 
 // WriteText writes the evaluation as a person reads it.
 func (e *Evaluation) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%\n\n",
-		e.Split, e.Samples, e.Loss, e.Accuracy, e.Majority)
+	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%, macro F1 %.3f\n\n",
+		e.Split, e.Samples, e.Loss, e.Accuracy, e.Majority, float64(e.MacroF1))
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "class\tsamples\tanswers\tcorrect\tprecision\trecall\t")
+	fmt.Fprintln(tw, "class\tsamples\tanswers\tcorrect\tprecision\trecall\tF1\t")
 	for _, c := range e.Classes {
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%.3f\t%.3f\t\n", c.Name, c.Samples, c.Answers, c.Correct, float64(c.Precision), float64(c.Recall))
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%v\t%v\t%v\t\n", c.Name, c.Samples, c.Answers, c.Correct, c.Precision, c.Recall, c.F1)
 	}
 	fmt.Fprintln(tw)
 	fmt.Fprint(tw, "class \\ answer\t")

@@ -3,12 +3,13 @@ package main
 import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
 )
 
 func newEval() *cobra.Command {
-	var path, split string
+	var path, split, picture string
 	var asJSON bool
 	var workers int
 	var data *binding
@@ -20,15 +21,13 @@ func newEval() *cobra.Command {
 prints its loss (base 2), its accuracy beside that of the most frequent class,
 scores by class and the confusion matrix.`,
 		Example: `  mega eval --checkpoint runs/listops-short
+  mega eval --checkpoint runs/listops-short --gen-subset valid --plot confusion.png
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if path == "" {
-				return usagef("mega eval needs --checkpoint")
-			}
 			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 			kernel.SetWorkers(workers)
-			c, err := checkpoint.Open(path)
+			c, err := openCheckpoint(path)
 			if err != nil {
 				return err
 			}
@@ -38,6 +37,9 @@ scores by class and the confusion matrix.`,
 				return usage(err)
 			}
 			e, err := evaluate(cmd, c, config, split)
+			if err == nil && picture != "" {
+				err = e.WritePlot(picture)
+			}
 			if err != nil {
 				return err
 			}
@@ -47,9 +49,9 @@ scores by class and the confusion matrix.`,
 			return e.WriteText(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&path, "checkpoint", "", "the model: a run directory, a checkpoint or a fairseq .pt")
-	cmd.Flags().StringVar(&path, "path", "", "the same, by the reference's name")
+	addCheckpoint(cmd.Flags(), &path)
 	cmd.Flags().StringVar(&split, "gen-subset", "", "split to evaluate (default the test split, or the validation split where there is none)")
+	cmd.Flags().StringVar(&picture, "plot", "", "file to draw the confusion matrix into, .png or .svg")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().IntVar(&workers, "workers", 0, "threads that compute; 0 for all cores")
 	defaults := task.DefaultDataConfig()
@@ -86,5 +88,7 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config task.DataConf
 			split = config.ValidSubset
 		}
 	}
-	return task.Evaluate(cmd.Context(), m, corpus, config, split, nil)
+	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
+	defer meter.Close()
+	return task.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
 }

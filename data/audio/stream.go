@@ -35,8 +35,8 @@ const blockFrames = 4096
 // NewStream begins to read a WAV file from r, or raw samples if raw is given,
 // to be had at the given rate.
 func NewStream(r io.Reader, rate int, raw *PCM) (*Stream, error) {
-	if rate < minRate || rate > maxRate {
-		return nil, fmt.Errorf("%d samples a second, want %d to %d", rate, minRate, maxRate)
+	if err := CheckRate(rate); err != nil {
+		return nil, err
 	}
 	s := &Stream{in: r, left: unknownSize}
 	if raw != nil {
@@ -52,6 +52,14 @@ func NewStream(r io.Reader, rate int, raw *PCM) (*Stream, error) {
 		s.resampler = newResampler(s.format.rate, rate)
 	}
 	return s, nil
+}
+
+// CheckRate reports a number of samples a second that no recording has.
+func CheckRate(rate int) error {
+	if rate < minRate || rate > maxRate {
+		return fmt.Errorf("%d samples a second, want %d to %d", rate, minRate, maxRate)
+	}
+	return nil
 }
 
 // maxFormatChunk bounds the format chunk, which has 16 to 40 bytes.

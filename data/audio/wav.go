@@ -130,8 +130,8 @@ func (w *wav) checkFormat() error {
 	switch {
 	case w.channels == 0:
 		return errors.New("no format chunk before the data, or one without channels")
-	case w.rate < minRate || w.rate > maxRate:
-		return fmt.Errorf("%d samples a second, want %d to %d", w.rate, minRate, maxRate)
+	case CheckRate(w.rate) != nil:
+		return CheckRate(w.rate)
 	case w.format == formatPCM && (w.bits == 8 || w.bits == 16 || w.bits == 24 || w.bits == 32):
 	case w.format == formatFloat && (w.bits == 32 || w.bits == 64):
 	default:

@@ -3,8 +3,6 @@ package lra
 import (
 	"bytes"
 	"fmt"
-	"image"
-	"image/color"
 	"image/png"
 	"io"
 	"iter"
@@ -89,16 +87,11 @@ func parseCIFAR(b []byte) ([]data.Image, error) {
 		rgb := record[1:]
 		pixels := make([]byte, cifarPixels)
 		for i := range pixels {
-			pixels[i] = grey(rgb[i], rgb[cifarPixels+i], rgb[2*cifarPixels+i])
+			pixels[i] = data.Grey(rgb[i], rgb[cifarPixels+i], rgb[2*cifarPixels+i])
 		}
 		images = append(images, data.Image{Pixels: pixels, Label: int32(record[0])})
 	}
 	return images, nil
-}
-
-// grey is the brightness that Pillow's convert("L") gives a colour.
-func grey(r, g, b byte) byte {
-	return byte((uint32(r)*19595 + uint32(g)*38470 + uint32(b)*7471 + 0x8000) >> 16)
 }
 
 // selected yields the images with the given indices.
@@ -236,21 +229,5 @@ func decodePNG(b []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broken PNG image: %w", err)
 	}
-	return greyPixels(img), nil
-}
-
-// greyPixels returns an image's brightness, row by row.
-func greyPixels(img image.Image) []byte {
-	if g, ok := img.(*image.Gray); ok && g.Stride == g.Rect.Dx() {
-		return g.Pix
-	}
-	r := img.Bounds()
-	pixels := make([]byte, 0, r.Dx()*r.Dy())
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
-			pixels = append(pixels, grey(c.R, c.G, c.B))
-		}
-	}
-	return pixels
+	return data.GreyPixels(img), nil
 }

@@ -172,7 +172,7 @@ func TestCIFAR10(t *testing.T) {
 		if !slices.Equal(labels, want) {
 			t.Errorf("%s has labels %v, want %v", splits[i].Name, labels, want)
 		}
-		if v := byte(images[0].Label); images[0].Pixels[5] != grey(v, 50+v, 100+v) || len(images[0].Pixels) != 1024 {
+		if v := byte(images[0].Label); images[0].Pixels[5] != data.Grey(v, 50+v, 100+v) || len(images[0].Pixels) != 1024 {
 			t.Errorf("%s: wrong pixels", splits[i].Name)
 		}
 	}
@@ -189,7 +189,7 @@ func TestCIFAR10(t *testing.T) {
 func TestGrey(t *testing.T) {
 	// ITU-R 601: 0.299 R + 0.587 G + 0.114 B.
 	for c, want := range map[[3]byte]byte{{255, 0, 0}: 76, {0, 255, 0}: 150, {0, 0, 255}: 29, {255, 255, 255}: 255, {10, 10, 10}: 10} {
-		if got := grey(c[0], c[1], c[2]); got != want {
+		if got := data.Grey(c[0], c[1], c[2]); got != want {
 			t.Errorf("grey of %v is %d, want %d", c, got, want)
 		}
 	}
@@ -272,7 +272,7 @@ func TestGreyPixelsOfColour(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(1, 1, 3, 2))
 	img.Set(1, 1, color.NRGBA{255, 0, 0, 10}) // Pillow ignores how opaque it is
 	img.Set(2, 1, color.NRGBA{0, 0, 255, 255})
-	if got := greyPixels(img); !bytes.Equal(got, []byte{76, 29}) {
+	if got := data.GreyPixels(img); !bytes.Equal(got, []byte{76, 29}) {
 		t.Errorf("%v, want 76 and 29", got)
 	}
 }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+)
+
+// A classifyCommand is the command line of mega classify.
+type classifyCommand struct {
+	path      string
+	data      string
+	sources   task.Sources
+	truncate  bool
+	batchSize int
+	top       int
+	json      bool
+	workers   int
+
+	stream   bool
+	options  task.StreamOptions
+	raw      bool
+	rate     int
+	channels int
+}
+
+func newClassify() *cobra.Command {
+	c := &classifyCommand{}
+	cmd := &cobra.Command{
+		Use:   "classify --checkpoint CHECKPOINT INPUT...",
+		Short: "Say what class texts, images or recordings are of",
+		Long: `classify reads files as the model's training read its data and prints a line for
+each: its name, then classes with their probabilities, the likeliest first.
+
+A file is text, an image (PNG or JPEG: made grey, cut to the shape of those in
+training, scaled) or a WAV file (resampled, padded with silence), whichever the
+model reads; "-" is standard input. A model of pairs takes two files an input. A
+file that ends in .jsonl, or any with --jsonl, holds inputs as lines of JSON:
+
+  {"id": 7, "text": "..."}                  {"text": "...", "pair": "..."}
+  {"file": "a.png"}  {"pixels": [0, 255]}   {"samples": [0.1], "rate": 16000}
+
+--stream reads a stream of any length, a file or standard input, window by
+window: bytes or words of text, grey pixels, or sound (WAV, or with --raw samples
+as sox and ffmpeg write them as s16le). It prints a line for each window, with
+where it begins.
+
+A checkpoint of mega train knows how its inputs are read. For one of the
+reference --data names the directory of the data that it was trained on, for its
+dictionaries.`,
+		Example: `  mega classify --checkpoint runs/lra-text review.txt
+  echo "what a film" | mega classify --checkpoint runs/lra-text -
+  mega classify --checkpoint checkpoint_best.pt --data data/imdb --text "what a film" --json
+  mega classify --checkpoint runs/lra-image --top 3 *.png
+  arecord -q -f S16_LE -r 16000 | mega classify --checkpoint runs/sc-raw --stream --raw --stride 4000 -`,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	addCheckpoint(flags, &c.path)
+	flags.StringVar(&c.data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
+	flags.StringArrayVar(&c.sources.Texts, "text", nil, "an input itself; may be given more than once")
+	flags.StringVar(&c.sources.List, "files", "", "file with the names of inputs, a line each (a pair with a tab between)")
+	flags.BoolVar(&c.sources.JSONL, "jsonl", false, "inputs are files of JSON lines, whatever their names")
+	flags.BoolVar(&c.truncate, "truncate", false, "cut inputs that are longer than the model reads, as training does")
+	flags.IntVar(&c.batchSize, "batch-size", 8, "inputs at a time")
+	flags.IntVar(&c.top, "top", 5, "classes to print of each input; 0 for all")
+	flags.BoolVar(&c.json, "json", false, "print lines of JSON")
+	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores")
+	flags.BoolVar(&c.stream, "stream", false, "read a stream window by window")
+	flags.IntVar(&c.options.Window, "window", 0, "length of a window of a stream (default as long as the model reads)")
+	flags.IntVar(&c.options.Stride, "stride", 0, "how far the next window begins (default the window)")
+	flags.BoolVar(&c.raw, "raw", false, "with --stream, sound without a header: 16-bit signed little-endian samples")
+	flags.IntVar(&c.rate, "rate", 16000, "with --raw, samples a second")
+	flags.IntVar(&c.channels, "channels", 1, "with --raw, channels, which are averaged")
+	return cmd
+}
+
+func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
+	c.sources.Paths, c.sources.Stdin = args, cmd.InOrStdin()
+	if err := c.check(cmd, args); err != nil {
+		return err
+	}
+	kernel.SetWorkers(c.workers)
+	p, err := c.predictor()
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	print := func(r task.Prediction) error {
+		r.Top(c.top)
+		if c.json {
+			return r.WriteJSON(out)
+		}
+		return r.WriteText(out)
+	}
+	if !c.stream {
+		err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
+		return errors.Join(err, out.Flush())
+	}
+	in, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return p.Stream(cmd.Context(), in, c.options, func(r task.Prediction) error {
+		return errors.Join(print(r), out.Flush()) // at once: the stream may be live
+	})
+}
+
+// check reports flags that contradict each other.
+func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
+	given := func(names ...string) string {
+		for _, name := range names {
+			if cmd.Flags().Changed(name) {
+				return name
+			}
+		}
+		return ""
+	}
+	switch {
+	case c.stream && (len(args) != 1 || given("text", "files", "jsonl") != ""):
+		return usagef("--stream reads one INPUT, a file or - for standard input")
+	case !c.stream && given("window", "stride", "raw") != "":
+		return usagef("--%s is for --stream", given("window", "stride", "raw"))
+	case !c.raw && given("rate", "channels") != "":
+		return usagef("--%s is for --raw", given("rate", "channels"))
+	case len(args) == 0 && given("text", "files") == "":
+		return usagef("no input: want files, - for standard input, --text or --files")
+	case c.batchSize < 1 || c.top < 0:
+		return usagef("--batch-size %d and --top %d, want 1 or more, and 0 or more", c.batchSize, c.top)
+	}
+	if c.raw {
+		c.options.PCM = &audio.PCM{Rate: c.rate, Channels: c.channels}
+	}
+	return nil
+}
+
+// predictor opens the checkpoint.
+func (c *classifyCommand) predictor() (*task.Predictor, error) {
+	ck, err := openCheckpoint(c.path)
+	if err != nil {
+		return nil, err
+	}
+	defer ck.Close()
+	m, err := ck.Classifier(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	config, err := task.ClassifierData(ck)
+	if err != nil {
+		return nil, err
+	}
+	if c.data != "" {
+		config.Data = c.data
+	}
+	inputs, err := task.ClassifierInputs(ck, m.Config(), config)
+	if err != nil {
+		return nil, err
+	}
+	p, err := task.NewPredictor(m, inputs)
+	if err == nil {
+		p.Truncate = c.truncate
+	}
+	return p, err
+}
+
+// open opens a stream.
+func (c *classifyCommand) open(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(c.sources.Stdin), nil
+	}
+	return os.Open(path)
+}
