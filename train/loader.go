@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // ahead is how many batches are prepared before they are asked for.
@@ -14,6 +16,9 @@ type loader struct {
 	ready chan loaded
 	stop  chan struct{}
 	done  sync.WaitGroup
+
+	waited  time.Duration // until a batch was ready, by the one who asks
+	reading atomic.Int64  // nanoseconds of preparing batches
 }
 
 type loaded struct {
@@ -30,7 +35,9 @@ func newLoader(b Batches, first, stride int) *loader {
 
 func (l *loader) run(b Batches, first, stride int) {
 	for i := first; i < b.Len(); i += stride {
+		started := time.Now()
 		batch, err := b.Batch(i)
+		l.reading.Add(int64(time.Since(started)))
 		if err != nil {
 			err = fmt.Errorf("batch %d: %w", i, err)
 		}
@@ -48,7 +55,9 @@ func (l *loader) run(b Batches, first, stride int) {
 // next returns the next batch. It must not be called once all have been read,
 // nor after an error.
 func (l *loader) next() (Batch, error) {
+	started := time.Now()
 	next := <-l.ready
+	l.waited += time.Since(started)
 	return next.batch, next.err
 }
 
@@ -56,4 +65,14 @@ func (l *loader) next() (Batch, error) {
 func (l *loader) close() {
 	close(l.stop)
 	l.done.Wait()
+}
+
+// loadTime is what loaders took.
+type loadTime struct{ reading, waiting time.Duration }
+
+// add ends a loader and adds what it took.
+func (t *loadTime) add(l *loader) {
+	l.close()
+	t.reading += time.Duration(l.reading.Load())
+	t.waiting += l.waited
 }

@@ -40,6 +40,10 @@ type Summary struct {
 	BestUpdate              int
 	Seconds                 float64 // of training, over all sessions
 	Reason                  string  // why the run ended
+
+	// Reading is what preparing batches took in this session, in seconds, beside
+	// the training itself; Waiting, how much of that training had to wait for.
+	Reading, Waiting float64
 }
 
 // Run trains task until the configuration says to stop or ctx ends. If o.Dir
@@ -74,6 +78,7 @@ type run struct {
 	dir    *runDir // nil if nothing is kept, or another process keeps it
 	report *reporter
 	live   live
+	load   loadTime
 	target int       // updates that the run will have, 0 if there is no telling
 	since  time.Time // up to when state.Seconds counts
 }
@@ -200,6 +205,7 @@ func (r *run) summary() Summary {
 	s := Summary{
 		Updates: r.state.Updates, Epoch: r.state.Epoch, Skipped: r.state.Skipped,
 		Valid: r.state.Valid, BestUpdate: r.state.BestUpdate, Seconds: r.state.Seconds, Reason: r.reason,
+		Reading: r.load.reading.Seconds(), Waiting: r.load.waiting.Seconds(),
 	}
 	if r.state.Best != nil {
 		s.Best = *r.state.Best
@@ -251,7 +257,7 @@ func (r *run) epoch(ctx context.Context) error {
 		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: the data is not what it was", r.state.Offset, r.state.Epoch, n)
 	}
 	l := newLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
-	defer l.close()
+	defer r.load.add(l)
 	for {
 		if !r.state.Pending {
 			if err := r.update(ctx, l, n); err != nil {
