@@ -29,7 +29,7 @@ func newData() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newListOps(), newPathfinder(), newSpeech(), newNumbers(), newDocuments(),
+	cmd.AddCommand(newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(),
 		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", textConversion(lra.IMDB)),
 		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", textConversion(lra.AAN)),
 		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", textConversion(lra.ListOps)),

@@ -91,10 +91,15 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
+	var all []*pflag.Flag // that are for every kind, whatever one of them binds
+	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })
 	for _, kind := range c.kinds {
 		for _, b := range kind.bind(flags) {
 			b.ownedBy(kind)
 		}
+	}
+	for _, f := range all {
+		delete(f.Annotations, ownersKey)
 	}
 	training := train.DefaultConfig()
 	c.training = bind(flags, &training)
