@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"image/png"
+	"math"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
@@ -59,17 +60,16 @@ func (e *Evaluation) WritePlot(path string) error {
 	if err != nil {
 		return err
 	}
-	side := vg.Length(len(e.Classes))*vg.Centimeter + 5*vg.Centimeter
-	side = min(max(side, 10*vg.Centimeter), 40*vg.Centimeter)
+	side := min(max(vg.Length(len(e.Classes))*1.2*vg.Centimeter+5*vg.Centimeter, 11*vg.Centimeter), 45*vg.Centimeter)
 	var image bytes.Buffer
 	switch filepath.Ext(path) {
 	case ".png":
 		canvas := vgimg.NewWith(vgimg.UseWH(side, side), vgimg.UseDPI(144))
-		p.Draw(draw.New(canvas))
+		p.Draw(inset(draw.New(canvas)))
 		err = png.Encode(&image, canvas.Image())
 	case ".svg":
 		canvas := vgsvg.NewWith(vgsvg.UseWH(side, side))
-		p.Draw(draw.New(canvas))
+		p.Draw(inset(draw.New(canvas)))
 		_, err = canvas.WriteTo(&image)
 	default:
 		return fmt.Errorf("%s: want a file ending in .png or .svg", path)
@@ -78,6 +78,12 @@ func (e *Evaluation) WritePlot(path string) error {
 		return err
 	}
 	return atomicfile.WriteFile(path, image.Bytes())
+}
+
+// inset leaves a margin.
+func inset(c draw.Canvas) draw.Canvas {
+	const margin = 3 * vg.Millimeter
+	return draw.Crop(c, margin, -margin, margin, -margin)
 }
 
 func (e *Evaluation) plot() (*plot.Plot, error) {
@@ -93,8 +99,9 @@ func (e *Evaluation) plot() (*plot.Plot, error) {
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(columns), plot.ConstantTicks(rows)
 	p.X.Tick.Length, p.Y.Tick.Length = 0, 0
-	if e.longestName() > 3 {
-		p.X.Tick.Label.Rotation = 0.8
+	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
+	if e.longestName() > 6 {
+		p.X.Tick.Label.Rotation = math.Pi / 2
 		p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = text.XRight, text.YCenter
 	}
 	heat := plotter.NewHeatMap(shares{e}, blues{})
