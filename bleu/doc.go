@@ -3,5 +3,5 @@
 // arXiv 1804.08771) with its signature; chrF (Popović, 2015); and confidence
 // intervals by bootstrap resampling (Koehn, 2004).
 //
-// It never reads files and knows nothing of models.
+// It never opens files and knows nothing of models.
 package bleu

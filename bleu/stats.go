@@ -10,9 +10,10 @@ const maxOrder = 4
 
 // Stats are what BLEU is computed from: sums over sentences.
 type Stats struct {
-	Matches, Totals [maxOrder]int // n-grams that a reference has too, and all
-	Length          int           // tokens of the translations
-	RefLength       int           // tokens of the references
+	Matches   [maxOrder]int `json:"matches"`    // n-grams that a reference has too
+	Totals    [maxOrder]int `json:"totals"`     // all n-grams
+	Length    int           `json:"length"`     // tokens of the translations
+	RefLength int           `json:"ref_length"` // tokens of the references
 }
 
 // Add adds the sums of other sentences.

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/bleu"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/bpe"
+	"github.com/mega-go/mega/data/moses"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/train"
 )
@@ -62,6 +63,12 @@ func detokeniser(c TranslationDataConfig) (func(string) string, error) {
 	switch c.EvalBLEUDetok {
 	case "space", "":
 		return func(s string) string { return s }, nil
+	case "moses":
+		lang := c.TargetLang
+		if args.TargetLang != "" {
+			lang = args.TargetLang
+		}
+		return moses.New(lang).Detokenise, nil
 	}
 	return nil, fmt.Errorf("eval_bleu_detok is %q, want space or moses", c.EvalBLEUDetok)
 }

@@ -24,6 +24,7 @@ type PairGenerateOptions struct {
 	SacreBLEU      bool   `json:"sacrebleu" help:"sacreBLEU (13a) in place of BLEU of the tokens"`
 	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
 	Quiet          bool   `json:"quiet" help:"print the score alone"`
+	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
 }
 
 // DefaultPairGenerateOptions returns the reference's defaults.
@@ -55,14 +56,17 @@ func GeneratePairs(ctx context.Context, m Translators, c *PairCorpus, s generate
 		return nil, err
 	}
 	defer kernel.Hot()()
-	for i, indices := range g.order {
-		if err := g.batch(ctx, indices); err != nil {
-			return nil, err
-		}
+	start := time.Now()
+	err := inOrder(ctx, len(g.order), o.Workers, g.batch, func(i int, found translated) error {
 		if tick != nil {
 			tick(i+1, len(g.order))
 		}
+		return g.write(found)
+	})
+	if err != nil {
+		return nil, err
 	}
+	g.seconds = time.Since(start).Seconds()
 	return g.summary()
 }
 
@@ -119,26 +123,33 @@ func (g *pairGeneration) open() error {
 	return err
 }
 
-func (g *pairGeneration) batch(ctx context.Context, indices []int) error {
-	b, err := g.split.Collate(indices, g.corpus.config.padding())
+// translated is a batch with what was found for its sources.
+type translated struct {
+	*pairs.Batch
+	found [][]generate.Hypothesis
+}
+
+// batch translates a batch.
+func (g *pairGeneration) batch(ctx context.Context, i int) (translated, error) {
+	b, err := g.split.Collate(g.order[i], g.corpus.config.padding())
 	if err != nil {
-		return err
+		return translated{}, err
 	}
-	start := time.Now()
-	var found [][]generate.Hypothesis
+	t := translated{Batch: b}
 	if g.options.ScoreReference {
-		found, err = g.models.scoreReferences(b, g.options.PrintAlignment)
+		t.found, err = g.models.scoreReferences(b, g.options.PrintAlignment)
 	} else {
-		found, err = g.models.search(ctx, g.searcher, b, g.options.PrefixSize)
+		t.found, err = g.models.search(ctx, g.searcher, b, g.options.PrefixSize)
 	}
-	if err != nil {
-		return err
-	}
-	g.seconds += time.Since(start).Seconds()
-	for i, hypotheses := range found {
+	return t, err
+}
+
+// write writes a batch.
+func (g *pairGeneration) write(t translated) error {
+	for i, hypotheses := range t.found {
 		g.sentences++
 		g.tokens += len(hypotheses[0].Tokens)
-		if err := g.out.pair(b, i, hypotheses); err != nil {
+		if err := g.out.pair(t.Batch, i, hypotheses); err != nil {
 			return err
 		}
 	}

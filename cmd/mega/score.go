@@ -16,22 +16,28 @@ type scoreCommand struct {
 	tokens bool
 	apart  bool
 	json   bool
+	bleu   bleuFlags
 }
 
 func newScore() *cobra.Command {
 	c := &scoreCommand{}
 	cmd := &cobra.Command{
-		Use:   "score [DATA] --checkpoint CHECKPOINT FILE",
-		Short: "Score a text with a language model: log-probabilities by line and by token",
+		Use:   "score [DATA] --checkpoint CHECKPOINT FILE | --sys FILE --ref FILE",
+		Short: "Score a text with a language model, or translations by BLEU and chrF",
 		Long: `score reads a text (- for standard input) with a language model and prints, for
 each line, its number, its log-probability, the number of its tokens (its end is
 one) and its text, with tabs between. The state is carried from line to line, in
 memory that does not grow with the text. Logarithms are natural ones; the
-summary on standard error is in bits.`,
+summary on standard error is in bits.
+
+With --ref it scores translations instead: BLEU of their tokens, as fairseq-score
+does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
 		Example: `  mega score --checkpoint runs/bytes-small book.txt
   mega score --checkpoint runs/bytes-small --tokens --json - < book.txt
-  mega score data-bin/wikitext-103 --path model.pt --lines-apart candidates.txt`,
-		Args: cobra.RangeArgs(1, 2),
+  mega score data-bin/wikitext-103 --path model.pt --lines-apart candidates.txt
+  mega score --sys translated.de --ref test.de
+  mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	flags := cmd.Flags()
@@ -39,10 +45,19 @@ summary on standard error is in bits.`,
 	flags.BoolVar(&c.tokens, "tokens", false, "print every token with its log-probability")
 	flags.BoolVar(&c.apart, "lines-apart", false, "take each line as a text of its own")
 	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each line of the text")
+	c.bleu.addFlags(flags)
 	return cmd
 }
 
 func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(c.bleu.refs) > 0 && len(args) > 0:
+		return usagef("translations are given by --sys FILE, not as %q", args[0])
+	case len(c.bleu.refs) > 0:
+		return c.bleu.run(cmd, c.json)
+	case len(args) == 0:
+		return usagef("mega score takes a text, or --sys FILE and --ref FILE")
+	}
 	path := args[len(args)-1]
 	ck, err := c.model.open(cmd)
 	if err != nil {

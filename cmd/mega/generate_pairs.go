@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/progress"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// pairFlags are the flags of mega generate for translators.
+type pairFlags struct {
+	data, options *binding
+	results       string
+}
+
+func (p *pairFlags) addFlags(flags *pflag.FlagSet) {
+	o := task.DefaultPairGenerateOptions()
+	p.options = bind(flags, &o)
+	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
+	d := task.DefaultTranslationDataConfig()
+	p.data = bind(flags, &d, "data", "task", "train_subset", "valid_subset", "test_subset", "max_sentences_valid", "max_tokens_valid",
+		"upsample_primary", "criterion", "label_smoothing", "sentence_avg", "eval_bleu", "eval_bleu_detok", "eval_bleu_detok_args",
+		"eval_tokenized_bleu", "eval_bleu_remove_bpe", "eval_bleu_args", "eval_bleu_print_samples")
+	flags.StringVar(&p.results, "results-path", "", "directory for what is written (default: standard output)")
+}
+
+// openTranslators opens a translator, or several with colons between.
+func openTranslators(w io.Writer, path, overrides string) (task.Translators, *checkpoint.Checkpoint, error) {
+	var models task.Translators
+	var first *checkpoint.Checkpoint
+	for p := range strings.SplitSeq(path, ":") {
+		ck, err := openOverridden(w, p, overrides)
+		if err != nil {
+			return nil, first, err
+		}
+		if first == nil {
+			first = ck
+		} else {
+			defer ck.Close()
+		}
+		m, err := ck.Translator(checkpoint.Options{})
+		if err != nil {
+			return nil, first, err
+		}
+		models = append(models, m)
+	}
+	return models, first, nil
+}
+
+func openOverridden(w io.Writer, path, overrides string) (*checkpoint.Checkpoint, error) {
+	ck, err := openCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseOverrides(w, overrides)
+	if err == nil {
+		err = ck.Override(values)
+	}
+	if err != nil {
+		ck.Close()
+		return nil, usage(err)
+	}
+	return ck, nil
+}
+
+// translates reports whether a model, the first of those with colons between, is
+// a translator.
+func translates(path string) bool {
+	first, _, _ := strings.Cut(path, ":")
+	if first == "" {
+		return false
+	}
+	ck, err := checkpoint.Open(first)
+	if err != nil {
+		return false
+	}
+	defer ck.Close()
+	return ck.Task == checkpoint.Translation
+}
+
+// runPairs translates a split.
+func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
+	models, ck, err := openTranslators(cmd.ErrOrStderr(), c.model.path, c.model.overrides)
+	if ck != nil {
+		defer ck.Close()
+	}
+	if err != nil {
+		return err
+	}
+	s := generate.Searcher{Options: generate.DefaultOptions()}
+	o, d := task.DefaultPairGenerateOptions(), task.DefaultTranslationDataConfig()
+	if err := task.TranslationData(ck, &d); err != nil {
+		return err
+	}
+	d.BatchSize, d.MaxTokens = 0, 0
+	if len(args) == 1 {
+		d.Data, d.SourceLang, d.TargetLang = args[0], "", ""
+	}
+	err = errors.Join(c.search.apply(&s.Options), c.pairs.options.apply(&o), c.pairs.data.apply(&d))
+	if err = errors.Join(err, s.Options.Validate()); err != nil {
+		return usage(err)
+	}
+	corpus, err := task.OpenPairCorpus(d)
+	if err != nil {
+		return err
+	}
+	defer corpus.Close()
+	w, err := c.pairs.output(cmd.OutOrStdout(), o.Subset)
+	if err != nil {
+		return err
+	}
+	meter := progress.New(cmd.ErrOrStderr(), "translating", "batches")
+	g, err := task.GeneratePairs(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
+	meter.Close()
+	if err == nil {
+		err = c.tellPairs(cmd.ErrOrStderr(), w, g)
+	}
+	return errors.Join(err, w.Close())
+}
+
+// output opens where the lines go.
+func (p *pairFlags) output(stdout io.Writer, subset string) (io.WriteCloser, error) {
+	if p.results == "" {
+		return nopCloser{stdout}, nil
+	}
+	if err := os.MkdirAll(p.results, 0o777); err != nil {
+		return nil, err
+	}
+	return os.Create(filepath.Join(p.results, "generate-"+subset+".txt"))
+}
+
+// lines returns where the lines of pairs go: nowhere if the result is to be JSON.
+func (c *generateCommand) lines(w io.Writer) io.Writer {
+	if c.json {
+		return io.Discard
+	}
+	return w
+}
+
+func (c *generateCommand) tellPairs(stderr, w io.Writer, g *task.PairGeneration) error {
+	if g.Skipped > 0 {
+		fmt.Fprintf(stderr, "mega: %d pairs are left out as too long for the model\n", g.Skipped)
+	}
+	if c.json {
+		return printJSON(w, g)
+	}
+	fmt.Fprintf(stderr, "scores are in base 2; translated %d sentences (%d tokens) in %.1fs (%.2f sentences/s, %.2f tokens/s)\n",
+		g.Sentences, g.Tokens, g.Seconds, g.SentencesPerSecond, g.TokensPerSecond)
+	return g.WriteText(w)
+}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/progress"
+	"github.com/mega-go/mega/task"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// textTranslatorFlags name a translator and say how it reads and writes text.
+type textTranslatorFlags struct {
+	path, overrides string
+	workers         int
+	leftPad         bool
+	batchSize       int
+	batchTokens     int
+	source, target  string
+	text            *binding
+}
+
+// addFlags adds the flags that are not there yet.
+func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
+	text := task.TextConfig{}
+	f.text = bind(flags, &text)
+	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
+	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
+	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
+	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
+	flags.IntVar(&f.batchSize, "batch-size", 0, "most sentences in a batch; 0 for as many as batch tokens allow")
+	flags.IntVar(&f.batchTokens, "max-tokens", 0, "most source tokens in a batch; 0 for a modest memory")
+}
+
+// open makes the translator. args may name the directory of its dictionaries.
+func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*task.TextTranslator, error) {
+	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides)
+	if ck != nil {
+		defer ck.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	corpus, err := f.corpus(ck, args)
+	if err != nil {
+		return nil, err
+	}
+	defer corpus.Close()
+	var text task.TextConfig
+	if err := f.text.apply(&text); err != nil {
+		return nil, usage(err)
+	}
+	options, err := text.Open(corpus.SourceLang, corpus.TargetLang)
+	if err != nil {
+		return nil, err
+	}
+	t := &task.TextTranslator{
+		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
+		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: f.threads(),
+	}
+	return t, t.Check()
+}
+
+// corpus opens the directory of the dictionaries: the one given, or that which
+// the checkpoint names.
+func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*task.PairCorpus, error) {
+	d := task.DefaultTranslationDataConfig()
+	if err := task.TranslationData(ck, &d); err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		d.Data, d.SourceLang, d.TargetLang = args[0], "", ""
+	}
+	if f.source != "" {
+		d.SourceLang = f.source
+	}
+	if f.target != "" {
+		d.TargetLang = f.target
+	}
+	corpus, err := task.OpenPairCorpus(d)
+	if err != nil && len(args) == 0 {
+		err = fmt.Errorf("dictionaries: %w; give the directory that has them as an argument", err)
+	}
+	return corpus, err
+}
+
+// threads has every batch computed by one thread and as many batches under way
+// as there are cores: that is the most throughput, for none waits for another.
+func (f *textTranslatorFlags) threads() int {
+	n := f.workers
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	kernel.SetWorkers(1)
+	return n
+}
+
+// A translateCommand is the command line of mega translate.
+type translateCommand struct {
+	model         textTranslatorFlags
+	input, output string
+	json          bool
+	search        *binding
+	buffer        int
+}
+
+func newTranslate() *cobra.Command {
+	c := &translateCommand{}
+	cmd := &cobra.Command{
+		Use:   "translate --checkpoint CHECKPOINT [DATA]",
+		Short: "Translate text, a sentence a line",
+		Long: `translate reads text, a sentence a line, and writes its translation, line by line in
+the same order; an empty line stays empty. Sentences of about the same length are
+translated side by side. A translation does not depend on the others: sources are
+not padded, unlike in training by the reference (--left-pad-source does as it
+does).
+
+Text is to be prepared as it was for training: --tokenizer moses parts marks from
+words, --bpe-codes or --sentencepiece-model words into subwords, and translations
+are put together again. Dictionaries are those of DATA, or of the data that the
+model was trained on.`,
+		Example: `  echo 'forty two thousand' | mega translate --checkpoint runs/numbers-en-de
+  mega translate --checkpoint runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
+  mega translate --checkpoint model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	addCheckpoint(flags, &c.model.path)
+	flags.StringVar(&c.input, "input", "-", "text to translate; - for standard input")
+	flags.StringVar(&c.output, "output", "-", "file to write, whole or not at all; - for standard output")
+	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each line: all hypotheses with their scores")
+	search := generate.DefaultOptions()
+	c.search = bind(flags, &search)
+	c.model.addFlags(flags)
+	flags.StringVar(&c.model.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
+	flags.IntVar(&c.model.workers, "workers", 0, "sentences are translated by so many threads; 0 for all cores. The result does not depend on it")
+	flags.IntVar(&c.buffer, "buffer-size", 4096, "lines read and sorted by length at a time")
+	return cmd
+}
+
+func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
+	search := generate.DefaultOptions()
+	if err := c.search.apply(&search); err != nil {
+		return usage(err)
+	}
+	err := search.Validate()
+	switch {
+	case c.buffer < 1:
+		err = fmt.Errorf("--buffer-size is %d, want 1 or more", c.buffer)
+	case err == nil && search.NBest > 1 && !c.json:
+		err = errors.New("--nbest takes --json: there is one line for each line of the text")
+	}
+	if err != nil {
+		return usage(err)
+	}
+	t, err := c.model.open(cmd, args, search)
+	if err != nil {
+		return err
+	}
+	in := io.NopCloser(cmd.InOrStdin())
+	if c.input != "-" {
+		if in, err = os.Open(c.input); err != nil {
+			return err
+		}
+	}
+	defer in.Close()
+	work := func(w io.Writer) error { return c.translate(cmd, t, in, w) }
+	if c.output == "-" {
+		return work(cmd.OutOrStdout())
+	}
+	return atomicfile.Write(c.output, work)
+}
+
+// translate reads text and writes its translation.
+func (c *translateCommand) translate(cmd *cobra.Command, t *task.TextTranslator, in io.Reader, w io.Writer) error {
+	meter := progress.New(cmd.ErrOrStderr(), "translating", "lines")
+	defer meter.Close()
+	unknown := newUnknownWords()
+	first := 1
+	return eachLines(in, c.buffer, func(lines []string) error {
+		found, err := t.Translate(cmd.Context(), lines, first, func(done int) { meter.Show(int64(first-1+done), int64(first-1+len(lines))) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.input, err)
+		}
+		for i, l := range found {
+			unknown.tell(cmd.ErrOrStderr(), first+i, l.Unknown)
+			if err := c.print(w, t, first+i, l, t.Searcher.Options.NBest); err != nil {
+				return err
+			}
+		}
+		first += len(lines)
+		return nil
+	})
+}
+
+// print prints the translation of a line.
+func (c *translateCommand) print(w io.Writer, t *task.TextTranslator, number int, l task.LineTranslation, nbest int) error {
+	if !c.json {
+		text := ""
+		if len(l.Found) > 0 {
+			text = t.Plain(l.Found[0])
+		}
+		_, err := fmt.Fprintln(w, text)
+		return err
+	}
+	type hypothesis struct {
+		Text  string  `json:"text"`
+		Score float64 `json:"score"`
+	}
+	out := struct {
+		Line         int          `json:"line"`
+		Source       string       `json:"source"`
+		Translations []hypothesis `json:"translations"`
+	}{number, l.Line, []hypothesis{}}
+	for _, h := range l.Found[:min(nbest, len(l.Found))] {
+		out.Translations = append(out.Translations, hypothesis{t.Plain(h), h.Score})
+	}
+	return printJSONLine(w, out)
+}
+
+// eachLines hands out lines, so many at a time.
+func eachLines(in io.Reader, most int, f func(lines []string) error) error {
+	r := bufio.NewReader(in)
+	for {
+		var lines []string
+		var err error
+		for len(lines) < most && err == nil {
+			var line string
+			if line, err = r.ReadString('\n'); line != "" {
+				lines = append(lines, strings.TrimRight(line, "\r\n"))
+			}
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if len(lines) > 0 {
+			if err := f(lines); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// unknownWords tells of words that the dictionary does not have, of a few.
+type unknownWords struct{ told int }
+
+func newUnknownWords() *unknownWords { return &unknownWords{} }
+
+func (u *unknownWords) tell(w io.Writer, line int, words []string) {
+	const most = 5
+	if len(words) == 0 || u.told == most {
+		return
+	}
+	u.told++
+	fmt.Fprintf(w, "mega: line %d: %q is not in the dictionary and is read as <unk>\n", line, words[0])
+	if u.told == most {
+		fmt.Fprintln(w, "mega: further words that are not in the dictionary are not told")
+	}
+}
+
+// translateInteractive reads lines and writes what the reference's
+// interactive.py does: S-, H-, D- and P-.
+func (c *interactiveCommand) translateInteractive(ctx context.Context, t *task.TextTranslator, in io.Reader, w, stderr io.Writer, buffer int) error {
+	first := 0
+	return eachLines(in, buffer, func(lines []string) error {
+		found, err := t.Translate(ctx, lines, first+1, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.input, err)
+		}
+		for i, l := range found {
+			if err := t.WriteLines(w, first+i, l); err != nil {
+				return err
+			}
+		}
+		first += len(lines)
+		return nil
+	})
+}
