@@ -57,15 +57,19 @@ func DefaultTranslationDataConfig() TranslationDataConfig {
 	}
 }
 
-// TranslationData sets in config what a checkpoint says of the pairs that it was
-// trained on.
-func TranslationData(c *checkpoint.Checkpoint, config *TranslationDataConfig) error {
+// TranslationData returns the reference's defaults with the data and languages
+// that a checkpoint names. All else that it was trained with, such as the side of
+// padding, is not taken over: the reference's generate.py does not either.
+func TranslationData(c *checkpoint.Checkpoint) (TranslationDataConfig, error) {
+	config, trained := DefaultTranslationDataConfig(), DefaultTranslationDataConfig()
 	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, config); err != nil {
-			return fmt.Errorf("%s: data: %w", c.Path, err)
+		if err := json.Unmarshal(c.Data, &trained); err != nil {
+			return config, fmt.Errorf("%s: data: %w", c.Path, err)
 		}
 	}
-	return c.DataArgs(config)
+	err := c.DataArgs(&trained)
+	config.Data, config.SourceLang, config.TargetLang = trained.Data, trained.SourceLang, trained.TargetLang
+	return config, err
 }
 
 // smoothing returns what the criterion smooths labels by.

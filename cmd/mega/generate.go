@@ -34,24 +34,31 @@ type generateCommand struct {
 	json        bool
 	options     *binding
 	search      *binding
+	pairs       splitFlags
 }
 
 func newGenerate() *cobra.Command {
 	c := &generateCommand{}
 	cmd := &cobra.Command{
-		Use:   "generate --checkpoint CHECKPOINT --prompt TEXT",
-		Short: "Continue texts with a language model",
+		Use:   "generate --checkpoint CHECKPOINT --prompt TEXT | DATA --path TRANSLATOR",
+		Short: "Continue texts with a language model, or translate a split of data",
 		Long: `generate reads prompts with a language model, whole chunks in parallel, and goes
 on with them token by token. Each token takes the same time and memory however
 much has been read. The prompt is read by bytes or by words, as the model's
 dictionary says; of words, </s> stands for the end of a line.
 
 A text that was read can be kept with --save-state, and gone on with from
---load-state as if there had been no break.`,
+--load-state as if there had been no break.
+
+With a translator, or several with colons between, it translates a split of DATA
+and prints the lines of fairseq's generate.py: sources (S-), targets (T-),
+hypotheses with scores in base 2 (H-, D-), the scores of their tokens (P-), and
+BLEU.`,
 		Example: `  mega generate --checkpoint runs/bytes-small --prompt 'func main() {' --temperature 0.7 --top-p 0.95
   mega generate --checkpoint runs/bytes-small --prompt-file book.txt --max-len-b 0 --save-state book.state
   mega generate --checkpoint runs/bytes-small --load-state book.state --prompt 'Chapter 2' --nbest 3
-  mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4`,
+  mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4
+  mega generate data-bin/wmt16 --path model.pt --batch-size 300 --remove-bpe '@@ ' --beam 5 --lenpen 0.5`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -68,6 +75,7 @@ func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 	search := generate.DefaultOptions()
 	c.search = bind(flags, &search)
 	flags.Lookup("beam").Usage = "hypotheses of a beam search; for a language model, search instead of drawing at random"
+	c.pairs.addFlags(flags)
 	flags.StringVar(&c.saveState, "save-state", "", "file to keep what has been read in, the continuation included")
 	flags.StringVar(&c.loadState, "load-state", "", "file of a text that was read before, which the prompt goes on with")
 	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the prompt")
@@ -100,6 +108,7 @@ var generateAliases = map[string]string{
 	"top-k":          "sampling-topk",
 	"top-p":          "sampling-topp",
 	"max-new-tokens": "max-len-b",
+	"max-sentences":  "batch-size",
 }
 
 // textModelFlags name a language model and its dictionary.
@@ -153,6 +162,9 @@ func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*t
 
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+	if translates(c.model.path) {
+		return c.runPairs(cmd, args)
+	}
 	ck, err := c.model.open(cmd)
 	if err != nil {
 		return err

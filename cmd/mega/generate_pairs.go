@@ -6,23 +6,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// pairFlags are the flags of mega generate for translators.
-type pairFlags struct {
+// splitFlags are the flags of mega generate for translators.
+type splitFlags struct {
 	data, options *binding
 	results       string
 }
 
-func (p *pairFlags) addFlags(flags *pflag.FlagSet) {
+func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 	o := task.DefaultPairGenerateOptions()
 	p.options = bind(flags, &o)
 	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
@@ -87,6 +89,17 @@ func translates(path string) bool {
 	return ck.Task == checkpoint.Translation
 }
 
+// batchThreads has every batch computed by one thread and returns how many are to
+// be under way: as many as there are cores if n is 0. That is the most throughput,
+// for no thread waits for another.
+func batchThreads(n int) int {
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	kernel.SetWorkers(1)
+	return n
+}
+
 // runPairs translates a split.
 func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 	models, ck, err := openTranslators(cmd.ErrOrStderr(), c.model.path, c.model.overrides)
@@ -97,11 +110,11 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	o, d := task.DefaultPairGenerateOptions(), task.DefaultTranslationDataConfig()
-	if err := task.TranslationData(ck, &d); err != nil {
+	o := task.DefaultPairGenerateOptions()
+	d, err := task.TranslationData(ck)
+	if err != nil {
 		return err
 	}
-	d.BatchSize, d.MaxTokens = 0, 0
 	if len(args) == 1 {
 		d.Data, d.SourceLang, d.TargetLang = args[0], "", ""
 	}
@@ -109,6 +122,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 	if err = errors.Join(err, s.Options.Validate()); err != nil {
 		return usage(err)
 	}
+	o.Workers = batchThreads(c.model.workers)
 	corpus, err := task.OpenPairCorpus(d)
 	if err != nil {
 		return err
@@ -128,7 +142,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 }
 
 // output opens where the lines go.
-func (p *pairFlags) output(stdout io.Writer, subset string) (io.WriteCloser, error) {
+func (p *splitFlags) output(stdout io.Writer, subset string) (io.WriteCloser, error) {
 	if p.results == "" {
 		return nopCloser{stdout}, nil
 	}

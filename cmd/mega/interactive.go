@@ -26,19 +26,24 @@ type interactiveCommand struct {
 	keep    bool
 	noEcho  bool
 	options *binding
+	pairs   pairTalk
 }
 
 func newInteractive() *cobra.Command {
 	c := &interactiveCommand{}
 	cmd := &cobra.Command{
 		Use:   "interactive --checkpoint CHECKPOINT",
-		Short: "Continue texts with a language model, line by line as they are typed",
+		Short: "Continue texts with a language model, or translate, line by line as they are typed",
 		Long: `interactive reads lines and goes on with each, printing the text as it comes. With
 --keep all is one text, which goes on with each line and what was made of it; an
 empty line then lets the model go on by itself. Ctrl-C ends a text that is being
-made, and otherwise, like Ctrl-D, the program.`,
+made, and otherwise, like Ctrl-D, the program.
+
+With a translator it translates each line and prints what fairseq's interactive.py
+does; mega translate prints translations alone, and faster.`,
 		Example: `  mega interactive --checkpoint runs/bytes-small --temperature 0.7 --stop '}'
-  mega interactive --checkpoint runs/bytes-small --keep --max-len-b 80`,
+  mega interactive --checkpoint runs/bytes-small --keep --max-len-b 80
+  mega interactive data-bin/wmt16 --path model.pt --beam 5 --remove-bpe`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -52,11 +57,15 @@ func (c *interactiveCommand) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.keep, "keep", false, "all is one text")
 	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the line")
 	c.options = addContinueFlags(flags, &c.stop)
+	c.pairs.addFlags(flags)
 	addIgnored(flags, generateIgnored)
 }
 
 func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+	if translates(c.model.path) {
+		return c.pairs.run(cmd, c.model, c.input, args)
+	}
 	ck, err := c.model.open(cmd)
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ configurations, data and checkpoints of the reference implementation.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newForward(), newInspect(), newPlot(),
+		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newTranslate(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
 		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
 	)

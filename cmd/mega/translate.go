@@ -2,18 +2,15 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
@@ -67,7 +64,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 	}
 	t := &task.TextTranslator{
 		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
-		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: f.threads(),
+		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: batchThreads(f.workers),
 	}
 	return t, t.Check()
 }
@@ -75,8 +72,8 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 // corpus opens the directory of the dictionaries: the one given, or that which
 // the checkpoint names.
 func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*task.PairCorpus, error) {
-	d := task.DefaultTranslationDataConfig()
-	if err := task.TranslationData(ck, &d); err != nil {
+	d, err := task.TranslationData(ck)
+	if err != nil {
 		return nil, err
 	}
 	if len(args) == 1 {
@@ -93,17 +90,6 @@ func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (
 		err = fmt.Errorf("dictionaries: %w; give the directory that has them as an argument", err)
 	}
 	return corpus, err
-}
-
-// threads has every batch computed by one thread and as many batches under way
-// as there are cores: that is the most throughput, for none waits for another.
-func (f *textTranslatorFlags) threads() int {
-	n := f.workers
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	kernel.SetWorkers(1)
-	return n
 }
 
 // A translateCommand is the command line of mega translate.
@@ -271,23 +257,4 @@ func (u *unknownWords) tell(w io.Writer, line int, words []string) {
 	if u.told == most {
 		fmt.Fprintln(w, "mega: further words that are not in the dictionary are not told")
 	}
-}
-
-// translateInteractive reads lines and writes what the reference's
-// interactive.py does: S-, H-, D- and P-.
-func (c *interactiveCommand) translateInteractive(ctx context.Context, t *task.TextTranslator, in io.Reader, w, stderr io.Writer, buffer int) error {
-	first := 0
-	return eachLines(in, buffer, func(lines []string) error {
-		found, err := t.Translate(ctx, lines, first+1, nil)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.input, err)
-		}
-		for i, l := range found {
-			if err := t.WriteLines(w, first+i, l); err != nil {
-				return err
-			}
-		}
-		first += len(lines)
-		return nil
-	})
 }

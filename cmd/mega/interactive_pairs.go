@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mega-go/mega/generate"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// pairTalk is the flags of mega interactive for translators.
+type pairTalk struct {
+	text   textTranslatorFlags
+	search *binding
+	buffer int
+	align  bool
+}
+
+func (p *pairTalk) addFlags(flags *pflag.FlagSet) {
+	search := generate.DefaultOptions()
+	p.search = bind(flags, &search)
+	p.text.leftPad = true // as the reference does
+	p.text.addFlags(flags)
+	flags.IntVar(&p.buffer, "buffer-size", 1, "lines to translate that are read at a time")
+	flags.BoolVar(&p.align, "print-alignment", false, "print the source word that each word of a translation attends to most")
+}
+
+// run translates lines as they come and prints what the reference's
+// interactive.py does.
+func (p *pairTalk) run(cmd *cobra.Command, model textModelFlags, input string, args []string) error {
+	search := generate.DefaultOptions()
+	err := p.search.apply(&search)
+	if err == nil {
+		err = search.Validate()
+	}
+	if err == nil && p.buffer < 1 {
+		err = fmt.Errorf("--buffer-size is %d, want 1 or more", p.buffer)
+	}
+	if err != nil {
+		return usage(err)
+	}
+	p.text.path, p.text.overrides, p.text.workers = model.path, model.overrides, model.workers
+	if p.text.batchSize == 0 && p.text.batchTokens == 0 {
+		p.text.batchSize = 1
+	}
+	t, err := p.text.open(cmd, args, search)
+	if err != nil {
+		return err
+	}
+	t.Searcher.Attention = p.align
+	in := io.NopCloser(cmd.InOrStdin())
+	if input != "-" {
+		if in, err = os.Open(input); err != nil {
+			return err
+		}
+	}
+	defer in.Close()
+	first := 0
+	return eachLines(in, p.buffer, func(lines []string) error {
+		found, err := t.Translate(cmd.Context(), lines, first+1, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", input, err)
+		}
+		for i, l := range found {
+			if err := t.WriteLines(cmd.OutOrStdout(), first+i, l); err != nil {
+				return err
+			}
+		}
+		first += len(lines)
+		return nil
+	})
+}
