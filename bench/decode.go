@@ -2,8 +2,8 @@ package bench
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/mega-go/mega"
@@ -14,20 +14,32 @@ const Decode = "decode"
 
 // DecodeOptions say how MeasureDecode measures.
 type DecodeOptions struct {
-	Context int // tokens to read first, in one go
-	Tokens  int // steps to measure; 0 stands for a chunk's
-	Batch   int // texts side by side
+	Contexts []int // where to measure: how many tokens have been read by then, ascending
+	Tokens   int   // steps to measure at each; 0 stands for a chunk's
+	Batch    int   // texts side by side
+	Roofline bool  // compare with what the machine allows
+}
+
+// check reports what cannot be measured.
+func (o DecodeOptions) check() error {
+	if len(o.Contexts) == 0 || slices.Min(o.Contexts) < 0 || o.Tokens < 0 || o.Batch < 1 {
+		return fmt.Errorf("contexts of %d, %d steps, %d texts: want at least one of at least 0, 0 and 1", o.Contexts, o.Tokens, o.Batch)
+	}
+	for i, next := range o.Contexts[1:] {
+		if next < o.Contexts[i]+o.Tokens {
+			return fmt.Errorf("a context of %d tokens does not come after %d and %d steps", next, o.Contexts[i], o.Tokens)
+		}
+	}
+	return nil
 }
 
 // MeasureDecode measures reading a text token by token with the model of
-// lm-enwik8: after the context, which it also measures, the mean time of a step.
+// lm-enwik8: at each of the contexts the mean time of a step. What comes before
+// is read in one go, and measured too.
 func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	w, err := Find("lm-enwik8")
 	if err != nil {
 		return err
-	}
-	if o.Context < 0 || o.Tokens < 0 || o.Batch < 1 {
-		return fmt.Errorf("a context of %d, %d steps, %d texts: want at least 0, 0 and 1", o.Context, o.Tokens, o.Batch)
 	}
 	m, err := mega.NewLanguageModel(*w.languageModel)
 	if err != nil {
@@ -36,28 +48,12 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	if o.Tokens == 0 {
 		o.Tokens = m.Config().DecoderChunkSize
 	}
-	d := decoding{session: m.NewBatch(o.Batch), options: o, rng: rand.New(rand.NewPCG(0, 0))}
-	for _, part := range []struct {
-		mode   string
-		tokens int
-		run    func() error
-	}{{"prefill", o.Context, d.prefill}, {"step", o.Tokens, d.steps}} {
-		if part.tokens == 0 {
-			continue
-		}
-		start := time.Now()
-		if err := part.run(); err != nil {
-			return err
-		}
-		seconds := time.Since(start).Seconds()
-		r := Result{Impl: "mega", Workload: Decode, Mode: part.mode, Params: m.Params().Count(), Context: o.Context}
-		r.TokensPerSecond = int(float64(o.Batch*part.tokens) / seconds)
-		r.Milliseconds = math.Round(seconds/float64(part.tokens)*1e6) / 1e3
-		if part.mode == "prefill" {
-			r.Milliseconds = math.Round(seconds * 1e3)
-		}
-		r.PeakMiB = peakMiB()
-		if err := report(r); err != nil {
+	if err := o.check(); err != nil {
+		return err
+	}
+	d := decoding{workload: w, session: m.NewBatch(o.Batch), options: o, rng: rand.New(rand.NewPCG(0, 0))}
+	for _, context := range o.Contexts {
+		if err := d.at(context, report); err != nil {
 			return err
 		}
 	}
@@ -66,16 +62,57 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 
 // decoding is a measurement under way.
 type decoding struct {
-	session *mega.Session
-	options DecodeOptions
-	rng     *rand.Rand
+	workload Workload
+	session  *mega.Session
+	options  DecodeOptions
+	rng      *rand.Rand
+}
+
+// at reads up to a context and then measures steps.
+func (d *decoding) at(context int, report func(Result) error) error {
+	if unread := context - d.session.Position(0); unread > 0 {
+		start := time.Now()
+		if err := d.prefill(unread); err != nil {
+			return err
+		}
+		r := d.result("prefill", context, unread, time.Since(start))
+		r.Milliseconds = round(1e3*time.Since(start).Seconds(), 0)
+		if err := report(r); err != nil {
+			return err
+		}
+	}
+	var before rates
+	if d.options.Roofline {
+		before = measureRates()
+	}
+	start := time.Now()
+	if err := d.steps(); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	r := d.result("step", context, d.options.Tokens, took)
+	if d.options.Roofline {
+		flops, bytes := d.workload.decodeDemand(d.options.Batch, r.Params)
+		r.Limit = before.mean(measureRates()).limit(flops, bytes, took.Seconds()/float64(d.options.Tokens))
+	}
+	return report(r)
+}
+
+// result describes so many tokens of each text read in a time.
+func (d *decoding) result(mode string, context, tokens int, took time.Duration) Result {
+	return Result{
+		Impl: "mega", Workload: Decode, Mode: mode, Params: d.session.Model().Params().Count(), Context: context,
+		Milliseconds:    round(1e3*took.Seconds()/float64(tokens), 3),
+		TokensPerSecond: int(float64(d.options.Batch*tokens) / took.Seconds()),
+		PeakMiB:         peakMiB(),
+	}
 }
 
 // prefillTokens is how much of a context is made up at a time.
 const prefillTokens = 1 << 14
 
-func (d *decoding) prefill() error {
-	for left := d.options.Context; left > 0; {
+func (d *decoding) prefill(left int) error {
+	for left > 0 {
 		n := min(left, prefillTokens)
 		if err := d.session.Prefill(d.tokens(n * d.options.Batch)); err != nil {
 			return err

@@ -25,6 +25,7 @@ type Result struct {
 	PeakMiB         int     `json:"peak_mib"` // of the process so far
 	Params          int     `json:"params"`
 	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
+	Limit           *Limit  `json:"limit,omitempty"`   // what the machine allows, if asked for
 
 	Profile *autograd.Profile `json:"-"` // where the time went, if asked for
 }
@@ -36,10 +37,16 @@ const (
 	clipNorm     = 1
 )
 
-// Measure runs a workload in training and in inference, one step of each to
-// warm up and then reps, and calls report after each mode. With profile it also
-// takes the time by operation.
-func Measure(w Workload, reps int, profile bool, report func(Result) error) error {
+// Options say how Measure measures.
+type Options struct {
+	Reps     int  // steps of each mode, after one to warm up
+	Profile  bool // take the time by operation
+	Roofline bool // compare with what the machine allows
+}
+
+// Measure runs a workload in training and in inference and calls report after
+// each mode.
+func Measure(w Workload, o Options, report func(Result) error) error {
 	m, err := w.build()
 	if err != nil {
 		return err
@@ -69,12 +76,12 @@ func Measure(w Workload, reps int, profile bool, report func(Result) error) erro
 		}
 		return nil
 	}
-	if err := w.measure("train", m, reps, profile, step, report); err != nil {
+	if err := w.measure("train", m, o, step, report); err != nil {
 		return err
 	}
 	training.Trim()
 	inference := autograd.NewTape()
-	return w.measure("infer", m, reps, profile, func(p *autograd.Profile) error {
+	return w.measure("infer", m, o, func(p *autograd.Profile) error {
 		inference.SetProfile(p)
 		defer inference.Reset()
 		return m.infer(inference)
@@ -82,16 +89,20 @@ func Measure(w Workload, reps int, profile bool, report func(Result) error) erro
 }
 
 // measure times one mode and reports it.
-func (w Workload) measure(mode string, m *model, reps int, profile bool, step func(*autograd.Profile) error, report func(Result) error) error {
+func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.Profile) error, report func(Result) error) error {
 	if err := step(nil); err != nil {
 		return err
 	}
 	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count()}
-	if profile {
+	if o.Profile {
 		r.Profile = new(autograd.Profile)
 	}
+	var before rates
+	if o.Roofline {
+		before = measureRates()
+	}
 	var times []float64
-	for range reps {
+	for range o.Reps {
 		start := time.Now()
 		if err := step(r.Profile); err != nil {
 			return err
@@ -103,6 +114,10 @@ func (w Workload) measure(mode string, m *model, reps int, profile bool, step fu
 	r.Milliseconds = math.Round(median*1e4) / 10
 	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
 	r.PeakMiB = peakMiB()
+	if o.Roofline {
+		flops, bytes := w.demand(mode, r.Params)
+		r.Limit = before.mean(measureRates()).limit(flops, bytes, median)
+	}
 	return report(r)
 }
 

@@ -5,91 +5,156 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/bench"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/spf13/cobra"
 )
 
+// A benchCommand is the command line of mega bench.
+type benchCommand struct {
+	json    bool
+	threads int
+	options bench.Options
+	decode  bench.DecodeOptions
+	longest int
+	plot    string
+}
+
 func newBench() *cobra.Command {
-	var asJSON, profile bool
-	var reps, threads int
-	var decode bench.DecodeOptions
+	c := &benchCommand{}
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD...",
 		Short: "Measure training and inference on the reference's workloads",
 		Long: `bench measures a training step (forward, backward, clip, AdamW) and inference of
 the reference's published models at fixed shapes, and prints the median. Run one
 workload a process where memory is to be compared: the peak is the process's.
+With --roofline, for all workloads unless some are named, it also measures how
+fast the machine multiplies, adds and reads memory, and prints how much of the
+least possible time that is.
 
 The workload decode is generation with the model of lm-enwik8: the mean time of a
-step over a chunk of tokens, after a context that is read first.`,
+step over a chunk of tokens, at the first chunk and at the one that holds the
+hundred-thousandth token, which are read before.
+
+The workload scaling runs the moving average and attention in chunks, forward and
+backward, over longer and longer sequences, and prints what a token costs.`,
 		Example: `  mega bench lra-text --json
   mega bench lra-image --profile
-  mega bench decode --context 100000`,
-		ValidArgs: append(bench.Names(), bench.Decode),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("mega bench takes workloads: %v", cmd.ValidArgs)
-			}
-			if reps < 1 {
-				return usagef("--reps is %d, want at least 1", reps)
-			}
-			kernel.SetWorkers(threads)
-			report := func(r bench.Result) error { return printResult(cmd.OutOrStdout(), r, asJSON) }
-			for _, name := range args {
-				if err := measure(name, reps, profile, decode, report); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+  mega bench --roofline
+  mega bench decode --context 0,10240
+  mega bench scaling --plot scaling.png`,
+		ValidArgs: append(bench.Names(), bench.Decode, bench.Scaling),
+		RunE:      c.run,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	cmd.Flags().BoolVar(&profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
-	cmd.Flags().IntVar(&reps, "reps", 3, "steps to measure")
-	cmd.Flags().IntVar(&threads, "threads", 0, "threads that compute; 0 for all cores")
-	cmd.Flags().IntVar(&decode.Context, "context", 0, "decode: tokens to read before the steps that are measured")
-	cmd.Flags().IntVar(&decode.Tokens, "steps", 0, "decode: steps to measure; 0 for a chunk of them")
-	cmd.Flags().IntVar(&decode.Batch, "texts", 1, "decode: texts side by side")
+	flags := cmd.Flags()
+	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
+	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
+	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
+	flags.IntVar(&c.options.Reps, "reps", 3, "steps to measure")
+	flags.IntVar(&c.threads, "threads", 0, "threads that compute; 0 for all cores")
+	flags.IntSliceVar(&c.decode.Contexts, "context", []int{0, 98304}, "decode: tokens to have read before the steps that are measured")
+	flags.IntVar(&c.decode.Tokens, "steps", 0, "decode: steps to measure; 0 for a chunk of them")
+	flags.IntVar(&c.decode.Batch, "texts", 1, "decode: texts side by side")
+	flags.IntVar(&c.longest, "longest", bench.ScalingLongest, "scaling: longest sequence")
+	flags.StringVar(&c.plot, "plot", "", "scaling: file to draw it in, .svg or .png")
 	return cmd
 }
 
+func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
+	switch {
+	case c.options.Reps < 1:
+		return usagef("--reps is %d, want at least 1", c.options.Reps)
+	case c.longest < bench.ScalingShortest:
+		return usagef("--longest is %d, want at least %d", c.longest, bench.ScalingShortest)
+	case len(args) == 0 && c.options.Roofline:
+		args = bench.Names()
+	case len(args) == 0:
+		return usagef("mega bench takes workloads: %v", cmd.ValidArgs)
+	}
+	kernel.SetWorkers(c.threads)
+	c.decode.Roofline = c.options.Roofline
+	report := func(r bench.Result) error { return c.print(cmd.OutOrStdout(), r) }
+	for _, name := range args {
+		if err := c.measure(cmd.OutOrStdout(), name, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // measure runs one workload.
-func measure(name string, reps int, profile bool, decode bench.DecodeOptions, report func(bench.Result) error) error {
-	if name == bench.Decode {
-		return bench.MeasureDecode(decode, report)
+func (c *benchCommand) measure(out io.Writer, name string, report func(bench.Result) error) error {
+	switch name {
+	case bench.Decode:
+		return bench.MeasureDecode(c.decode, report)
+	case bench.Scaling:
+		return c.scale(out)
 	}
 	w, err := bench.Find(name)
 	if err != nil {
 		return usage(err)
 	}
-	return bench.Measure(w, reps, profile, report)
+	return bench.Measure(w, c.options, report)
 }
 
-func printResult(w io.Writer, r bench.Result, asJSON bool) error {
-	if asJSON {
-		line, err := json.Marshal(r)
-		if err != nil {
-			return err
+// scale runs the workload scaling.
+func (c *benchCommand) scale(out io.Writer) error {
+	var all []bench.Scale
+	err := bench.MeasureScaling(bench.ScalingShortest, c.longest, c.options.Reps, func(s bench.Scale) error {
+		all = append(all, s)
+		if c.json {
+			return json.NewEncoder(out).Encode(s)
 		}
-		_, err = fmt.Fprintf(w, "%s\n", line)
+		_, err := fmt.Fprintf(out, "%s of %d: %.1f ns and %.0f bytes a token, peak memory %d MiB\n", s.Operation, s.Length, s.Nanos, s.Bytes, s.PeakMiB)
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	if !c.json {
+		for _, s := range bench.Spreads(all) {
+			fmt.Fprintf(out, "%s: a token takes at most %.2f times as long as at the best length, and %.2f times the memory\n", s.Operation, s.Nanos, s.Bytes)
+		}
+	}
+	if c.plot == "" {
+		return nil
+	}
+	return bench.PlotScaling(c.plot, all)
+}
+
+func (c *benchCommand) print(w io.Writer, r bench.Result) error {
+	if c.json {
+		return json.NewEncoder(w).Encode(r)
+	}
+	name := r.Mode
+	if r.Workload == bench.Decode {
+		name = fmt.Sprintf("%s at %d", r.Mode, r.Context)
+	}
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
-		r.Workload, r.Mode, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)
-	if r.Profile == nil {
+		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)
+	if l := r.Limit; l != nil {
+		fmt.Fprintf(w, "  %.2f GFLOP at %.0f GFLOP/s, %.2f GB at %.0f GB/s: at least %.1f ms, of which %.0f%% is reached\n",
+			l.GFLOP, l.PeakGFLOPS, l.GB, l.MemoryGBS, l.Milliseconds, 100*l.Share)
+	}
+	return printProfile(w, r.Profile)
+}
+
+// printProfile prints the time by operation, unless p is nil.
+func printProfile(w io.Writer, p *autograd.Profile) error {
+	if p == nil {
 		return nil
 	}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "operation\tcalls\ttime\tshare\t")
-	total := time.Duration(0)
-	for _, row := range r.Profile.Rows() {
-		total += row.Time
+	rows := p.Rows()
+	total := 0.0
+	for _, row := range rows {
+		total += row.Time.Seconds()
 	}
-	for _, row := range r.Profile.Rows() {
-		fmt.Fprintf(tw, "%s\t%d\t%v\t%.1f%%\t\n", row.Name, row.Calls, row.Time.Round(time.Microsecond), 100*row.Time.Seconds()/total.Seconds())
+	for _, row := range rows {
+		fmt.Fprintf(tw, "%s\t%d\t%.3f s\t%.1f%%\t\n", row.Name, row.Calls, row.Time.Seconds(), 100*row.Time.Seconds()/total)
 	}
 	return tw.Flush()
 }
