@@ -41,14 +41,14 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	if err != nil {
 		return err
 	}
-	m, err := mega.NewLanguageModel(*w.languageModel)
-	if err != nil {
-		return err
-	}
 	if o.Tokens == 0 {
-		o.Tokens = m.Config().DecoderChunkSize
+		o.Tokens = w.languageModel.DecoderChunkSize
 	}
 	if err := o.check(); err != nil {
+		return err
+	}
+	m, err := mega.NewLanguageModel(*w.languageModel)
+	if err != nil {
 		return err
 	}
 	d := decoding{workload: w, session: m.NewBatch(o.Batch), options: o, rng: rand.New(rand.NewPCG(0, 0))}

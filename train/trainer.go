@@ -26,6 +26,10 @@ type Options struct {
 	Progress     io.Writer    // a bar if this is a terminal, lines if not; nil for none
 	Communicator Communicator // nil for a single process
 
+	// Profile adds up the time that training takes by operation, waiting for
+	// batches among them as "loader"; nil for none.
+	Profile *autograd.Profile
+
 	// Start is where the run begins unless Dir holds one already, which goes on
 	// by itself; nil for the beginning. The weights that it belongs to are in the
 	// task's parameters.
@@ -67,6 +71,7 @@ type run struct {
 	comm     Communicator
 
 	tape    *autograd.Tape
+	profile *autograd.Profile // nil if none is taken
 	adam    *Adam
 	buffers *keptBuffers
 	native  checkpoint.Native
@@ -103,6 +108,8 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 		r.comm = Alone{}
 	}
 	params := task.Params()
+	r.tape.SetProfile(o.Profile)
+	r.profile = o.Profile
 	r.adam = NewAdam(params, AdamConfig{c.AdamBetas, c.AdamEps, c.WeightDecay})
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
@@ -293,7 +300,9 @@ func (r *run) update(ctx context.Context, l *loader, n int) error {
 	}
 	clip := ClipScale(norm, r.config.ClipNorm)
 	rate := r.schedule.Rate(r.state.Updates, r.state.Epoch)
+	stepped := time.Now()
 	r.adam.Step(rate, clip/stats.SampleSize)
+	r.took("optimiser", stepped)
 	r.state.Updates++
 	r.state.SkippedInRow = 0
 	r.count(stats, norm, clip < 1, time.Since(started).Seconds())
@@ -306,7 +315,9 @@ func (r *run) accumulate(ctx context.Context, l *loader, first, last int) (Stats
 	r.task.Params().ZeroGrad()
 	var stats Stats
 	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
+		asked := time.Now()
 		batch, err := l.next()
+		r.took("loader", asked)
 		if err != nil {
 			return stats, err
 		}
@@ -318,10 +329,19 @@ func (r *run) accumulate(ctx context.Context, l *loader, first, last int) (Stats
 		r.tape.Backward(result.Loss)
 		stats.Add(result.Stats)
 	}
+	summed := time.Now()
 	if err := r.adam.Gather(r.comm); err != nil {
 		return stats, err
 	}
+	r.took("optimiser", summed)
 	return r.reduce(ctx, stats)
+}
+
+// took adds the time since start to the profile, if one is taken.
+func (r *run) took(name string, start time.Time) {
+	if r.profile != nil {
+		r.profile.Add(name, time.Since(start))
+	}
 }
 
 // reduce adds up statistics over all processes, which thereby also learn

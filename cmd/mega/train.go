@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/spell"
@@ -27,6 +28,7 @@ type trainCommand struct {
 	optimizer string
 	workers   int
 	json      bool
+	profile   bool
 	restore   restoring
 
 	flags    *pflag.FlagSet
@@ -91,6 +93,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
+	flags.BoolVar(&c.profile, "profile", false, "print where the time of training went, by operation, waiting for data among them")
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })
 	for _, kind := range c.kinds {
@@ -168,8 +171,15 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	summary, err := train.Run(cmd.Context(), t, training, train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start})
+	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start}
+	if c.profile {
+		options.Profile = new(autograd.Profile)
+	}
+	summary, err := train.Run(cmd.Context(), t, training, options)
 	if err != nil {
+		return err
+	}
+	if err := printProfile(cmd.ErrOrStderr(), options.Profile); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, of which training waited for %.2f s\n",
