@@ -20,4 +20,14 @@ var shortRecipes = []Recipe{
 	{"retrieval-short", "pairs of texts of bytes (mega data documents --pairs); a small model, minutes on two cores", shortFlags + `
 		--arch mega_lra_aan --chunk-size 64 --lr 0.004 --batch-size 8
 		--max-update 1500 --total-num-update 1500 --warmup-updates 150 --validate-interval-updates 250`},
+	{"pathfinder-short", "short Pathfinder contours (mega data pathfinder --contour 2 --distractors 0); a small model, minutes on two cores", lraImageFlags + `
+		--arch mega_lra_pf32 --norm-type batchnorm --pixel-normalization 0.5,0.5 --encoder-layers 2 --encoder-embed-dim 32
+		--encoder-hidden-dim 32 --encoder-ffn-embed-dim 32 --z-dim 16 --n-dim 8 --classifier-out-dim 32
+		--chunk-size 128 --truncation-length 0 --lr 0.01 --weight-decay 0.01 --batch-size 16 --max-sentences-valid 64
+		--max-update 1200 --total-num-update 1200 --warmup-updates 100 --validate-interval-updates 200 --log-interval 50`},
+	{"speech-short", "ten keywords at 4 kHz (scripts/keywords); a small model, minutes on two cores", speechFlags + `
+		--arch mega_sc_raw_base --encoder-layers 3 --encoder-embed-dim 32 --encoder-hidden-dim 32 --encoder-ffn-embed-dim 64
+		--z-dim 16 --n-dim 16 --classifier-out-dim 64 --chunk-size 100 --truncation-length 0
+		--sc-rate 4000 --sc-length 4000 --max-positions 4000 --lr 0.01 --batch-size 8 --max-sentences-valid 16
+		--max-update 480 --total-num-update 480 --warmup-updates 48 --validate-interval-updates 96 --log-interval 24`},
 }

@@ -233,6 +233,9 @@ func TestReferenceCommand(t *testing.T) {
 	if status != exitOK {
 		t.Fatalf("status %d: %s", status, err)
 	}
+	if strings.Contains(err, "--criterion") {
+		t.Errorf("--criterion is complained of in %q", err)
+	}
 	for _, flag := range []string{"ddp-backend", "find-unused-parameters", "log-format", "num-workers"} {
 		if strings.Count(err, "--"+flag+" has no effect") != 1 {
 			t.Errorf("--%s is not said to have no effect in %q", flag, err)
