@@ -63,8 +63,14 @@ func wantError(t *testing.T, path, want string) {
 		_, err = c.model()
 		c.Close()
 	}
+	checkSays(t, err, want)
+}
+
+// checkSays wants an error of one line that says want.
+func checkSays(t *testing.T, err error, want string) {
+	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("%s: error %v, want %s", path, err, want)
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

@@ -194,7 +194,11 @@ type mismatch struct {
 // names tell.
 func shapesError(shapes []mismatch) error {
 	var hints, tensors []string
+	wider := slices.ContainsFunc(shapes, func(m mismatch) bool { return strings.HasSuffix(m.name, ".move.omega") })
 	for _, m := range shapes {
+		if wider && strings.Contains(m.name, ".move.") {
+			continue // another width, not another direction
+		}
 		if hint := m.hint(); hint != "" && !slices.Contains(hints, hint) {
 			hints = append(hints, hint)
 		}
