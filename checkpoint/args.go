@@ -52,8 +52,10 @@ func languageModelConfig(args map[string]any, w Weights) (mega.LanguageModelConf
 	}
 	args = maps.Clone(args)
 	for _, key := range []string{"adaptive_input_cutoff", "adaptive_softmax_cutoff"} {
-		if args[key], err = cutoffs(args[key]); err != nil {
-			return c, fmt.Errorf("%s: %w", key, err)
+		if value, ok := args[key]; ok {
+			if args[key], err = cutoffs(value); err != nil {
+				return c, fmt.Errorf("%s: %w", key, err)
+			}
 		}
 	}
 	if err := applyArgs(&c, args); err != nil {
@@ -95,9 +97,12 @@ func rowsOf(w Weights, name string) int {
 }
 
 // cutoffs reads a list of numbers that the reference writes as a text with
-// commas; null stays null.
+// commas; null, or nothing between them, is none, whatever the arch's default.
 func cutoffs(value any) (any, error) {
 	text, ok := value.(string)
+	if value == nil || text == "" && ok {
+		return []int{}, nil
+	}
 	if !ok {
 		return value, nil
 	}

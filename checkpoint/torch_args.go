@@ -86,6 +86,9 @@ func asReference(args map[string]any) error {
 		if cutoffs, ok := args[key].([]any); ok {
 			args[key] = strings.Trim(pythonList(cutoffs, ","), "()")
 		}
+		if args[key] == "" {
+			args[key] = nil
+		}
 	}
 	if args["adaptive_softmax_cutoff"] != nil {
 		args["criterion"] = "adaptive_loss"

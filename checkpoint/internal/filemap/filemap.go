@@ -25,6 +25,7 @@ type File struct {
 	name string
 	size int64
 	data []byte      // the whole file, where it is in memory or mapped
+	maps bool        // data is a map, whose pages the system can read again
 	from io.ReaderAt // else where to read ranges
 
 	mu     sync.RWMutex // held by readers, so that Close waits for them
@@ -94,7 +95,7 @@ func (f *File) Section(name string, off, n int64) (*File, error) {
 	}
 	s := &File{name: name, size: n, free: func() error { return nil }}
 	if f.from == nil {
-		s.data = f.data[off : off+n : off+n]
+		s.data, s.maps = f.data[off:off+n:off+n], f.maps
 	} else {
 		s.from = io.NewSectionReader(f.from, off, n)
 	}
@@ -142,13 +143,18 @@ func (f *File) bytes(off, n int64) ([]byte, error) {
 
 // View calls use with n bytes from offset off, valid until use returns. The
 // file is not closed meanwhile, and a file that shrinks while use reads is an
-// error. use must read them in its own goroutine.
+// error. use must read them in its own goroutine. Pages of a map that it read
+// do not stay in the process: what makes a copy of a large file needs no memory
+// for the file beside it.
 func (f *File) View(off, n int64, use func([]byte) error) (err error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	b, err := f.bytes(off, n)
 	if err != nil {
 		return err
+	}
+	if f.maps {
+		defer release(b)
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

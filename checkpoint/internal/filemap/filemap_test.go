@@ -121,3 +121,28 @@ func TestViewPassesOtherPanicsOn(t *testing.T) {
 	}()
 	_ = FromBytes("x", []byte("x")).View(0, 1, func([]byte) error { panic("mine") })
 }
+
+// TestLargeViewsReadTheSameAgain reads a map twice from odd places, between which
+// its pages leave the process.
+func TestLargeViewsReadTheSameAgain(t *testing.T) {
+	data := make([]byte, 3<<20)
+	for i := range data {
+		data[i] = byte(i % 251)
+	}
+	for name, f := range files(t, data) {
+		for range 2 {
+			for _, off := range []int64{0, 1, 4095, 4096, 12345} {
+				want := data[off : off+2<<20]
+				err := f.View(off, 2<<20, func(b []byte) error {
+					if !bytes.Equal(b, want) {
+						return errors.New("other bytes")
+					}
+					return nil
+				})
+				if err != nil {
+					t.Errorf("%s: at %d: %v", name, off, err)
+				}
+			}
+		}
+	}
+}
