@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // huggingFace writes a directory that transformers loads: a language model as

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/nn"
 )
 

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )

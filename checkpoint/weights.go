@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/nn"
 )
 
-// Weights is a set of named tensors, whatever file they are in.
+// Weights is a set of named tensors, whatever file they are in. It can be read by
+// several goroutines at a time.
 type Weights interface {
 	// Names lists the tensors.
 	Names() []string
@@ -39,16 +43,34 @@ func LoadParams(p *nn.Params, w Weights) error {
 	}
 	p.Allocate()
 	l := loader{weights: w, wanted: make(map[string]bool)}
-	for _, q := range p.All() {
-		l.load(q.Name, q.Shape(), q.Value().Data())
-	}
-	for _, b := range p.Buffers() {
-		l.load(b.Name, b.Shape(), b.Data())
-	}
 	for _, c := range p.Counters() {
 		l.count(c)
 	}
-	return oneLine(errors.Join(l.errs...))
+	return oneLine(errors.Join(append(l.errs, readAll(p, w))...))
+}
+
+// readAll reads parameters and buffers, several at a time: a large model is read
+// at the pace of memory.
+func readAll(p *nn.Params, w Weights) error {
+	var jobs []func() error
+	for _, q := range p.All() {
+		jobs = append(jobs, func() error { return w.Float32Into(q.Name, q.Value().Data()) })
+	}
+	for _, b := range p.Buffers() {
+		jobs = append(jobs, func() error { return w.Float32Into(b.Name, b.Data()) })
+	}
+	errs := make([]error, len(jobs))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(jobs); i = next.Add(1) - 1 {
+				errs[i] = jobs[i]()
+			}
+		})
+	}
+	readers.Wait()
+	return errors.Join(errs...)
 }
 
 // checkParams holds names and shapes against those of a model.

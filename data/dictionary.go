@@ -12,8 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/mega-go/mega/data/internal/atomicfile"
 	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // overwriteFlag at the end of a line of dict.txt lets its word be given again.

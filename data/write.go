@@ -12,8 +12,8 @@ import (
 	"strconv"
 
 	"github.com/mega-go/mega/data/indexed"
-	"github.com/mega-go/mega/data/internal/atomicfile"
 	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // Record is a labelled text, or pair of texts, before it is binarised: words

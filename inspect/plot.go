@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // WritePlot draws the half-lives of all layers: for each layer a curve that

@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // shares is a confusion matrix as gonum/plot draws it: the share of each class

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/checkpoint/torchfile"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // A SpeechConversion says what ConvertSpeech wrote.

@@ -3,6 +3,8 @@ package tensor
 import (
 	"fmt"
 	"slices"
+
+	"github.com/mega-go/mega/internal/kernel"
 )
 
 // A Tensor is a dense float32 array, row-major, seen as rows of channels: all
@@ -29,7 +31,7 @@ func Unallocated(shape ...int) *Tensor {
 // they are.
 func (t *Tensor) Allocate() {
 	if t.data == nil {
-		t.data = make([]float32, Size(t.shape))
+		t.data = kernel.Aligned(Size(t.shape))
 	}
 }
 

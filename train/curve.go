@@ -20,7 +20,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // A Curve is what a run has measured.

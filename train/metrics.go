@@ -11,7 +11,7 @@ import (
 	"math"
 	"os"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // metricsFile is where a run directory keeps its records.

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // runConfigFile is where a run directory keeps what it was started with.

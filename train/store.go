@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // savedPrefix begins the names of directories that hold checkpoints.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // headerAlignment is what the length of the header is padded to, as the

@@ -8,7 +8,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 const (

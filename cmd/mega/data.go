@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/data/lra"
 	"github.com/mega-go/mega/data/pathfinder"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/spf13/cobra"
 )
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mega-go/mega/data/internal/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // Enwik8Size is the length of enwik8, the first bytes of a dump of Wikipedia,

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mega-go/mega/data/internal/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // Writer writes a pair of files sequence by sequence, in fairseq's very bytes.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mega-go/mega/data/internal/atomicfile"
 	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 const header = "Source\tTarget"

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/mega-go/mega/data/internal/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // Options says how many numbers are drawn.
