@@ -14,6 +14,11 @@ import (
 // specify returns the executable specification of a model, in float64.
 func specify(t *testing.T, m *mega.LanguageModel) *naive.LanguageModel {
 	t.Helper()
+	return specifyModel(t, m).Network.(*naive.LanguageModel)
+}
+
+func specifyModel(t *testing.T, m *mega.LanguageModel) *naive.Model {
+	t.Helper()
 	config, err := json.Marshal(m.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,7 @@ func specify(t *testing.T, m *mega.LanguageModel) *naive.LanguageModel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return model.Network.(*naive.LanguageModel)
+	return model
 }
 
 // A session gives what the specification does in float64, to the rounding of
