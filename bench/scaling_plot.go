@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/mega-go/mega/checkpoint/atomicfile"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // PlotScaling draws the time and the memory of a token against the length, each

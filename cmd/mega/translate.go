@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/atomicfile"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
