@@ -114,12 +114,13 @@ var recipes = makeRecipes(
 		--max-source-positions 64 --max-target-positions 64 --dropout 0.1 --lr 4e-3 --max-tokens 2048
 		--max-update 1200 --total-num-update 1200 --warmup-updates 120 --validate-interval-updates 200
 		--no-epoch-checkpoints --log-interval 50`},
-	Recipe{"bytes-small", "a language model of the bytes of any text (--text FILE); minutes on two cores", languageFlags + `
+	Recipe{"bytes-small", "a small language model of the bytes of any text (--text FILE); a quarter of an hour of one core", languageFlags + `
 		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.0
-		--decoder-layers 4 --decoder-embed-dim 192 --decoder-hidden-dim 384 --decoder-ffn-embed-dim 384 --decoder-z-dim 64
-		--decoder-chunk-size 256 --truncation-length 0 --max-target-positions 1024 --max-tokens 4096
+		--decoder-layers 3 --decoder-embed-dim 128 --decoder-hidden-dim 256 --decoder-ffn-embed-dim 256 --decoder-z-dim 64
+		--decoder-n-dim 8 --decoder-chunk-size 256 --truncation-length 0 --max-target-positions 1024 --max-tokens 2048
 		--variant-block-multiple-min 2 --variant-block-multiple-max 4 --valid-block splits:10 --validate-interval-updates 500
-		--weight-decay 0.01 --max-update 2000 --total-num-update 2000 --warmup-updates 200`},
+		--save-interval-updates 250 --keep-interval-updates 1 --log-interval 50
+		--lr 6e-3 --weight-decay 0.01 --max-update 2500 --total-num-update 2500 --warmup-updates 150`},
 	Recipe{"listops-short", "ListOps of 10 to 60 symbols, generated; minutes on two cores", lraTextFlags + `
 		--task listops --arch mega_lra_listop --norm-type layernorm --encoder-layers 4 --encoder-embed-dim 64
 		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --z-dim 32 --n-dim 8 --classifier-out-dim 128

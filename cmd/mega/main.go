@@ -53,6 +53,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
+	if errors.Is(err, context.Canceled) {
+		err = train.ErrInterrupted // in the user's words
+	}
 	fmt.Fprintln(stderr, "mega:", strings.ReplaceAll(err.Error(), "\n", "; "))
 	return status(err)
 }
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func status(err error) int {
 	var usage *usageError
 	switch {
-	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, train.ErrInterrupted):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
