@@ -120,10 +120,7 @@ func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tic
 func (e *Evaluation) score(names []string) {
 	correct := 0
 	for i, row := range e.Confusion {
-		s := ClassScore{Name: fmt.Sprint(i), Correct: row[i]}
-		if i < len(names) {
-			s.Name = names[i]
-		}
+		s := ClassScore{Name: className(names, i), Correct: row[i]}
 		for j := range row {
 			s.Samples += row[j]
 			s.Answers += e.Confusion[j][i]

@@ -20,7 +20,7 @@ func scored() *Evaluation {
 
 func TestScores(t *testing.T) {
 	e := scored()
-	if e.Accuracy != 70 || e.Classes[0].Name != "ham" || e.Classes[2].Name != "2" {
+	if e.Accuracy != 70 || e.Classes[0].Name != "ham" || e.Classes[2].Name != "class 2" {
 		t.Errorf("%+v", e)
 	}
 	ham := e.Classes[0] // precision 4/6, recall 4/5, F1 8/11

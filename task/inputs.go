@@ -169,12 +169,12 @@ func (in *Inputs) check(m mega.ClassifierConfig) error {
 	return nil
 }
 
-// class returns the name of class i.
-func (in *Inputs) class(i int) string {
-	if i < len(in.Classes) {
-		return in.Classes[i]
+// className returns the name of class i, of those that have one.
+func className(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
 	}
-	return strconv.Itoa(i)
+	return fmt.Sprintf("class %d", i)
 }
 
 // imageClasses returns the names of the classes of images: the lines of

@@ -134,7 +134,7 @@ func (p *Predictor) prediction(logits []float32) Prediction {
 	most, sum := float64(slices.Max(logits)), 0.0
 	guesses := make([]ClassGuess, len(logits))
 	for i, z := range logits {
-		guesses[i] = ClassGuess{p.Inputs.class(i), math.Exp(float64(z) - most)}
+		guesses[i] = ClassGuess{className(p.Inputs.Classes, i), math.Exp(float64(z) - most)}
 		sum += guesses[i].Probability
 	}
 	for i := range guesses {

@@ -9,6 +9,7 @@ import (
 	_ "image/png"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/image/draw"
@@ -147,7 +148,7 @@ func (p *Predictor) withoutParentheses(text string) string {
 
 // listOps tells whether the dictionary is one of ListOps.
 func (p *Predictor) listOps() bool {
-	return p.dictionary.Contains("[MIN") && !p.dictionary.Contains("(")
+	return slices.ContainsFunc([]string{"[MIN", "[MAX", "[MED", "[SM"}, p.dictionary.Contains) && !p.dictionary.Contains("(")
 }
 
 // finish appends </s>, counts unknown tokens and holds the length against what

@@ -33,7 +33,7 @@ func newData() *cobra.Command {
 		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", textConversion(lra.IMDB)),
 		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", textConversion(lra.AAN)),
 		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", textConversion(lra.ListOps)),
-		newConversion("cifar10", "CIFAR-10 as grey pixels (data_batch_*.bin)", pixelConversion(lra.CIFAR10)),
+		newConversion("cifar10", "CIFAR-10 as grey pixels (data_batch_*.bin)", pixelConversion(lra.CIFAR10, lra.CIFAR10Classes)),
 		newPathfinderConversion(),
 	)
 	return cmd
@@ -67,13 +67,16 @@ func textConversion(read func(dir string) ([]data.TextSplit, error)) func(from, 
 	}
 }
 
-func pixelConversion(read func(dir string) ([]data.PixelSplit, error)) func(from, to string) error {
+func pixelConversion(read func(dir string) ([]data.PixelSplit, error), classes []string) func(from, to string) error {
 	return func(from, to string) error {
 		splits, err := read(from)
 		if err != nil {
 			return err
 		}
-		return data.WritePixels(to, splits...)
+		if err := data.WritePixels(to, splits...); err != nil {
+			return err
+		}
+		return data.WriteClasses(to, classes)
 	}
 }
 
@@ -81,7 +84,7 @@ func newPathfinderConversion() *cobra.Command {
 	var size int
 	difficulty := lra.Pathfinder14
 	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", func(from, to string) error {
-		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) })(from, to)
+		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, lra.PathfinderClasses)(from, to)
 	})
 	cmd.Flags().IntVar(&size, "size", 32, "side of an image in pixels: 32 or 128")
 	cmd.Flags().StringVar(&difficulty, "difficulty", difficulty, "directory of one difficulty")
@@ -223,6 +226,9 @@ func writePathfinder(w io.Writer, dir string, config pathfinder.Config, sizes sp
 		return err
 	}
 	if err := data.WritePixels(dir, splits...); err != nil {
+		return err
+	}
+	if err := data.WriteClasses(dir, lra.PathfinderClasses); err != nil {
 		return err
 	}
 	if sheet == "" {

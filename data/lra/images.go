@@ -26,6 +26,12 @@ const (
 	cifarRecord = 1 + 3*cifarPixels
 )
 
+// CIFAR10Classes and PathfinderClasses name the classes of the images.
+var (
+	CIFAR10Classes    = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+	PathfinderClasses = []string{"apart", "joined"}
+)
+
 // CIFAR10 returns the splits of the binary version of CIFAR-10 in DIR, or in
 // DIR/cifar-10-batches-bin, as grey images: of the five training batches nine
 // tenths are train and one is valid, by the reference's lot.

@@ -61,21 +61,20 @@ func checkText(t *testing.T, name string, splits []data.TextSplit, err error, wa
 }
 
 func TestIMDB(t *testing.T) {
-	want := map[string][]data.Record{
-		"train": {{Text: "98 97 100", Label: "0"}, {Text: "111 107", Label: "1"}, {Text: "58 41", Label: "1"}},
-		"valid": {{Text: "195 169", Label: "0"}, {Text: "49", Label: "1"}},
+	want := func(bad, good string) map[string][]data.Record {
+		held := []data.Record{{Text: "195 169", Label: bad}, {Text: "49", Label: good}}
+		return map[string][]data.Record{
+			"train": {{Text: "98 97 100", Label: bad}, {Text: "111 107", Label: good}, {Text: "58 41", Label: good}},
+			"valid": held, "test": held,
+		}
 	}
-	want["test"] = want["valid"]
-	for name, files := range map[string]map[string]string{
-		"directories": {
-			"train/neg/0_1.txt": "bad", "train/pos/0_9.txt": "ok", "train/pos/1_9.txt": ":)", "train/unsup/0_0.txt": "?",
-			"test/neg/0_1.txt": "é", "test/pos/0_1.txt": "1", "test/pos/urls.md": "no",
-		},
-		"tsv": {"train.tsv": "0\tbad\n1.0\tok\r\n1\t:)", "test.tsv": "0\té\n1\t1\n"},
-	} {
-		splits, err := IMDB(tree(t, files))
-		checkText(t, name, splits, err, want)
-	}
+	directories, err := IMDB(tree(t, map[string]string{
+		"train/neg/0_1.txt": "bad", "train/pos/0_9.txt": "ok", "train/pos/1_9.txt": ":)", "train/unsup/0_0.txt": "?",
+		"test/neg/0_1.txt": "é", "test/pos/0_1.txt": "1", "test/pos/urls.md": "no",
+	}))
+	checkText(t, "directories", directories, err, want("neg", "pos"))
+	tsv, err := IMDB(tree(t, map[string]string{"train.tsv": "0\tbad\n1.0\tok\r\n1\t:)", "test.tsv": "0\té\n1\t1\n"}))
+	checkText(t, "tsv", tsv, err, want("0", "1"))
 }
 
 func TestAAN(t *testing.T) {
@@ -275,6 +274,24 @@ func TestGreyPixelsOfColour(t *testing.T) {
 	if got := data.GreyPixels(img); !bytes.Equal(got, []byte{76, 29}) {
 		t.Errorf("%v, want 76 and 29", got)
 	}
+}
+
+func FuzzTSV(f *testing.F) {
+	f.Add("1.0\ta\tb\tc\td\n0\tx")
+	f.Add("neg\tbad\r\n\n")
+	path := filepath.Join(f.TempDir(), "x.tsv")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, fields := range []int{2, 5} {
+			for r, err := range labelledLines(path, fields) {
+				if err == nil && (r.Text == "" || r.Label == "" || (fields == 5) != (r.Pair != "")) {
+					t.Errorf("%q gives %+v", text, r)
+				}
+			}
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

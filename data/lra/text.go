@@ -78,17 +78,17 @@ func textSplits(dir, kind string, find func(split string) (records, bool)) ([]da
 	return splits, nil
 }
 
-// reviewDirectory yields DIR/neg/*.txt with label 0, then DIR/pos/*.txt with 1.
+// reviewDirectory yields DIR/neg/*.txt, then DIR/pos/*.txt, labelled so.
 func reviewDirectory(dir string) records {
 	return func(yield func(data.Record, error) bool) {
-		for label, name := range []string{"neg", "pos"} {
+		for _, name := range []string{"neg", "pos"} {
 			paths, err := filesIn(filepath.Join(dir, name), ".txt")
 			if err != nil {
 				yield(data.Record{}, err)
 				return
 			}
 			for _, path := range paths {
-				if !yield(review(path, strconv.Itoa(label))) {
+				if !yield(review(path, name)) {
 					return
 				}
 			}
