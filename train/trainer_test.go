@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 )
@@ -256,6 +257,22 @@ func TestNoSaveAndNoValidation(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(Checkpoints(dir)); err != nil || len(entries) != 0 {
 		t.Errorf("saved %v, %v", entries, err)
+	}
+}
+
+func TestProfile(t *testing.T) {
+	c := toyConfig()
+	c.MaxUpdate = 3
+	var p autograd.Profile
+	if _, err := Run(context.Background(), newToy(), c, Options{Profile: &p}); err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, row := range p.Rows() {
+		calls[row.Name] = row.Calls
+	}
+	if calls["loader"] < 3 || calls["optimiser"] != 2*3 || calls["linear'"] < 2*3 {
+		t.Errorf("calls by operation: %v", calls)
 	}
 }
 
