@@ -68,19 +68,25 @@ BLEU.`,
 
 func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 	c.model.addFlags(flags)
+	addFlagsFor(flags, languageModel, func() { c.addLanguageFlags(flags) })
+	addFlagsFor(flags, translator, func() { c.pairs.addFlags(flags) })
+	search := generate.DefaultOptions()
+	c.search = bindShared(flags, &search)
+	flags.Lookup("beam").Usage = "hypotheses of a beam search; for a language model, search instead of drawing at random"
+	markFlag(flags, "sampling", translator) // a language model draws without being told to
+	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each continuation")
+	addIgnored(flags, generateIgnored)
+}
+
+// addLanguageFlags adds the flags for language models.
+func (c *generateCommand) addLanguageFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.prompts, "prompt", nil, "text to go on with; give it several times for several texts")
 	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text is to be gone on with; may be given several times")
 	flags.StringVar(&c.promptList, "prompts", "", "file of prompts, one a line; - for standard input")
 	c.options = addContinueFlags(flags, &c.stop)
-	search := generate.DefaultOptions()
-	c.search = bind(flags, &search)
-	flags.Lookup("beam").Usage = "hypotheses of a beam search; for a language model, search instead of drawing at random"
-	c.pairs.addFlags(flags)
 	flags.StringVar(&c.saveState, "save-state", "", "file to keep what has been read in, the continuation included")
 	flags.StringVar(&c.loadState, "load-state", "", "file of a text that was read before, which the prompt goes on with")
 	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the prompt")
-	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each continuation")
-	addIgnored(flags, generateIgnored)
 }
 
 // generateIgnored are flags of the reference that generate has no use for.
@@ -163,8 +169,10 @@ func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*t
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	if translates(c.model.path) {
+		tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), translator)
 		return c.runPairs(cmd, args)
 	}
+	tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), languageModel)
 	ck, err := c.model.open(cmd)
 	if err != nil {
 		return err

@@ -54,18 +54,25 @@ does; mega translate prints translations alone, and faster.`,
 func (c *interactiveCommand) addFlags(flags *pflag.FlagSet) {
 	c.model.addFlags(flags)
 	flags.StringVar(&c.input, "input", "-", "file to read lines from; - for standard input")
-	flags.BoolVar(&c.keep, "keep", false, "all is one text")
-	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the line")
-	c.options = addContinueFlags(flags, &c.stop)
-	c.pairs.addFlags(flags)
+	addFlagsFor(flags, languageModel, func() {
+		flags.BoolVar(&c.keep, "keep", false, "all is one text")
+		flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the line")
+		c.options = addContinueFlags(flags, &c.stop)
+	})
+	addFlagsFor(flags, translator, func() { c.pairs.addFlags(flags) })
+	for _, name := range []string{"temperature", "sampling-topk", "sampling-topp", "max-len-b", "min-len", "seed"} {
+		markFlag(flags, name, "")
+	}
 	addIgnored(flags, generateIgnored)
 }
 
 func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	if translates(c.model.path) {
+		tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), translator)
 		return c.pairs.run(cmd, c.model, c.input, args)
 	}
+	tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), languageModel)
 	ck, err := c.model.open(cmd)
 	if err != nil {
 		return err

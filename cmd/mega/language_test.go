@@ -171,6 +171,12 @@ func TestLanguageCommands(t *testing.T) {
 			t.Errorf("printed %q", out)
 		}
 	})
+	t.Run("other models' flags", func(t *testing.T) {
+		_, stderr := mustRun(t, "generate", "--checkpoint", run, "--prompt", "a", "--max-len-b", "1", "--sampling", "--print-alignment", "--temperature", "2")
+		if strings.Count(stderr, "has no effect: it is for a translator") != 2 {
+			t.Errorf("told %q", stderr)
+		}
+	})
 	t.Run("prompts", func(t *testing.T) {
 		list := filepath.Join(t.TempDir(), "prompts")
 		write(t, list, "the\nfox\n")
