@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -232,16 +233,42 @@ func style(p *plot.Plot) {
 	p.Legend.XOffs, p.Legend.YOffs = -vg.Millimeter, -vg.Millimeter
 }
 
-// ticks marks an axis like gonum, with thousands written as k and M.
+// ticks marks an axis like gonum, with thousands written as k and M, and with as
+// many decimals as tell the marks apart.
 type ticks struct{}
 
 // Ticks implements plot.Ticker.
 func (ticks) Ticks(from, to float64) []plot.Tick {
 	marks := plot.DefaultTicks{}.Ticks(from, to)
+	distinguish(marks)
 	for i, m := range marks {
 		if m.Label != "" && math.Abs(m.Value) >= 10_000 {
 			marks[i].Label = count(m.Value)
 		}
 	}
 	return marks
+}
+
+// distinguish writes labels anew if two are the same: gonum rounds 3.30 and 3.35
+// to one digit after the point.
+func distinguish(marks []plot.Tick) {
+	for decimals := 0; decimals < 10 && repeats(marks); decimals++ {
+		for i, m := range marks {
+			if m.Label != "" {
+				marks[i].Label = strconv.FormatFloat(m.Value, 'f', decimals, 64)
+			}
+		}
+	}
+}
+
+// repeats reports whether two marks have one label.
+func repeats(marks []plot.Tick) bool {
+	seen := make(map[string]bool)
+	for _, m := range marks {
+		if m.Label != "" && seen[m.Label] {
+			return true
+		}
+		seen[m.Label] = true
+	}
+	return false
 }
