@@ -153,8 +153,11 @@ func (c *Checkpoint) fromHuggingFace(h *hfConfig, weights Weights) error {
 		if err != nil {
 			return err
 		}
-		c.Weights = newHFWeights(weights, h)
-		return c.setConfig(text)
+		if err := c.setConfig(text); err != nil {
+			return err
+		}
+		c.Weights, err = h.ownWeights(weights, c.config)
+		return err
 	}
 	if err := h.importable(); err != nil {
 		return err
@@ -177,6 +180,20 @@ func (c *Checkpoint) fromHuggingFace(h *hfConfig, weights Weights) error {
 	}
 	c.config, err = json.Marshal(config)
 	return err
+}
+
+// ownWeights shows the weights of a model that Save wrote, whose configuration
+// is text.
+func (h *hfConfig) ownWeights(w Weights, text []byte) (Weights, error) {
+	weights := newHFWeights(w, h)
+	if h.architecture() != hfClassifier {
+		return weights, nil
+	}
+	config, err := mega.ParseClassifierConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	return weights, weights.addHead(h.HiddenSize, config.ClassifierOutDim > h.HiddenSize)
 }
 
 func (h *hfConfig) architecture() string {
@@ -285,7 +302,7 @@ func (h *hfConfig) classifier(w Weights) (mega.ClassifierConfig, Weights, error)
 		ClassifierActivationFn: "tanh",
 	}
 	weights := newHFWeights(w, h)
-	if err := weights.addHead(h.HiddenSize); err != nil {
+	if err := weights.addHead(h.HiddenSize, false); err != nil {
 		return c, nil, err
 	}
 	projection, _ := weights.Shape(headProjection)

@@ -168,8 +168,9 @@ func (w *hfWeights) Int64Scalar(name string) (int64, error) {
 	return w.Weights.Int64Scalar(w.their(name))
 }
 
-// addHead makes the head of a classifier of dim channels.
-func (w *hfWeights) addHead(dim int) error {
+// addHead makes the head of a classifier of dim channels, with a unit that
+// carries the bias if there is one, or if it is wanted.
+func (w *hfWeights) addHead(dim int, unit bool) error {
 	parts := make(map[string][]float32)
 	for _, name := range []string{hfHeadHidden + ".weight", hfHeadHidden + ".bias", hfHeadProjection + ".weight", hfHeadProjection + ".bias"} {
 		var err error
@@ -186,7 +187,7 @@ func (w *hfWeights) addHead(dim int) error {
 		return fmt.Errorf("%s and %s do not fit hidden_size = %d", hfHeadHidden, hfHeadProjection, dim)
 	}
 	width := dim
-	if slices.ContainsFunc(bias, func(x float32) bool { return x != 0 }) {
+	if unit || slices.ContainsFunc(bias, func(x float32) bool { return x != 0 }) {
 		width++
 		hidden = append(hidden, make([]float32, dim)...)
 		hiddenBias = append(hiddenBias, hfBias)
