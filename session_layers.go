@@ -15,6 +15,7 @@ type layerState struct {
 	average   *autograd.EMAStream // shared by the clones of a session
 	attention autograd.StreamAttention
 	averages  *tensor.Tensor            // [rows, state size]
+	spare     *tensor.Tensor            // memory of averages before the last reordering, nil for none
 	caches    []*autograd.KeyValueCache // [rows]
 }
 

@@ -41,14 +41,49 @@ func (s *Session) pick(rows []int, stay bool) *Session {
 }
 
 func (l *layerState) pick(rows []int, stay bool) {
-	caches := make([]*autograd.KeyValueCache, len(rows))
+	if stay {
+		l.spare = nil
+	}
+	into := l.spare
+	if into == nil || into.Rows() != len(rows) {
+		into = tensor.New(len(rows), l.averages.Cols())
+	}
 	for i, r := range rows {
-		caches[i] = l.caches[r]
-		if stay || slices.Contains(rows[:i], r) {
-			caches[i] = l.caches[r].Clone()
+		copy(into.Row(i), l.averages.Row(r))
+	}
+	if !stay {
+		l.spare = l.averages
+	}
+	l.averages, l.caches = into, l.pickCaches(rows, stay)
+}
+
+// pickCaches returns the caches of the given rows. If the layer's own are not to
+// stay usable it takes them over, and those of rows that are dropped hold what
+// others hold twice.
+func (l *layerState) pickCaches(rows []int, stay bool) []*autograd.KeyValueCache {
+	caches := make([]*autograd.KeyValueCache, len(rows))
+	taken := make([]bool, len(l.caches))
+	for i, r := range rows {
+		if !stay && !taken[r] {
+			caches[i], taken[r] = l.caches[r], true
 		}
 	}
-	l.caches, l.averages = caches, pickRows(l.averages, rows)
+	free := 0
+	for i, r := range rows {
+		for free < len(taken) && taken[free] {
+			free++
+		}
+		switch {
+		case caches[i] != nil:
+		case stay || free == len(taken):
+			caches[i] = l.caches[r].Clone()
+		default:
+			caches[i] = l.caches[free]
+			caches[i].Copy(l.caches[r])
+			free++
+		}
+	}
+	return caches
 }
 
 // pickRows returns the given rows of x.

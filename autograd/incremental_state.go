@@ -66,6 +66,15 @@ func (c *KeyValueCache) Clone() *KeyValueCache {
 	return d
 }
 
+// Copy makes c hold what o holds, in c's memory if that is enough.
+func (c *KeyValueCache) Copy(o *KeyValueCache) {
+	c.n = 0
+	c.reserve(o.n)
+	c.n = o.n
+	copy(c.keys, o.keys[:o.n*o.z])
+	copy(c.values, o.values[:o.n*o.h])
+}
+
 // Tensors returns the keys [n, Z] and values [n, H] held. They share the
 // cache's memory.
 func (c *KeyValueCache) Tensors() (keys, values *tensor.Tensor) {

@@ -109,11 +109,12 @@ var recipes = makeRecipes(
 		--max-update 500000 --total-num-update 500000 --warmup-updates 4000 --keep-last-epochs 5
 		--save-interval-updates 5000 --keep-interval-updates 1 --log-interval 100`},
 	Recipe{"numbers-en-de", "names of numbers, English to German (mega data numbers); minutes on two cores", translationFlags + `
-		--source-lang en --target-lang de --encoder-layers 2 --decoder-layers 2 --encoder-embed-dim 64
-		--encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --encoder-z-dim 32 --encoder-n-dim 8
-		--max-source-positions 64 --max-target-positions 64 --dropout 0.1 --lr 4e-3 --max-tokens 2048
-		--max-update 1200 --total-num-update 1200 --warmup-updates 120 --validate-interval-updates 200
-		--no-epoch-checkpoints --log-interval 50`},
+		--source-lang en --target-lang de --left-pad-source=false --encoder-layers 2 --decoder-layers 2
+		--encoder-embed-dim 64 --encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --encoder-z-dim 32 --encoder-n-dim 8
+		--normalize-before --max-source-positions 64 --max-target-positions 64
+		--dropout 0.0 --attention-dropout 0.0 --hidden-dropout 0.0 --activation-dropout 0.0
+		--lr 4e-3 --max-tokens 2048 --max-update 1200 --total-num-update 1200 --warmup-updates 120
+		--validate-interval-updates 100 --no-epoch-checkpoints --log-interval 25`},
 	Recipe{"bytes-small", "a small language model of the bytes of any text (--text FILE); a quarter of an hour of one core", languageFlags + `
 		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.0
 		--decoder-layers 3 --decoder-embed-dim 128 --decoder-hidden-dim 256 --decoder-ffn-embed-dim 256 --decoder-z-dim 64
