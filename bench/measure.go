@@ -19,7 +19,7 @@ import (
 type Result struct {
 	Impl            string  `json:"impl"`
 	Workload        string  `json:"workload"`
-	Mode            string  `json:"mode"` // train or infer; prefill or step in decoding
+	Mode            string  `json:"mode"` // train or infer, search (a beam of 5) for translators; prefill or step in decoding
 	Milliseconds    float64 `json:"ms"`   // median of a step; in decoding the mean
 	TokensPerSecond int     `json:"tokens_per_s"`
 	PeakMiB         int     `json:"peak_mib"` // of the process so far
@@ -41,7 +41,7 @@ const (
 type Options struct {
 	Reps     int  // steps of each mode, after one to warm up
 	Profile  bool // take the time by operation
-	Roofline bool // compare with what the machine allows
+	Roofline bool // compare with what the machine allows; not for translators
 }
 
 // Measure runs a workload in training and in inference and calls report after
@@ -51,6 +51,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	if err != nil {
 		return err
 	}
+	o.Roofline = o.Roofline && w.translator == nil
 	defer kernel.Hot()()
 	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
 	training := autograd.NewTrainingTape()
@@ -81,11 +82,16 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	}
 	training.Trim()
 	inference := autograd.NewTape()
-	return w.measure("infer", m, o, func(p *autograd.Profile) error {
+	err = w.measure("infer", m, o, func(p *autograd.Profile) error {
 		inference.SetProfile(p)
 		defer inference.Reset()
 		return m.infer(inference)
 	}, report)
+	if err != nil || m.search == nil {
+		return err
+	}
+	o.Profile, o.Roofline = false, false // it runs without a tape
+	return w.measure("search", m, o, func(*autograd.Profile) error { return m.search() }, report)
 }
 
 // measure times one mode and reports it.

@@ -17,6 +17,7 @@ type Workload struct {
 	Batch, Length int
 	classifier    *mega.ClassifierConfig
 	languageModel *mega.LanguageModelConfig
+	translator    *mega.TranslatorConfig
 }
 
 // Workloads are those of the yardstick, by its names.
@@ -42,6 +43,11 @@ var Workloads = []Workload{
 		c.DecoderLayers, c.DecoderEmbedDim, c.DecoderInputDim = 6, 256, 256
 		c.DecoderHiddenDim, c.DecoderFFNEmbedDim, c.DecoderZDim, c.DecoderChunkSize = 512, 512, 64, 512
 	}),
+	translator("mt-small", 128, 12, 64, func(c *mega.TranslatorConfig) {
+		c.EncoderLayers, c.DecoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim = 2, 2, 48, 96
+		c.EncoderFFNEmbedDim, c.EncoderZDim, c.EncoderNDim = 64, 24, 8
+	}),
+	translator("mt-base", 32, 25, 32768, func(*mega.TranslatorConfig) {}),
 }
 
 func classifier(name string, batch, length int, arch string, change func(*mega.ClassifierConfig)) Workload {
@@ -88,6 +94,7 @@ type model struct {
 	params *nn.Params
 	loss   func(t *autograd.Tape) (*autograd.Variable, error) // the mean
 	infer  func(t *autograd.Tape) error
+	search func() error // translates a batch, nil except for translators
 }
 
 // build makes the model and a batch of random input.
@@ -95,6 +102,9 @@ func (w Workload) build() (*model, error) {
 	rng := rand.New(rand.NewPCG(0, 0))
 	if w.languageModel != nil {
 		return w.buildLanguageModel(rng)
+	}
+	if w.translator != nil {
+		return w.buildTranslator(rng)
 	}
 	m, err := mega.NewClassifier(*w.classifier)
 	if err != nil {
@@ -161,7 +171,7 @@ func randomTokens(rng *rand.Rand, n, vocab int) []int32 {
 
 // scale returns what the summed loss's gradient is divided by.
 func (w Workload) scale() float64 {
-	if w.languageModel != nil {
+	if w.languageModel != nil || w.translator != nil {
 		return 1 / float64(w.Batch*w.Length)
 	}
 	return 1 / float64(w.Batch)

@@ -1,0 +1,70 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/generate"
+)
+
+// searchBeam is the beam of the mode search, in which a batch is translated to
+// texts of the workload's length.
+const searchBeam = 5
+
+// translator is a workload of sentence pairs, source and target of one length,
+// with one vocabulary for both.
+func translator(name string, batch, length, vocab int, change func(*mega.TranslatorConfig)) Workload {
+	c, err := mega.TranslatorPreset("mega_wmt_en_de")
+	if err != nil {
+		panic(err) // the name is ours
+	}
+	change(&c)
+	derived := map[string]bool{"encoder_ffn_embed_dim": true}
+	c.Derive(func(key string) bool { return derived[key] })
+	c.SourceVocabSize, c.TargetVocabSize, c.ShareAllEmbeddings, c.TruncationLength = vocab, vocab, true, 0
+	return Workload{Name: name, Batch: batch, Length: length, translator: &c}
+}
+
+func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
+	m, err := mega.NewTranslator(*w.translator)
+	if err != nil {
+		return nil, err
+	}
+	n, vocab := w.Batch*w.Length, w.translator.SourceVocabSize
+	sources, shifted, targets := randomTokens(rng, n, vocab), randomTokens(rng, n, vocab), randomTokens(rng, n, vocab)
+	const smoothing = 0.1
+	return &model{
+		params: m.Params(),
+		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
+			l, err := m.Loss(t, sources, w.Batch, w.Length, shifted, targets, w.Length, smoothing)
+			return l.Variable, err
+		},
+		infer: func(t *autograd.Tape) error {
+			encoded, err := m.Encode(t, sources, w.Batch, w.Length)
+			if err == nil {
+				_, err = m.Decode(t, encoded, shifted, w.Batch, w.Length)
+			}
+			return err
+		},
+		search: func() error { return w.search(m, sources) },
+	}, nil
+}
+
+// search translates the sources to texts of exactly the workload's length, </s>
+// included.
+func (w Workload) search(m *mega.Translator, sources []int32) error {
+	s := generate.Searcher{Options: generate.DefaultOptions()}
+	s.Options.Beam, s.Options.MinLen = searchBeam, w.Length-1
+	session, err := m.NewSession(sources, w.Batch, w.Length)
+	if err != nil {
+		return err
+	}
+	texts := make([]generate.Text, w.Batch)
+	for i := range texts {
+		texts[i] = generate.Text{First: 2, MaxLen: w.Length - 1}
+	}
+	_, err = s.Search(context.Background(), session, texts)
+	return err
+}
