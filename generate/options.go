@@ -20,6 +20,8 @@ type Options struct {
 	LenPen       float64 `json:"lenpen" help:"the log-probability is divided by the length to this power: below 1 for shorter texts, above 1 for longer ones"`
 	UnkPen       float64 `json:"unkpen" help:"taken off the log-probability of <unk>: above 0 for fewer, below 0 for more"`
 
+	NoEarlyStop bool `json:"no_early_stop" help:"go on until no hypothesis under way can do better, not only until as many have ended as the beam says: a sure text is then not lost to shorter ones that end before it"`
+
 	NoRepeatNgramSize int `json:"no_repeat_ngram_size" help:"no so many tokens in a row occur twice in a text; 0 allows it"`
 
 	Sampling     bool    `json:"sampling" help:"draw each token at random, as likely as the model says, instead of searching"`

@@ -41,7 +41,7 @@ type Searcher struct {
 
 // Search makes the given texts with a model that has a row for each of them, and
 // returns for each the hypotheses that ended, best first: as many as the beam
-// unless the length ran out. The model is used up.
+// unless the length ran out, or with NoEarlyStop NBest of them at least. The model is used up.
 func (s *Searcher) Search(ctx context.Context, m Model, texts []Text) ([][]Hypothesis, error) {
 	if err := s.Options.Validate(); err != nil {
 		return nil, err
@@ -181,12 +181,12 @@ func (r *run) goOn(step int) error {
 	var active []*beam
 	for _, b := range r.active {
 		r.finish(b, step)
-		if len(b.ended) == r.options.Beam || step >= b.text.MaxLen {
+		if step >= b.text.MaxLen || r.settled(b, step) {
 			if len(b.ended) == 0 {
 				return fmt.Errorf("text %d: no token has a probability at position %d: the model's scores are not numbers, or the constraints leave nothing", b.index+1, step+1)
 			}
-			slices.SortStableFunc(b.ended, func(x, y Hypothesis) int { return compare(y.Score, x.Score) })
-			r.results[b.index] = b.ended
+			b.sort()
+			r.results[b.index] = b.ended[:min(len(b.ended), r.options.Beam)]
 			continue
 		}
 		rows = r.advance(b, rows)
@@ -197,6 +197,42 @@ func (r *run) goOn(step int) error {
 		return nil
 	}
 	return r.model.Reorder(rows...)
+}
+
+// sort puts the best hypothesis first.
+func (b *beam) sort() {
+	slices.SortStableFunc(b.ended, func(x, y Hypothesis) int { return compare(y.Score, x.Score) })
+}
+
+// patient reports whether a search goes on while it may find better texts.
+func (r *run) patient() bool { return r.options.NoEarlyStop && !r.options.Sampling }
+
+// settled reports whether a text is done: as many hypotheses have ended as the
+// beam says, or, if the search is patient, as many as are wanted and none under
+// way would be better if it ended now at no cost.
+func (r *run) settled(b *beam, step int) bool {
+	if !r.patient() {
+		return len(b.ended) == r.options.Beam
+	}
+	if len(b.ended) < r.options.NBest {
+		return false
+	}
+	b.sort()
+	best := negInf
+	for i, c := range b.next {
+		if !r.ends(b, i) {
+			best = max(best, c.score)
+		}
+	}
+	return b.ended[r.options.NBest-1].Score >= r.normalised(best, step)
+}
+
+// normalised returns the score of a hypothesis of step+1 tokens.
+func (r *run) normalised(score float32, step int) float64 {
+	if r.options.Unnormalized {
+		return float64(score)
+	}
+	return float64(score) / math.Pow(float64(step+1), r.options.LenPen)
 }
 
 func compare(a, b float64) int {
@@ -223,7 +259,7 @@ func (b *beam) ignored(i int) bool { return i < len(b.slots) && b.slots[i].ended
 // finish notes the hypotheses that have ended.
 func (r *run) finish(b *beam, step int) {
 	for i := range min(r.options.Beam, len(b.next)) {
-		if c := b.next[i]; r.ends(b, i) && len(b.ended) < r.options.Beam {
+		if c := b.next[i]; r.ends(b, i) && (len(b.ended) < r.options.Beam || r.patient()) {
 			b.ended = append(b.ended, r.hypothesis(b, c, step))
 		}
 	}
@@ -231,7 +267,7 @@ func (r *run) finish(b *beam, step int) {
 
 // hypothesis returns the text that ends with a candidate.
 func (r *run) hypothesis(b *beam, c candidate, step int) Hypothesis {
-	h := Hypothesis{Score: float64(c.score)}
+	h := Hypothesis{Score: r.normalised(c.score, step)}
 	for n := r.node(b, c); n.before != nil; n = n.before {
 		h.Tokens = append(h.Tokens, n.token)
 		h.TokenScores = append(h.TokenScores, float64(n.score-n.before.score))
@@ -242,9 +278,6 @@ func (r *run) hypothesis(b *beam, c candidate, step int) Hypothesis {
 	slices.Reverse(h.Tokens)
 	slices.Reverse(h.TokenScores)
 	slices.Reverse(h.Attention)
-	if !r.options.Unnormalized {
-		h.Score /= math.Pow(float64(step+1), r.options.LenPen)
-	}
 	return h
 }
 

@@ -207,6 +207,40 @@ func TestConstraints(t *testing.T) {
 	}
 }
 
+// TestNoEarlyStop: a sure text is found behind shorter ones that end before it.
+func TestNoEarlyStop(t *testing.T) {
+	// Token 4 to 11 follow each other almost surely; all else is as unlikely, but
+	// that </s> is a little less so.
+	const vocab = 14
+	c := newChain(vocab, 1)
+	for from := range vocab {
+		row := c.row(1, int32(from))
+		for i := range row {
+			row[i] = -7
+		}
+		row[eosToken] = -6.5
+		switch {
+		case from == eosToken:
+			row[4] = -0.02
+		case from >= 4 && from < 11:
+			row[from+1] = -0.02
+		case from == 11:
+			row[eosToken] = -0.02
+		}
+	}
+	text := Text{First: eosToken, MaxLen: 20}
+	want := []int32{4, 5, 6, 7, 8, 9, 10, 11, eosToken}
+	o := DefaultOptions()
+	if got := search(t, c, o, text)[0][0].Tokens; slices.Equal(got, want) {
+		t.Error("the search that stops early finds the text: the test is too easy")
+	}
+	o.NoEarlyStop = true
+	c.kinds = []int{1}
+	if got := search(t, c, o, text)[0]; !slices.Equal(got[0].Tokens, want) || len(got) > o.Beam {
+		t.Errorf("%v, want %v", got[0].Tokens, want)
+	}
+}
+
 // TestDiverse: groups without strength are beams of their own, siblings without a
 // rate the plain search; with them texts differ more.
 func TestDiverse(t *testing.T) {

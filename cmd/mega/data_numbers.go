@@ -30,7 +30,7 @@ does, in the same directory.`,
 			return nil
 		},
 	}
-	sizes.addFlags(cmd, 100000, 500, 2000)
+	sizes.addFlags(cmd, 40000, 500, 2000)
 	cmd.Flags().IntVar(&most, "max", most, "the greatest number")
 	return cmd
 }

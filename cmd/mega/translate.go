@@ -127,7 +127,7 @@ model was trained on.`,
 	flags.StringVar(&c.input, "input", "-", "text to translate; - for standard input")
 	flags.StringVar(&c.output, "output", "-", "file to write, whole or not at all; - for standard output")
 	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each line: all hypotheses with their scores")
-	search := generate.DefaultOptions()
+	search := translateOptions()
 	c.search = bind(flags, &search)
 	c.model.addFlags(flags)
 	flags.StringVar(&c.model.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
@@ -136,8 +136,15 @@ model was trained on.`,
 	return cmd
 }
 
+// translateOptions are the reference's, but for a search that does not stop early.
+func translateOptions() generate.Options {
+	o := generate.DefaultOptions()
+	o.NoEarlyStop = true
+	return o
+}
+
 func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
-	search := generate.DefaultOptions()
+	search := translateOptions()
 	if err := c.search.apply(&search); err != nil {
 		return usage(err)
 	}
