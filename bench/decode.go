@@ -20,8 +20,8 @@ type DecodeOptions struct {
 	Roofline bool  // compare with what the machine allows
 }
 
-// check reports what cannot be measured.
-func (o DecodeOptions) check() error {
+// Check reports what cannot be measured.
+func (o DecodeOptions) Check() error {
 	if len(o.Contexts) == 0 || slices.Min(o.Contexts) < 0 || o.Tokens < 0 || o.Batch < 1 {
 		return fmt.Errorf("contexts of %d, %d steps, %d texts: want at least one of at least 0, 0 and 1", o.Contexts, o.Tokens, o.Batch)
 	}
@@ -44,7 +44,7 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	if o.Tokens == 0 {
 		o.Tokens = w.languageModel.DecoderChunkSize
 	}
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	m, err := mega.NewLanguageModel(*w.languageModel)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/mega-go/mega/autograd"
@@ -68,10 +70,21 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--reps is %d, want at least 1", c.options.Reps)
 	case c.longest < bench.ScalingShortest:
 		return usagef("--longest is %d, want at least %d", c.longest, bench.ScalingShortest)
+	case c.plot != "" && !slices.Contains([]string{".png", ".svg"}, filepath.Ext(c.plot)):
+		return usagef("--plot is %s, want a file ending in .png or .svg", c.plot)
+	case slices.Contains(args, bench.Scaling) && (c.options.Profile || c.options.Roofline):
+		return usagef("--profile and --roofline are not for %s", bench.Scaling)
+	case slices.Contains(args, bench.Decode) && c.options.Profile:
+		return usagef("--profile is not for %s", bench.Decode)
 	case len(args) == 0 && c.options.Roofline:
 		args = bench.Names()
 	case len(args) == 0:
 		return usagef("mega bench takes workloads: %v", cmd.ValidArgs)
+	}
+	if slices.Contains(args, bench.Decode) {
+		if err := c.decode.Check(); err != nil {
+			return usage(err)
+		}
 	}
 	kernel.SetWorkers(c.threads)
 	c.decode.Roofline = c.options.Roofline
