@@ -10,6 +10,10 @@
 //	model, err := mega.NewClassifier(cfg)
 //	logits, err := model.Logits(mega.Input{Rows: 1, Length: 5, Tokens: []int32{12, 7, 30, 4, 2}})
 //
+// A LanguageModel reads text of any length through a [Session], which carries
+// its state, and a Translator translates through a [TranslatorSession]; package
+// generate makes texts with either.
+//
 // The package is the architecture and nothing else: it knows no file format, no
 // data set and no optimiser. Configurations use the reference's names
 // (facebookresearch/mega), parameters too, and the numbers are the reference's.
