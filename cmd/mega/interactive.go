@@ -107,7 +107,7 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *task.TextModel, in 
 	text := first.Clone()
 	lines := readLines(in)
 	for {
-		c.ask(cmd.ErrOrStderr(), in)
+		c.ask(cmd)
 		line, err := next(cmd.Context(), lines)
 		if err == io.EOF {
 			return nil
@@ -161,9 +161,9 @@ func next(ctx context.Context, lines <-chan typed) (string, error) {
 }
 
 // ask prints a prompt if somebody types.
-func (c *interactiveCommand) ask(w io.Writer, in io.Reader) {
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(w, "> ")
+func (c *interactiveCommand) ask(cmd *cobra.Command) {
+	if f, ok := cmd.InOrStdin().(*os.File); ok && c.input == "-" && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(cmd.ErrOrStderr(), "> ")
 	}
 }
 
