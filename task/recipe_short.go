@@ -29,5 +29,5 @@ var shortRecipes = []Recipe{
 		--arch mega_sc_raw_base --encoder-layers 3 --encoder-embed-dim 32 --encoder-hidden-dim 32 --encoder-ffn-embed-dim 64
 		--z-dim 16 --n-dim 16 --classifier-out-dim 64 --chunk-size 100 --truncation-length 0
 		--sc-rate 4000 --sc-length 4000 --max-positions 4000 --lr 0.01 --batch-size 8 --max-sentences-valid 16
-		--max-update 480 --total-num-update 480 --warmup-updates 48 --validate-interval-updates 96 --log-interval 24`},
+		--max-update 300 --total-num-update 300 --warmup-updates 30 --validate-interval-updates 75 --log-interval 25`},
 }

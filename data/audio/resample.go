@@ -66,17 +66,44 @@ type resampler struct {
 	pending      []float32 // input from number start on
 	start        int       // the first of pending
 	next         int       // number of the output that is due
+	filters      map[int][]float64
 }
 
 func newResampler(from, to int) *resampler {
 	scale := rolloff * min(1, float64(to)/float64(from))
-	return &resampler{from: from, to: to, scale: scale, reach: zeros / scale}
+	return &resampler{from: from, to: to, scale: scale, reach: zeros / scale, filters: make(map[int][]float64)}
 }
+
+// filter returns the weights of the inputs around an output that lies part/to
+// after an input: those from size inputs before that one to size after. Rates
+// have few parts in common use, each of which is computed once.
+func (r *resampler) filter(part int) (weights []float64, size int) {
+	size = int(r.reach) + 1
+	if w, ok := r.filters[part]; ok {
+		return w, size
+	}
+	k := kernel()
+	w := make([]float64, 2*size+1)
+	for i := range w {
+		x := math.Abs(float64(part)/float64(r.to)-float64(i-size)) * r.scale
+		if x <= zeros {
+			w[i] = interpolate(k, x) * r.scale
+		}
+	}
+	if len(r.filters) >= maxFilters {
+		clear(r.filters)
+	}
+	r.filters[part] = w
+	return w, size
+}
+
+// maxFilters bounds what a resampler remembers; 44.1 to 16 kHz needs 160.
+const maxFilters = 1024
 
 // write appends input and forgets what no output needs any more.
 func (r *resampler) write(x []float32) {
-	at := float64(r.next) * float64(r.from) / float64(r.to)
-	if old := min(int(at-r.reach)-r.start, len(r.pending)); old > 0 {
+	first := r.next*r.from/r.to - int(r.reach) - 1
+	if old := min(first-r.start, len(r.pending)); old > 0 {
 		r.pending = r.pending[:copy(r.pending, r.pending[old:])]
 		r.start += old
 	}
@@ -86,20 +113,21 @@ func (r *resampler) write(x []float32) {
 // read fills dst with the outputs whose input is there, or with all that are
 // left if no input follows (final), and returns how many.
 func (r *resampler) read(dst []float32, final bool) int {
-	k := kernel()
 	end := r.start + len(r.pending)
 	all := resampledLen(end, r.from, r.to)
 	for n := range dst {
-		at := float64(r.next) * float64(r.from) / float64(r.to)
-		first, last := max(0, int(math.Ceil(at-r.reach))), int(math.Floor(at+r.reach))
-		if r.next >= all || last >= end && !final {
+		middle := r.next * r.from / r.to // the input at or before the output
+		weights, size := r.filter(r.next * r.from % r.to)
+		if r.next >= all || middle+size >= end && !final {
 			return n
 		}
+		first, last := max(0, middle-size), min(middle+size, end-1)
+		weights = weights[first-(middle-size):]
 		sum := 0.0
-		for j := first; j <= min(last, end-1); j++ {
-			sum += float64(r.pending[j-r.start]) * interpolate(k, math.Abs(at-float64(j))*r.scale)
+		for i, x := range r.pending[first-r.start : last+1-r.start] {
+			sum += weights[i] * float64(x)
 		}
-		dst[n] = float32(sum * r.scale)
+		dst[n] = float32(sum)
 		r.next++
 	}
 	return len(dst)

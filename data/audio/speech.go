@@ -11,6 +11,7 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/data/mt19937"
 )
 
 // SC10 is the ten words of the reference's task, in the order of its classes
@@ -124,7 +125,9 @@ func findRecordings(dir string, classes []string) ([]recording, error) {
 	return all, nil
 }
 
-// splitByLists puts the recordings named in the two lists apart.
+// splitByLists puts the recordings named in the two lists apart. The rest is
+// shuffled, as the reference's is by its lots: batches are cut in this order,
+// and must not be of one word.
 func (s *SpeechCommands) splitByLists(dir string, recordings []recording) error {
 	splitOf := map[string]string{}
 	for split, list := range map[string]string{"valid": "validation_list.txt", "test": "testing_list.txt"} {
@@ -141,6 +144,8 @@ func (s *SpeechCommands) splitByLists(dir string, recordings []recording) error 
 		}
 		s.splits[split] = append(s.splits[split], r)
 	}
+	train := s.splits["train"]
+	mt19937.New(0).Shuffle(len(train), func(i, j int) { train[i], train[j] = train[j], train[i] })
 	return nil
 }
 

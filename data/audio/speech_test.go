@@ -181,6 +181,24 @@ func TestListsPadAndCut(t *testing.T) {
 	}
 }
 
+// TestListsMixWords: batches are cut in the order of the training split, in
+// which words must not come one after another.
+func TestListsMixWords(t *testing.T) {
+	dir := speechDir(t, 20, "a", "b")
+	os.WriteFile(filepath.Join(dir, "validation_list.txt"), []byte("a/00.wav\n"), 0o644)
+	os.WriteFile(filepath.Join(dir, "testing_list.txt"), []byte("b/00.wav\n"), 0o644)
+	labels := split(t, openSpeech(t, dir, Options{Classes: []string{"a", "b"}, Lists: true}), "train").Labels()
+	changes := 0
+	for i := range labels[1:] {
+		if labels[i] != labels[i+1] {
+			changes++
+		}
+	}
+	if len(labels) != 38 || changes < 10 {
+		t.Errorf("%d recordings change words %d times: %v", len(labels), changes, labels)
+	}
+}
+
 // TestReferenceNormalization compares with the reference's formula, applied to
 // two clips by hand.
 func TestReferenceNormalization(t *testing.T) {
