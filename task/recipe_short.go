@@ -28,6 +28,6 @@ var shortRecipes = []Recipe{
 	{"speech-short", "ten keywords at 4 kHz (scripts/keywords); a small model, minutes on two cores", speechFlags + `
 		--arch mega_sc_raw_base --encoder-layers 3 --encoder-embed-dim 32 --encoder-hidden-dim 32 --encoder-ffn-embed-dim 64
 		--z-dim 16 --n-dim 16 --classifier-out-dim 64 --chunk-size 100 --truncation-length 0
-		--sc-rate 4000 --sc-length 4000 --max-positions 4000 --lr 0.01 --batch-size 8 --max-sentences-valid 16
-		--max-update 300 --total-num-update 300 --warmup-updates 30 --validate-interval-updates 75 --log-interval 25`},
+		--sc-rate 4000 --sc-length 4000 --max-positions 4000 --lr 0.006 --batch-size 8 --max-sentences-valid 16
+		--max-update 380 --total-num-update 380 --warmup-updates 30 --validate-interval-updates 95 --log-interval 25`},
 }
