@@ -234,10 +234,11 @@ func writePathfinder(w io.Writer, dir string, config pathfinder.Config, sizes sp
 	if sheet == "" {
 		sheet = filepath.Join(dir, "sheet.png")
 	}
-	const shown, columns = 64, 8
+	const shown, columns, side = 64, 8, 128 // images, and the side of one in pixels
 	n := min(shown, len(images))
+	scale := max(1, side/config.Size)
 	var picture bytes.Buffer
-	if err := png.Encode(&picture, pathfinder.Sheet(images[:n], labels[:n], config.Size, columns)); err != nil {
+	if err := png.Encode(&picture, pathfinder.Sheet(images[:n], labels[:n], config.Size, columns, scale)); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%s: %d, %d and %d images; contact sheet %s\n", dir, sizes.train, sizes.valid, sizes.test, sheet)

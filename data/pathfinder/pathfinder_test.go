@@ -138,14 +138,20 @@ func TestGeometry(t *testing.T) {
 
 func TestSheet(t *testing.T) {
 	images := [][]byte{bytes.Repeat([]byte{9}, 64), bytes.Repeat([]byte{7}, 64), bytes.Repeat([]byte{5}, 64)}
-	s := Sheet(images, []int32{0, 1, 1}, 8, 2)
-	if r := s.Bounds(); r.Dx() != 24 || r.Dy() != 24 {
-		t.Errorf("%v, want 24 by 24", r)
+	images[1][9] = 0 // (1, 1)
+	s := Sheet(images, []int32{0, 1, 1}, 8, 2, 3)
+	if r := s.Bounds(); r.Dx() != 56 || r.Dy() != 56 {
+		t.Errorf("%v, want 56 by 56", r)
 	}
-	if got := s.At(12+2, 2); got != (color.RGBA{7, 7, 7, 255}) {
+	for x := range 6 {
+		if got, want := s.At(28+2+x, 2+3), uint8(7*(1-x/3)); got != (color.RGBA{want, want, want, 255}) {
+			t.Errorf("column %d of the second image is %v, want %d", x, got, want)
+		}
+	}
+	if got := s.At(28+2, 2); got != (color.RGBA{7, 7, 7, 255}) {
 		t.Errorf("the second image begins with %v", got)
 	}
-	if s.At(0, 0) == s.At(12, 0) {
+	if s.At(0, 0) == s.At(28, 0) {
 		t.Error("both classes have the same frame")
 	}
 }

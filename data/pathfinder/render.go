@@ -42,10 +42,12 @@ func (l *layout) span(a, b, reach float64) (first, last int) {
 }
 
 // Sheet lays images out in a grid of so many columns to look at, framed green
-// where the class is 1 and red where it is 0.
-func Sheet(images [][]byte, labels []int32, size, columns int) image.Image {
+// where the class is 1 and red where it is 0. Each pixel becomes a square of
+// scale by scale.
+func Sheet(images [][]byte, labels []int32, size, columns, scale int) image.Image {
 	const frame = 2
-	cell := size + 2*frame
+	side := size * scale
+	cell := side + 2*frame
 	columns = max(1, min(columns, len(images)))
 	rows := (len(images) + columns - 1) / columns
 	sheet := image.NewRGBA(image.Rect(0, 0, columns*cell, rows*cell))
@@ -57,8 +59,11 @@ func Sheet(images [][]byte, labels []int32, size, columns int) image.Image {
 		}
 		outer := image.Rect(0, 0, cell, cell).Add(corner)
 		draw.Draw(sheet, outer, image.NewUniform(c), image.Point{}, draw.Src)
-		grey := &image.Gray{Pix: pixels, Stride: size, Rect: image.Rect(0, 0, size, size)}
-		draw.Draw(sheet, outer.Inset(frame), grey, image.Point{}, draw.Src)
+		for y := range side {
+			for x := range side {
+				sheet.Set(corner.X+frame+x, corner.Y+frame+y, color.Gray{pixels[y/scale*size+x/scale]})
+			}
+		}
 	}
 	return sheet
 }
