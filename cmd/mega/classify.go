@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -100,18 +101,33 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		}
 		return r.WriteText(out)
 	}
-	if !c.stream {
-		err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
-		return errors.Join(err, out.Flush())
-	}
-	in, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return p.Stream(cmd.Context(), in, c.options, func(r task.Prediction) error {
-		return errors.Join(print(r), out.Flush()) // at once: the stream may be live
+	return interruptible(cmd.Context(), func() error {
+		if !c.stream {
+			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
+			return errors.Join(err, out.Flush())
+		}
+		in, err := c.open(args[0])
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		return p.Stream(cmd.Context(), in, c.options, func(r task.Prediction) error {
+			return errors.Join(print(r), out.Flush()) // at once: the stream may be live
+		})
 	})
+}
+
+// interruptible runs f, which may wait for input that does not come, until it
+// ends or the command is interrupted.
+func interruptible(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // check reports flags that contradict each other.

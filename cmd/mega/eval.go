@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/progress"
@@ -25,6 +27,9 @@ scores by class and the confusion matrix.`,
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if ext := filepath.Ext(picture); picture != "" && ext != ".png" && ext != ".svg" {
+				return usagef("--plot %s: want a file ending in .png or .svg", picture)
+			}
 			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 			kernel.SetWorkers(workers)
 			c, err := openCheckpoint(path)

@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mega-go/mega/data/audio"
 	"github.com/spf13/pflag"
@@ -258,6 +262,37 @@ func TestPresetsAreTheReferencesCommands(t *testing.T) {
 		}
 		if preset != command {
 			t.Errorf("%s differs from the reference's command:\n%v\n%v", c.preset, preset, command)
+		}
+	}
+}
+
+// TestClassifyIsInterrupted: a stream from which nothing comes does not hold the
+// command.
+func TestClassifyIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	never, end := io.Pipe()
+	defer end.Close()
+	time.AfterFunc(50*time.Millisecond, cancel)
+	err := interruptible(ctx, func() error { _, err := never.Read(make([]byte, 1)); return err })
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestClassifyUsage(t *testing.T) {
+	for want, args := range map[string][]string{
+		"no input":            {"classify", "--checkpoint", "x"},
+		"--window is for":     {"classify", "--window", "3", "x"},
+		"--rate is for --raw": {"classify", "--stream", "--rate", "8000", "x"},
+		"reads one INPUT":     {"classify", "--stream", "a", "b"},
+		"want --checkpoint":   {"classify", "x"},
+		"--batch-size 0":      {"classify", "--batch-size", "0", "x"},
+		"exclude each other":  {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
+		"ending in .png or":   {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
+	} {
+		status, _, stderr := command(t, args...)
+		if status == exitOK || !strings.Contains(stderr, want) {
+			t.Errorf("mega %s: status %d, %q; want it to hold %q", strings.Join(args, " "), status, stderr, want)
 		}
 	}
 }
