@@ -171,11 +171,11 @@ func kindOf(names []string) string {
 	}
 	switch {
 	case has("encoder.encoder.layers."):
-		return "classifier, whose moving averages run both ways"
+		return "classifier (bidirectional)"
 	case has("encoder.layers.") && has("decoder.layers."):
 		return "translator"
 	case has("decoder.layers."):
-		return "language model, which is causal"
+		return "language model (causal)"
 	}
 	return ""
 }

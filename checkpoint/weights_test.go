@@ -86,8 +86,8 @@ func TestMismatchesAreASentence(t *testing.T) {
 // the others, and a causal moving average into one that runs both ways.
 func TestOtherKindsOfModelsAreASentence(t *testing.T) {
 	kinds := map[string]string{
-		"lra_text":  "classifier, whose moving averages run both ways",
-		"lm_enwik8": "language model, which is causal",
+		"lra_text":  "classifier (bidirectional)",
+		"lm_enwik8": "language model (causal)",
 		"mt_wmt":    "translator",
 	}
 	for _, from := range slices.Sorted(maps.Keys(kinds)) {
