@@ -113,8 +113,9 @@ var recipes = makeRecipes(
 		--encoder-embed-dim 64 --encoder-hidden-dim 128 --encoder-ffn-embed-dim 128 --encoder-z-dim 32 --encoder-n-dim 8
 		--normalize-before --max-source-positions 64 --max-target-positions 64
 		--dropout 0.0 --attention-dropout 0.0 --hidden-dropout 0.0 --activation-dropout 0.0
-		--lr 4e-3 --max-tokens 1024 --max-update 1600 --total-num-update 1600 --warmup-updates 150
-		--validate-interval-updates 200 --validate-interval 100 --eval-bleu-args {"no_early_stop":true} --no-epoch-checkpoints --log-interval 50`},
+		--lr 4e-3 --max-tokens 1024 --max-update 2400 --total-num-update 2400 --warmup-updates 150
+		--validate-interval-updates 200 --validate-interval 100 --eval-bleu-args {"no_early_stop":true}
+		--no-epoch-checkpoints --log-interval 50`},
 	Recipe{"bytes-small", "a small language model of the bytes of any text (--text FILE); a quarter of an hour of one core", languageFlags + `
 		--arch mega_lm_enwik8_base --criterion cross_entropy --share-decoder-input-output-embed --dropout 0.0
 		--decoder-layers 3 --decoder-embed-dim 128 --decoder-hidden-dim 256 --decoder-ffn-embed-dim 256 --decoder-z-dim 64
