@@ -21,6 +21,7 @@ type Stream struct {
 	format    wav
 	left      uint64 // bytes left of the data chunk, or unknownSize
 	read      uint64 // samples of one channel, for errors
+	frames    int    // samples of each channel that block holds
 	block     []byte
 	resampler *resampler
 	ended     bool
@@ -29,8 +30,12 @@ type Stream struct {
 // unknownSize stands for data that goes on to the end of the stream.
 const unknownSize = 1<<64 - 1
 
-// blockFrames is how many samples of each channel are read at a time.
-const blockFrames = 4096
+// blockFrames is how many samples of each channel are read at a time, and
+// blockBytes bounds them all, whatever number of channels a header claims.
+const (
+	blockFrames = 4096
+	blockBytes  = 1 << 18
+)
 
 // NewStream begins to read a WAV file from r, or raw samples if raw is given,
 // to be had at the given rate.
@@ -47,7 +52,8 @@ func NewStream(r io.Reader, rate int, raw *PCM) (*Stream, error) {
 	if err := s.format.checkFormat(); err != nil {
 		return nil, err
 	}
-	s.block = make([]byte, blockFrames*s.format.frameSize())
+	s.frames = max(1, min(blockFrames, blockBytes/s.format.frameSize()))
+	s.block = make([]byte, s.frames*s.format.frameSize())
 	if s.format.rate != rate {
 		s.resampler = newResampler(s.format.rate, rate)
 	}
@@ -125,7 +131,7 @@ func (s *Stream) Read(dst []float32) (int, error) {
 		if s.ended {
 			break
 		}
-		want := blockFrames
+		want := s.frames
 		if s.resampler == nil {
 			want = min(want, len(dst)-n)
 		}

@@ -129,6 +129,21 @@ func TestStreamForgets(t *testing.T) {
 	}
 }
 
+// TestStreamOfManyChannels: a header that claims 60,000 channels costs no more
+// memory than one sample of them.
+func TestStreamOfManyChannels(t *testing.T) {
+	s, err := NewStream(io.LimitReader(zeroReader{}, 3*120_000), 16000, &PCM{Rate: 16000, Channels: 60_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.block) > blockBytes {
+		t.Errorf("a block of %d bytes, want %d at most", len(s.block), blockBytes)
+	}
+	if got := readAll(t, s, 2); len(got) != 3 {
+		t.Errorf("%d samples, want 3", len(got))
+	}
+}
+
 type zeroReader struct{}
 
 func (zeroReader) Read(p []byte) (int, error) {
