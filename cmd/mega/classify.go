@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/internal/kernel"
@@ -18,6 +19,8 @@ import (
 type classifyCommand struct {
 	path      string
 	data      string
+	dict      string
+	labelDict string
 	sources   task.Sources
 	truncate  bool
 	batchSize int
@@ -66,6 +69,8 @@ dictionaries.`,
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
 	flags.StringVar(&c.data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
+	flags.StringVar(&c.dict, "dict", "", "dictionary of the texts' words, instead of --data")
+	flags.StringVar(&c.labelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
 	flags.StringArrayVar(&c.sources.Texts, "text", nil, "an input itself; may be given more than once")
 	flags.StringVar(&c.sources.List, "files", "", "file with the names of inputs, a line each (a pair with a tab between)")
 	flags.BoolVar(&c.sources.JSONL, "jsonl", false, "inputs are files of JSON lines, whatever their names")
@@ -147,6 +152,8 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 		return usagef("--%s is for --stream", given("window", "stride", "raw"))
 	case !c.raw && given("rate", "channels") != "":
 		return usagef("--%s is for --raw", given("rate", "channels"))
+	case c.dict == "" && c.labelDict != "":
+		return usagef("--label-dict goes with --dict")
 	case len(args) == 0 && given("text", "files") == "":
 		return usagef("no input: want files, - for standard input, --text or --files")
 	case c.batchSize < 1 || c.top < 0:
@@ -169,14 +176,7 @@ func (c *classifyCommand) predictor() (*task.Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := task.ClassifierData(ck)
-	if err != nil {
-		return nil, err
-	}
-	if c.data != "" {
-		config.Data = c.data
-	}
-	inputs, err := task.ClassifierInputs(ck, m.Config(), config)
+	inputs, err := c.inputs(ck, m.Config())
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +185,21 @@ func (c *classifyCommand) predictor() (*task.Predictor, error) {
 		p.Truncate = c.truncate
 	}
 	return p, err
+}
+
+// inputs returns how inputs become what the model reads.
+func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierConfig) (task.Inputs, error) {
+	if c.dict != "" {
+		return task.DictionaryInputs(m, c.dict, c.labelDict)
+	}
+	config, err := task.ClassifierData(ck)
+	if err != nil {
+		return task.Inputs{}, err
+	}
+	if c.data != "" {
+		config.Data = c.data
+	}
+	return task.ClassifierInputs(ck, m, config)
 }
 
 // open opens a stream.

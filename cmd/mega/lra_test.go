@@ -286,6 +286,7 @@ func TestClassifyUsage(t *testing.T) {
 		"--rate is for --raw": {"classify", "--stream", "--rate", "8000", "x"},
 		"reads one INPUT":     {"classify", "--stream", "a", "b"},
 		"want --checkpoint":   {"classify", "x"},
+		"goes with --dict":    {"classify", "--label-dict", "d", "x"},
 		"--batch-size 0":      {"classify", "--batch-size", "0", "x"},
 		"exclude each other":  {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
 		"ending in .png or":   {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
