@@ -30,16 +30,29 @@ func OpenTextDir(path string) (*TextDir, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s: no such directory; want one that holds src-bin and label-bin", path)
 	}
-	source, err := LoadDictionary(filepath.Join(path, "src-bin", "dict.txt"))
+	d, err := OpenTextDictionaries(filepath.Join(path, "src-bin", "dict.txt"), filepath.Join(path, "label-bin", "dict.txt"))
 	if err != nil {
 		return nil, err
 	}
-	labels, err := LoadDictionary(filepath.Join(path, "label-bin", "dict.txt"))
-	if err != nil {
+	d.Path = path
+	return d, nil
+}
+
+// OpenTextDictionaries reads the dictionaries of a TextDir that is not there: of
+// its words and of its labels, "" for labels without names.
+func OpenTextDictionaries(source, labels string) (*TextDir, error) {
+	d := &TextDir{Labels: NewDictionary()}
+	var err error
+	if d.Source, err = LoadDictionary(source); err != nil {
 		return nil, err
 	}
-	source.Add(CLS, 1)
-	return &TextDir{Path: path, Source: source, Labels: labels}, nil
+	if labels != "" {
+		if d.Labels, err = LoadDictionary(labels); err != nil {
+			return nil, err
+		}
+	}
+	d.Source.Add(CLS, 1)
+	return d, nil
 }
 
 // Classes returns the labels' names in the order of the classes, which is that

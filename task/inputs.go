@@ -127,20 +127,11 @@ func ClassifierInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataC
 // dictionary of its words (dict.txt of src-bin) and that of its labels, "" if
 // classes are to have numbers instead of names.
 func DictionaryInputs(m mega.ClassifierConfig, source, labels string) (Inputs, error) {
-	d := data.TextDir{Labels: data.NewDictionary()}
-	var err error
-	if d.Source, err = data.LoadDictionary(source); err != nil {
+	d, err := data.OpenTextDictionaries(source, labels)
+	if err != nil {
 		return Inputs{}, err
 	}
-	var classes []string
-	if labels != "" {
-		if d.Labels, err = data.LoadDictionary(labels); err != nil {
-			return Inputs{}, err
-		}
-		classes = d.Classes()
-	}
-	d.Source.Add(data.CLS, 1)
-	in := textInputs(d.Source, classes)
+	in := textInputs(d.Source, d.Classes())
 	if err := in.check(m); err != nil {
 		return Inputs{}, fmt.Errorf("%s: %w", source, err)
 	}
