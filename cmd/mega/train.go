@@ -107,7 +107,6 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	training := train.DefaultConfig()
 	c.training = bind(flags, &training)
 	c.training.ownedBy(c.kinds...)
-	delete(flags.Lookup("criterion").Annotations, ownersKey) // translators have a key of that name, all kinds the flag
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if long, ok := flagAliases[name]; ok {
 			name = long
