@@ -95,7 +95,7 @@ func multiply(serial bool, m, n, k int, a, raw Matrix, packed *Packed, c []float
 	if m == 0 || n == 0 {
 		return
 	}
-	p := newProduct(serial, m, n, k, a, raw, packed, output{c: c, ldc: ldc, e: e})
+	p := newProduct(serial, m, n, k, 0, a, raw, packed, output{c: c, ldc: ldc, e: e})
 	p.run()
 	p.free()
 }

@@ -55,3 +55,26 @@ func BenchmarkGemm(b *testing.B) {
 		run("packed", all, func() { GemmPacked(s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
 	}
 }
+
+// Shares are of the peak of float32, so that 200% is that of bfloat16.
+func BenchmarkGemmBF16(b *testing.B) {
+	if err := CheckBF16(); err != nil {
+		b.Skip(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	_, all := peaks()
+	for _, s := range gemmShapes {
+		x := gemmOperand(r, s.m, s.k, s.at, 0)
+		y := gemmOperand(r, s.k, s.n, s.bt, 0)
+		c := make([]float32, s.m*s.n)
+		b.Run(s.name, func(b *testing.B) {
+			defer Hot()()
+			for b.Loop() {
+				GemmBF16(s.m, s.n, s.k, x, y, c, s.n, Epilogue{})
+			}
+			rate := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+			b.ReportMetric(rate, "GFLOP/s")
+			b.ReportMetric(100*rate/all, "%peak")
+		})
+	}
+}

@@ -11,9 +11,10 @@ import (
 // few rows; a matrix that many products share is packed once. The zero value
 // is empty. Several goroutines may multiply by one Packed at once.
 type Packed struct {
-	k, n int
-	impl Implementation // that it is packed for
-	data []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
+	k, n  int
+	terms int            // if k counts pairs of them; else 0
+	impl  Implementation // that it is packed for
+	data  []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
 }
 
 // PackB packs the k × n operand b.
@@ -88,20 +89,25 @@ var packings = sync.Pool{New: func() any {
 // panel packs all rows of panel i.
 func (w *packing) panel(_, i int) {
 	nr := tilings[w.to.impl].nr
-	packBlock(w.to.impl, w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
+	packBlock(w.to.impl, w.to.terms, w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
 }
 
 // rows packs the rows from packSlice i on of all panels.
 func (w *packing) rows(_, i int) {
 	k := i * packSlice
 	at := k * tilings[w.to.impl].nr
-	packBlock(w.to.impl, w.to.data[at:], w.to.k, w.raw, k, min(packSlice, w.to.k-k), 0, w.to.n)
+	packBlock(w.to.impl, w.to.terms, w.to.data[at:], w.to.k, w.raw, k, min(packSlice, w.to.k-k), 0, w.to.n)
 }
 
 // packBlock packs depth rows from k on and n columns from j on of raw into
-// panels at dst, whose starts are panelRows rows apart.
-func packBlock(impl Implementation, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
+// panels at dst, whose starts are panelRows rows apart. If terms is not 0, rows
+// are pairs of so many.
+func packBlock(impl Implementation, terms int, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
 	if depth == 0 || n == 0 {
+		return
+	}
+	if terms > 0 {
+		packPairBlock(impl, terms, dst, panelRows, raw, k, depth, j, n)
 		return
 	}
 	if !raw.Transposed {

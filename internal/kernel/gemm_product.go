@@ -21,6 +21,7 @@ type product struct {
 	impl    Implementation
 	serial  bool
 	m, n, k int
+	terms   int // of a sum, if k counts pairs of them; else 0
 	panels  int // of rows
 	a       Matrix
 	raw     Matrix // B, unless packed holds it
@@ -52,10 +53,14 @@ var products = sync.Pool{New: func() any {
 	return p
 }}
 
-// newProduct returns the product that the arguments say, from those idle.
-func newProduct(serial bool, m, n, k int, a, raw Matrix, packed *Packed, out output) *product {
+// newProduct returns the product that the arguments say, from those idle. If
+// terms is not 0 it is of so many terms in bfloat16, and k counts pairs of them.
+func newProduct(serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, out output) *product {
 	p := products.Get().(*product)
-	p.impl = Current()
+	p.impl, p.terms = Current(), terms
+	if terms > 0 {
+		p.impl = pairImplementation()
+	}
 	if packed != nil {
 		p.impl = packed.impl
 	}
@@ -78,7 +83,7 @@ func (p *product) free() {
 // if A has few rows, every task packs its own columns of B; else B is packed
 // once for all tasks.
 func (p *product) run() {
-	if p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.m <= dotRows && p.k > 0 {
+	if p.terms == 0 && p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.m <= dotRows && p.k > 0 {
 		p.runDots()
 		return
 	}
@@ -101,9 +106,9 @@ func (p *product) runShared() {
 	defer memory.Return()
 	for j := 0; j < p.n; j += width {
 		n := min(width, p.n-j)
-		p.shared = Packed{k: p.k, n: n, impl: p.impl, data: memory.Data}
+		p.shared = Packed{k: p.k, n: n, terms: p.terms, impl: p.impl, data: memory.Data}
 		p.shared.fill(p.raw.fromColumn(j), p.serial)
-		part := newProduct(p.serial, p.m, n, p.k, p.a, Matrix{}, &p.shared, p.out.at(0, j))
+		part := newProduct(p.serial, p.m, n, p.k, p.terms, p.a, Matrix{}, &p.shared, p.out.at(0, j))
 		part.runGrid()
 		part.free()
 	}

@@ -71,10 +71,19 @@ func (p *product) computeBlock(r rectangle, first, last bool, out output, forA, 
 			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
 		}
 		s.c = out.c[i*out.ldc+r.j0:]
-		s.run(p.impl)
+		p.runStrip(&s)
 		if finish {
 			out.finish(i, s.m, r.j0, s.n)
 		}
+	}
+}
+
+// runStrip computes a strip of numbers or of pairs.
+func (p *product) runStrip(s *strip) {
+	if p.terms > 0 {
+		s.runPairs(p.impl)
+	} else {
+		s.run(p.impl)
 	}
 }
 
@@ -94,7 +103,7 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 	if p.packed != nil {
 		return p.packed.data[j*p.packed.k+k*p.nr:], p.packed.k * p.nr
 	}
-	packBlock(p.impl, memory, depth, p.raw, k, depth, j, n)
+	packBlock(p.impl, p.terms, memory, depth, p.raw, k, depth, j, n)
 	return memory, depth * p.nr
 }
 
@@ -102,6 +111,9 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 // that is not transposed, and its strides: in place if it is good to read
 // from, else copied.
 func (p *product) rowsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
+	if p.terms > 0 {
+		return p.pairRowsOfA(i, m, k, depth, memory)
+	}
 	stride := p.a.Stride
 	a = p.a.Data[i*stride+k:]
 	if m <= cacheWays || stride%aliasing != 0 || depth < aliasing/4 {
@@ -133,6 +145,11 @@ func (p *product) packA(r rectangle, memory []float32) {
 		i := p.firstRow(q)
 		for run := range n {
 			starts[run] = p.firstRow(q+run) - i
+		}
+		if p.terms > 0 {
+			src := p.a.Data[2*r.k0*p.a.Stride+i:]
+			packPairRuns(p.impl, memory[(q-r.p0)*size:], size, p.termsOf(r.k0, depth), starts[:n], src, p.a.Stride)
+			continue
 		}
 		src := p.a.Data[r.k0*p.a.Stride+i:]
 		packRuns(p.impl, memory[(q-r.p0)*size:], size, depth, starts[:n], src, p.a.Stride)

@@ -54,6 +54,7 @@ type stripKernel struct {
 	stripRegisters
 	isa   string
 	rows  int
+	pairs bool // whether numbers are pairs of bfloat16 ones
 	v     []VecPhysical
 	lanes int
 	b     int // number of the two registers of B's row; temporaries follow
@@ -209,6 +210,12 @@ func (s *stripKernel) step(rows rowSet, u int) {
 	VMOVUPS(s.half(at, 1), b1)
 	for i := range s.rows {
 		set := u % s.sets()
+		if s.pairs {
+			VBROADCASTSS(rows.at(i, 0), s.temporary(i))
+			vdpbf16ps(s.temporary(i), b0, s.sum(set, i, 0))
+			vdpbf16ps(s.temporary(i), b1, s.sum(set, i, 1))
+			continue
+		}
 		if s.lanes == 16 {
 			VFMADD231PS_BCST(rows.at(i, 0), b0, s.sum(set, i, 0))
 			VFMADD231PS_BCST(rows.at(i, 0), b1, s.sum(set, i, 1))

@@ -1,0 +1,19 @@
+//go:build !amd64 || purego
+
+package kernel
+
+const hasBF16 = false
+
+func (s *strip) runPairs(Implementation) { s.runPairsGeneric() }
+
+func pairRows(_ Implementation, dst []float32, pitch, rows, n int, src []float32, stride int) {
+	pairRowsGeneric(dst, pitch, rows, n, src, stride)
+}
+
+func packPairs(_ Implementation, dst []float32, panel, terms, n int, src []float32, stride int) {
+	packPairsGeneric(dst, panel, tilings[Generic].nr, terms, n, src, stride)
+}
+
+func packPairRuns(_ Implementation, dst []float32, panel, terms int, starts []int, src []float32, stride int) {
+	packPairRunsGeneric(dst, panel, tilings[Generic].mr, terms, starts, src, stride)
+}

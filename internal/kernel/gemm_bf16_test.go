@@ -1,0 +1,178 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// eachBF16 runs f with the twin and, where there are, with the instructions.
+func eachBF16(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	defer Use(Current())
+	for _, i := range []Implementation{Generic, AVX512} {
+		if i == AVX512 && !hasBF16 {
+			continue
+		}
+		if err := Use(i); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(i.String(), f)
+	}
+}
+
+// runBF16 computes g by GemmBF16 and compares it with sums of the rounded
+// operands in float64, within the bound for a sum in float32: products of
+// bfloat16 numbers are exact.
+func (g *gemmCase) runBF16(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e)
+	g.a.Data, g.b.Data = roundedToBF16(g.a.Data), roundedToBF16(g.b.Data)
+	g.check(t, r)
+}
+
+// roundedToBF16 returns the bfloat16 numbers nearest to x.
+func roundedToBF16(x []float32) []float32 {
+	half, rounded := make([]uint16, len(x)), make([]float32, len(x))
+	F32ToBF16(half, x)
+	BF16ToF32(rounded, half)
+	return rounded
+}
+
+func TestGemmBF16Small(t *testing.T) {
+	eachBF16(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(21, 22))
+		for range 500 {
+			newGemmCase(r, r.IntN(41), r.IntN(41), r.IntN(41), randomKind(r)).runBF16(t, r)
+		}
+	})
+}
+
+// Every number of rows and columns up to a tile's, and of pairs, whole and not,
+// up to two turns of the kernels' loops.
+func TestGemmBF16Tiles(t *testing.T) {
+	eachBF16(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(23, 24))
+		tile := tilings[Current()]
+		for m := 1; m <= tile.mr+1; m++ {
+			for n := 1; n <= tile.nr+1; n++ {
+				newGemmCase(r, m, n, 1+(m+n)%18, randomKind(r)).runBF16(t, r)
+			}
+		}
+	})
+}
+
+func TestGemmBF16Edges(t *testing.T) {
+	SetWorkers(3)
+	defer SetWorkers(0)
+	eachBF16(t, func(t *testing.T) {
+		skipSlow(t)
+		r := rand.New(rand.NewPCG(25, 26))
+		for _, s := range gemmEdges {
+			newGemmCase(r, s[0], s[1], 2*s[2]-1, randomKind(r)).runBF16(t, r)
+		}
+		newGemmCase(r, 5, 37, 4*pairSlice+3, gemmKind{transposeB: true}).runBF16(t, r)
+	})
+}
+
+func TestGemmBF16SameForAnyWorkers(t *testing.T) {
+	eachBF16(t, func(t *testing.T) {
+		skipSlow(t)
+		for i, s := range gemmEdges {
+			if Current() == Generic && i%3 != 0 {
+				continue // the twin is slow
+			}
+			kind := gemmKind{transposeA: i%2 == 0, transposeB: i%3 == 0, bias: true, activation: true, accumulate: i%4 == 0}
+			var want []float32
+			withWorkers(t, func(t *testing.T) {
+				g := newGemmCase(rand.New(rand.NewPCG(27, uint64(i))), s[0], s[1], 2*s[2]-1, kind)
+				GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e)
+				if want == nil {
+					want = g.c.whole
+				}
+				if !slices.Equal(g.c.whole, want) {
+					t.Errorf("%v differs from that of one worker", g)
+				}
+			})
+		}
+	})
+}
+
+// The kernels round as the twin does, bit for bit: halves to even, what is too
+// large to infinity, NaN to NaN, and the sign of zero stays. A product with the
+// unit matrix shows what was rounded of either operand.
+func TestGemmBF16Rounds(t *testing.T) {
+	halves := []uint32{
+		0x3f808000, 0x3f818000, 0x3f807fff, 0x3f808001, 0xbf808000, 0xbf818000, 0x3fffffff, // about 1 and 2
+		0x7f7fffff, 0xff7f8000, 0x7f7f7fff, 0x7f800000, 0xff800000, 0x7f800001, 0x7fc00000, // the largest, infinities, NaNs
+		0, 0x80000000, 0x00800000, 0x00ffffff, // zeros and the least normal numbers
+	}
+	eachBF16(t, func(t *testing.T) {
+		for _, bits := range halves {
+			x := []float32{math.Float32frombits(bits)}
+			want := roundedToBF16(x)[0]
+			one := Matrix{Data: []float32{1}, Stride: 1}
+			for _, transposed := range []bool{false, true} {
+				m := Matrix{Data: x, Stride: 1, Transposed: transposed}
+				for _, operands := range [][2]Matrix{{m, one}, {one, m}} {
+					c := []float32{7}
+					GemmBF16(1, 1, 1, operands[0], operands[1], c, 1, Epilogue{})
+					// A sum of +0 and −0 is +0.
+					if c[0] != want && !(math.IsNaN(float64(c[0])) && math.IsNaN(float64(want))) {
+						t.Errorf("%08x became %08x, want %08x", bits, math.Float32bits(c[0]), math.Float32bits(want))
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestGemmBF16DoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools")
+	}
+	if CheckBF16() != nil {
+		t.Skip("the twin allocates")
+	}
+	r := rand.New(rand.NewPCG(28, 29))
+	for i, s := range [][3]int{{100, 200, 90}, {32, 64, 64}, {30, 60, 2200}, {1, 300, 300}} {
+		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
+		if a := testing.AllocsPerRun(20, func() { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }); a > 0 {
+			t.Errorf("%v: %v allocations a call", s, a)
+		}
+	}
+}
+
+func TestGemmBF16PanicsOnShortOperands(t *testing.T) {
+	x := make([]float32, 12)
+	whole := Matrix{Data: x, Stride: 4}
+	for name, f := range map[string]func(){
+		"A": func() { GemmBF16(4, 3, 4, whole, whole, x, 3, Epilogue{}) },
+		"B": func() { GemmBF16(3, 4, 4, whole, whole, x, 4, Epilogue{}) },
+		"C": func() { GemmBF16(3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
+	} {
+		if panicOf(f) == nil {
+			t.Errorf("no panic for a short %s", name)
+		}
+	}
+}
+
+func TestCheckBF16(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		err := CheckBF16()
+		switch {
+		case !hasBF16:
+			if err == nil || !strings.Contains(err.Error(), "AVX512_BF16") {
+				t.Errorf("without the instructions: %v", err)
+			}
+		case Current() == AVX512:
+			if err != nil {
+				t.Error(err)
+			}
+		case err == nil || !strings.Contains(err.Error(), "MEGA_KERNEL says "+Current().String()):
+			t.Errorf("under %v: %v", Current(), err)
+		}
+	})
+}
