@@ -9,17 +9,17 @@ import (
 func (t *Tape) MatMul(x, w *Variable) *Variable {
 	start := t.start()
 	out := t.alloc(withCols(x.shape, w.Cols())...)
-	multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
+	t.multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
 	if t.wants(x, w) {
 		t.push("linear", out, []*Variable{x, w}, func() {
 			dy := t.outGrad(out)
 			if w.needs {
 				dw, accumulate := t.grad(w)
-				multiply(dw, t.value(x), dy, transposedA, kernel.Epilogue{Accumulate: accumulate})
+				t.multiply(dw, t.value(x), dy, transposedA, kernel.Epilogue{Accumulate: accumulate})
 			}
 			if x.needs {
 				dx, accumulate := t.grad(x)
-				multiply(dx, dy, t.value(w), transposedB, kernel.Epilogue{Accumulate: accumulate})
+				t.multiply(dx, dy, t.value(w), transposedB, kernel.Epilogue{Accumulate: accumulate})
 			}
 		})
 	}

@@ -54,7 +54,7 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 		pre = t.pool.Get(out.shape...)
 		epilogue.Pre = pre.Data()
 	}
-	multiply(out.value, t.value(x), t.value(w), transposedB, epilogue)
+	t.multiply(out.value, t.value(x), t.value(w), transposedB, epilogue)
 	if record {
 		t.recordLinear(base, x, w, b, out, pre, act)
 	}
@@ -75,14 +75,14 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
-			multiply(dw, dpre, t.value(x), transposedA, kernel.Epilogue{Accumulate: accumulate})
+			t.multiply(dw, dpre, t.value(x), transposedA, kernel.Epilogue{Accumulate: accumulate})
 		}
 		if b != nil && b.needs {
 			t.addGrad(b, func(dst *tensor.Tensor) { t.columnSums(dst.Data(), dpre) })
 		}
 		if x.needs {
 			dx, accumulate := t.grad(x)
-			multiply(dx, dpre, t.value(w), plain, kernel.Epilogue{Accumulate: accumulate})
+			t.multiply(dx, dpre, t.value(w), plain, kernel.Epilogue{Accumulate: accumulate})
 		}
 		if base != nil {
 			t.passGrad(base, out)
@@ -100,13 +100,18 @@ const (
 // multiply computes c = a b with one factor possibly transposed; all are seen
 // as matrices of rows.
 func multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
+	multiplyBy(kernel.Gemm, c, a, b, how, e)
+}
+
+// multiplyBy is multiply by a kernel.
+func multiplyBy(gemm func(m, n, k int, a, b kernel.Matrix, c []float32, ldc int, e kernel.Epilogue), c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
 	ma := kernel.Matrix{Data: a.Data(), Stride: a.Stride(), Transposed: how == transposedA}
 	mb := kernel.Matrix{Data: b.Data(), Stride: b.Stride(), Transposed: how == transposedB}
 	k := a.Cols()
 	if how == transposedA {
 		k = a.Rows()
 	}
-	kernel.Gemm(c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
+	gemm(c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
 }
 
 // withCols returns shape with another last dimension.

@@ -17,6 +17,7 @@ type Tape struct {
 	made     []*Variable // variables whose values the tape owns, oldest first
 	record   bool
 	training bool
+	bf16     bool // of products of matrices
 	seed     uint64
 	draws    uint64 // random operations since the seed was set
 	profile  *Profile

@@ -24,6 +24,7 @@ type Result struct {
 	TokensPerSecond int     `json:"tokens_per_s"`
 	PeakMiB         int     `json:"peak_mib"` // of the process so far
 	Params          int     `json:"params"`
+	BF16            bool    `json:"bf16,omitempty"`    // products in bfloat16
 	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
 	Limit           *Limit  `json:"limit,omitempty"`   // what the machine allows, if asked for
 
@@ -42,6 +43,7 @@ type Options struct {
 	Reps     int  // steps of each mode, after one to warm up
 	Profile  bool // take the time by operation
 	Roofline bool // compare with what the machine allows; not for translators
+	BF16     bool // multiply in bfloat16, in training and inference on a tape
 }
 
 // Measure runs a workload in training and in inference and calls report after
@@ -55,6 +57,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	defer kernel.Hot()()
 	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
 	training := autograd.NewTrainingTape()
+	training.SetBF16(o.BF16)
 	step := func(p *autograd.Profile) error {
 		training.SetProfile(p)
 		m.params.ZeroGrad()
@@ -82,6 +85,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	}
 	training.Trim()
 	inference := autograd.NewTape()
+	inference.SetBF16(o.BF16)
 	err = w.measure("infer", m, o, func(p *autograd.Profile) error {
 		inference.SetProfile(p)
 		defer inference.Reset()
@@ -90,7 +94,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	if err != nil || m.search == nil {
 		return err
 	}
-	o.Profile, o.Roofline = false, false // it runs without a tape
+	o.Profile, o.Roofline, o.BF16 = false, false, false // it runs without a tape
 	return w.measure("search", m, o, func(*autograd.Profile) error { return m.search() }, report)
 }
 
@@ -99,7 +103,7 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	if err := step(nil); err != nil {
 		return err
 	}
-	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count()}
+	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count(), BF16: o.BF16}
 	if o.Profile {
 		r.Profile = new(autograd.Profile)
 	}

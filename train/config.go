@@ -3,6 +3,8 @@ package train
 import (
 	"errors"
 	"fmt"
+
+	"github.com/mega-go/mega/autograd"
 )
 
 // Config says how to train. Keys, meanings and defaults are those of the
@@ -43,6 +45,8 @@ type Config struct {
 
 	MaxSkippedInRow int `json:"max_skipped_in_row" help:"updates that may be skipped one after another because something is not finite"`
 	MaxSkipped      int `json:"max_skipped" help:"and in all"`
+
+	BF16 bool `json:"bf16" help:"round the factors of linear layers' products to bfloat16; weights, sums and all else stay float32. Needs a processor with AVX512_BF16"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.
@@ -89,6 +93,10 @@ func (c Config) Validate() error {
 	v.notNegative("weight_decay", c.WeightDecay)
 	v.notNegative("clip_norm", c.ClipNorm)
 	v.check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
+	if c.BF16 {
+		err := autograd.CheckBF16()
+		v.check(err == nil, "bf16 is set: %w", err)
+	}
 	_, err := c.Schedule(c.MaxUpdate)
 	return errors.Join(append(v, err)...)
 }

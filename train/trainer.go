@@ -109,6 +109,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	}
 	params := task.Params()
 	r.tape.SetProfile(o.Profile)
+	r.tape.SetBF16(c.BF16)
 	r.profile = o.Profile
 	r.adam = NewAdam(params, AdamConfig{c.AdamBetas, c.AdamEps, c.WeightDecay})
 	r.buffers = newKeptBuffers(params)

@@ -54,6 +54,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
+	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of linear layers' products to bfloat16, which needs a processor with AVX512_BF16")
 	flags.IntVar(&c.options.Reps, "reps", 3, "steps to measure")
 	flags.IntVar(&c.threads, "threads", 0, "threads that compute; 0 for all cores")
 	flags.IntSliceVar(&c.decode.Contexts, "context", []int{0, 98304}, "decode: tokens to have read before the steps that are measured")
@@ -76,6 +77,8 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--profile and --roofline are not for %s", bench.Scaling)
 	case slices.Contains(args, bench.Decode) && c.options.Profile:
 		return usagef("--profile is not for %s", bench.Decode)
+	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
+		return usagef("--bf16 is not for --roofline, %s or %s, which are of float32", bench.Decode, bench.Scaling)
 	case len(args) == 0 && c.options.Roofline:
 		args = bench.Names()
 	case len(args) == 0:
@@ -84,6 +87,11 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 	if slices.Contains(args, bench.Decode) {
 		if err := c.decode.Check(); err != nil {
 			return usage(err)
+		}
+	}
+	if c.options.BF16 {
+		if err := autograd.CheckBF16(); err != nil {
+			return err
 		}
 	}
 	kernel.SetWorkers(c.threads)
@@ -144,6 +152,9 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	name := r.Mode
 	if r.Workload == bench.Decode {
 		name = fmt.Sprintf("%s at %d", r.Mode, r.Context)
+	}
+	if r.BF16 {
+		name += " in bfloat16"
 	}
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
 		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)

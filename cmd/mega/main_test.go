@@ -184,6 +184,7 @@ func TestBadInput(t *testing.T) {
 		"plot of what":           {[]string{"bench", "scaling", "--plot", "x.txt"}, exitUsage, ".png"},
 		"profile of scaling":     {[]string{"bench", "scaling", "--profile"}, exitUsage, "--profile"},
 		"profile of decoding":    {[]string{"bench", "decode", "--profile"}, exitUsage, "decode"},
+		"roofline in bfloat16":   {[]string{"bench", "lra-text", "--bf16", "--roofline"}, exitUsage, "--bf16"},
 		"contexts that descend":  {[]string{"bench", "decode", "--context", "9,1"}, exitUsage, "context"},
 		"too many arguments":     {[]string{"inspect", "a", "b"}, exitUsage, "one checkpoint"},
 		"plot of nothing":        {[]string{"plot"}, exitUsage, "run directories"},

@@ -1,0 +1,119 @@
+package autograd
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/naive"
+	"github.com/mega-go/mega/tensor"
+)
+
+// roundBF16 returns the bfloat16 numbers nearest to x.
+func roundBF16(x []float32) []float32 {
+	half, rounded := make([]uint16, len(x)), make([]float32, len(x))
+	kernel.F32ToBF16(half, x)
+	kernel.BF16ToF32(rounded, half)
+	return rounded
+}
+
+// bf16Products are the operations that multiply in bfloat16, on inputs of three
+// shapes.
+var bf16Products = map[string]struct {
+	fast   func(t *Tape, x []*Variable) *Variable
+	slow   func(x []*naive.Matrix) *naive.Matrix
+	shapes []shape
+}{
+	"Linear": {
+		func(t *Tape, x []*Variable) *Variable { return t.Linear(x[0], x[1], x[2], Identity) },
+		func(x []*naive.Matrix) *naive.Matrix { return naive.Linear(x[0], x[1], x[2]) },
+		[]shape{{2, 17, 21}, {35, 21}, {35}},
+	},
+	"LinearAdd": {
+		func(t *Tape, x []*Variable) *Variable { return t.LinearAdd(x[2], x[0], x[1], nil, Identity) },
+		func(x []*naive.Matrix) *naive.Matrix { return naive.Add(naive.Linear(x[0], x[1], nil), x[2]) },
+		[]shape{{17, 21}, {35, 21}, {17, 35}},
+	},
+	"MatMul": {
+		func(t *Tape, x []*Variable) *Variable { return t.Add(t.MatMul(x[0], x[1]), x[2]) },
+		func(x []*naive.Matrix) *naive.Matrix { return naive.Add(naive.MatMul(x[0], x[1]), x[2]) },
+		[]shape{{17, 21}, {21, 35}, {17, 35}},
+	},
+}
+
+// Values and gradients are those of the specification on factors rounded to
+// bfloat16, to the accuracy of float32: what is added is not rounded. The
+// gradient of what is added is the output's, not rounded either.
+func TestBF16Products(t *testing.T) {
+	for name, op := range bf16Products {
+		t.Run(name, func(t *testing.T) {
+			forEachKernel(t, func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(1, 2))
+				tape := NewTrainingTape()
+				tape.SetBF16(true)
+				var fast []*Variable
+				var slow []*naive.Matrix
+				for i, s := range op.shapes {
+					x := normal(rng, tensor.Size(s), 1)
+					fast = append(fast, NewParameter(tensor.FromSlice(x, s...)))
+					if i < 2 {
+						x = roundBF16(x)
+					}
+					cols := s[len(s)-1]
+					slow = append(slow, naive.FromFloat32(len(x)/cols, cols, x))
+				}
+				got, want := op.fast(tape, fast), op.slow(slow)
+				within(t, "value", numbersOf(got.Value()), want.Data, 1, 0)
+				dy := normal(rng, len(want.Data), 1)
+				tape.Backward(tape.weigh(got, dy))
+				naive.Backward(naive.Dot(want, naive.FromFloat32(want.Rows, want.Cols, roundBF16(dy))))
+				for i := range 2 {
+					within(t, "gradient", numbersOf(fast[i].Grad()), slow[i].Grad, 1, 0)
+				}
+				added := naive.FromFloat32(1, len(fast[2].Grad().Data()), numbersOf(fast[2].Grad())).Data
+				within(t, "gradient of what is added", sumRows(dy, len(added)), added, 1, 0)
+			})
+		})
+	}
+}
+
+// sumRows adds up rows of n numbers.
+func sumRows(x []float32, n int) []float32 {
+	sum := make([]float32, n)
+	for i, v := range x {
+		sum[i%n] += v
+	}
+	return sum
+}
+
+// Through two layers with activations, bfloat16 is near float32: off by more
+// than float32's own error, and by no more than a few times the 2^-9 that a
+// rounding is at most.
+func TestBF16Network(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	x, w1, w2 := normal(rng, 64*40, 1), normal(rng, 50*40, 0.2), normal(rng, 30*50, 0.2)
+	dy := normal(rng, 64*30, 1)
+	run := func(bf16 bool) (all [][]float32) {
+		tape := NewTrainingTape()
+		tape.SetBF16(bf16)
+		p := []*Variable{NewParameter(tensor.FromSlice(x, 64, 40)), NewParameter(tensor.FromSlice(w1, 50, 40)), NewParameter(tensor.FromSlice(w2, 30, 50))}
+		y := tape.Linear(tape.Linear(p[0], p[1], nil, SiLU), p[2], nil, Tanh)
+		all = append(all, numbersOf(y.Value()))
+		tape.Backward(tape.weigh(y, dy))
+		for _, v := range p {
+			all = append(all, numbersOf(v.Grad()))
+		}
+		return all
+	}
+	for i, want := range run(false) {
+		got := run(true)[i]
+		off, size := 0.0, 0.0
+		for j, v := range want {
+			off, size = math.Hypot(off, float64(got[j]-v)), math.Hypot(size, float64(v))
+		}
+		if off < 1e-5*size || off > 0x1p-7*size {
+			t.Errorf("result %d is off by %.2g of %.2g", i, off, size)
+		}
+	}
+}
