@@ -41,7 +41,7 @@ func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	start := t.start()
 	a := kernel.Attention{
 		Function: c.Function, Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys,
-		Z: q.Cols(), H: v.Cols(), Causal: c.Causal, Scale: float32(c.Scale), KeyMask: c.Mask,
+		Z: q.Cols(), H: v.Cols(), Causal: c.Causal, Scale: float32(c.Scale), KeyMask: c.Mask, BF16: t.bf16,
 	}
 	if t.training && c.Dropout > 0 {
 		a.Dropout, a.Seed = float32(c.Dropout), t.nextSeed()

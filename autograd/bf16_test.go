@@ -87,7 +87,7 @@ func sumRows(x []float32, n int) []float32 {
 	return sum
 }
 
-// Through two layers with activations, bfloat16 is near float32: off by more
+// Through two layers and attention, bfloat16 is near float32: off by more
 // than float32's own error, and by no more than a few times the 2^-9 that a
 // rounding is at most.
 func TestBF16Network(t *testing.T) {
@@ -99,6 +99,7 @@ func TestBF16Network(t *testing.T) {
 		tape.SetBF16(bf16)
 		p := []*Variable{NewParameter(tensor.FromSlice(x, 64, 40)), NewParameter(tensor.FromSlice(w1, 50, 40)), NewParameter(tensor.FromSlice(w2, 30, 50))}
 		y := tape.Linear(tape.Linear(p[0], p[1], nil, SiLU), p[2], nil, Tanh)
+		y = tape.Attention(y, y, y, AttentionConfig{Queries: 32, Keys: 32, Scale: 0.2})
 		all = append(all, numbersOf(y.Value()))
 		tape.Backward(tape.weigh(y, dy))
 		for _, v := range p {
@@ -115,5 +116,23 @@ func TestBF16Network(t *testing.T) {
 		if off < 1e-5*size || off > 0x1p-7*size {
 			t.Errorf("result %d is off by %.2g of %.2g", i, off, size)
 		}
+	}
+}
+
+func TestBF16Attention(t *testing.T) {
+	x := normal(rand.New(rand.NewPCG(5, 6)), 9*8, 1)
+	run := func(bf16 bool) []float32 {
+		tape := NewTape()
+		tape.SetBF16(bf16)
+		v := NewConstant(tensor.FromSlice(x, 9, 8))
+		return numbersOf(tape.Attention(v, v, v, AttentionConfig{Queries: 9, Keys: 9, Scale: 0.3}).Value())
+	}
+	half, whole := run(true), run(false)
+	off := 0.0
+	for i, v := range whole {
+		off = math.Max(off, math.Abs(float64(half[i]-v)))
+	}
+	if off < 1e-5 || off > 0.02 {
+		t.Errorf("off by at most %.2g", off)
 	}
 }

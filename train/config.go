@@ -46,7 +46,7 @@ type Config struct {
 	MaxSkippedInRow int `json:"max_skipped_in_row" help:"updates that may be skipped one after another because something is not finite"`
 	MaxSkipped      int `json:"max_skipped" help:"and in all"`
 
-	BF16 bool `json:"bf16" help:"round the factors of linear layers' products to bfloat16; weights, sums and all else stay float32. Needs a processor with AVX512_BF16"`
+	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and all else stay float32. Needs a processor with AVX512_BF16"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.

@@ -54,7 +54,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
-	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of linear layers' products to bfloat16, which needs a processor with AVX512_BF16")
+	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16")
 	flags.IntVar(&c.options.Reps, "reps", 3, "steps to measure")
 	flags.IntVar(&c.threads, "threads", 0, "threads that compute; 0 for all cores")
 	flags.IntSliceVar(&c.decode.Contexts, "context", []int{0, 98304}, "decode: tokens to have read before the steps that are measured")

@@ -86,6 +86,19 @@ type Attention struct {
 	// segment, i and j alone, so that Backward finds the same.
 	Dropout float32
 	Seed    uint64
+	// BF16 rounds the factors of all products to bfloat16, as GemmBF16 does:
+	// queries, keys, values, weights, and the derivatives that these are
+	// multiplied by.
+	BF16 bool
+}
+
+// pack packs b for products of the kind that a wants.
+func (a *Attention) pack(p *Packed, k, n int, b Matrix) {
+	if a.BF16 {
+		p.PackBF16(k, n, b)
+	} else {
+		p.Pack(k, n, b)
+	}
 }
 
 // Rows is an operand of n rows in each segment: row i of segment s begins at

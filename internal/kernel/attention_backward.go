@@ -237,9 +237,9 @@ func (b *backwardBlock) clearQueries(to int) {
 // run goes through the queries that see the block.
 func (b *backwardBlock) run() {
 	n := b.end - b.begin
-	b.w.kT.Pack(b.Z, n, b.k.matrix(b.s, b.begin).T())
-	b.w.k.Pack(n, b.Z, b.k.matrix(b.s, b.begin))
-	b.w.vT.Pack(b.H, n, b.v.matrix(b.s, b.begin).T())
+	b.pack(&b.w.kT, b.Z, n, b.k.matrix(b.s, b.begin).T())
+	b.pack(&b.w.k, n, b.Z, b.k.matrix(b.s, b.begin))
+	b.pack(&b.w.vT, b.H, n, b.v.matrix(b.s, b.begin).T())
 	i := b.firstQuery(b.begin)
 	if b.first {
 		b.clearQueries(i)
@@ -266,8 +266,8 @@ func (b *backwardBlock) tile(i, to, n int, accumulate bool) {
 	m, w := to-i, b.w
 	q, dout := b.q.matrix(b.s, i), b.dout.matrix(b.s, i)
 	p, ds := Matrix{Data: w.p, Stride: attentionStride}, Matrix{Data: w.ds, Stride: attentionStride}
-	w.q.Pack(m, b.Z, q) // first, as reading straight on brings the rows in fastest
-	w.dout.Pack(m, b.H, dout)
+	b.pack(&w.q, m, b.Z, q) // first, as reading straight on brings the rows in fastest
+	b.pack(&w.dout, m, b.H, dout)
 	GemmPackedSerial(m, n, b.Z, q, &w.kT, w.p, attentionStride, Epilogue{})
 	GemmPackedSerial(m, n, b.H, dout, &w.vT, w.ds, attentionStride, Epilogue{})
 	for r := range m {

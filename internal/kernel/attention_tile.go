@@ -19,13 +19,13 @@ func (b *forwardBlock) run() {
 	if b.first {
 		b.start(min(seen, b.to))
 	}
-	if b.Queries <= attentionDirect {
+	if b.Queries <= attentionDirect && !b.BF16 {
 		b.runDirect(seen)
 		return
 	}
 	n := b.end - b.begin
-	b.w.k.Pack(b.Z, n, b.k.matrix(b.s, b.begin).T())
-	b.w.v.Pack(n, b.H, b.v.matrix(b.s, b.begin))
+	b.pack(&b.w.k, b.Z, n, b.k.matrix(b.s, b.begin).T())
+	b.pack(&b.w.v, n, b.H, b.v.matrix(b.s, b.begin))
 	for i := b.from + (seen-b.from)/b.tile*b.tile; i < b.to; i += b.tile {
 		b.runTile(i, min(i+b.tile, b.to))
 	}

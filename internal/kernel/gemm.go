@@ -64,38 +64,43 @@ func (e Epilogue) check(m, n, ldc int) {
 // results are the same for any number of workers.
 func Gemm(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(false, m, n, k, a, b, nil, c, ldc, e)
+	multiply(false, false, m, n, k, a, b, nil, c, ldc, e)
 }
 
 // GemmSerial is Gemm on the calling goroutine alone, for tasks of Parallel.
 func GemmSerial(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(true, m, n, k, a, b, nil, c, ldc, e)
+	multiply(true, false, m, n, k, a, b, nil, c, ldc, e)
 }
 
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
-// been packed: k and n may be less than b holds.
+// been packed: k and n may be less than b holds. If that is in bfloat16, so is
+// the product.
 func GemmPacked(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(false, m, n, k, a, Matrix{}, b, c, ldc, e)
+	multiply(false, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
 }
 
 // GemmPackedSerial is GemmPacked on the calling goroutine alone, for tasks of
 // Parallel; it is at its best for six rows and more.
 func GemmPackedSerial(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(true, m, n, k, a, Matrix{}, b, c, ldc, e)
+	multiply(true, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
 }
 
 // multiply is behind the functions above; B is raw unless it is packed.
-func multiply(serial bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
+func multiply(serial, bf16 bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
 	a.check("A", m, k)
 	checkStored("C", len(c), ldc, m, n)
 	e.check(m, n, ldc)
 	if m == 0 || n == 0 {
 		return
 	}
-	p := newProduct(serial, m, n, k, 0, a, raw, packed, output{c: c, ldc: ldc, e: e})
+	terms := 0
+	if bf16 {
+		k, terms = ceilDiv(k, 2), k
+	}
+	p := newProduct(serial, m, n, k, terms, a, raw, packed, output{c: c, ldc: ldc, e: e})
 	p.run()
 	p.free()
 }

@@ -11,23 +11,22 @@ import (
 // terms that are pairs, which is cut into tasks and blocks as any other. The
 // memory of pairs is that of float32 numbers, whose bits they are.
 
-// GemmBF16 is Gemm of operands rounded to bfloat16, to nearest, ties to even:
-// of about three decimals of what Gemm has, at up to twice the speed. Products
+// GemmBF16 is Gemm of operands rounded to bfloat16, to nearest, ties to even,
+// at up to twice the speed: a factor is off by up to 2^-9 of itself. Products
 // are exact and sums are float32. The instruction, VDPBF16PS, takes denormal
 // numbers for 0.
 //
 // It computes the same, only slowly, where CheckBF16 returns an error.
 func GemmBF16(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	a.check("A", m, k)
-	checkStored("C", len(c), ldc, m, n)
-	e.check(m, n, ldc)
-	if m == 0 || n == 0 {
-		return
-	}
-	p := newProduct(false, m, n, ceilDiv(k, 2), k, a, b, nil, output{c: c, ldc: ldc, e: e})
-	p.run()
-	p.free()
+	multiply(false, true, m, n, k, a, b, nil, c, ldc, e)
+}
+
+// PackBF16 is Pack for products in bfloat16, as GemmBF16 computes. One with an
+// odd number of fewer rows than p holds adds zeros times the row after them.
+func (p *Packed) PackBF16(k, n int, b Matrix) {
+	b.check("B", k, n)
+	p.pack(pairImplementation(), ceilDiv(k, 2), n, k, b)
 }
 
 // CheckBF16 returns an error that says what is missing if this machine has no

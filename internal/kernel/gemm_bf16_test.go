@@ -23,12 +23,29 @@ func eachBF16(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// runBF16 computes g by GemmBF16 and compares it with sums of the rounded
-// operands in float64, within the bound for a sum in float32: products of
-// bfloat16 numbers are exact.
+// bf16Ways are the functions under test.
+var bf16Ways = []func(g *gemmCase){
+	func(g *gemmCase) { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+	func(g *gemmCase) {
+		GemmPacked(g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+	},
+	func(g *gemmCase) {
+		GemmPackedSerial(g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+	},
+}
+
+func packedBF16(k, n int, b Matrix) *Packed {
+	p := new(Packed)
+	p.PackBF16(k, n, b)
+	return p
+}
+
+// runBF16 computes g by one of bf16Ways and compares it with sums of the
+// rounded operands in float64, within the bound for a sum in float32: products
+// of bfloat16 numbers are exact.
 func (g *gemmCase) runBF16(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e)
+	bf16Ways[r.IntN(len(bf16Ways))](g)
 	g.a.Data, g.b.Data = roundedToBF16(g.a.Data), roundedToBF16(g.b.Data)
 	g.check(t, r)
 }
@@ -74,6 +91,34 @@ func TestGemmBF16Edges(t *testing.T) {
 			newGemmCase(r, s[0], s[1], 2*s[2]-1, randomKind(r)).runBF16(t, r)
 		}
 		newGemmCase(r, 5, 37, 4*pairSlice+3, gemmKind{transposeB: true}).runBF16(t, r)
+	})
+}
+
+// Attention multiplies by the leading rows or columns of what it packed once,
+// and packs again what it has packed in float32.
+func TestPackedBF16(t *testing.T) {
+	eachBF16(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(30, 31))
+		packed := PackB(3, 4, gemmOperand(r, 3, 4, false, 0))
+		for _, transposed := range []bool{false, true} {
+			whole := gemmOperand(r, 91, 70, transposed, 2)
+			packed.PackBF16(91, 70, whole)
+			if packed.Rows() != 91 || packed.Columns() != 70 {
+				t.Errorf("packed 91 × 70 says %d × %d", packed.Rows(), packed.Columns())
+			}
+			for range 30 {
+				g := newGemmCase(r, 1+r.IntN(20), r.IntN(71), r.IntN(92), gemmKind{bias: true, transposeA: transposed})
+				g.b = whole
+				GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
+				g.a.Data, g.b.Data = roundedToBF16(g.a.Data), roundedToBF16(g.b.Data)
+				g.check(t, r)
+			}
+		}
+		if panicOf(func() {
+			GemmPacked(1, 1, 92, Matrix{Data: make([]float32, 92), Stride: 92}, packed, make([]float32, 1), 1, Epilogue{})
+		}) == nil {
+			t.Error("no panic for more rows than were packed")
+		}
 	})
 }
 
@@ -133,14 +178,17 @@ func TestGemmBF16DoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools")
 	}
-	if CheckBF16() != nil {
-		t.Skip("the twin allocates")
-	}
 	r := rand.New(rand.NewPCG(28, 29))
 	for i, s := range [][3]int{{100, 200, 90}, {32, 64, 64}, {30, 60, 2200}, {1, 300, 300}} {
 		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
-		if a := testing.AllocsPerRun(20, func() { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }); a > 0 {
-			t.Errorf("%v: %v allocations a call", s, a)
+		var packed Packed
+		for name, f := range map[string]func(){
+			"GemmBF16": func() { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"PackBF16": func() { packed.PackBF16(g.k, g.n, g.b) },
+		} {
+			if a := testing.AllocsPerRun(20, f); a > 0 {
+				t.Errorf("%s of %v: %v allocations a call", name, s, a)
+			}
 		}
 	}
 }

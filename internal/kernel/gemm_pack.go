@@ -28,25 +28,29 @@ func PackB(k, n int, b Matrix) *Packed {
 // never held as much.
 func (p *Packed) Pack(k, n int, b Matrix) {
 	b.check("B", k, n)
-	impl := Current()
+	p.pack(Current(), k, n, 0, b)
+}
+
+// pack is Pack for an implementation; if terms is not 0, k counts pairs of them.
+func (p *Packed) pack(impl Implementation, k, n, terms int, b Matrix) {
 	size := packedSize(impl, k, n)
 	if cap(p.data) < size {
 		p.data = Aligned(size)
 	}
-	*p = Packed{k: k, n: n, impl: impl, data: p.data[:size]}
+	*p = Packed{k: k, n: n, terms: terms, impl: impl, data: p.data[:size]}
 	p.fill(b, readWork*k*n < 2*taskWork)
 }
 
 // Rows returns the number of rows k that p holds.
-func (p *Packed) Rows() int { return p.k }
+func (p *Packed) Rows() int { return max(p.k, p.terms) }
 
 // Columns returns the number of columns n that p holds.
 func (p *Packed) Columns() int { return p.n }
 
 // check panics unless p holds at least k rows and n columns.
 func (p *Packed) check(k, n int) {
-	if k > p.k || n > p.n {
-		panic(fmt.Sprintf("kernel: product with %d rows and %d columns of a packed matrix of %d × %d", k, n, p.k, p.n))
+	if k > p.Rows() || n > p.n {
+		panic(fmt.Sprintf("kernel: product with %d rows and %d columns of a packed matrix of %d × %d", k, n, p.Rows(), p.n))
 	}
 }
 
