@@ -5,7 +5,7 @@ It follows the equations of the paper (arXiv 2209.10655) and adds the gated
 attention to a source, in the usual eager PyTorch way: float32, moving averages
 by FFT in training and one step at a time in decoding, keys and values cached,
 states reordered with the beam by index_select, the source's keys and values
-computed once. Needs Debian's python3-torch, no more:
+and the averages' coefficients computed once. Needs Debian's python3-torch, no more:
 
     /usr/bin/python3 bench/torch/translate.py mt-base --threads 2
 
@@ -51,8 +51,8 @@ class Average(nn.Module):
             y = torch.fft.irfft(torch.fft.rfft(y, size) * torch.fft.rfft(taps, size), size)[..., :length]
         return F.silu(y.transpose(1, 2) + x * self.omega)
 
-    def step(self, x, state):  # [R, D], [R, D, N]
-        pb, q, g = self.coefficients()
+    def step(self, x, state, coefficients):  # [R, D], [R, D, N]
+        pb, q, g = coefficients
         state = pb * x.unsqueeze(-1) + (q * state if state is not None else 0)
         return F.silu((state * g).sum(-1) + x * self.omega), state
 
@@ -92,10 +92,10 @@ class Attention(nn.Module):
         weights = F.dropout(torch.softmax(scores, -1), self.drop, self.training)
         return self.close(x, u, r, hx, weights @ v)
 
-    def step(self, x, state):
+    def step(self, x, state, coefficients):
         average, keys, values = state if state is not None else (None, None, None)
         v = F.silu(self.v(x)).unsqueeze(1)
-        averaged, average = self.average.step(x, average)
+        averaged, average = self.average.step(x, average, coefficients)
         u, q, k, r, hx = self.project(x, averaged)
         k = k.unsqueeze(1)
         keys = k if keys is None else torch.cat([keys, k], 1)
@@ -171,10 +171,10 @@ class Translator(nn.Module):
             x = block(x, encoded)
         return F.linear(x, self.embed.weight)
 
-    def step(self, tokens, position, states, sources):
+    def step(self, tokens, position, states, sources, coefficients):
         x, after = self.read(tokens), []
-        for block, state, source in zip(self.decoder, states, sources):
-            x, state = block.attention.step(x, state)
+        for block, state, source, c in zip(self.decoder, states, sources, coefficients):
+            x, state = block.attention.step(x, state, c)
             x = block.ffn(block.cross(x.unsqueeze(1), source, position).squeeze(1))
             after.append(state)
         return torch.log_softmax(F.linear(x, self.embed.weight), -1), after
@@ -185,11 +185,12 @@ class Translator(nn.Module):
         batch, vocab = source.shape[0], self.w["vocab"]
         encoded = self.encode(source).repeat_interleave(beam, 0)
         sources = [block.cross.source(encoded) for block in self.decoder]
+        coefficients = [block.attention.average.coefficients() for block in self.decoder]
         states, tokens = [None] * len(self.decoder), torch.full((batch * beam,), 2)
         scores, base = torch.zeros(batch * beam, 1), torch.arange(batch).unsqueeze(1) * beam
         texts = tokens.unsqueeze(1)
         for position in range(length):
-            x, states = self.step(tokens, position, states, sources)
+            x, states = self.step(tokens, position, states, sources, coefficients)
             x[:, 1] = -math.inf
             if position < length - 1:
                 x[:, 2] = -math.inf
