@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -21,11 +22,12 @@ type reader struct {
 	tape   *autograd.Tape
 }
 
-// newReader returns a reader of so many texts of which nothing has been read.
-func newReader(s *stack, texts int) reader {
+// newReader returns a reader of so many texts of which nothing has been read,
+// with what has been made of the stack's parameters.
+func newReader(s *stack, w *readerWeights, texts int) reader {
 	r := reader{stack: s, positions: make([]int, texts), tape: autograd.NewTape()}
-	for _, b := range s.blocks {
-		r.layers = append(r.layers, b.attention.newState(texts))
+	for i, b := range s.blocks {
+		r.layers = append(r.layers, b.attention.newState(&w.blocks[i], texts))
 	}
 	return r
 }
@@ -52,10 +54,10 @@ func (s *reader) readWindow(tokens []int32, from, n int, source *sourceState) {
 	for i, b := range d.blocks {
 		b.attention.read(w, &s.layers[i])
 		if b.cross != nil {
-			b.cross.read(w, source, i, s.positions)
+			b.cross.read(w, &s.layers[i], source, i, s.positions)
 		}
 		if b.feedForward != nil {
-			b.feedForward.read(w)
+			b.feedForward.read(w, &s.layers[i])
 		}
 	}
 	if d.finalNorm != nil {
@@ -103,9 +105,7 @@ func (s *reader) pick(rows []int, stay bool) reader {
 	for _, r := range rows {
 		p.positions = append(p.positions, s.positions[r])
 	}
-	for i := range p.layers {
-		p.layers[i].pick(rows, stay)
-	}
+	kernel.Parallel(len(p.layers), func(_, i int) { p.layers[i].pick(rows, stay) })
 	if stay {
 		p.work, p.tape = nil, autograd.NewTape()
 	}

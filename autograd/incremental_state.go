@@ -97,7 +97,7 @@ func (c *KeyValueCache) appendRows(keys, values *tensor.Tensor, from, n int) {
 }
 
 // firstRoom is the number of positions that a cache makes room for at first.
-const firstRoom = 64
+const firstRoom = 16
 
 // reserve makes room for n positions, doubling it so that adding one by one
 // seldom has to.
@@ -140,15 +140,39 @@ func (a *StreamAttention) Into(dst, q, k, v *tensor.Tensor, caches []*KeyValueCa
 		a.run(dst, q, 0, a.Chunk, q.Rows()/a.Chunk, attentionRows(k), attentionRows(v), a.Chunk)
 		return
 	}
-	for i, c := range caches {
-		c.appendRows(k, v, i*length, length)
-		if a.Chunk > 0 && c.n > a.Chunk {
-			panic(fmt.Sprintf("autograd: %d positions of a chunk of %d", c.n, a.Chunk))
+	if len(caches) < textsApart {
+		for i, c := range caches {
+			a.next(dst, q, k, v, i*length, length, c)
 		}
-		a.run(dst, q, i*length, length, 1, kernel.Rows{Data: c.keys, Stride: c.z}, kernel.Rows{Data: c.values, Stride: c.h}, c.n)
-		if c.n == a.Chunk {
-			c.Clear()
+		return
+	}
+	type args struct {
+		*StreamAttention
+		dst, q, k, v *tensor.Tensor
+		length       int
+		caches       []*KeyValueCache
+	}
+	cost := length * (caches[0].n + length) * (q.Cols() + dst.Cols())
+	onRows(len(caches), cost, args{a, dst, q, k, v, length, caches}, func(o args, from, to int) {
+		for i := from; i < to; i++ {
+			o.next(o.dst, o.q, o.k, o.v, i*o.length, o.length, o.caches[i])
 		}
+	})
+}
+
+// textsApart is the number of texts from which each is a task of its own; of
+// fewer, the keys of each are cut into tasks.
+const textsApart = 8
+
+// next is Into for one text, whose next n positions are rows from from on.
+func (a *StreamAttention) next(dst, q, k, v *tensor.Tensor, from, n int, c *KeyValueCache) {
+	c.appendRows(k, v, from, n)
+	if a.Chunk > 0 && c.n > a.Chunk {
+		panic(fmt.Sprintf("autograd: %d positions of a chunk of %d", c.n, a.Chunk))
+	}
+	a.run(dst, q, from, n, 1, kernel.Rows{Data: c.keys, Stride: c.z}, kernel.Rows{Data: c.values, Stride: c.h}, c.n)
+	if c.n == a.Chunk {
+		c.Clear()
 	}
 }
 

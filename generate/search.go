@@ -147,9 +147,11 @@ func (r *run) choose(b *beam, step int, scores []float32) {
 // constrain changes the log-probabilities of a hypothesis's next token by what
 // the options ask for (sequence_generator.py:285-318).
 func (r *run) constrain(b *beam, step int, s slot, scores []float32) {
-	for i, x := range scores {
-		if x != x {
-			scores[i] = negInf
+	if sum := kernel.Sum(scores); sum != sum { // some may not be a number
+		for i, x := range scores {
+			if x != x {
+				scores[i] = negInf
+			}
 		}
 	}
 	scores[padToken] = negInf
