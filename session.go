@@ -38,7 +38,7 @@ func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }
 // NewBatch returns a session of so many texts side by side, of which nothing has
 // been read.
 func (m *LanguageModel) NewBatch(texts int) *Session {
-	return &Session{model: m, reader: newReader(&m.decoder, texts)}
+	return &Session{model: m, reader: newReader(&m.decoder, newReaderWeights(&m.decoder, plain), texts)}
 }
 
 // Model returns the model that the session reads with.

@@ -12,7 +12,7 @@ import (
 // A layerState is what a layer carries of each text, and what it makes of its
 // parameters to read with.
 type layerState struct {
-	average   *autograd.EMAStream // shared by the clones of a session
+	*blockWeights
 	attention autograd.StreamAttention
 	averages  *tensor.Tensor            // [rows, state size]
 	spare     *tensor.Tensor            // memory of averages before the last reordering, nil for none
@@ -20,11 +20,11 @@ type layerState struct {
 }
 
 // newState returns the state at the beginning of so many texts.
-func (a *GatedAttention) newState(texts int) layerState {
+func (a *GatedAttention) newState(w *blockWeights, texts int) layerState {
 	c := a.config
 	s := layerState{
-		average:   autograd.NewEMAStream(a.move.parameters, a.move.config),
-		attention: autograd.StreamAttention{Function: c.Attention, Scale: c.attentionScale(), Chunk: c.ChunkSize},
+		blockWeights: w,
+		attention:    autograd.StreamAttention{Function: c.Attention, Scale: c.attentionScale(), Chunk: c.ChunkSize},
 	}
 	s.averages = tensor.New(texts, s.average.StateSize())
 	for range texts {
@@ -129,14 +129,14 @@ func (a *GatedAttention) read(w *workspace, s *layerState) {
 		in = w.in
 		a.norm.Into(in, w.x)
 	}
-	a.vProj.Into(w.values, in, c.Activation)
+	s.v.Into(w.values, in, c.Activation)
 	s.average.Into(w.average, in, s.averages)
 	autograd.ActivateInto(w.average, w.average, autograd.SiLU)
-	a.mxProj.Into(w.gates, w.average, autograd.Identity)
+	s.mx.Into(w.gates, w.average, autograd.Identity)
 	autograd.QueryKeyInto(w.queries, w.keys, w.z, a.gamma.Variable, a.beta.Variable)
 	s.attention.Into(w.attended, w.queries, w.keys, w.values, s.caches)
 	autograd.SiLUMulInto(w.attended, w.r, w.attended)
-	a.hProj.AddInto(w.hx, w.attended)
+	s.h.AddInto(w.hx, w.attended)
 	autograd.ActivateInto(w.hx, w.hx, c.Activation)
 	autograd.GatedResidualInto(w.x, w.x, w.u, w.hx)
 	if !c.Prenorm {
@@ -144,14 +144,14 @@ func (a *GatedAttention) read(w *workspace, s *layerState) {
 	}
 }
 
-func (f *FeedForward) read(w *workspace) {
+func (f *FeedForward) read(w *workspace, s *layerState) {
 	in := w.x
 	if f.config.Prenorm {
 		in = w.in
 		f.norm.Into(in, w.x)
 	}
-	f.fc1.Into(w.hidden, in, f.config.Activation)
-	f.fc2.AddInto(w.x, w.hidden)
+	s.fc1.Into(w.hidden, in, f.config.Activation)
+	s.fc2.AddInto(w.x, w.hidden)
 	if !f.config.Prenorm {
 		f.norm.Into(w.x, w.x)
 	}

@@ -16,7 +16,8 @@ type Translator struct {
 	params     *nn.Params
 	source     stack
 	target     stack
-	projection *nn.Parameter // [V, D]
+	projection *nn.Parameter      // [V, D]
+	frozen     *translatorWeights // nil unless frozen
 }
 
 // NewTranslator returns a model with initial parameters fixed by config.Seed,

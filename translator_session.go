@@ -18,12 +18,14 @@ import (
 // reference's incremental decoding.
 //
 // A session belongs to one goroutine; any number of sessions of one model may
-// run at once. The model's parameters must not change while it has sessions.
+// run at once. The model's parameters must not change while it has sessions; see
+// Translator.Freeze where there are many.
 type TranslatorSession struct {
 	reader
-	model    *Translator
-	source   sourceState
-	logProbs *tensor.Tensor // [rows, V], nil before anything is written
+	model      *Translator
+	projection *autograd.PackedWeight
+	source     sourceState
+	logProbs   *tensor.Tensor // [rows, V], nil before anything is written
 }
 
 // sourceState is what the decoder's layers know of the sources.
@@ -33,13 +35,39 @@ type sourceState struct {
 	attention []autograd.SourceAttention // by layer
 }
 
+// translatorWeights are what sessions make of a translator's parameters.
+type translatorWeights struct {
+	decoder    *readerWeights
+	projection *autograd.PackedWeight
+}
+
+func (m *Translator) sessionWeights() *translatorWeights {
+	return &translatorWeights{newReaderWeights(&m.target, packed), autograd.PackWeight(m.projection.Variable)}
+}
+
+// Freeze makes what sessions need of the parameters, in as much memory as the
+// decoder's take, once for all sessions until thaw is called, instead of once
+// for each. Until then the parameters must not change. It is not to be called
+// while another goroutine makes a session.
+func (m *Translator) Freeze() (thaw func()) {
+	before := m.frozen
+	if before == nil {
+		m.frozen = m.sessionWeights()
+	}
+	return func() { m.frozen = before }
+}
+
 // NewSession reads sources [rows, length], padded with <pad> on either side, and
 // returns a session of one translation of each, of which nothing is written. The
 // first token to give to Step is by convention </s>, 2. With padding on the left
 // the attention to the source counts it as positions, as in the reference
 // (gated_cross_attention.py:114-122); on the right it makes no difference.
 func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {
-	s := &TranslatorSession{model: m, reader: newReader(&m.target, rows)}
+	w := m.frozen
+	if w == nil {
+		w = m.sessionWeights()
+	}
+	s := &TranslatorSession{model: m, projection: w.projection, reader: newReader(&m.target, w.decoder, rows)}
 	t := autograd.NewTape()
 	defer kernel.Hot()()
 	encoded, err := m.Encode(t, sources, rows, length)
@@ -166,7 +194,7 @@ func (s *TranslatorSession) score() {
 	if s.logProbs == nil || s.logProbs.Rows() != rows {
 		s.logProbs = tensor.New(rows, vocab)
 	}
-	autograd.LinearInto(s.logProbs, s.last(), s.model.projection.Variable, nil, autograd.Identity)
+	s.projection.LinearInto(s.logProbs, s.last(), nil, autograd.Identity)
 	autograd.LogSoftmaxInto(s.logProbs, s.logProbs)
 }
 
@@ -195,18 +223,18 @@ func (s *TranslatorSession) Attention(row int) []float32 {
 }
 
 // read is Forward for a session: rows whose last tokens are at positions.
-func (a *CrossAttention) read(w *workspace, s *sourceState, layer int, positions []int) {
+func (a *CrossAttention) read(w *workspace, l *layerState, s *sourceState, layer int, positions []int) {
 	c, in := a.config, w.x
 	if c.Prenorm {
 		in = w.in
 		a.norm.Into(in, w.x)
 	}
 	d := c.EmbedDim
-	a.qProj.Into(w.cross, in, autograd.Identity)
+	l.crossQ.Into(w.cross, in, autograd.Identity)
 	u, r, q := w.cross.Columns(0, d), w.cross.Columns(d, 2*d), w.cross.Columns(2*d, 2*d+c.ZDim)
 	s.attention[layer].Into(w.average, q, s.layers[layer], s.of, positions)
 	autograd.SiLUMulInto(w.average, r, w.average)
-	a.hProj.Into(w.in, w.average, c.Activation)
+	l.crossH.Into(w.in, w.average, c.Activation)
 	autograd.GatedResidualInto(w.x, w.x, u, w.in)
 	if !c.Prenorm {
 		a.norm.Into(w.x, w.x)

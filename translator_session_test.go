@@ -89,6 +89,76 @@ func TestTranslatorSession(t *testing.T) {
 	}
 }
 
+// TestTranslatorSessionMany: many translations side by side, which are then cut
+// into tasks, are each as one alone.
+func TestTranslatorSessionMany(t *testing.T) {
+	m := smallTranslator(t, translatorVariants["chunks"])
+	rng := rand.New(rand.NewPCG(7, 8))
+	const rows, length = 120, 8
+	source := sources(rng, false, slices.Repeat([]int{6}, rows)...)
+	target := make([]int32, rows*length)
+	for i := range target {
+		target[i] = 4 + rng.Int32N(15)
+	}
+	want := wholeScores(t, m, source, target, rows)
+	s, err := m.NewSession(source, rows, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := make([]int32, rows)
+	for step := range length {
+		for row := range tokens {
+			tokens[row] = target[row*length+step]
+		}
+		got, err := s.Step(tokens...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range rows {
+			compareRow(t, "many", got[row*19:][:19], want[(row*length+step)*19:][:19])
+		}
+	}
+}
+
+// TestFreeze: sessions of a frozen translator say what others do, and once it is
+// thawed new ones see parameters that have changed.
+func TestFreeze(t *testing.T) {
+	m := smallTranslator(t, translatorVariants["base"])
+	step := func() []float32 {
+		s, err := m.NewSession([]int32{4, 5, 2}, 1, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.Step(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(p)
+	}
+	want := step()
+	thaw := m.Freeze()
+	again := m.Freeze()
+	for range 2 {
+		if got := step(); !slices.Equal(got, want) {
+			t.Fatalf("frozen: %v, want %v", got, want)
+		}
+		again() // still frozen
+	}
+	thaw()
+	for _, p := range m.Params().All() {
+		if strings.HasPrefix(p.Name, "decoder.") {
+			for i := range p.Value().Data() {
+				p.Value().Data()[i] *= 1.5
+			}
+		}
+	}
+	changed := step()
+	compareRow(t, "thawed", changed, wholeScores(t, m, []int32{4, 5, 2}, []int32{2}, 1))
+	if slices.Equal(changed, want) {
+		t.Error("other parameters give the same")
+	}
+}
+
 // wholeScores returns the log-probabilities of every position, [rows·L, V].
 func wholeScores(t *testing.T, m *mega.Translator, source, target []int32, rows int) []float32 {
 	t.Helper()

@@ -18,6 +18,26 @@ func (l *Linear) AddInto(dst, x *tensor.Tensor) {
 	autograd.LinearAddInto(dst, x, l.Weight.Variable, variable(l.Bias))
 }
 
+// A PackedLinear is a Linear made ready for many products with few rows: see
+// autograd.PackedWeight.
+type PackedLinear struct {
+	weight *autograd.PackedWeight
+	bias   *autograd.Variable // nil for none
+}
+
+// Pack returns l with its weight packed.
+func (l *Linear) Pack() *PackedLinear {
+	return &PackedLinear{autograd.PackWeight(l.Weight.Variable), variable(l.Bias)}
+}
+
+// Into is Linear's.
+func (l *PackedLinear) Into(dst, x *tensor.Tensor, act autograd.Activation) {
+	l.weight.LinearInto(dst, x, l.bias, act)
+}
+
+// AddInto is Linear's.
+func (l *PackedLinear) AddInto(dst, x *tensor.Tensor) { l.weight.LinearAddInto(dst, x, l.bias) }
+
 // Into sets dst to x [R, D] normalised; dst may be x.
 func (n *Norm) Into(dst, x *tensor.Tensor) {
 	weight, bias := variable(n.weight), variable(n.bias)

@@ -90,6 +90,7 @@ func unmarshalKnown(text string, target any) error {
 // run translates the validation split and returns BLEU, rounded as the reference
 // does. Processes share the batches.
 func (e *bleuEvaluation) run(ctx context.Context, t *Translation, ev *train.Evaluator) (float64, error) {
+	defer t.model.Freeze()()
 	comm := ev.Communicator()
 	var sum bleu.Stats
 	order := t.valid.order

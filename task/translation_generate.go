@@ -56,6 +56,7 @@ func GeneratePairs(ctx context.Context, m Translators, c *PairCorpus, s generate
 		return nil, err
 	}
 	defer kernel.Hot()()
+	defer m.Freeze()()
 	start := time.Now()
 	err := inOrder(ctx, len(g.order), o.Workers, g.batch, func(i int, found translated) error {
 		if tick != nil {

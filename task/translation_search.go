@@ -27,6 +27,19 @@ func (m Translators) check() error {
 	return nil
 }
 
+// Freeze makes the models ready for many searches: see mega.Translator.Freeze.
+func (m Translators) Freeze() (thaw func()) {
+	thaws := make([]func(), len(m))
+	for i, model := range m {
+		thaws[i] = model.Freeze()
+	}
+	return func() {
+		for _, thaw := range thaws {
+			thaw()
+		}
+	}
+}
+
 // positions returns the most positions of source and target that all models
 // take.
 func (m Translators) positions() (source, target int) {

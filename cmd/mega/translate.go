@@ -62,6 +62,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 	if err != nil {
 		return nil, err
 	}
+	models.Freeze() // for good
 	t := &task.TextTranslator{
 		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
 		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: batchThreads(f.workers),
