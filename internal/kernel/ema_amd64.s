@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func emaScanAVX2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·emaScanAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
@@ -560,6 +560,24 @@ plain8:
 	MOVQ         $0x00000080, R13
 
 last1_8:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -574,6 +592,8 @@ last1_8:
 scan1_8:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      64(SI), Y9
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Y11, Y8, Y0
 	VFMADD132PS  Y13, Y8, Y1
 	VFMADD132PS  Y15, Y8, Y2
@@ -593,6 +613,8 @@ scan1_8:
 	VADDPS       Y10, Y9, Y9
 	VMOVUPS      Y9, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_8
@@ -680,6 +702,24 @@ plain4:
 	MOVQ         $0x00000080, R13
 
 last1_4:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -697,6 +737,8 @@ last1_4:
 scan1_4:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      64(SI), Y5
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Y6, Y4, Y0
 	VFMADD132PS  Y8, Y4, Y1
 	VFMADD132PS  Y10, Y4, Y2
@@ -707,6 +749,8 @@ scan1_4:
 	VFMADD231PS  Y13, Y3, Y5
 	VMOVUPS      Y5, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_4
@@ -768,6 +812,24 @@ plain2:
 	MOVQ         $0x00000080, R13
 
 last1_2:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -781,12 +843,16 @@ last1_2:
 scan1_2:
 	VMOVUPS      (SI), Y2
 	VMOVUPS      64(SI), Y3
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Y4, Y2, Y0
 	VFMADD132PS  Y6, Y2, Y1
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y7, Y1, Y3
 	VMOVUPS      Y3, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_2
@@ -835,6 +901,24 @@ plain1:
 	MOVQ         $0x00000080, R13
 
 last1_1:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -846,10 +930,14 @@ last1_1:
 scan1_1:
 	VMOVUPS      (SI), Y1
 	VMOVUPS      64(SI), Y2
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Y3, Y1, Y0
 	VFMADD231PS  Y4, Y0, Y2
 	VMOVUPS      Y2, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_1
@@ -1142,7 +1230,7 @@ state:
 	RET
 
 // func emaGradientAVX2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·emaGradientAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
@@ -1182,6 +1270,24 @@ strip:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_0:
@@ -1189,8 +1295,12 @@ gradient0_0:
 	VMOVUPS      Y15, (SI)
 	VMOVUPS      (R10), Y15
 	VMOVUPS      Y15, 64(SI)
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R13)
 	ADDQ         R9, R8
 	ADDQ         R11, R10
+	ADDQ         R9, R12
+	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_0
@@ -1268,6 +1378,24 @@ first3:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_3:
@@ -1275,6 +1403,8 @@ gradient0_3:
 	VMOVUPS      Y15, (SI)
 	VMOVUPS      (R10), Y15
 	VMOVUPS      Y15, 64(SI)
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R13)
 	VFMADD132PS  Y6, Y0, Y3
 	VFMADD213PS  (R8), Y6, Y0
 	VFMADD231PS  Y15, Y3, Y12
@@ -1289,6 +1419,8 @@ gradient0_3:
 	VFMADD231PS  Y15, Y2, Y11
 	ADDQ         R9, R8
 	ADDQ         R11, R10
+	ADDQ         R9, R12
+	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_3
@@ -1429,6 +1561,24 @@ first2:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_2:
@@ -1436,6 +1586,8 @@ gradient0_2:
 	VMOVUPS      Y15, (SI)
 	VMOVUPS      (R10), Y15
 	VMOVUPS      Y15, 64(SI)
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R13)
 	VFMADD132PS  Y4, Y0, Y2
 	VFMADD213PS  (R8), Y4, Y0
 	VFMADD231PS  Y15, Y2, Y8
@@ -1446,6 +1598,8 @@ gradient0_2:
 	VFMADD231PS  Y15, Y1, Y7
 	ADDQ         R9, R8
 	ADDQ         R11, R10
+	ADDQ         R9, R12
+	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_2
@@ -1553,6 +1707,24 @@ first1:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_1:
@@ -1560,12 +1732,16 @@ gradient0_1:
 	VMOVUPS      Y15, (SI)
 	VMOVUPS      (R10), Y15
 	VMOVUPS      Y15, 64(SI)
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R13)
 	VFMADD132PS  Y2, Y0, Y1
 	VFMADD213PS  (R8), Y2, Y0
 	VFMADD231PS  Y15, Y1, Y4
 	VFMADD231PS  Y15, Y0, Y3
 	ADDQ         R9, R8
 	ADDQ         R11, R10
+	ADDQ         R9, R12
+	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_1
@@ -2296,7 +2472,7 @@ sum:
 	RET
 
 // func emaScanAVX512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·emaScanAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
@@ -2863,6 +3039,24 @@ plain8:
 	MOVQ         $0x00000080, R13
 
 last1_8:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -2888,6 +3082,8 @@ last1_8:
 scan1_8:
 	VMOVUPS      (SI), Z8
 	VMOVUPS      64(SI), Z9
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Z11, Z8, Z0
 	VFMADD132PS  Z13, Z8, Z1
 	VFMADD132PS  Z15, Z8, Z2
@@ -2907,6 +3103,8 @@ scan1_8:
 	VADDPS       Z10, Z9, Z9
 	VMOVUPS      Z9, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_8
@@ -2994,6 +3192,24 @@ plain4:
 	MOVQ         $0x00000080, R13
 
 last1_4:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -3011,6 +3227,8 @@ last1_4:
 scan1_4:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Z6, Z4, Z0
 	VFMADD132PS  Z8, Z4, Z1
 	VFMADD132PS  Z10, Z4, Z2
@@ -3021,6 +3239,8 @@ scan1_4:
 	VFMADD231PS  Z13, Z3, Z5
 	VMOVUPS      Z5, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_4
@@ -3082,6 +3302,24 @@ plain2:
 	MOVQ         $0x00000080, R13
 
 last1_2:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -3095,12 +3333,16 @@ last1_2:
 scan1_2:
 	VMOVUPS      (SI), Z2
 	VMOVUPS      64(SI), Z3
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Z4, Z2, Z0
 	VFMADD132PS  Z6, Z2, Z1
 	VFMADD231PS  Z5, Z0, Z3
 	VFMADD231PS  Z7, Z1, Z3
 	VMOVUPS      Z3, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_2
@@ -3149,6 +3391,24 @@ plain1:
 	MOVQ         $0x00000080, R13
 
 last1_1:
+	MOVQ    40(DI), R8
+	MOVQ    64(DI), R9
+	LEAQ    (R8)(R9*4), R8
+	ADDQ    DX, R8
+	MOVQ    72(DI), R9
+	SHLQ    $0x02, R9
+	MOVQ    (DI), CX
+	IMULQ   R9, CX
+	ADDQ    CX, R8
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
+	LEAQ    (R10)(R11*4), R10
+	ADDQ    DX, R10
+	MOVQ    288(DI), R11
+	SHLQ    $0x02, R11
+	MOVQ    (DI), CX
+	IMULQ   R11, CX
+	ADDQ    CX, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
 	MOVQ    320(DI), BX
@@ -3160,10 +3420,14 @@ last1_1:
 scan1_1:
 	VMOVUPS      (SI), Z1
 	VMOVUPS      64(SI), Z2
+	PREFETCHT1   (R8)
+	PREFETCHT1   (R10)
 	VFMADD132PS  Z3, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VMOVUPS      Z2, (R12)
 	ADDQ         R13, R12
+	ADDQ         R9, R8
+	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_1
@@ -3453,7 +3717,7 @@ state:
 	RET
 
 // func emaGradientAVX512(a *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·emaGradientAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
@@ -3493,6 +3757,24 @@ strip:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_0:
@@ -3500,8 +3782,12 @@ gradient0_0:
 	VMOVUPS      Z15, (SI)
 	VMOVUPS      (R10), Z15
 	VMOVUPS      Z15, 64(SI)
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R13)
 	ADDQ         R9, R8
 	ADDQ         R11, R10
+	ADDQ         R9, R12
+	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_0
@@ -3579,6 +3865,24 @@ first3:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_3:
@@ -3586,6 +3890,8 @@ gradient0_3:
 	VMOVUPS       Z15, (SI)
 	VMOVUPS       (R10), Z15
 	VMOVUPS       Z15, 64(SI)
+	PREFETCHT1    (R12)
+	PREFETCHT1    (R13)
 	VFMADD132PS   Z6, Z0, Z3
 	VFMADD213PS   (R8), Z6, Z0
 	VFMADD231PS   Z15, Z3, Z12
@@ -3600,6 +3906,8 @@ gradient0_3:
 	VFMADD231PS   Z15, Z2, Z11
 	ADDQ          R9, R8
 	ADDQ          R11, R10
+	ADDQ          R9, R12
+	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_3
@@ -3740,6 +4048,24 @@ first2:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_2:
@@ -3747,6 +4073,8 @@ gradient0_2:
 	VMOVUPS       Z15, (SI)
 	VMOVUPS       (R10), Z15
 	VMOVUPS       Z15, 64(SI)
+	PREFETCHT1    (R12)
+	PREFETCHT1    (R13)
 	VFMADD132PS   Z4, Z0, Z2
 	VFMADD213PS   (R8), Z4, Z0
 	VFMADD231PS   Z15, Z2, Z8
@@ -3757,6 +4085,8 @@ gradient0_2:
 	VFMADD231PS   Z15, Z1, Z7
 	ADDQ          R9, R8
 	ADDQ          R11, R10
+	ADDQ          R9, R12
+	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_2
@@ -3864,6 +4194,24 @@ first1:
 	ADDQ         DX, R10
 	MOVQ         248(DI), R11
 	SHLQ         $0x02, R11
+	MOVQ         40(DI), R12
+	MOVQ         64(DI), R9
+	LEAQ         (R12)(R9*4), R12
+	ADDQ         DX, R12
+	MOVQ         72(DI), R9
+	SHLQ         $0x02, R9
+	MOVQ         (DI), CX
+	IMULQ        R9, CX
+	ADDQ         CX, R12
+	MOVQ         216(DI), R13
+	MOVQ         240(DI), R11
+	LEAQ         (R13)(R11*4), R13
+	ADDQ         DX, R13
+	MOVQ         248(DI), R11
+	SHLQ         $0x02, R11
+	MOVQ         (DI), CX
+	IMULQ        R11, CX
+	ADDQ         CX, R13
 	MOVQ         (DI), CX
 
 gradient0_1:
@@ -3871,12 +4219,16 @@ gradient0_1:
 	VMOVUPS       Z15, (SI)
 	VMOVUPS       (R10), Z15
 	VMOVUPS       Z15, 64(SI)
+	PREFETCHT1    (R12)
+	PREFETCHT1    (R13)
 	VFMADD132PS   Z2, Z0, Z1
 	VFMADD213PS   (R8), Z2, Z0
 	VFMADD231PS   Z15, Z1, Z4
 	VFMADD231PS   Z15, Z0, Z3
 	ADDQ          R9, R8
 	ADDQ          R11, R10
+	ADDQ          R9, R12
+	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_1

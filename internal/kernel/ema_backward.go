@@ -19,8 +19,8 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 	defer sums.borrowed.Return()
 	q.each(parts, func(m emaMemory, part, first, groups int) {
 		for b := part * batch / parts; b < (part+1)*batch/parts; b++ {
-			q.inputGradient(m, dx, ds, b, first, groups)
-			q.parameterGradient(m, sums.part(part), ds, x, b, first, groups)
+			q.sweepLeft(m, sums.part(part), dx, ds, x, b, first, groups)
+			q.sweepRight(m, sums.part(part), dx, ds, x, b, first, groups)
 		}
 	})
 	Parallel(len(c.plain), func(_, at int) { sums.finish(grads, at) })
@@ -30,59 +30,65 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 // summed apart. It must not depend on the number of workers.
 func emaParts(batch, groups int) int { return min(batch, (63+groups)/groups) }
 
-// inputGradient computes dx for some groups of sequence b: padding gets the
-// residual's alone.
-func (q *emaSequences) inputGradient(m emaMemory, dx, ds []float32, b, first, groups int) {
-	c, n, shift := q.c, q.length, q.shift()
-	var all [emaSpan]emaScanPass
-	passes := all[:groups]
-	for k := range passes {
-		p := &passes[k]
-		p.emaPass = newEMAPass(m, k, c, first+k)
+// sweepLeft takes some groups of sequence b from the last step to the first:
+// the part of dx that comes from later ds, padding getting the residual's alone,
+// and what the averages that run from the right give to the sums. Both read ds,
+// which comes from memory once.
+func (q *emaSequences) sweepLeft(m emaMemory, sums emaSums, dx, ds, x []float32, b, first, groups int) {
+	n := q.length
+	var scans [emaSpan]emaScanPass
+	var gradients [emaSpan]emaGradientPass
+	for k := range groups {
+		p := &scans[k]
+		p.emaPass = newEMAPass(m, groups+k, q.c, first+k)
 		p.x, p.mute = q.rows(ds, b, first+k).reversed(n), q.padding(b).reversed(n)
 		p.from, p.y = p.x, q.rows(dx, b, first+k).reversed(n)
 		clear(p.g)
-		p.begin(p.g, c.scale(first+k))
+		p.begin(p.g, q.c.scale(first+k))
 	}
-	scanAll(passes, n)
-	if !c.shape.Bidirectional {
+	if !q.c.shape.Bidirectional {
+		scanAll(scans[:groups], n)
 		return
 	}
-	for k := range passes {
-		p := &passes[k]
-		p.at += c.groups
+	for k := range groups {
+		p := &gradients[k]
+		p.emaPass = newEMAPass(m, k, q.c, first+k)
+		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
+		q.turn(&p.emaPass)
+		p.ds = q.rows(ds, b, first+k).reversed(n - q.shift())
+		p.begin(sums.states(p.at))
+	}
+	sweepAll(scans[:groups], n, gradients[:groups], n-q.shift())
+}
+
+// sweepRight is sweepLeft for the averages that run from the left and, if there
+// are others, the rest of dx.
+func (q *emaSequences) sweepRight(m emaMemory, sums emaSums, dx, ds, x []float32, b, first, groups int) {
+	n, shift := q.length, q.shift()
+	var scans [emaSpan]emaScanPass
+	var gradients [emaSpan]emaGradientPass
+	for k := range groups {
+		p := &gradients[k]
+		p.emaPass = newEMAPass(m, k, q.c, first+k)
+		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
+		p.ds, p.omega = q.rows(ds, b, first+k), sums.omega(first+k)
+		p.begin(sums.states(p.at))
+	}
+	if !q.c.shape.Bidirectional {
+		sweepAll(nil, 0, gradients[:groups], n)
+		return
+	}
+	for k := range groups {
+		p := &scans[k]
+		p.emaPass = newEMAPass(m, groups+k, q.c, first+k)
+		p.at += q.c.groups
 		p.x, p.mute = q.rows(ds, b, first+k), q.padding(b).from(shift)
 		p.y = q.rows(dx, b, first+k).from(shift)
 		p.from = p.y
 		clear(p.g)
 		p.begin(p.g, emaOnes[:])
 	}
-	scanAll(passes, n-shift)
-}
-
-// parameterGradient adds what some groups of sequence b give to the sums.
-func (q *emaSequences) parameterGradient(m emaMemory, sums emaSums, ds, x []float32, b, first, groups int) {
-	n := q.length
-	var all [emaSpan]emaGradientPass
-	passes := all[:groups]
-	for k := range passes {
-		p := &passes[k]
-		p.emaPass = newEMAPass(m, k, q.c, first+k)
-		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
-		p.ds, p.omega = q.rows(ds, b, first+k), sums.omega(first+k)
-		p.begin(sums.states(p.at))
-	}
-	differentiateAll(passes, n)
-	if !q.c.shape.Bidirectional {
-		return
-	}
-	for k := range passes {
-		p := &passes[k]
-		q.turn(&p.emaPass)
-		p.ds, p.omega = p.ds.reversed(n-q.shift()), nil
-		p.begin(sums.states(p.at))
-	}
-	differentiateAll(passes, n-q.shift())
+	sweepAll(scans[:groups], n-shift, gradients[:groups], n)
 }
 
 // emaSums are sums over some sequences, for the averages of all groups, or

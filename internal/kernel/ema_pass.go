@@ -39,7 +39,7 @@ const emaSpan = 8
 // emaMemory is what a task needs beside its operands.
 type emaMemory struct {
 	borrowed *Scratch
-	averages []float32 // [emaSpan][2][N][16]
+	averages []float32 // [2·groups][2][N][16]: those of up to two passes a group
 	packed   []float32 // [emaSteps][32]
 	staged   []float32 // [emaStages][emaSteps][16], if a group does not fill its registers
 }
@@ -58,7 +58,7 @@ const emaStage = emaSteps * emaGroup // numbers in staged rows
 // borrowEMA borrows memory for some groups of c's averages. What is staged is
 // zero, for the channels that the last group lacks.
 func borrowEMA(c *EMACoefficients, first, groups int) emaMemory {
-	n := 2 * groups * c.shape.States * emaGroup
+	n := 2 * 2 * groups * c.shape.States * emaGroup
 	s := Borrow(n + (2+emaStages)*emaStage)
 	m := emaMemory{borrowed: s, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage]}
 	if c.lanes(first+groups-1)%emaLanes() != 0 {
@@ -82,7 +82,8 @@ type emaPass struct {
 	whole  bool      // whether to leave truncation out
 }
 
-// newEMAPass returns the pass of a task's k-th group, which is at index at in c.
+// newEMAPass returns a pass of the group at index at in c, which has the k-th
+// averages of the task's memory.
 func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
 	n := c.shape.States * emaGroup
 	lanes, register := c.lanes(at), emaLanes()
@@ -222,11 +223,15 @@ func (p *emaGradientPass) run(i, end int) {
 	}
 }
 
-// differentiateAll takes passes side by side through so many steps.
-func differentiateAll(passes []emaGradientPass, steps int) {
-	for i := 0; i < steps; i += emaSteps {
-		for k := range passes {
-			passes[k].run(i, min(i+emaSteps, steps))
+// sweepAll takes scans through so many steps, and gradients through so many,
+// side by side.
+func sweepAll(scans []emaScanPass, scanned int, gradients []emaGradientPass, summed int) {
+	for i := 0; i < max(scanned, summed); i += emaSteps {
+		for k := range scans {
+			scans[k].run(i, min(i+emaSteps, scanned))
+		}
+		for k := range gradients {
+			gradients[k].run(i, min(i+emaSteps, summed))
 		}
 	}
 }

@@ -106,6 +106,15 @@ func rows(offset int, at, stride GPPhysical) {
 	SHLQ(U8(2), stride)
 }
 
+// ahead is rows for those of the next block, which wide rows bring from memory
+// too slowly unless they are asked for early. It loses RCX.
+func ahead(offset int, at, stride GPPhysical) {
+	rows(offset, at, stride)
+	MOVQ(field(emaSteps), RCX)
+	IMULQ(stride, RCX)
+	ADDQ(RCX, at)
+}
+
 // packed loads the address of the strip in the scratch rows.
 func packed() {
 	MOVQ(field(emaScratch), emaPack)
@@ -227,6 +236,9 @@ func (s emaSet) scanTile(k int, mode tileMode) {
 		rows(emaFrom, R10, R11)
 		MOVQ(field(emaScale), RAX)
 		VMOVUPS(Mem{Base: RAX, Index: emaStrip, Scale: 1}, t.scale)
+	case packedTile:
+		ahead(emaX, R8, R9)
+		ahead(emaY, R10, R11) // y starts from x or from itself
 	case laggedTile:
 		rows(emaLag, R8, R9)
 		array(emaLagDecay, R10)
@@ -236,7 +248,7 @@ func (s emaSet) scanTile(k int, mode tileMode) {
 	t.loadCoefficients()
 	MOVQ(field(emaSteps), RCX)
 	pointers := [][2]GPPhysical{{R12, R13}, {R8, R9}, {R10, R11}}
-	used := map[tileMode]int{firstTile: 3, packedTile: 1, laggedTile: 2}[mode]
+	used := map[tileMode]int{firstTile: 3, packedTile: 3, laggedTile: 2}[mode]
 	loop(fmt.Sprintf("scan%d_%d", mode, k), t.step, pointers[:used]...)
 	s.save(emaState, t.g, s.v[14], s.v[15])
 }
@@ -319,7 +331,11 @@ func (t *scanTile) step() {
 		VMOVUPS(Mem{Base: emaPack}, t.x)
 		VMOVUPS(Mem{Base: emaPack, Disp: 64}, t.y[0])
 	}
-	if t.mode == laggedTile {
+	switch t.mode {
+	case packedTile:
+		PREFETCHT1(Mem{Base: R8})
+		PREFETCHT1(Mem{Base: R10})
+	case laggedTile:
 		VMOVUPS(Mem{Base: R8}, t.lag)
 	}
 	for i, g := range t.g {
@@ -429,7 +445,9 @@ func (s emaSet) gradientTile(k int, mode tileMode) {
 	case firstTile:
 		rows(emaX, R8, R9)
 		rows(emaDS, R10, R11)
-		pointers = [][2]GPPhysical{{R8, R9}, {R10, R11}}
+		ahead(emaX, R12, R9)
+		ahead(emaDS, R13, R11)
+		pointers = [][2]GPPhysical{{R8, R9}, {R10, R11}, {R12, R9}, {R13, R11}}
 	case laggedTile:
 		rows(emaLag, R8, R9)
 		array(emaLagDecay, R10)
@@ -460,6 +478,8 @@ func (t *gradientTile) step() {
 		VMOVUPS(t.ds, Mem{Base: emaPack})
 		VMOVUPS(Mem{Base: R10}, t.ds)
 		VMOVUPS(t.ds, Mem{Base: emaPack, Disp: 64})
+		PREFETCHT1(Mem{Base: R12})
+		PREFETCHT1(Mem{Base: R13})
 	} else {
 		VMOVUPS(Mem{Base: emaPack, Disp: 64}, t.ds)
 	}
