@@ -175,32 +175,3 @@ func TestForeignFiles(t *testing.T) {
 		wantRefused(t, c.path, c.want)
 	}
 }
-
-// FuzzOpen opens damaged checkpoints of several forms and makes their models: an
-// error or a model, in memory that the file's size bounds.
-func FuzzOpen(f *testing.F) {
-	small := filepath.Join(f.TempDir(), "m.safetensors")
-	saveTest(f, goldenDir("speech_commands"), small, SaveOptions{})
-	for _, path := range []string{small, torchFile("speech_commands.pt")} {
-		f.Add(readTest(f, path))
-	}
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(dir, "m")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := Open(path)
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		m, err := c.model()
-		if err != nil {
-			return
-		}
-		if _, err := c.TrainingState(m.params); err == nil && len(m.params.All()) == 0 {
-			t.Fatal("a model without parameters")
-		}
-	})
-}

@@ -21,7 +21,7 @@ import (
 )
 
 // small returns a small classifier of an architecture.
-func small(t *testing.T, arch string, change func(*mega.ClassifierConfig)) *mega.Classifier {
+func small(t testing.TB, arch string, change func(*mega.ClassifierConfig)) *mega.Classifier {
 	t.Helper()
 	c, err := mega.Preset(arch)
 	if err != nil {
@@ -54,7 +54,7 @@ func byteInputs() Inputs {
 	return textInputs(d, []string{"bad", "good"})
 }
 
-func textPredictor(t *testing.T, arch string, change func(*mega.ClassifierConfig)) *Predictor {
+func textPredictor(t testing.TB, arch string, change func(*mega.ClassifierConfig)) *Predictor {
 	t.Helper()
 	in := byteInputs()
 	p, err := NewPredictor(small(t, arch, func(c *mega.ClassifierConfig) {
@@ -193,7 +193,7 @@ func TestPairs(t *testing.T) {
 }
 
 // pngOf returns an image whose pixels are f's.
-func pngOf(t *testing.T, w, h int, f func(x, y int) color.Color) []byte {
+func pngOf(t testing.TB, w, h int, f func(x, y int) color.Color) []byte {
 	t.Helper()
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -208,7 +208,7 @@ func pngOf(t *testing.T, w, h int, f func(x, y int) color.Color) []byte {
 	return b.Bytes()
 }
 
-func imagePredictor(t *testing.T) *Predictor {
+func imagePredictor(t testing.TB) *Predictor {
 	t.Helper()
 	in := Inputs{Kind: InputImage, Classes: []string{"cat", "dog"}, PixelNormalization: [2]float64{0.48, 0.24}}
 	in.setPixels(36)
@@ -259,7 +259,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func soundPredictor(t *testing.T) *Predictor {
+func soundPredictor(t testing.TB) *Predictor {
 	t.Helper()
 	in := Inputs{
 		Kind: InputAudio, Classes: []string{"on", "off"}, Rate: 8000, Length: 32,
@@ -272,7 +272,7 @@ func soundPredictor(t *testing.T) *Predictor {
 	return p
 }
 
-func wavOf(t *testing.T, rate int, samples []float32) []byte {
+func wavOf(t testing.TB, rate int, samples []float32) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := audio.WriteWAV(&b, &audio.Clip{Rate: rate, Samples: samples}); err != nil {

@@ -275,32 +275,3 @@ func TestGreyPixelsOfColour(t *testing.T) {
 		t.Errorf("%v, want 76 and 29", got)
 	}
 }
-
-func FuzzTSV(f *testing.F) {
-	f.Add("1.0\ta\tb\tc\td\n0\tx")
-	f.Add("neg\tbad\r\n\n")
-	path := filepath.Join(f.TempDir(), "x.tsv")
-	f.Fuzz(func(t *testing.T, text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for _, fields := range []int{2, 5} {
-			for r, err := range labelledLines(path, fields) {
-				if err == nil && (r.Text == "" || r.Label == "" || (fields == 5) != (r.Pair != "")) {
-					t.Errorf("%q gives %+v", text, r)
-				}
-			}
-		}
-	})
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("imgs/0 sample_0.png 0 1"))
-	f.Add([]byte("1.0\ta\tb\tc\td"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		parseMetadata(b, Pathfinder14)
-		parseCIFAR(b)
-		decodePNG(b, 4)
-		wholeNumber(string(b))
-	})
-}

@@ -122,24 +122,27 @@ func review(path, label string) (data.Record, error) {
 // labelledLines yields the lines of a tsv whose first field is the label. Of 2
 // fields the last is the text, of 5 the last two are a pair.
 func labelledLines(path string, fields int) records {
-	return eachRecord(path, func(line []byte) (data.Record, error) {
-		parts := strings.SplitN(string(line), "\t", fields)
-		if len(parts) != fields {
-			return data.Record{}, fmt.Errorf("%d fields with tabs between, want %d", len(parts), fields)
+	return eachRecord(path, func(line []byte) (data.Record, error) { return parseLine(line, fields) })
+}
+
+// parseLine reads a line of labelledLines.
+func parseLine(line []byte, fields int) (data.Record, error) {
+	parts := strings.SplitN(string(bytes.TrimSpace(line)), "\t", fields)
+	if len(parts) != fields {
+		return data.Record{}, fmt.Errorf("%d fields with tabs between, want %d", len(parts), fields)
+	}
+	label, text := parts[0], parts[fields-1]
+	if label == "" || text == "" {
+		return data.Record{}, errors.New("the label or the text is empty")
+	}
+	r := data.Record{Text: data.ByteWords(text), Label: wholeNumber(label)}
+	if fields == 5 {
+		if parts[3] == "" {
+			return data.Record{}, errors.New("the first text is empty")
 		}
-		label, text := parts[0], parts[fields-1]
-		if label == "" || text == "" {
-			return data.Record{}, errors.New("the label or the text is empty")
-		}
-		r := data.Record{Text: data.ByteWords(text), Label: wholeNumber(label)}
-		if fields == 5 {
-			if parts[3] == "" {
-				return data.Record{}, errors.New("the first text is empty")
-			}
-			r.Text, r.Pair = data.ByteWords(parts[3]), r.Text
-		}
-		return r, nil
-	})
+		r.Text, r.Pair = data.ByteWords(parts[3]), r.Text
+	}
+	return r, nil
 }
 
 // wholeNumber writes 1.0 as 1; AAN has its labels so. White space, which would
@@ -171,7 +174,7 @@ func eachRecord(path string, parse func(line []byte) (data.Record, error)) recor
 	return func(yield func(data.Record, error) bool) {
 		err := textfile.Open("tsv", path, func(r io.Reader, name string) error {
 			return textfile.EachLine(r, name, func(line []byte) error {
-				record, err := parse(bytes.TrimSpace(line))
+				record, err := parse(line)
 				if err == nil && !yield(record, nil) {
 					err = errStop
 				}
