@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/checkpoint/torchfile"
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 
@@ -40,8 +41,20 @@ func (s *saving) huggingFace(path string) error {
 		if err := writeJSON(filepath.Join(temp, ConfigFile), config); err != nil {
 			return err
 		}
+		if s.options.TorchWeights {
+			return torchfile.Save(filepath.Join(temp, torchModelFile), stateDictOf(tensors))
+		}
 		return writeTensors(filepath.Join(temp, ModelFile), tensors, map[string]string{"format": "pt"})
 	})
+}
+
+// stateDictOf returns tensors as torch saves a module's.
+func stateDictOf(tensors []safetensors.Tensor) *torchfile.Dict {
+	d := &torchfile.Dict{Ordered: true}
+	for _, t := range tensors {
+		d.Set(t.Name, torchTensor(t))
+	}
+	return d
 }
 
 // hfConfig maps the configuration, or says what is in the way.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint/dtype"
 	"github.com/mega-go/mega/checkpoint/safetensors"
 	"github.com/mega-go/mega/checkpoint/torchfile"
 	"github.com/mega-go/mega/nn"
@@ -108,6 +109,46 @@ func TestHuggingFaceKeepsItsHead(t *testing.T) {
 		checkNumbers(t, to, m.Params())
 		from = to
 	}
+}
+
+// TestHuggingFaceWritesTorchFile writes the weights as older directories have
+// them: the same tensors as in model.safetensors, which is not there.
+func TestHuggingFaceWritesTorchFile(t *testing.T) {
+	from, m := hfClassifierDir(t, "layernorm", unchanged)
+	to := filepath.Join(t.TempDir(), "hf")
+	saveTest(t, from, to, SaveOptions{Format: FormatHuggingFace, TorchWeights: true, DType: dtype.BF16})
+	if exists(filepath.Join(to, ModelFile)) {
+		t.Errorf("%s was written", ModelFile)
+	}
+	f, err := torchfile.Open(filepath.Join(to, torchModelFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := torchfile.NewStateDict(f.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := safetensors.Open(filepath.Join(from, ModelFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	for _, name := range want.Names() {
+		shape, _ := want.Shape(name)
+		if s, ok := got.Shape(name); !ok || !slices.Equal(s, shape) {
+			t.Errorf("%s has shape %v, want %v", name, s, shape)
+		}
+	}
+	if n := len(got.Names()); n != len(want.Names()) {
+		t.Errorf("%d tensors, want %d", n, len(want.Names()))
+	}
+	if d, _ := got.DType("mega.embedding_layer.word_embeddings.weight"); d != dtype.BF16 {
+		t.Errorf("embeddings are %v, want BF16", d)
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	saveTest(t, from, again, SaveOptions{Format: FormatHuggingFace, TorchWeights: true})
+	checkNumbers(t, again, m.Params())
 }
 
 // TestHuggingFaceTorchFile reads the weights from pytorch_model.bin, with the

@@ -49,6 +49,10 @@ type SaveOptions struct {
 	DType     dtype.DType // of the weights: F32, F16 or BF16; Invalid keeps each as it is
 	ModelOnly bool        // leave out what only training needs
 
+	// TorchWeights writes the weights for Hugging Face into pytorch_model.bin, a
+	// file of torch.save, instead of model.safetensors.
+	TorchWeights bool
+
 	// AcceptRMSNorm writes a model with rmsnorm for Hugging Face although its
 	// norms leave their input as it is there (RMSNorm discards its result), so
 	// that it gives other numbers.

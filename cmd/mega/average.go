@@ -49,7 +49,7 @@ scripts/average_checkpoints.py.`,
 	cmd.Flags().IntVar(&epochs, "num-epoch-checkpoints", 0, "average the last N that a run saved at the ends of epochs")
 	cmd.Flags().IntVar(&updates, "num-update-checkpoints", 0, "average the last N that a run saved every so many updates")
 	cmd.Flags().IntVar(&limit, "checkpoint-upper-bound", 0, "of these, take none after this epoch or update; 0 for no bound")
-	addSaving(cmd.Flags(), &format, &dtype)
+	addSaving(cmd.Flags(), &format, &dtype, &options)
 	return cmd
 }
 

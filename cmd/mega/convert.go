@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,7 +23,8 @@ func newConvert() *cobra.Command {
   fairseq      a .pt that torch.load and the reference open
   native       a directory, as mega train writes
   safetensors  a single file with the configuration in its metadata
-  huggingface  a directory of transformers' Mega
+  huggingface  a directory of transformers' Mega: config.json with
+               model.safetensors or, by --hf-torch-file, pytorch_model.bin
 
 The name of OUT chooses the form (.pt, .safetensors, else a directory) unless
 --to does. Weights stay as they are, bit for bit, unless --dtype asks for another
@@ -49,7 +51,7 @@ type; what training needs goes along between fairseq and native.`,
 			return tellSaved(cmd.ErrOrStderr(), args[1], options, saved)
 		},
 	}
-	addSaving(cmd.Flags(), &format, &dtype)
+	addSaving(cmd.Flags(), &format, &dtype, &options)
 	cmd.Flags().BoolVar(&options.ModelOnly, "no-save-optimizer-state", false, "leave out what only training needs")
 	cmd.Flags().BoolVar(&options.AcceptRMSNorm, "hf-accept-rmsnorm", false, "convert rmsnorm from and to Hugging Face, where it leaves its input as it is and so gives other numbers")
 	addCheckpointName(cmd.Flags(), &name)
@@ -57,9 +59,10 @@ type; what training needs goes along between fairseq and native.`,
 }
 
 // addSaving adds the flags about how a checkpoint is written.
-func addSaving(flags *pflag.FlagSet, format, dtype *string) {
+func addSaving(flags *pflag.FlagSet, format, dtype *string, o *checkpoint.SaveOptions) {
 	flags.StringVar(format, "to", "", "form to write: fairseq, native, safetensors or huggingface (default by the name)")
 	flags.StringVar(dtype, "dtype", "", "type of the weights: f32, f16 or bf16 (default as they are)")
+	flags.BoolVar(&o.TorchWeights, "hf-torch-file", false, "with --to huggingface, write the weights into pytorch_model.bin, as transformers did before safetensors")
 }
 
 // parseSaving reads the flags of addSaving.
@@ -74,6 +77,9 @@ func parseSaving(o *checkpoint.SaveOptions, output, format, name string) error {
 	}
 	if !known {
 		return fmt.Errorf("--to %s is unknown, want fairseq, native, safetensors or huggingface", format)
+	}
+	if o.TorchWeights && o.Format != checkpoint.FormatHuggingFace {
+		return errors.New("--hf-torch-file goes with --to huggingface alone")
 	}
 	switch strings.ToLower(name) {
 	case "":
