@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,6 +190,43 @@ func TestReferenceCommands(t *testing.T) {
 			}
 			classifyOne(t, c.from, from, run)
 		})
+	}
+}
+
+// TestGoldenValidate gives the numbers that the reference's validate.py printed
+// of its models, on the same data (testdata/golden/README.md).
+func TestGoldenValidate(t *testing.T) {
+	pairs, images := filepath.Join("..", "..", "data", "testdata", "text"), filepath.Join("..", "..", "data", "testdata", "image")
+	texts := t.TempDir() // the first texts of the pairs
+	for _, part := range []string{"src-bin", "label-bin"} {
+		if err := os.CopyFS(filepath.Join(texts, part), os.DirFS(filepath.Join(pairs, part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		data, model    string
+		samples        int
+		loss, accuracy float64
+	}{
+		{texts, "lra_text", 50, 0.998, 64},
+		{texts, "lra_listops", 50, 1.094, 52},
+		{pairs, "lra_retrieval", 50, 0.993, 60},
+		{images, "lra_image", 32, 1.276, 59.375},
+		{images, "lra_pathfinder", 32, 0.627, 81.25},
+	} {
+		out, _ := mustRun(t, "validate", c.data, "--path", golden(c.model), "--json")
+		var e struct {
+			Split          string
+			Samples        int
+			Loss, Accuracy float64
+		}
+		if err := json.Unmarshal([]byte(out), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Split != "valid" || e.Samples != c.samples || math.Abs(e.Loss-c.loss) > 0.0005 || e.Accuracy != c.accuracy {
+			t.Errorf("%s: %d samples of %s, loss %.4f, accuracy %g; want %d of valid, %.3f, %g",
+				c.model, e.Samples, e.Split, e.Loss, e.Accuracy, c.samples, c.loss, c.accuracy)
+		}
 	}
 }
 
