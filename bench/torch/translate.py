@@ -11,7 +11,10 @@ and the averages' coefficients computed once. Needs Debian's python3-torch, no m
 
 prints a JSON object a line with the fields of `mega bench --json`.
 """
-import argparse, json, math, time
+import argparse, json, math, os, time
+# OpenMP's threads are to sleep while OpenBLAS's compute: spinning, as is their
+# habit, they take the cores from them, and all takes up to twice as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch, torch.nn as nn, torch.nn.functional as F
 
 WORKLOADS = {
@@ -31,16 +34,30 @@ class Average(nn.Module):
         self.beta = nn.Parameter(torch.randn(k, n) * 0.02 + torch.tensor([1.0, -1.0]).repeat(n)[:n])
         self.gamma = nn.Parameter(torch.randn(k, n))
         self.omega = nn.Parameter(torch.randn(d))
+        self.kept = None  # the taps, outside training, as in the reference
+
+    def train(self, mode=True):
+        if mode:
+            self.kept = None
+        return super().train(mode)
 
     def coefficients(self):
         p = torch.sigmoid(self.delta)
         return p * self.beta, 1 - p * torch.sigmoid(self.alpha), self.gamma / math.sqrt(self.n)
 
-    def forward(self, x):  # [B, L, D]
-        length = x.shape[1]
+    def taps(self, length):  # [K, L]
+        if self.kept is not None and self.kept.shape[1] == length:
+            return self.kept
         pb, q, g = self.coefficients()
         powers = torch.exp(torch.log(q).unsqueeze(-1) * torch.arange(length))
         taps = torch.einsum("kn,knl->kl", pb * g, powers)
+        if not self.training:
+            self.kept = taps
+        return taps
+
+    def forward(self, x):  # [B, L, D]
+        length = x.shape[1]
+        taps = self.taps(length)
         y = x.transpose(1, 2)
         if self.both:
             taps = F.pad(taps[: self.d], (length - 1, 0)) + F.pad(taps[self.d :].flip(-1), (0, length - 1))
