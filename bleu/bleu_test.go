@@ -97,7 +97,7 @@ func TestChrF(t *testing.T) {
 		for i, h := range c.hyps {
 			sum.Add(c.config.Sentence(h, c.refs[i]))
 		}
-		if got := c.config.Score(sum); math.Abs(got-c.want) > 1e-2 {
+		if got := c.config.Score(sum); math.Abs(got-c.want) > 1e-7 {
 			t.Errorf("%q: chrF %.6f, want %.6f", c.hyps, got, c.want)
 		}
 	}
