@@ -4,8 +4,9 @@
 // a period stays with an abbreviation or a number, a hyphen between letters
 // becomes @-@, and what means something to Moses (& | < > ' " [ ]) is escaped.
 //
-// It is for languages that part words by spaces. English, French and Italian
-// apostrophes and English and German abbreviations have rules of their own; other
-// languages are treated by the rules that all have in common. It has no rules for
-// protected patterns (addresses of the web are parted), Finnish, Czech and CJK.
+// English and German come out as from tokenizer.perl -a and detokenizer.perl.
+// French and Italian apostrophes have rules of their own, but there are no
+// abbreviations of these languages; others are treated by the rules that all have
+// in common. It has no rules for protected patterns (addresses of the web are
+// parted), Finnish, Czech and CJK.
 package moses

@@ -12,6 +12,14 @@ func TestTokenise(t *testing.T) {
 		{"en", "the 1990's, U.S. troops", "the 1990 &apos;s , U.S. troops"},
 		{"de", "Am 3. Mai kam Dr. Müller, d.h. er.", "Am 3. Mai kam Dr. Müller , d.h. er ."},
 		{"de", "Wie geht's?", "Wie geht &apos; s ?"},
+		{"en", "I can't; you shouldn't've.", "I can &apos;t ; you shouldn &apos;t&apos;ve ."},
+		{"en", "'single' and the '90s", "&apos;single &apos; and the &apos; 90s"},
+		{"en", "No. was it? See pp. on top", "No. was it ? See pp. on top"},
+		{"en", "He left.'", "He left . &apos;"},
+		{"en", ",1 a,,b 2,", ",1 a , , b 2 ,"},
+		{"en", "½ of Ⅳ² at 5'10", "½ of Ⅳ ² at 5 &apos; 10"},
+		{"de", "Nr. X, z. B. vgl. Abb. 3, der 105. Mann", "Nr. X , z. B. vgl. Abb . 3 , der 105 . Mann"},
+		{"de", "Ludwig XIV. Regierte, die GmbH & Co. KG", "Ludwig XIV. Regierte , die GmbH &amp; Co. KG"},
 		{"fr", "L'homme qu'il voit", "L&apos; homme qu&apos; il voit"},
 		{"en", "  tabs\tand\x01  spaces  ", "tabs and spaces"},
 		{"en", "", ""},
@@ -31,6 +39,9 @@ func TestDetokenise(t *testing.T) {
 		{"de", "Er sagte : „ Ja “ , und ging .", "Er sagte: „Ja“, und ging."},
 		{"fr", "L&apos; homme dit : oui ?", "L'homme dit : oui ?"},
 		{"de", "acht hundert", "acht hundert"},
+		{"de", "doch … » Gut « , ¥ 5", "doch … » Gut «, ¥5"},
+		{"en", "“ smart ” , ( &apos;s ) it &apos;s", "“smart ”, ('s) it's"},
+		{"fr", "C&apos; est ?! 5 % , d&apos; 5", "C'est?! 5 %, d' 5"},
 	} {
 		if got := New(c.lang).Detokenise(c.tokens); got != c.want {
 			t.Errorf("%s %q: %q, want %q", c.lang, c.tokens, got, c.want)
