@@ -12,9 +12,10 @@ type Options struct {
 	Beam  int `json:"beam" help:"hypotheses kept side by side for each text"`
 	NBest int `json:"nbest" help:"of those, how many to give"`
 
-	MaxLenA float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
-	MaxLenB int     `json:"max_len_b" help:"and b"`
-	MinLen  int     `json:"min_len" help:"fewest tokens of a text, </s> not counted"`
+	MaxLenA        float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
+	MaxLenB        int     `json:"max_len_b" help:"and b"`
+	MatchSourceLen bool    `json:"match_source_len" help:"texts have at most as many tokens as their source, whatever a and b"`
+	MinLen         int     `json:"min_len" help:"fewest tokens of a text, </s> not counted"`
 
 	Unnormalized bool    `json:"unnormalized" help:"compare hypotheses by their whole log-probability, not by the mean of a token's"`
 	LenPen       float64 `json:"lenpen" help:"the log-probability is divided by the length to this power: below 1 for shorter texts, above 1 for longer ones"`
@@ -75,7 +76,10 @@ func (o Options) Validate() error {
 }
 
 // MaxLen returns the most tokens, </s> not counted, of a text whose source has
-// so many, where the model takes at most so many positions.
+// so many, </s> counted, where the model takes at most so many positions.
 func (o Options) MaxLen(source, positions int) int {
+	if o.MatchSourceLen {
+		return min(source, positions) - 1
+	}
 	return min(int(o.MaxLenA*float64(source)+float64(o.MaxLenB)), positions-1)
 }

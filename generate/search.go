@@ -21,6 +21,7 @@ const (
 type Text struct {
 	First  int32   // the token that the model reads first, by convention </s>
 	MaxLen int     // most tokens, </s> not counted: see Options.MaxLen
+	Source int     // tokens of the source, </s> not counted, for Options.MatchSourceLen
 	Prefix []int32 // tokens that the text must begin with; from <pad> on it is free
 	ID     int     // tells apart what is drawn for different texts
 }
@@ -226,11 +227,16 @@ func (r *run) settled(b *beam, step int) bool {
 			best = max(best, c.score)
 		}
 	}
-	return b.ended[r.options.NBest-1].Score >= r.normalised(best, step)
+	return b.ended[r.options.NBest-1].Score >= r.normalised(b, best, step)
 }
 
-// normalised returns the score of a hypothesis of step+1 tokens.
-func (r *run) normalised(score float32, step int) float64 {
+// normalised returns the score of a hypothesis of step+1 tokens. Too long a one,
+// which other sources of the batch have left room for, is the worst
+// (sequence_generator.py:566).
+func (r *run) normalised(b *beam, score float32, step int) float64 {
+	if r.options.MatchSourceLen && step > b.text.Source {
+		return math.Inf(-1)
+	}
 	if r.options.Unnormalized {
 		return float64(score)
 	}
@@ -269,7 +275,7 @@ func (r *run) finish(b *beam, step int) {
 
 // hypothesis returns the text that ends with a candidate.
 func (r *run) hypothesis(b *beam, c candidate, step int) Hypothesis {
-	h := Hypothesis{Score: r.normalised(c.score, step)}
+	h := Hypothesis{Score: r.normalised(b, c.score, step)}
 	for n := r.node(b, c); n.before != nil; n = n.before {
 		h.Tokens = append(h.Tokens, n.token)
 		h.TokenScores = append(h.TokenScores, float64(n.score-n.before.score))

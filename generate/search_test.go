@@ -379,6 +379,35 @@ func TestAttentionFollows(t *testing.T) {
 	}
 }
 
+// TestMatchSourceLen: texts are no longer than their sources; those that other
+// sources of the batch leave room for have no score.
+func TestMatchSourceLen(t *testing.T) {
+	o := DefaultOptions()
+	o.MatchSourceLen, o.Beam = true, 8
+	if got := o.MaxLen(4, 10); got != 3 {
+		t.Errorf("%d tokens for a source of 3 and </s>, want 3", got)
+	}
+	if got := o.MaxLen(40, 10); got != 9 {
+		t.Errorf("%d tokens with 10 positions, want 9", got)
+	}
+	found := search(t, newChain(9, 1, 1), o, Text{First: eosToken, MaxLen: 3, Source: 1}, Text{First: eosToken, MaxLen: 3, Source: 3})
+	for _, h := range found[0] {
+		if short := len(h.Tokens) <= 2; short == math.IsInf(h.Score, -1) {
+			t.Errorf("score %g of %v beside a source of 1", h.Score, h.Tokens)
+		}
+	}
+	o.MatchSourceLen = false
+	want := search(t, newChain(9, 1), o, Text{First: eosToken, MaxLen: 3})[0]
+	for i, h := range found[1] {
+		if h.Score != want[i].Score || !slices.Equal(h.Tokens, want[i].Tokens) {
+			t.Errorf("%v with %g, want %v with %g", h.Tokens, h.Score, want[i].Tokens, want[i].Score)
+		}
+	}
+	if long := len(found[0][len(found[0])-1].Tokens); long <= 2 {
+		t.Errorf("no text is too long: the last has %d tokens", long)
+	}
+}
+
 func TestSearchErrors(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"beam is 0":                     func(o *Options) { o.Beam = 0 },

@@ -16,6 +16,7 @@ type TextConfig struct {
 	BPE                string `json:"bpe" help:"parts words into subwords: subword_nmt (--bpe-codes) or sentencepiece (--sentencepiece-model); found out if one of these is given"`
 	BPECodes           string `json:"bpe_codes" help:"codes of a byte pair encoding, as subword-nmt and fastBPE write them"`
 	SentencepieceModel string `json:"sentencepiece_model" help:"a SentencePiece model"`
+	ReplaceUnk         string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
 	RemoveBPE          string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter; found out if there are codes or a model"`
 }
 
@@ -25,6 +26,7 @@ type TextOptions struct {
 	tokenise, detokenise func(string) string // nil for none
 	split                func(string) string // into subwords; nil for none
 	remove               string
+	unknown              *unknownReplacer
 }
 
 // Open reads the files that a configuration names. The languages are those of
@@ -37,6 +39,10 @@ func (c TextConfig) Open(source, target string) (TextOptions, error) {
 		o.tokenise, o.detokenise = moses.New(source).Tokenise, moses.New(target).Detokenise
 	default:
 		return o, fmt.Errorf("tokenizer is %q, want moses or space", c.Tokenizer)
+	}
+	var err error
+	if o.unknown, err = newUnknownReplacer(c.ReplaceUnk); err != nil {
+		return o, err
 	}
 	kind, err := c.kind()
 	if err != nil {

@@ -22,6 +22,7 @@ type PairGenerateOptions struct {
 	PrefixSize     int    `json:"prefix_size" help:"tokens of each reference that its translation begins with"`
 	RemoveBPE      string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter"`
 	SacreBLEU      bool   `json:"sacrebleu" help:"sacreBLEU (13a) in place of BLEU of the tokens"`
+	ReplaceUnk     string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
 	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
 	Quiet          bool   `json:"quiet" help:"print the score alone"`
 	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
@@ -98,7 +99,7 @@ func (g *pairGeneration) open() error {
 	if o.PrefixSize < 0 {
 		return fmt.Errorf("prefix_size is %d, want 0 or more", o.PrefixSize)
 	}
-	g.searcher.Attention = o.PrintAlignment
+	g.searcher.Attention = o.PrintAlignment || o.ReplaceUnk != ""
 	for _, m := range g.models {
 		if err := g.corpus.checkModel(m.Config()); err != nil {
 			return err
@@ -107,6 +108,9 @@ func (g *pairGeneration) open() error {
 	c := g.models[0].Config()
 	c.MaxSourcePositions, c.MaxTargetPositions = g.models.positions()
 	var err error
+	if g.out.unknown, err = newUnknownReplacer(o.ReplaceUnk); err != nil {
+		return err
+	}
 	if g.split, err = g.corpus.open(o.Subset, 0, c); err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (g *pairGeneration) batch(ctx context.Context, i int) (translated, error) {
 	}
 	t := translated{Batch: b}
 	if g.options.ScoreReference {
-		t.found, err = g.models.scoreReferences(b, g.options.PrintAlignment)
+		t.found, err = g.models.scoreReferences(b, g.searcher.Attention)
 	} else {
 		t.found, err = g.models.search(ctx, g.searcher, b, g.options.PrefixSize)
 	}

@@ -19,6 +19,7 @@ type pairWriter struct {
 	w       io.Writer
 	corpus  *PairCorpus
 	options PairGenerateOptions
+	unknown *unknownReplacer
 	nbest   int
 
 	stats                  bleu.Stats
@@ -29,14 +30,18 @@ type pairWriter struct {
 func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) error {
 	id := b.IDs[i]
 	var text strings.Builder
-	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.options.remove(decode(p.corpus.Source, b.SourceRow(i), bleu.Unknown)))
+	source := decode(p.corpus.Source, b.SourceRow(i), bleu.Unknown)
+	words := func(h generate.Hypothesis) string {
+		return p.options.remove(p.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), strings.Fields(source)))
+	}
+	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.options.remove(source))
 	if target := b.TargetRow(i); target != nil {
 		reference := p.options.remove(decode(p.corpus.Target, target, "<"+bleu.Unknown+">"))
 		fmt.Fprintf(&text, "T-%d\t%s\n", id, reference)
-		p.score(p.words(found[0]), reference)
+		p.score(words(found[0]), reference)
 	}
 	for _, h := range found[:min(p.nbest, len(found))] {
-		writeHypothesis(&text, id, h, p.words(h), p.words(h))
+		writeHypothesis(&text, id, h, words(h), words(h))
 		if p.options.PrintAlignment {
 			fmt.Fprintf(&text, "A-%d\t%s\n", id, alignment(h, b.SourceRow(i)))
 		}
@@ -46,10 +51,6 @@ func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) er
 	}
 	_, err := io.WriteString(p.w, text.String())
 	return err
-}
-
-func (p *pairWriter) words(h generate.Hypothesis) string {
-	return p.options.remove(decode(p.corpus.Target, h.Tokens, bleu.Unknown))
 }
 
 func (p *pairWriter) score(hypothesis, reference string) {
@@ -77,13 +78,16 @@ func writeHypothesis(w io.Writer, id int, h generate.Hypothesis, words, text str
 // pythonFloat writes a number as Python prints a float32 of torch's: with as many
 // digits as tell it from its neighbours in float64.
 func pythonFloat(x float64) string {
+	if math.IsInf(x, -1) {
+		return "-inf"
+	}
 	x = float64(float32(x))
 	form := byte('f')
 	if a := math.Abs(x); a != 0 && (a < 1e-4 || a >= 1e16) {
 		form = 'e'
 	}
 	text := strconv.FormatFloat(x, form, -1, 64)
-	if form == 'f' && !strings.Contains(text, ".") && !math.IsInf(x, 0) && !math.IsNaN(x) {
+	if form == 'f' && !strings.Contains(text, ".") && !math.IsNaN(x) {
 		text += ".0"
 	}
 	return text
@@ -94,16 +98,10 @@ func pythonFloat(x float64) string {
 func alignment(h generate.Hypothesis, source []int32) string {
 	var links []string
 	for k, token := range h.Tokens {
-		if token == data.EOS || k >= len(h.Attention) {
+		if token == data.EOS {
 			continue
 		}
-		best := -1
-		for j, weight := range h.Attention[k] {
-			if source[j] != data.EOS && (best < 0 || weight > h.Attention[k][best]) {
-				best = j
-			}
-		}
-		if best >= 0 {
+		if best := attended(h, k, source); best >= 0 {
 			links = append(links, fmt.Sprintf("%d-%d", best, k))
 		}
 	}

@@ -76,7 +76,9 @@ func (m Translators) search(ctx context.Context, s generate.Searcher, b *pairs.B
 		if b.LeftPadSource {
 			length = b.SourceLength
 		}
-		texts[i] = generate.Text{First: data.EOS, MaxLen: s.Options.MaxLen(length, positions), ID: b.IDs[i]}
+		texts[i] = generate.Text{
+			First: data.EOS, MaxLen: s.Options.MaxLen(length, positions), Source: int(b.SourceLengths[i]) - 1, ID: b.IDs[i],
+		}
 		if target := b.TargetRow(i); prefix > 0 {
 			texts[i].Prefix = slices.Clone(target[:min(prefix, len(target))])
 		}

@@ -20,6 +20,7 @@ type TextTranslator struct {
 	Models         Translators
 	Source, Target *data.Dictionary
 	Text           TextOptions
+	Alignment      bool // WriteLines writes it
 	Searcher       generate.Searcher
 
 	// LeftPad pads sources on the left, as the reference does: then a translation
@@ -76,10 +77,12 @@ func (t *TextTranslator) Translate(ctx context.Context, lines []string, first in
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(out[b].Source) - len(out[a].Source) })
 	batches := t.batches(order, out)
+	searcher := t.Searcher
+	searcher.Attention = t.Alignment || t.Text.unknown != nil
 	defer kernel.Hot()()
 	done := len(lines) - len(order)
 	return out, inOrder(ctx, len(batches), t.Workers, func(ctx context.Context, i int) ([][]generate.Hypothesis, error) {
-		return t.Models.search(ctx, t.Searcher, t.collate(batches[i], out), 0)
+		return t.Models.search(ctx, searcher, t.collate(batches[i], out), 0)
 	}, func(i int, found [][]generate.Hypothesis) error {
 		for k, line := range batches[i] {
 			out[line].Found = found[k]
@@ -136,9 +139,9 @@ func (t *TextTranslator) collate(indices []int, lines []LineTranslation) *pairs.
 	return b
 }
 
-// Words returns the words of a hypothesis, with subwords put together.
-func (t *TextTranslator) Words(h generate.Hypothesis) string {
-	return t.Text.join(decode(t.Target, h.Tokens, "<unk>"))
+// Words returns the words of a hypothesis for a line, with subwords put together.
+func (t *TextTranslator) Words(l LineTranslation, h generate.Hypothesis) string {
+	return t.Text.join(t.Text.unknown.decode(t.Target, h, "<unk>", l.Source, strings.Fields(t.Text.encode(l.Line))))
 }
 
 // SourceWords returns the words that were read of a line.
@@ -146,19 +149,21 @@ func (t *TextTranslator) SourceWords(l LineTranslation) string {
 	return t.Text.join(decode(t.Source, l.Source, "<unk>"))
 }
 
-// Plain returns a hypothesis as text: words, detokenised.
-func (t *TextTranslator) Plain(h generate.Hypothesis) string { return t.Text.decode(t.Words(h)) }
+// Plain returns a hypothesis for a line as text: words, detokenised.
+func (t *TextTranslator) Plain(l LineTranslation, h generate.Hypothesis) string {
+	return t.Text.decode(t.Words(l, h))
+}
 
 // WriteLines writes what was found for a line as the reference's interactive.py
 // does: its source (S-), and of each hypothesis its score in base 2 and words
-// (H-), the same as text (D-), the scores of its tokens (P-) and, if attention was
-// noted, its alignment (A-).
+// (H-), the same as text (D-), the scores of its tokens (P-) and, if wanted, its
+// alignment (A-).
 func (t *TextTranslator) WriteLines(w io.Writer, id int, l LineTranslation) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "S-%d\t%s\n", id, t.SourceWords(l))
 	for _, h := range l.Found[:min(t.Searcher.Options.NBest, len(l.Found))] {
-		writeHypothesis(&text, id, h, t.Words(h), t.Plain(h))
-		if t.Searcher.Attention {
+		writeHypothesis(&text, id, h, t.Words(l, h), t.Plain(l, h))
+		if t.Alignment {
 			fmt.Fprintf(&text, "A-%d\t%s\n", id, alignment(h, l.Source))
 		}
 	}

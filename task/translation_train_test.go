@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/numbers"
 	"github.com/mega-go/mega/data/preprocess"
 	"github.com/mega-go/mega/generate"
@@ -154,7 +155,7 @@ func TestTranslateText(t *testing.T) {
 	if len(found[1].Found) != 0 || len(found[4].Unknown) != 1 || found[4].Unknown[0] != "foo" {
 		t.Errorf("an empty line: %v; unknown words: %v", found[1].Found, found[4].Unknown)
 	}
-	if got := tr.Plain(found[2].Found[0]); got != "fünf hundert sechzig tausend neun hundert sechzig" {
+	if got := tr.Plain(found[2], found[2].Found[0]); got != "fünf hundert sechzig tausend neun hundert sechzig" {
 		t.Errorf("%q", got)
 	}
 	for i, line := range lines {
@@ -166,8 +167,8 @@ func TestTranslateText(t *testing.T) {
 			continue
 		}
 		a, b := found[i].Found[0], alone[0].Found[0]
-		if tr.Plain(a) != tr.Plain(b) || a.Score-b.Score > 1e-6 || b.Score-a.Score > 1e-6 {
-			t.Errorf("%q: %q %g beside others, %q %g alone", line, tr.Plain(a), a.Score, tr.Plain(b), b.Score)
+		if tr.Plain(found[i], a) != tr.Plain(alone[0], b) || a.Score-b.Score > 1e-6 || b.Score-a.Score > 1e-6 {
+			t.Errorf("%q: %q %g beside others, %q %g alone", line, tr.Plain(found[i], a), a.Score, tr.Plain(alone[0], b), b.Score)
 		}
 	}
 	for want, bad := range map[string]string{
@@ -183,7 +184,7 @@ func TestTranslateText(t *testing.T) {
 // TestInteractiveLines: the lines of interactive.py, with an alignment.
 func TestInteractiveLines(t *testing.T) {
 	tr := goldenTextTranslator(t)
-	tr.Searcher.Attention = true
+	tr.Alignment = true
 	found, err := tr.Translate(context.Background(), []string{"nine thousand"}, 1, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -198,6 +199,42 @@ func TestInteractiveLines(t *testing.T) {
 	}
 	if strings.Join(kinds, " ") != "S-3\t H-3\t D-3\t P-3\t A-3\t" || !strings.Contains(out.String(), "S-3\tnine thousand\n") {
 		t.Errorf("%q", out.String())
+	}
+}
+
+// TestReplaceUnknown: <unk> gives way to the source token that it attends to most,
+// </s> not considered, or to what a dictionary has for it.
+func TestReplaceUnknown(t *testing.T) {
+	d := data.NewDictionary()
+	ein := d.Add("ein", 1)
+	h := generate.Hypothesis{
+		Tokens:    []int32{data.Unknown, ein, data.Unknown, data.EOS},
+		Attention: [][]float32{{0.2, 0.3, 0.5}, {1, 0, 0}, {0.6, 0.1, 0.3}, {0, 0, 1}},
+	}
+	source, words := []int32{5, data.Unknown, data.EOS}, []string{"two", "foo@@"}
+	file := filepath.Join(t.TempDir(), "words")
+	if err := os.WriteFile(file, []byte("two zwei\n\none eins\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newUnknownReplacer(file); err == nil || !strings.Contains(err.Error(), "words:2: \"\"") {
+		t.Errorf("an empty line: error %v", err)
+	}
+	if err := os.WriteFile(file, []byte("two  zwei 0.9\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for replace, want := range map[string]string{
+		"": "UNK ein UNK", copyUnknown: "foo@@ ein two", file: "foo@@ ein zwei",
+	} {
+		u, err := newUnknownReplacer(replace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.decode(d, h, "UNK", source, words); got != want {
+			t.Errorf("%q: %q, want %q", replace, got, want)
+		}
+	}
+	if _, err := newUnknownReplacer(file + "x"); err == nil || !strings.Contains(err.Error(), "replace_unk: ") {
+		t.Errorf("no file: error %v", err)
 	}
 }
 

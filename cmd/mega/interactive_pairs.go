@@ -49,7 +49,7 @@ func (p *pairTalk) run(cmd *cobra.Command, model textModelFlags, input string, a
 	if err != nil {
 		return err
 	}
-	t.Searcher.Attention = p.align
+	t.Alignment = p.align
 	in := io.NopCloser(cmd.InOrStdin())
 	if input != "-" {
 		if in, err = os.Open(input); err != nil {

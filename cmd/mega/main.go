@@ -141,7 +141,7 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 var pairFlags = []string{"--pixel-normalization"}
 
 // optionalFlags take a value or none on the reference's command lines.
-var optionalFlags = []string{"--remove-bpe", "--eval-bleu-remove-bpe", "--left-pad-source", "--left-pad-target"}
+var optionalFlags = []string{"--remove-bpe", "--eval-bleu-remove-bpe", "--replace-unk", "--left-pad-source", "--left-pad-target"}
 
 // joinPairs turns "--flag a b" into "--flag=a,b" for the flags that take two
 // values, and "--flag a" into "--flag=a" for those that take one or none, so that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
@@ -32,7 +33,7 @@ type textTranslatorFlags struct {
 func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	text := task.TextConfig{}
 	f.text = bind(flags, &text)
-	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
+	optionalValues(flags)
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
@@ -204,7 +205,7 @@ func (c *translateCommand) print(w io.Writer, t *task.TextTranslator, number int
 	if !c.json {
 		text := ""
 		if len(l.Found) > 0 {
-			text = t.Plain(l.Found[0])
+			text = t.Plain(l, l.Found[0])
 		}
 		_, err := fmt.Fprintln(w, text)
 		return err
@@ -219,7 +220,9 @@ func (c *translateCommand) print(w io.Writer, t *task.TextTranslator, number int
 		Translations []hypothesis `json:"translations"`
 	}{number, l.Line, []hypothesis{}}
 	for _, h := range l.Found[:min(nbest, len(l.Found))] {
-		out.Translations = append(out.Translations, hypothesis{t.Plain(h), h.Score})
+		if !math.IsInf(h.Score, -1) { // too long for --match-source-len
+			out.Translations = append(out.Translations, hypothesis{t.Plain(l, h), h.Score})
+		}
 	}
 	return printJSONLine(w, out)
 }

@@ -63,6 +63,11 @@ func TestTranslateGolden(t *testing.T) {
 	if status != exitOK || strings.Count(out, "H-0\t") != 2 || !strings.HasPrefix(out, "S-0\televen thousand <unk>\n") {
 		t.Errorf("status %d, %q, %s", status, out, err)
 	}
+	status, out, err = withInput(t, "eleven thousand foo\n", "interactive", pairsDir, "--path", model, "--unkpen", "-8", "--replace-unk",
+		"--match-source-len")
+	if status != exitOK || !strings.Contains(out, "\telf foo foo\nP-0\t") || strings.Contains(out, "A-0") {
+		t.Errorf("--replace-unk: status %d, %q, %s", status, out, err)
+	}
 	status, out, err = command(t, "generate", pairsDir, "--path", model, "--gen-subset", "valid", "--batch-size", "50",
 		"--score-reference", "--sacrebleu", "--quiet")
 	if status != exitOK || !strings.HasPrefix(out, "Generate valid with beam=5: BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:mega = 100.00 ") {
