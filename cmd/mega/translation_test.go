@@ -51,6 +51,14 @@ func TestReferenceTranslationCommand(t *testing.T) {
 	if status != exitOK || !strings.Contains(out, "A-0\t") || !strings.Contains(out, "Generate test with beam=2: BLEU4 = ") {
 		t.Errorf("generate: status %d, %q, %s", status, out, err)
 	}
+	mean := dir + "-mean.pt"
+	if status, _, err = command(t, "average", dir, "--num-epoch-checkpoints", "2", "--output", mean); status != exitOK || strings.Count(err, "averaging ") != 2 {
+		t.Errorf("average: status %d, %s", status, err)
+	}
+	status, out, err = command(t, "generate", data, "--path", mean, "--beam", "2", "--max-len-b", "8", "--quiet")
+	if status != exitOK || !strings.Contains(out, "Generate test with beam=2: BLEU4 = ") {
+		t.Errorf("generate with an average: status %d, %q, %s", status, out, err)
+	}
 }
 
 func TestTranslateGolden(t *testing.T) {
