@@ -19,7 +19,7 @@ type Tensor struct {
 
 // New returns a tensor of zeros. It panics if a dimension is negative.
 func New(shape ...int) *Tensor {
-	return FromSlice(make([]float32, Size(shape)), shape...)
+	return FromSlice(kernel.Aligned(Size(shape)), shape...)
 }
 
 // Unallocated returns a tensor that has a shape but no memory until Allocate.
