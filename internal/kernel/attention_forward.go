@@ -20,7 +20,7 @@ const (
 	attentionDirect = 4
 	// splitKeys is the least number of keys that a task is given where there
 	// are too few queries for all workers.
-	splitKeys = 512
+	splitKeys = 256
 )
 
 // Forward computes out from q, k and v over the workers. stats, [Segments,
