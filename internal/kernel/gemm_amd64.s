@@ -6348,37 +6348,6 @@ last:
 	VZEROUPPER
 	RET
 
-// func packRunsAVX2(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
-// Requires: AVX
-TEXT ·packRunsAVX2(SB), NOSPLIT, $0-64
-	MOVQ depth+0(FP), CX
-	MOVQ src+8(FP), SI
-	MOVQ stride+16(FP), DX
-	MOVQ dst+24(FP), DI
-	MOVQ pitch+32(FP), R8
-	MOVQ panel+40(FP), R9
-	MOVQ starts+48(FP), R10
-	MOVQ n+56(FP), R11
-
-row:
-	MOVQ DI, AX
-	XORQ BX, BX
-
-run:
-	MOVQ    (R10)(BX*8), R12
-	VMOVUPS (SI)(R12*1), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    R9, AX
-	INCQ    BX
-	CMPQ    BX, R11
-	JLT     run
-	ADDQ    DX, SI
-	ADDQ    R8, DI
-	DECQ    CX
-	JNZ     row
-	VZEROUPPER
-	RET
-
 // func packRowsAVX512(depth int, src *float32, stride int, dst *float32, panel int, n int)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·packRowsAVX512(SB), NOSPLIT, $0-48
@@ -6432,9 +6401,9 @@ last:
 	VZEROUPPER
 	RET
 
-// func packRunsAVX512(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
-// Requires: AVX, AVX512F
-TEXT ·packRunsAVX512(SB), NOSPLIT, $0-64
+// func packRunsAVX2(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
+// Requires: AVX
+TEXT ·packRunsAVX2(SB), NOSPLIT, $0-64
 	MOVQ depth+0(FP), CX
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), DX
@@ -6450,8 +6419,8 @@ row:
 
 run:
 	MOVQ    (R10)(BX*8), R12
-	VMOVUPS (SI)(R12*1), Z0
-	VMOVUPS Z0, (AX)
+	VMOVUPS (SI)(R12*1), Y0
+	VMOVUPS Y0, (AX)
 	ADDQ    R9, AX
 	INCQ    BX
 	CMPQ    BX, R11

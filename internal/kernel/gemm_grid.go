@@ -6,7 +6,7 @@ const (
 	blockMax       = 48 << 10 // numbers in a block of B: it stays in L2
 	rowsMax        = 240      // rows of C a task computes with each block of B, if there are several
 	rowsFew        = 72       // rows of C a task computes with the only block of B
-	rowsTransposed = 144      // rows of C a task computes at most if A is transposed and packed
+	rowsTransposed = 144      // rows of C a task computes at most if it packs a transposed A
 	sharedMax      = 4 << 20  // numbers of B that are packed ahead
 
 	// Rows of A a multiple of this apart compete for the same few lines of L1,
@@ -39,7 +39,7 @@ func (p *product) rowsOfTask() int {
 	switch {
 	case p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax:
 		return rowsFew
-	case p.a.Transposed:
+	case p.packsA():
 		return rowsTransposed
 	}
 	return rowsMax

@@ -32,7 +32,7 @@ func (p *product) compute(r rectangle, out output) {
 	depth := blockDepth(r.k1 - r.k0)
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
 	sizeA := p.panelSize(depth)
-	if p.a.Transposed {
+	if p.packsA() {
 		sizeA *= r.p1 - r.p0
 	}
 	memory := Borrow(sizeA + depth*width)
@@ -41,7 +41,7 @@ func (p *product) compute(r rectangle, out output) {
 	for k := r.k0; k == r.k0 || k < r.k1; k += depth {
 		block := r
 		block.k0, block.k1 = k, min(k+depth, r.k1)
-		if p.a.Transposed && k < r.k1 {
+		if p.packsA() && k < r.k1 {
 			p.packA(block, forA)
 		}
 		for j := r.j0; j < r.j1; j += width {
@@ -65,6 +65,8 @@ func (p *product) computeBlock(r rectangle, first, last bool, out output, forA, 
 		s.m = p.firstRow(q+1) - i
 		switch {
 		case s.k == 0:
+		case p.a.Transposed && !p.packsA():
+			s.a, s.as, s.ks = p.a.Data[r.k0*p.a.Stride+i:], 1, p.a.Stride
 		case p.a.Transposed:
 			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
 		default:
@@ -133,6 +135,13 @@ const panelSpare = 16
 
 // panelSize returns the size of a panel of A in memory of our own.
 func (p *product) panelSize(depth int) int { return (depth + panelSpare) * p.mr }
+
+// packsA reports whether A is to be packed: if it is transposed and either to be
+// rounded or its rows compete for so few lines of L1 that a panel's do not stay
+// there, which costs little where a panel has many rows.
+func (p *product) packsA() bool {
+	return p.a.Transposed && (p.terms > 0 || p.impl != AVX512 && p.a.Stride%(aliasing/4) == 0)
+}
 
 // packA packs a rectangle of a transposed A: panel after panel, and in each
 // one row of Aᵀ after the other.

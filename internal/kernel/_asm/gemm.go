@@ -18,8 +18,8 @@ func init() {
 		}
 		for _, isa := range []string{"AVX2", "AVX512"} {
 			newStripKernel(isa, 1).emitPackRows()
-			newStripKernel(isa, 1).emitPackRuns()
 		}
+		newStripKernel("AVX2", 1).emitPackRuns()
 		emitPackTransposed()
 		emitPeak("AVX2", Y, 12)
 		emitPeak("AVX512", Z, 24)
