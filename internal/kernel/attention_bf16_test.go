@@ -13,6 +13,7 @@ import (
 // off by a share of the values'. Products are tested by themselves.
 func TestAttentionBF16(t *testing.T) {
 	eachBF16(t, func(t *testing.T) {
+		skipSlow(t)
 		r := rand.New(rand.NewPCG(17, 18))
 		for _, shape := range attentionShapes {
 			for n, a := range attentionVariants(shape) {
