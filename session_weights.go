@@ -47,4 +47,7 @@ func newReaderWeights(s *stack, ready func(*nn.Linear) product) *readerWeights {
 
 func plain(l *nn.Linear) product { return l }
 
-func packed(l *nn.Linear) product { return l.Pack() }
+// packed returns a function that packs a layer, in bfloat16 or float32.
+func packed(bf16 bool) func(l *nn.Linear) product {
+	return func(l *nn.Linear) product { return l.Pack(bf16) }
+}

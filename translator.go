@@ -18,6 +18,7 @@ type Translator struct {
 	target     stack
 	projection *nn.Parameter      // [V, D]
 	frozen     *translatorWeights // nil unless frozen
+	bf16       bool               // sessions multiply in bfloat16
 }
 
 // NewTranslator returns a model with initial parameters fixed by config.Seed,

@@ -42,8 +42,13 @@ type translatorWeights struct {
 }
 
 func (m *Translator) sessionWeights() *translatorWeights {
-	return &translatorWeights{newReaderWeights(&m.target, packed), autograd.PackWeight(m.projection.Variable)}
+	return &translatorWeights{newReaderWeights(&m.target, packed(m.bf16)), autograd.PackWeight(m.projection.Variable, m.bf16)}
 }
+
+// SetBF16 chooses whether sessions round the factors of products to bfloat16, as
+// autograd's Tape.SetBF16 says: those with weights, and in the encoder those of
+// attention. It is for sessions made afterwards, and comes before Freeze.
+func (m *Translator) SetBF16(on bool) { m.bf16 = on }
 
 // Freeze makes what sessions need of the parameters, in as much memory as the
 // decoder's take, once for all sessions until thaw is called, instead of once
@@ -69,6 +74,7 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 	}
 	s := &TranslatorSession{model: m, projection: w.projection, reader: newReader(&m.target, w.decoder, rows)}
 	t := autograd.NewTape()
+	t.SetBF16(m.bf16)
 	defer kernel.Hot()()
 	encoded, err := m.Encode(t, sources, rows, length)
 	if err != nil {

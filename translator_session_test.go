@@ -120,6 +120,38 @@ func TestTranslatorSessionMany(t *testing.T) {
 	}
 }
 
+// TestTranslatorSessionBF16: in bfloat16 scores are about those of float32, frozen
+// or not.
+func TestTranslatorSessionBF16(t *testing.T) {
+	m := smallTranslator(t, translatorVariants["prenorm"])
+	score := func() []float32 {
+		s, err := m.NewSession([]int32{4, 5, 6, 2}, 1, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, token := range []int32{2, 7} {
+			if _, err := s.Step(token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return slices.Clone(s.LogProbs())
+	}
+	want := score()
+	m.SetBF16(true)
+	got := score()
+	m.Freeze()
+	if again := score(); !slices.Equal(again, got) {
+		t.Errorf("frozen: %v, want %v", again, got)
+	}
+	worst := 0.0
+	for i := range want {
+		worst = max(worst, math.Abs(float64(got[i]-want[i])))
+	}
+	if !(worst > 0 && worst < 0.02) { // log-probabilities of about 3, factors off by up to 0.002
+		t.Errorf("log-probabilities differ by %g", worst)
+	}
+}
+
 // TestFreeze: sessions of a frozen translator say what others do, and once it is
 // thawed new ones see parameters that have changed.
 func TestFreeze(t *testing.T) {

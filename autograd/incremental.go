@@ -64,10 +64,17 @@ func linearInto(dst, x *tensor.Tensor, w, b *Variable, e kernel.Epilogue) {
 // takes as much memory as the weight and does not see it change.
 type PackedWeight struct{ packed *kernel.Packed }
 
-// PackWeight packs w [N, K].
-func PackWeight(w *Variable) *PackedWeight {
-	x := w.Value()
-	return &PackedWeight{kernel.PackB(x.Cols(), x.Rows(), kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true})}
+// PackWeight packs w [N, K]. With bf16 it rounds it to bfloat16, and products
+// their other factor too: see Tape.SetBF16. That takes half the memory.
+func PackWeight(w *Variable, bf16 bool) *PackedWeight {
+	x, p := w.Value(), new(kernel.Packed)
+	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
+	if bf16 {
+		p.PackBF16(x.Cols(), x.Rows(), b)
+	} else {
+		p.Pack(x.Cols(), x.Rows(), b)
+	}
+	return &PackedWeight{p}
 }
 
 // LinearInto is the function LinearInto for this weight.

@@ -43,7 +43,7 @@ type Options struct {
 	Reps     int  // steps of each mode, after one to warm up
 	Profile  bool // take the time by operation
 	Roofline bool // compare with what the machine allows; not for translators
-	BF16     bool // multiply in bfloat16, in training and inference on a tape
+	BF16     bool // multiply in bfloat16
 }
 
 // Measure runs a workload in training and in inference and calls report after
@@ -94,8 +94,8 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 	if err != nil || m.search == nil {
 		return err
 	}
-	o.Profile, o.Roofline, o.BF16 = false, false, false // it runs without a tape
-	return w.measure("search", m, o, func(*autograd.Profile) error { return m.search() }, report)
+	o.Profile, o.Roofline = false, false // it runs without a tape
+	return w.measure("search", m, o, func(*autograd.Profile) error { return m.search(o.BF16) }, report)
 }
 
 // measure times one mode and reports it.

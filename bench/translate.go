@@ -36,7 +36,7 @@ func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
 	n, vocab := w.Batch*w.Length, w.translator.SourceVocabSize
 	sources, shifted, targets := randomTokens(rng, n, vocab), randomTokens(rng, n, vocab), randomTokens(rng, n, vocab)
 	const smoothing = 0.1
-	freeze := sync.OnceFunc(func() { m.Freeze() })
+	var freeze sync.Once
 	return &model{
 		params: m.Params(),
 		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
@@ -50,8 +50,11 @@ func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
 			}
 			return err
 		},
-		search: func() error {
-			freeze() // it is measured last: the parameters do not change any more
+		search: func(bf16 bool) error {
+			freeze.Do(func() { // it is measured last: the parameters do not change any more
+				m.SetBF16(bf16)
+				m.Freeze()
+			})
 			return w.search(m, sources)
 		},
 	}, nil

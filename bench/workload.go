@@ -94,7 +94,7 @@ type model struct {
 	params *nn.Params
 	loss   func(t *autograd.Tape) (*autograd.Variable, error) // the mean
 	infer  func(t *autograd.Tape) error
-	search func() error // translates a batch, nil except for translators
+	search func(bf16 bool) error // translates a batch, nil except for translators
 }
 
 // build makes the model and a batch of random input.

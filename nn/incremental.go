@@ -25,9 +25,9 @@ type PackedLinear struct {
 	bias   *autograd.Variable // nil for none
 }
 
-// Pack returns l with its weight packed.
-func (l *Linear) Pack() *PackedLinear {
-	return &PackedLinear{autograd.PackWeight(l.Weight.Variable), variable(l.Bias)}
+// Pack returns l with its weight packed, in bfloat16 or float32.
+func (l *Linear) Pack(bf16 bool) *PackedLinear {
+	return &PackedLinear{autograd.PackWeight(l.Weight.Variable, bf16), variable(l.Bias)}
 }
 
 // Into is Linear's.

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/kernel"
@@ -22,6 +23,7 @@ import (
 type splitFlags struct {
 	data, options *binding
 	results       string
+	bf16          bool
 }
 
 func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
@@ -32,6 +34,7 @@ func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 	p.data = bind(flags, &d, "data", "task", "train_subset", "valid_subset", "test_subset", "max_sentences_valid", "max_tokens_valid",
 		"upsample_primary", "criterion", "label_smoothing", "sentence_avg", "eval_bleu", "eval_bleu_detok", "eval_bleu_detok_args",
 		"eval_tokenized_bleu", "eval_bleu_remove_bpe", "eval_bleu_args", "eval_bleu_print_samples")
+	addBF16(flags, &p.bf16)
 	flags.StringVar(&p.results, "results-path", "", "directory for what is written (default: standard output)")
 }
 
@@ -41,10 +44,19 @@ func optionalValues(flags *pflag.FlagSet) {
 	flags.Lookup("replace-unk").NoOptDefVal = "source"
 }
 
+func addBF16(flags *pflag.FlagSet, bf16 *bool) {
+	flags.BoolVar(bf16, "bf16", false, "round the factors of products with weights to bfloat16, which needs a processor with AVX512_BF16")
+}
+
 // openTranslators opens a translator, or several with colons between.
-func openTranslators(w io.Writer, path, overrides string) (task.Translators, *checkpoint.Checkpoint, error) {
+func openTranslators(w io.Writer, path, overrides string, bf16 bool) (task.Translators, *checkpoint.Checkpoint, error) {
 	var models task.Translators
 	var first *checkpoint.Checkpoint
+	if bf16 {
+		if err := autograd.CheckBF16(); err != nil {
+			return nil, nil, fmt.Errorf("--bf16: %w", err)
+		}
+	}
 	for p := range strings.SplitSeq(path, ":") {
 		ck, err := openOverridden(w, p, overrides)
 		if err != nil {
@@ -59,6 +71,7 @@ func openTranslators(w io.Writer, path, overrides string) (task.Translators, *ch
 		if err != nil {
 			return nil, first, err
 		}
+		m.SetBF16(bf16)
 		models = append(models, m)
 	}
 	return models, first, nil
@@ -108,7 +121,7 @@ func batchThreads(n int) int {
 
 // runPairs translates a split.
 func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
-	models, ck, err := openTranslators(cmd.ErrOrStderr(), c.model.path, c.model.overrides)
+	models, ck, err := openTranslators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.pairs.bf16)
 	if ck != nil {
 		defer ck.Close()
 	}

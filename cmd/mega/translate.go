@@ -22,7 +22,7 @@ import (
 type textTranslatorFlags struct {
 	path, overrides string
 	workers         int
-	leftPad         bool
+	leftPad, bf16   bool
 	batchSize       int
 	batchTokens     int
 	source, target  string
@@ -34,6 +34,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	text := task.TextConfig{}
 	f.text = bind(flags, &text)
 	optionalValues(flags)
+	addBF16(flags, &f.bf16)
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
@@ -43,7 +44,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 
 // open makes the translator. args may name the directory of its dictionaries.
 func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*task.TextTranslator, error) {
-	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides)
+	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
 	if ck != nil {
 		defer ck.Close()
 	}

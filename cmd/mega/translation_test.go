@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/autograd"
 )
 
 var pairsDir = filepath.Join("..", "..", "data", "pairs", "testdata", "mt")
@@ -75,6 +77,11 @@ func TestTranslateGolden(t *testing.T) {
 		"--match-source-len")
 	if status != exitOK || !strings.Contains(out, "\telf foo foo\nP-0\t") || strings.Contains(out, "A-0") {
 		t.Errorf("--replace-unk: status %d, %q, %s", status, out, err)
+	}
+	status, out, err = withInput(t, "nine hundred thousand forty two\n", "translate", pairsDir, "--checkpoint", model, "--bf16")
+	if why := autograd.CheckBF16(); why == nil && (status != exitOK || out != "neun hundert tausend zwei und vierzig\n") ||
+		why != nil && (status != exitFailure || !strings.Contains(err, "--bf16: products in bfloat16 need")) {
+		t.Errorf("--bf16: status %d, %q, %s", status, out, err)
 	}
 	status, out, err = command(t, "generate", pairsDir, "--path", model, "--gen-subset", "valid", "--batch-size", "50",
 		"--score-reference", "--sacrebleu", "--quiet")
