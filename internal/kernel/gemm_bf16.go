@@ -43,7 +43,7 @@ func CheckBF16() error {
 
 // pairImplementation returns the implementation of products of pairs.
 func pairImplementation() Implementation {
-	if CheckBF16() == nil {
+	if hasBF16 && Current() == AVX512 {
 		return AVX512
 	}
 	return Generic
