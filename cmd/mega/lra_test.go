@@ -328,6 +328,7 @@ func TestClassifyUsage(t *testing.T) {
 		"--batch-size 0":      {"classify", "--batch-size", "0", "x"},
 		"exclude each other":  {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
 		"ending in .png or":   {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
+		"--to huggingface":    {"convert", golden("lra_text"), "x.pt", "--hf-torch-file"},
 	} {
 		status, _, stderr := command(t, args...)
 		if status == exitOK || !strings.Contains(stderr, want) {
