@@ -17,18 +17,19 @@ func (p *product) runDots() {
 func (p *product) runDotTask(_, i int) {
 	j0 := i * p.perTask
 	j1 := min(j0+p.perTask, p.n)
+	c := p.out.sums()
 	for j := j0; j < j1; j++ {
 		b := p.raw.Data[j*p.raw.Stride:][:p.k]
 		for row := range p.m {
 			v := Dot(p.a.Data[row*p.a.Stride:][:p.k], b)
 			at := row*p.out.ldc + j
 			if p.out.e.Accumulate {
-				v += p.out.c[at]
+				v += c[at]
 			}
 			if p.out.e.Bias != nil {
 				v += p.out.e.Bias[j]
 			}
-			p.out.c[at] = v
+			c[at] = v
 		}
 	}
 	p.out.finish(0, p.m, j0, j1-j0)

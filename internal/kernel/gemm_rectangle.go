@@ -72,7 +72,7 @@ func (p *product) computeBlock(r rectangle, first, last bool, out output, forA, 
 		default:
 			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
 		}
-		s.c = out.c[i*out.ldc+r.j0:]
+		s.c = out.sums()[i*out.ldc+r.j0:]
 		p.runStrip(&s)
 		if finish {
 			out.finish(i, s.m, r.j0, s.n)
@@ -168,16 +168,26 @@ func (p *product) packA(r rectangle, memory []float32) {
 // runsMax is how many panels packRuns takes at a time.
 const runsMax = 16
 
+// sums returns where the sums V of an epilogue are to be: in Pre, which is to
+// have them, unless C holds what they begin with; else in C.
+func (o output) sums() []float32 {
+	if o.e.Pre != nil && !o.e.Accumulate {
+		return o.e.Pre
+	}
+	return o.c
+}
+
 // finish applies what the strips have left of the epilogue to m rows from i
 // on and n columns from j on, which are still in the cache.
 func (o output) finish(i, m, j, n int) {
 	for row := i; row < i+m; row++ {
-		c := o.c[row*o.ldc+j:][:n]
-		if o.e.Pre != nil {
-			copy(o.e.Pre[row*o.ldc+j:][:n], c)
+		at := row*o.ldc + j
+		c, v := o.c[at:][:n], o.sums()[at:][:n]
+		if o.e.Pre != nil && o.e.Accumulate {
+			copy(o.e.Pre[at:][:n], v)
 		}
-		if o.e.Activation != Identity {
-			Activate(o.e.Activation, c, c)
+		if o.e.Pre != nil || o.e.Activation != Identity {
+			Activate(o.e.Activation, c, v)
 		}
 	}
 }

@@ -62,7 +62,7 @@ const sumRows = 8 // rows a task of sumParts
 func (p *product) sumParts(_, i int) {
 	last := min((i+1)*sumRows, p.m)
 	for row := i * sumRows; row < last; row++ {
-		c := p.out.c[row*p.out.ldc:][:p.n]
+		c := p.out.sums()[row*p.out.ldc:][:p.n]
 		parts := p.parts[row*p.n:]
 		if p.out.e.Accumulate {
 			Add(c, c, parts[:p.n])
