@@ -18,17 +18,44 @@ import (
 // A session holds one text, or several side by side as rows. It belongs to one
 // goroutine; any number of sessions of one model may run at once. The model's
 // parameters must not change while it has sessions: what is derived from them
-// is computed once, by NewSession, and shared with clones.
+// is computed once, by NewSession or Freeze, and shared with clones.
 type Session struct {
 	reader
-	model    *LanguageModel
-	logProbs *tensor.Tensor // [rows, V] of what comes next, nil before anything is read
+	model      *LanguageModel
+	projection *autograd.PackedWeight // nil unless the model was frozen, or is adaptive
+	logProbs   *tensor.Tensor         // [rows, V] of what comes next, nil before anything is read
 }
 
 // windowTokens is about how many tokens, of all texts together, are read at
 // once: enough for products of matrices to be at their best, few enough for
 // memory.
 const windowTokens = 4096
+
+// languageModelWeights are what sessions of a frozen model multiply by.
+type languageModelWeights struct {
+	decoder    *readerWeights
+	projection *autograd.PackedWeight // nil with an adaptive softmax
+}
+
+// SetBF16 chooses whether Freeze rounds weights to bfloat16, and sessions what
+// they multiply by them, as autograd's Tape.SetBF16 says.
+func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
+
+// Freeze lays the decoder's and the output's weights out for products with a few
+// rows, in as much memory again (half as much in bfloat16), for the sessions
+// that are made until thaw is called: a step is then bounded by how fast memory
+// gives that. Until then the parameters must not change. It is not to be called
+// while another goroutine makes a session.
+func (m *LanguageModel) Freeze() (thaw func()) {
+	before := m.frozen
+	if before == nil {
+		m.frozen = &languageModelWeights{decoder: newReaderWeights(&m.decoder, packed(m.bf16))}
+		if m.adaptive == nil {
+			m.frozen.projection = autograd.PackWeight(m.projection.Variable, m.bf16)
+		}
+	}
+	return func() { m.frozen = before }
+}
 
 // NewSession returns a session of one text of which nothing has been read. The
 // first token of a text is by convention </s>, 2. Where many sessions are
@@ -38,6 +65,9 @@ func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }
 // NewBatch returns a session of so many texts side by side, of which nothing has
 // been read.
 func (m *LanguageModel) NewBatch(texts int) *Session {
+	if w := m.frozen; w != nil {
+		return &Session{model: m, projection: w.projection, reader: newReader(&m.decoder, w.decoder, texts)}
+	}
 	return &Session{model: m, reader: newReader(&m.decoder, newReaderWeights(&m.decoder, plain), texts)}
 }
 
@@ -148,16 +178,20 @@ func (s *Session) score() {
 	if s.logProbs == nil || s.logProbs.Rows() != rows {
 		s.logProbs = tensor.New(rows, vocab)
 	}
-	s.model.logProbsInto(s.logProbs, s.last(), s.tape)
+	s.logProbsInto(s.logProbs, s.last())
 }
 
 // logProbsInto sets dst [R, V] to the log-probabilities for features x [R, D].
-func (m *LanguageModel) logProbsInto(dst, x *tensor.Tensor, t *autograd.Tape) {
-	if m.adaptive != nil {
-		dst.Copy(m.adaptive.LogProbs(t, autograd.NewConstant(x)).Value())
-		t.Reset()
+func (s *Session) logProbsInto(dst, x *tensor.Tensor) {
+	switch m := s.model; {
+	case m.adaptive != nil:
+		dst.Copy(m.adaptive.LogProbs(s.tape, autograd.NewConstant(x)).Value())
+		s.tape.Reset()
 		return
+	case s.projection != nil:
+		s.projection.LinearInto(dst, x, nil, autograd.Identity)
+	default:
+		autograd.LinearInto(dst, x, m.projection.Variable, nil, autograd.Identity)
 	}
-	autograd.LinearInto(dst, x, m.projection.Variable, nil, autograd.Identity)
 	autograd.LogSoftmaxInto(dst, dst)
 }

@@ -469,3 +469,49 @@ func anotherFile(t *testing.T) io.Reader {
 	}
 	return &b
 }
+
+// TestFreezeLanguageModel: sessions of a frozen model say what others do, and
+// once it is thawed new ones see parameters that have changed.
+func TestFreezeLanguageModel(t *testing.T) {
+	for name, change := range sessionModels {
+		t.Run(name, func(t *testing.T) {
+			m := newModel(t, change)
+			tokens := text(5, 40, m.Config().VocabSize)
+			read := func() []float32 {
+				s := m.NewSession()
+				if err := s.Prefill(tokens[:30]); err != nil {
+					t.Fatal(err)
+				}
+				for _, token := range tokens[30:] {
+					if _, err := s.Clone().Step(token); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := s.Step(token); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return slices.Clone(s.LogProbs())
+			}
+			want := read()
+			thaw := m.Freeze()
+			if d := farthest(read(), want); d > 1e-5 {
+				t.Errorf("frozen, log-probabilities differ by %g of the largest", d)
+			}
+			for _, p := range m.Params().All() {
+				for i := range p.Value().Data() {
+					p.Value().Data()[i] *= 1.1
+				}
+			}
+			thaw()
+			changed := read()
+			if d := farthest(changed, want); d < 1e-3 {
+				t.Errorf("other parameters change log-probabilities by %g", d)
+			}
+			m.SetBF16(true)
+			defer m.Freeze()()
+			if d := farthest(read(), changed); !(d > 0 && d < 0.1) {
+				t.Errorf("bfloat16 changes log-probabilities by %g", d)
+			}
+		})
+	}
+}

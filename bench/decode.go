@@ -18,6 +18,7 @@ type DecodeOptions struct {
 	Tokens   int   // steps to measure at each; 0 stands for a chunk's
 	Batch    int   // texts side by side
 	Roofline bool  // compare with what the machine allows
+	BF16     bool  // multiply by the weights in bfloat16
 }
 
 // Check reports what cannot be measured.
@@ -51,6 +52,8 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	if err != nil {
 		return err
 	}
+	m.SetBF16(o.BF16)
+	m.Freeze() // for good
 	d := decoding{workload: w, session: m.NewBatch(o.Batch), options: o, rng: rand.New(rand.NewPCG(0, 0))}
 	for _, context := range o.Contexts {
 		if err := d.at(context, report); err != nil {
@@ -102,6 +105,7 @@ func (d *decoding) at(context int, report func(Result) error) error {
 func (d *decoding) result(mode string, context, tokens int, took time.Duration) Result {
 	return Result{
 		Impl: "mega", Workload: Decode, Mode: mode, Params: d.session.Model().Params().Count(), Context: context,
+		BF16:            d.options.BF16,
 		Milliseconds:    round(1e3*took.Seconds()/float64(tokens), 3),
 		TokensPerSecond: int(float64(d.options.Batch*tokens) / took.Seconds()),
 		PeakMiB:         peakMiB(),

@@ -22,8 +22,8 @@ type TextModel struct {
 	Codec *plaintext.Codec
 }
 
-// OpenTextModel makes the language model of a checkpoint. d says where its
-// dictionary is.
+// OpenTextModel makes the language model of a checkpoint, and freezes it. d says
+// where its dictionary is.
 func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, error) {
 	m, err := c.LanguageModel(checkpoint.Options{})
 	if err != nil {
@@ -36,6 +36,7 @@ func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, 
 	if err != nil {
 		return nil, err
 	}
+	m.Freeze() // for good
 	codec, err := plaintext.New(dictionary)
 	return &TextModel{m, codec}, err
 }

@@ -77,8 +77,8 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--profile and --roofline are not for %s", bench.Scaling)
 	case slices.Contains(args, bench.Decode) && c.options.Profile:
 		return usagef("--profile is not for %s", bench.Decode)
-	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
-		return usagef("--bf16 is not for --roofline, %s or %s, which are of float32", bench.Decode, bench.Scaling)
+	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Scaling)):
+		return usagef("--bf16 is not for --roofline or %s, which are of float32", bench.Scaling)
 	case len(args) == 0 && c.options.Roofline:
 		args = bench.Names()
 	case len(args) == 0:
@@ -95,7 +95,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		}
 	}
 	kernel.SetWorkers(c.threads)
-	c.decode.Roofline = c.options.Roofline
+	c.decode.Roofline, c.decode.BF16 = c.options.Roofline, c.options.BF16
 	report := func(r bench.Result) error { return c.print(cmd.OutOrStdout(), r) }
 	for _, name := range args {
 		if err := c.measure(cmd.OutOrStdout(), name, report); err != nil {
