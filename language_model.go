@@ -16,8 +16,8 @@ type LanguageModel struct {
 	decoder    stack
 	projection *nn.Parameter       // [V, D]; nil with an adaptive softmax
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
-	frozen     *languageModelWeights
-	bf16       bool // what is frozen is multiplied in bfloat16
+	frozen     *packedWeights      // nil unless frozen
+	bf16       bool                // what is frozen is multiplied in bfloat16
 }
 
 // NewLanguageModel returns a model with initial parameters fixed by config.Seed,

@@ -31,12 +31,6 @@ type Session struct {
 // memory.
 const windowTokens = 4096
 
-// languageModelWeights are what sessions of a frozen model multiply by.
-type languageModelWeights struct {
-	decoder    *readerWeights
-	projection *autograd.PackedWeight // nil with an adaptive softmax
-}
-
 // SetBF16 chooses whether Freeze rounds weights to bfloat16, and sessions what
 // they multiply by them, as autograd's Tape.SetBF16 says.
 func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
@@ -47,14 +41,7 @@ func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
 // gives that. Until then the parameters must not change. It is not to be called
 // while another goroutine makes a session.
 func (m *LanguageModel) Freeze() (thaw func()) {
-	before := m.frozen
-	if before == nil {
-		m.frozen = &languageModelWeights{decoder: newReaderWeights(&m.decoder, packed(m.bf16))}
-		if m.adaptive == nil {
-			m.frozen.projection = autograd.PackWeight(m.projection.Variable, m.bf16)
-		}
-	}
-	return func() { m.frozen = before }
+	return freeze(&m.frozen, func() *packedWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
 }
 
 // NewSession returns a session of one text of which nothing has been read. The

@@ -51,3 +51,27 @@ func plain(l *nn.Linear) product { return l }
 func packed(bf16 bool) func(l *nn.Linear) product {
 	return func(l *nn.Linear) product { return l.Pack(bf16) }
 }
+
+// packedWeights are those of a model's decoder and output, for sessions.
+type packedWeights struct {
+	decoder    *readerWeights
+	projection *autograd.PackedWeight // nil without one
+}
+
+// packWeights packs a stack and a projection, which may be nil.
+func packWeights(s *stack, projection *nn.Parameter, bf16 bool) *packedWeights {
+	w := &packedWeights{decoder: newReaderWeights(s, packed(bf16))}
+	if projection != nil {
+		w.projection = autograd.PackWeight(projection.Variable, bf16)
+	}
+	return w
+}
+
+// freeze sets frozen to what pack returns, unless it is set, until thaw is called.
+func freeze(frozen **packedWeights, pack func() *packedWeights) (thaw func()) {
+	before := *frozen
+	if before == nil {
+		*frozen = pack()
+	}
+	return func() { *frozen = before }
+}

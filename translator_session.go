@@ -35,14 +35,9 @@ type sourceState struct {
 	attention []autograd.SourceAttention // by layer
 }
 
-// translatorWeights are what sessions make of a translator's parameters.
-type translatorWeights struct {
-	decoder    *readerWeights
-	projection *autograd.PackedWeight
-}
-
-func (m *Translator) sessionWeights() *translatorWeights {
-	return &translatorWeights{newReaderWeights(&m.target, packed(m.bf16)), autograd.PackWeight(m.projection.Variable, m.bf16)}
+// sessionWeights makes what sessions need of the parameters.
+func (m *Translator) sessionWeights() *packedWeights {
+	return packWeights(&m.target, m.projection, m.bf16)
 }
 
 // SetBF16 chooses whether sessions round the factors of products to bfloat16, as
@@ -54,13 +49,7 @@ func (m *Translator) SetBF16(on bool) { m.bf16 = on }
 // decoder's take, once for all sessions until thaw is called, instead of once
 // for each. Until then the parameters must not change. It is not to be called
 // while another goroutine makes a session.
-func (m *Translator) Freeze() (thaw func()) {
-	before := m.frozen
-	if before == nil {
-		m.frozen = m.sessionWeights()
-	}
-	return func() { m.frozen = before }
-}
+func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.sessionWeights) }
 
 // NewSession reads sources [rows, length], padded with <pad> on either side, and
 // returns a session of one translation of each, of which nothing is written. The
