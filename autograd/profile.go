@@ -52,3 +52,12 @@ func (p *Profile) Rows() []ProfileRow {
 	})
 	return rows
 }
+
+// Total returns the time of all operations together.
+func (p *Profile) Total() time.Duration {
+	var sum time.Duration
+	for _, r := range p.byName {
+		sum += r.Time
+	}
+	return sum
+}

@@ -73,7 +73,7 @@ func (o operation) scale(length, reps int) Scale {
 		var p autograd.Profile
 		t.SetProfile(&p)
 		t.Backward(o.apply(t)) // the profile leaves out that it begins with a gradient of ones
-		return total(&p)
+		return p.Total()
 	}
 	run()
 	best := run()
@@ -89,15 +89,6 @@ func (o operation) scale(length, reps int) Scale {
 		Operation: o.name, Length: length, PeakMiB: peakMiB(),
 		Nanos: round(float64(best)/tokens, 1), Bytes: math.Round(float64(bytes) / tokens),
 	}
-}
-
-// total is the time of all operations of a profile.
-func total(p *autograd.Profile) time.Duration {
-	var sum time.Duration
-	for _, r := range p.Rows() {
-		sum += r.Time
-	}
-	return sum
 }
 
 // newAverage is the moving average of one sequence.

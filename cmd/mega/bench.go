@@ -172,12 +172,8 @@ func printProfile(w io.Writer, p *autograd.Profile) error {
 	}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "operation\tcalls\ttime\tshare\t")
-	rows := p.Rows()
-	total := 0.0
-	for _, row := range rows {
-		total += row.Time.Seconds()
-	}
-	for _, row := range rows {
+	total := p.Total().Seconds()
+	for _, row := range p.Rows() {
 		fmt.Fprintf(tw, "%s\t%d\t%.3f s\t%.1f%%\t\n", row.Name, row.Calls, row.Time.Seconds(), 100*row.Time.Seconds()/total)
 	}
 	return tw.Flush()
