@@ -46,11 +46,8 @@ func (q *emaSequences) sweepLeft(m emaMemory, sums emaSums, dx, ds, x []float32,
 		clear(p.g)
 		p.begin(p.g, q.c.scale(first+k))
 	}
-	if !q.c.shape.Bidirectional {
-		scanAll(scans[:groups], n)
-		return
-	}
-	for k := range groups {
+	turned := q.turnedGroups(groups)
+	for k := range turned {
 		p := &gradients[k]
 		p.emaPass = newEMAPass(m, k, q.c, first+k)
 		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
@@ -58,7 +55,7 @@ func (q *emaSequences) sweepLeft(m emaMemory, sums emaSums, dx, ds, x []float32,
 		p.ds = q.rows(ds, b, first+k).reversed(n - q.shift())
 		p.begin(sums.states(p.at))
 	}
-	sweepAll(scans[:groups], n, gradients[:groups], n-q.shift())
+	sweepAll(scans[:groups], n, gradients[:turned], n-q.shift())
 }
 
 // sweepRight is sweepLeft for the averages that run from the left and, if there
@@ -74,11 +71,8 @@ func (q *emaSequences) sweepRight(m emaMemory, sums emaSums, dx, ds, x []float32
 		p.ds, p.omega = q.rows(ds, b, first+k), sums.omega(first+k)
 		p.begin(sums.states(p.at))
 	}
-	if !q.c.shape.Bidirectional {
-		sweepAll(nil, 0, gradients[:groups], n)
-		return
-	}
-	for k := range groups {
+	turned := q.turnedGroups(groups)
+	for k := range turned {
 		p := &scans[k]
 		p.emaPass = newEMAPass(m, groups+k, q.c, first+k)
 		p.at += q.c.groups
@@ -88,7 +82,15 @@ func (q *emaSequences) sweepRight(m emaMemory, sums emaSums, dx, ds, x []float32
 		clear(p.g)
 		p.begin(p.g, emaOnes[:])
 	}
-	sweepAll(scans[:groups], n-shift, gradients[:groups], n)
+	sweepAll(scans[:turned], n-shift, gradients[:groups], n)
+}
+
+// turnedGroups returns how many of some groups have averages from the right.
+func (q *emaSequences) turnedGroups(groups int) int {
+	if q.c.shape.Bidirectional {
+		return groups
+	}
+	return 0
 }
 
 // emaSums are sums over some sequences, for the averages of all groups, or

@@ -184,13 +184,7 @@ func (p *emaScanPass) run(i, end int) {
 }
 
 // scanAll takes passes side by side through so many steps.
-func scanAll(passes []emaScanPass, steps int) {
-	for i := 0; i < steps; i += emaSteps {
-		for k := range passes {
-			passes[k].run(i, min(i+emaSteps, steps))
-		}
-	}
-}
+func scanAll(passes []emaScanPass, steps int) { sweepAll(passes, steps, nil, 0) }
 
 // An emaGradientPass adds Σ_t ds_t g_n(t) to dc and Σ_t ds_t ∂g_n(t)/∂q_n to dq,
 // both [N][16], and, unless omega is nil, Σ_t ds_t x_t, padding included, to
