@@ -70,11 +70,11 @@ func packRows(impl Implementation, dst []float32, panel, depth, n int, src []flo
 // packRuns copies from each of depth rows, stride apart, the runs of mr numbers
 // that begin at starts to panels, panel apart, whose rows are mr apart:
 // dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i]. It may overwrite panelSpare
-// numbers beyond a panel's last row. AVX-512 has no use for it: see packsA.
+// numbers beyond a panel's last row.
 func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int, src []float32, stride int) {
 	mr := tilings[impl].mr
 	whole := 0 // rows of which a vector can be read at every start
-	if spare := len(src) - starts[len(starts)-1] - panelSpare; impl == AVX2 && spare >= 0 {
+	if spare := len(src) - starts[len(starts)-1] - panelSpare; impl != Generic && spare >= 0 {
 		whole = min(depth, spare/max(stride, 1)+1)
 	}
 	if whole > 0 {
@@ -83,7 +83,11 @@ func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int
 			bytes[q] = 4 * start
 		}
 		_ = dst[(len(starts)-1)*panel+(whole-1)*mr+panelSpare-1]
-		packRunsAVX2(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
+		if impl == AVX2 {
+			packRunsAVX2(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
+		} else {
+			packRunsAVX512(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
+		}
 	}
 	if whole < depth {
 		packRunsGeneric(dst[whole*mr:], panel, mr, depth-whole, starts, src[whole*stride:], stride)

@@ -7,6 +7,7 @@ const (
 	rowsMax        = 240      // rows of C a task computes with each block of B, if there are several
 	rowsFew        = 72       // rows of C a task computes with the only block of B
 	rowsTransposed = 144      // rows of C a task computes at most if it packs a transposed A
+	columnsPacked  = 256      // columns of C that are worth packing a transposed A, where L2 is slow
 	sharedMax      = 4 << 20  // numbers of B that are packed ahead
 
 	// Rows of A a multiple of this apart compete for the same few lines of L1,

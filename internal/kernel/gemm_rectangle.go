@@ -138,9 +138,18 @@ func (p *product) panelSize(depth int) int { return (depth + panelSpare) * p.mr 
 
 // packsA reports whether A is to be packed: if it is transposed and either to be
 // rounded or its rows compete for so few lines of L1 that a panel's do not stay
-// there, which costs little where a panel has many rows.
+// there. That costs little where a panel has many rows, unless the CPU waits for
+// L2; there it pays if enough columns read the panels.
 func (p *product) packsA() bool {
-	return p.a.Transposed && (p.terms > 0 || p.impl != AVX512 && p.a.Stride%(aliasing/4) == 0)
+	switch {
+	case !p.a.Transposed:
+		return false
+	case p.terms > 0:
+		return true
+	case p.a.Stride%(aliasing/4) != 0:
+		return false
+	}
+	return p.impl != AVX512 || waitsForL2 && p.n >= columnsPacked
 }
 
 // packA packs a rectangle of a transposed A: panel after panel, and in each

@@ -110,17 +110,23 @@ func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *flo
 //go:noescape
 func packRowsAVX2(depth int, src *float32, stride int, dst *float32, panel int, n int)
 
+// packRunsAVX2 copies n > 0 runs of 8 numbers from each of depth > 0 rows to as many panels;
+// stride, between rows, pitch, between a panel's rows, panel, between panels, and starts, of runs in a row, are in bytes.
+//
+//go:noescape
+func packRunsAVX2(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
+
 // packRowsAVX512 copies n > 0 numbers from each of depth > 0 rows to panels of 32 columns, with zeros after
 // the last; stride, between rows, and panel, between panels, are in bytes.
 //
 //go:noescape
 func packRowsAVX512(depth int, src *float32, stride int, dst *float32, panel int, n int)
 
-// packRunsAVX2 copies n > 0 runs of 8 numbers from each of depth > 0 rows to as many panels;
+// packRunsAVX512 copies n > 0 runs of 16 numbers from each of depth > 0 rows to as many panels;
 // stride, between rows, pitch, between a panel's rows, panel, between panels, and starts, of runs in a row, are in bytes.
 //
 //go:noescape
-func packRunsAVX2(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
+func packRunsAVX512(depth int, src *float32, stride int, dst *float32, pitch int, panel int, starts *int, n int)
 
 // packTransposedAVX2 makes columns of n <= 8 rows of depth numbers, and eight columns in all;
 // stride and pitch are in bytes.

@@ -287,6 +287,25 @@ func TestGemmEdges(t *testing.T) {
 	})
 }
 
+// A transposed A whose rows compete for L1 is packed on some CPUs; both ways are
+// computed here on any.
+func TestGemmTransposedPackedOrNot(t *testing.T) {
+	defer func(was bool) { waitsForL2 = was }(waitsForL2)
+	const stride = aliasing / 4
+	for _, waitsForL2 = range []bool{false, true} {
+		eachGemmImplementation(t, func(t *testing.T) {
+			skipSlow(t)
+			for _, m := range []int{1, 15, stride - 3, 2 * stride} {
+				r := rand.New(rand.NewPCG(12, uint64(m)))
+				g := newGemmCase(r, m, columnsPacked+1, depthMax+3, gemmKind{bias: true})
+				g.a = gemmOperand(r, g.k, m, false, roundUp(m, stride)-m)
+				g.a.Transposed = true
+				g.run(t, r, "Gemm")
+			}
+		})
+	}
+}
+
 // B is packed in several steps where it has more than sharedMax numbers.
 func TestGemmWiderThanShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))

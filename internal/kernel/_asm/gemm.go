@@ -18,8 +18,8 @@ func init() {
 		}
 		for _, isa := range []string{"AVX2", "AVX512"} {
 			newStripKernel(isa, 1).emitPackRows()
+			newStripKernel(isa, 1).emitPackRuns()
 		}
-		newStripKernel("AVX2", 1).emitPackRuns()
 		emitPackTransposed()
 		emitPeak("AVX2", Y, 12)
 		emitPeak("AVX512", Z, 24)
@@ -214,11 +214,6 @@ func (s *stripKernel) step(rows rowSet, u int) {
 			VBROADCASTSS(rows.at(i, 0), s.temporary(i))
 			vdpbf16ps(s.temporary(i), b0, s.sum(set, i, 0))
 			vdpbf16ps(s.temporary(i), b1, s.sum(set, i, 1))
-			continue
-		}
-		if s.lanes == 16 {
-			VFMADD231PS_BCST(rows.at(i, 0), b0, s.sum(set, i, 0))
-			VFMADD231PS_BCST(rows.at(i, 0), b1, s.sum(set, i, 1))
 			continue
 		}
 		VBROADCASTSS(rows.at(i, 0), s.temporary(i))
