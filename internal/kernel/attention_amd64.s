@@ -1202,26 +1202,31 @@ DATA w3fb504ea<>+0(SB)/4, $0x3fb504ea
 GLOBL w3fb504ea<>(SB), RODATA|NOPTR, $4
 
 // func attentionDotsAVX2(s *float32, q *float32, k *float32, n int, stride int, rows int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·attentionDotsAVX2(SB), NOSPLIT, $0-48
-	MOVQ  s+0(FP), CX
-	MOVQ  q+8(FP), DX
-	MOVQ  k+16(FP), BX
-	MOVQ  rows+40(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ   s+0(FP), CX
+	MOVQ   q+8(FP), DX
+	MOVQ   k+16(FP), BX
+	MOVQ   stride+32(FP), SI
+	IMUL3Q $+8, SI, SI
+	MOVQ   rows+40(FP), DI
+	CMPQ   DI, $0x01
+	JLT    end2
 
 row1:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   n+24(FP), DI
+	MOVQ   n+24(FP), R8
 	XORQ   AX, AX
-	CMPQ   DI, $0x00000020
+	CMPQ   R8, $0x00000020
 	JLT    end4
 
 loop3:
+	LEAQ        (SI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  64(BX)(R9*1)
 	VMOVUPS     (DX)(AX*1), Y4
 	VMOVUPS     32(DX)(AX*1), Y5
 	VMOVUPS     64(DX)(AX*1), Y6
@@ -1235,29 +1240,33 @@ loop3:
 	VFMADD231PS Y10, Y6, Y2
 	VFMADD231PS Y11, Y7, Y3
 	ADDQ        $0x00000080, AX
-	SUBQ        $0x00000020, DI
-	CMPQ        DI, $0x00000020
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
 	JGE         loop3
 
 end4:
-	CMPQ DI, $0x00000008
+	CMPQ R8, $0x00000008
 	JLT  end6
 
 loop5:
+	LEAQ        (SI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
 	VMOVUPS     (DX)(AX*1), Y4
 	VMOVUPS     (BX)(AX*1), Y5
 	VFMADD231PS Y5, Y4, Y0
 	ADDQ        $0x00000020, AX
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
 	JGE         loop5
 
 end6:
-	TESTQ       DI, DI
+	TESTQ       R8, R8
 	JZ          end7
-	LEAQ        tail8<>+32(SB), R8
-	NEGQ        DI
-	VMOVUPS     (R8)(DI*4), Y4
+	LEAQ        tail8<>+32(SB), R9
+	NEGQ        R8
+	VMOVUPS     (R9)(R8*4), Y4
+	LEAQ        (SI)(AX*1), R8
+	PREFETCHT0  (BX)(R8*1)
 	VMASKMOVPS  (DX)(AX*1), Y4, Y5
 	VMASKMOVPS  (BX)(AX*1), Y4, Y4
 	VFMADD231PS Y4, Y5, Y0
@@ -1275,31 +1284,172 @@ end7:
 	VMOVSS       X0, (CX)
 	ADDQ         stride+32(FP), BX
 	ADDQ         $0x04, CX
-	DECQ         SI
-	JNZ          row1
+	SUBQ         $0x01, DI
+	CMPQ         DI, $0x01
+	JGE          row1
 
 end2:
 	VZEROUPPER
 	RET
 
 // func attentionSumAVX2(out *float32, p *float32, v *float32, n int, stride int, rows int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·attentionSumAVX2(SB), NOSPLIT, $0-48
-	MOVQ  out+0(FP), CX
-	MOVQ  p+8(FP), DX
-	MOVQ  v+16(FP), BX
-	MOVQ  rows+40(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ out+0(FP), CX
+	MOVQ p+8(FP), DX
+	MOVQ v+16(FP), BX
+	MOVQ rows+40(FP), SI
+	CMPQ SI, $0x04
+	JLT  end2
 
 row1:
+	MOVQ         stride+32(FP), AX
 	VBROADCASTSS (DX), Y0
-	MOVQ         n+24(FP), DI
+	VBROADCASTSS 4(DX), Y1
+	LEAQ         (BX)(AX*1), DI
+	VBROADCASTSS 8(DX), Y2
+	LEAQ         (DI)(AX*1), R8
+	VBROADCASTSS 12(DX), Y3
+	LEAQ         (R8)(AX*1), R9
+	MOVQ         stride+32(FP), R10
+	IMUL3Q       $+4, R10, R10
+	MOVQ         n+24(FP), R11
 	XORQ         AX, AX
-	CMPQ         DI, $0x00000020
+	CMPQ         R11, $0x00000020
 	JLT          end4
 
 loop3:
+	LEAQ        (R10)(AX*1), R12
+	PREFETCHT0  (BX)(R12*1)
+	PREFETCHT0  64(BX)(R12*1)
+	PREFETCHT0  (DI)(R12*1)
+	PREFETCHT0  64(DI)(R12*1)
+	PREFETCHT0  (R8)(R12*1)
+	PREFETCHT0  64(R8)(R12*1)
+	PREFETCHT0  (R9)(R12*1)
+	PREFETCHT0  64(R9)(R12*1)
+	VMOVUPS     (CX)(AX*1), Y4
+	VMOVUPS     32(CX)(AX*1), Y5
+	VMOVUPS     64(CX)(AX*1), Y6
+	VMOVUPS     96(CX)(AX*1), Y7
+	VMOVUPS     (BX)(AX*1), Y8
+	VMOVUPS     32(BX)(AX*1), Y9
+	VMOVUPS     64(BX)(AX*1), Y10
+	VMOVUPS     96(BX)(AX*1), Y11
+	VFMADD231PS Y0, Y8, Y4
+	VFMADD231PS Y0, Y9, Y5
+	VFMADD231PS Y0, Y10, Y6
+	VFMADD231PS Y0, Y11, Y7
+	VMOVUPS     (DI)(AX*1), Y8
+	VMOVUPS     32(DI)(AX*1), Y9
+	VMOVUPS     64(DI)(AX*1), Y10
+	VMOVUPS     96(DI)(AX*1), Y11
+	VFMADD231PS Y1, Y8, Y4
+	VFMADD231PS Y1, Y9, Y5
+	VFMADD231PS Y1, Y10, Y6
+	VFMADD231PS Y1, Y11, Y7
+	VMOVUPS     (R8)(AX*1), Y8
+	VMOVUPS     32(R8)(AX*1), Y9
+	VMOVUPS     64(R8)(AX*1), Y10
+	VMOVUPS     96(R8)(AX*1), Y11
+	VFMADD231PS Y2, Y8, Y4
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y2, Y10, Y6
+	VFMADD231PS Y2, Y11, Y7
+	VMOVUPS     (R9)(AX*1), Y8
+	VMOVUPS     32(R9)(AX*1), Y9
+	VMOVUPS     64(R9)(AX*1), Y10
+	VMOVUPS     96(R9)(AX*1), Y11
+	VFMADD231PS Y3, Y8, Y4
+	VFMADD231PS Y3, Y9, Y5
+	VFMADD231PS Y3, Y10, Y6
+	VFMADD231PS Y3, Y11, Y7
+	VMOVUPS     Y4, (CX)(AX*1)
+	VMOVUPS     Y5, 32(CX)(AX*1)
+	VMOVUPS     Y6, 64(CX)(AX*1)
+	VMOVUPS     Y7, 96(CX)(AX*1)
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000020, R11
+	CMPQ        R11, $0x00000020
+	JGE         loop3
+
+end4:
+	CMPQ R11, $0x00000008
+	JLT  end6
+
+loop5:
+	LEAQ        (R10)(AX*1), R12
+	PREFETCHT0  (BX)(R12*1)
+	PREFETCHT0  (DI)(R12*1)
+	PREFETCHT0  (R8)(R12*1)
+	PREFETCHT0  (R9)(R12*1)
+	VMOVUPS     (CX)(AX*1), Y4
+	VMOVUPS     (BX)(AX*1), Y5
+	VFMADD231PS Y0, Y5, Y4
+	VMOVUPS     (DI)(AX*1), Y5
+	VFMADD231PS Y1, Y5, Y4
+	VMOVUPS     (R8)(AX*1), Y5
+	VFMADD231PS Y2, Y5, Y4
+	VMOVUPS     (R9)(AX*1), Y5
+	VFMADD231PS Y3, Y5, Y4
+	VMOVUPS     Y4, (CX)(AX*1)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         loop5
+
+end6:
+	TESTQ       R11, R11
+	JZ          end7
+	LEAQ        tail8<>+32(SB), R12
+	NEGQ        R11
+	VMOVUPS     (R12)(R11*4), Y4
+	LEAQ        (R10)(AX*1), R10
+	PREFETCHT0  (BX)(R10*1)
+	PREFETCHT0  (DI)(R10*1)
+	PREFETCHT0  (R8)(R10*1)
+	PREFETCHT0  (R9)(R10*1)
+	VMASKMOVPS  (CX)(AX*1), Y4, Y5
+	VMASKMOVPS  (BX)(AX*1), Y4, Y6
+	VFMADD231PS Y0, Y6, Y5
+	VMASKMOVPS  (DI)(AX*1), Y4, Y0
+	VFMADD231PS Y1, Y0, Y5
+	VMASKMOVPS  (R8)(AX*1), Y4, Y0
+	VFMADD231PS Y2, Y0, Y5
+	VMASKMOVPS  (R9)(AX*1), Y4, Y0
+	VFMADD231PS Y3, Y0, Y5
+	VMASKMOVPS  Y5, Y4, (CX)(AX*1)
+
+end7:
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	SUBQ $0x04, SI
+	CMPQ SI, $0x04
+	JGE  row1
+
+end2:
+	CMPQ SI, $0x01
+	JLT  end9
+
+row8:
+	MOVQ         stride+32(FP), AX
+	VBROADCASTSS (DX), Y0
+	MOVQ         stride+32(FP), DI
+	MOVQ         n+24(FP), R8
+	XORQ         AX, AX
+	CMPQ         R8, $0x00000020
+	JLT          end11
+
+loop10:
+	LEAQ        (DI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  64(BX)(R9*1)
 	VMOVUPS     (CX)(AX*1), Y1
 	VMOVUPS     32(CX)(AX*1), Y2
 	VMOVUPS     64(CX)(AX*1), Y3
@@ -1317,42 +1467,47 @@ loop3:
 	VMOVUPS     Y3, 64(CX)(AX*1)
 	VMOVUPS     Y4, 96(CX)(AX*1)
 	ADDQ        $0x00000080, AX
-	SUBQ        $0x00000020, DI
-	CMPQ        DI, $0x00000020
-	JGE         loop3
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
+	JGE         loop10
 
-end4:
-	CMPQ DI, $0x00000008
-	JLT  end6
+end11:
+	CMPQ R8, $0x00000008
+	JLT  end13
 
-loop5:
+loop12:
+	LEAQ        (DI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
 	VMOVUPS     (CX)(AX*1), Y1
 	VMOVUPS     (BX)(AX*1), Y2
 	VFMADD231PS Y0, Y2, Y1
 	VMOVUPS     Y1, (CX)(AX*1)
 	ADDQ        $0x00000020, AX
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
-	JGE         loop5
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         loop12
 
-end6:
-	TESTQ       DI, DI
-	JZ          end7
-	LEAQ        tail8<>+32(SB), R8
-	NEGQ        DI
-	VMOVUPS     (R8)(DI*4), Y1
+end13:
+	TESTQ       R8, R8
+	JZ          end14
+	LEAQ        tail8<>+32(SB), R9
+	NEGQ        R8
+	VMOVUPS     (R9)(R8*4), Y1
+	LEAQ        (DI)(AX*1), DI
+	PREFETCHT0  (BX)(DI*1)
 	VMASKMOVPS  (CX)(AX*1), Y1, Y2
 	VMASKMOVPS  (BX)(AX*1), Y1, Y3
 	VFMADD231PS Y0, Y3, Y2
 	VMASKMOVPS  Y2, Y1, (CX)(AX*1)
 
-end7:
+end14:
 	ADDQ $0x04, DX
 	ADDQ stride+32(FP), BX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row8
 
-end2:
+end9:
 	VZEROUPPER
 	RET
 
@@ -2470,26 +2625,33 @@ end5:
 	RET
 
 // func attentionDotsAVX512(s *float32, q *float32, k *float32, n int, stride int, rows int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·attentionDotsAVX512(SB), NOSPLIT, $0-48
-	MOVQ  s+0(FP), CX
-	MOVQ  q+8(FP), DX
-	MOVQ  k+16(FP), BX
-	MOVQ  rows+40(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ   s+0(FP), CX
+	MOVQ   q+8(FP), DX
+	MOVQ   k+16(FP), BX
+	MOVQ   stride+32(FP), SI
+	IMUL3Q $+8, SI, SI
+	MOVQ   rows+40(FP), DI
+	CMPQ   DI, $0x01
+	JLT    end2
 
 row1:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   n+24(FP), DI
+	MOVQ   n+24(FP), R8
 	XORQ   AX, AX
-	CMPQ   DI, $0x00000040
+	CMPQ   R8, $0x00000040
 	JLT    end4
 
 loop3:
+	LEAQ        (SI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  64(BX)(R9*1)
+	PREFETCHT0  128(BX)(R9*1)
+	PREFETCHT0  192(BX)(R9*1)
 	VMOVUPS     (DX)(AX*1), Z4
 	VMOVUPS     64(DX)(AX*1), Z5
 	VMOVUPS     128(DX)(AX*1), Z6
@@ -2503,29 +2665,33 @@ loop3:
 	VFMADD231PS Z10, Z6, Z2
 	VFMADD231PS Z11, Z7, Z3
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x00000040, DI
-	CMPQ        DI, $0x00000040
+	SUBQ        $0x00000040, R8
+	CMPQ        R8, $0x00000040
 	JGE         loop3
 
 end4:
-	CMPQ DI, $0x00000010
+	CMPQ R8, $0x00000010
 	JLT  end6
 
 loop5:
+	LEAQ        (SI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
 	VMOVUPS     (DX)(AX*1), Z4
 	VMOVUPS     (BX)(AX*1), Z5
 	VFMADD231PS Z5, Z4, Z0
 	ADDQ        $0x00000040, AX
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
 	JGE         loop5
 
 end6:
-	TESTQ       DI, DI
+	TESTQ       R8, R8
 	JZ          end7
-	MOVL        $0x0000ffff, R8
-	BZHIL       DI, R8, R8
-	KMOVW       R8, K1
+	MOVL        $0x0000ffff, R9
+	BZHIL       R8, R9, R9
+	KMOVW       R9, K1
+	LEAQ        (SI)(AX*1), R8
+	PREFETCHT0  (BX)(R8*1)
 	VMOVUPS.Z   (DX)(AX*1), K1, Z4
 	VMOVUPS.Z   (BX)(AX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
@@ -2545,31 +2711,182 @@ end7:
 	VMOVSS        X0, (CX)
 	ADDQ          stride+32(FP), BX
 	ADDQ          $0x04, CX
-	DECQ          SI
-	JNZ           row1
+	SUBQ          $0x01, DI
+	CMPQ          DI, $0x01
+	JGE           row1
 
 end2:
 	VZEROUPPER
 	RET
 
 // func attentionSumAVX512(out *float32, p *float32, v *float32, n int, stride int, rows int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·attentionSumAVX512(SB), NOSPLIT, $0-48
-	MOVQ  out+0(FP), CX
-	MOVQ  p+8(FP), DX
-	MOVQ  v+16(FP), BX
-	MOVQ  rows+40(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ out+0(FP), CX
+	MOVQ p+8(FP), DX
+	MOVQ v+16(FP), BX
+	MOVQ rows+40(FP), SI
+	CMPQ SI, $0x04
+	JLT  end2
 
 row1:
+	MOVQ         stride+32(FP), AX
 	VBROADCASTSS (DX), Z0
-	MOVQ         n+24(FP), DI
+	VBROADCASTSS 4(DX), Z1
+	LEAQ         (BX)(AX*1), DI
+	VBROADCASTSS 8(DX), Z2
+	LEAQ         (DI)(AX*1), R8
+	VBROADCASTSS 12(DX), Z3
+	LEAQ         (R8)(AX*1), R9
+	MOVQ         stride+32(FP), R10
+	IMUL3Q       $+4, R10, R10
+	MOVQ         n+24(FP), R11
 	XORQ         AX, AX
-	CMPQ         DI, $0x00000040
+	CMPQ         R11, $0x00000040
 	JLT          end4
 
 loop3:
+	LEAQ        (R10)(AX*1), R12
+	PREFETCHT0  (BX)(R12*1)
+	PREFETCHT0  64(BX)(R12*1)
+	PREFETCHT0  128(BX)(R12*1)
+	PREFETCHT0  192(BX)(R12*1)
+	PREFETCHT0  (DI)(R12*1)
+	PREFETCHT0  64(DI)(R12*1)
+	PREFETCHT0  128(DI)(R12*1)
+	PREFETCHT0  192(DI)(R12*1)
+	PREFETCHT0  (R8)(R12*1)
+	PREFETCHT0  64(R8)(R12*1)
+	PREFETCHT0  128(R8)(R12*1)
+	PREFETCHT0  192(R8)(R12*1)
+	PREFETCHT0  (R9)(R12*1)
+	PREFETCHT0  64(R9)(R12*1)
+	PREFETCHT0  128(R9)(R12*1)
+	PREFETCHT0  192(R9)(R12*1)
+	VMOVUPS     (CX)(AX*1), Z4
+	VMOVUPS     64(CX)(AX*1), Z5
+	VMOVUPS     128(CX)(AX*1), Z6
+	VMOVUPS     192(CX)(AX*1), Z7
+	VMOVUPS     (BX)(AX*1), Z8
+	VMOVUPS     64(BX)(AX*1), Z9
+	VMOVUPS     128(BX)(AX*1), Z10
+	VMOVUPS     192(BX)(AX*1), Z11
+	VFMADD231PS Z0, Z8, Z4
+	VFMADD231PS Z0, Z9, Z5
+	VFMADD231PS Z0, Z10, Z6
+	VFMADD231PS Z0, Z11, Z7
+	VMOVUPS     (DI)(AX*1), Z8
+	VMOVUPS     64(DI)(AX*1), Z9
+	VMOVUPS     128(DI)(AX*1), Z10
+	VMOVUPS     192(DI)(AX*1), Z11
+	VFMADD231PS Z1, Z8, Z4
+	VFMADD231PS Z1, Z9, Z5
+	VFMADD231PS Z1, Z10, Z6
+	VFMADD231PS Z1, Z11, Z7
+	VMOVUPS     (R8)(AX*1), Z8
+	VMOVUPS     64(R8)(AX*1), Z9
+	VMOVUPS     128(R8)(AX*1), Z10
+	VMOVUPS     192(R8)(AX*1), Z11
+	VFMADD231PS Z2, Z8, Z4
+	VFMADD231PS Z2, Z9, Z5
+	VFMADD231PS Z2, Z10, Z6
+	VFMADD231PS Z2, Z11, Z7
+	VMOVUPS     (R9)(AX*1), Z8
+	VMOVUPS     64(R9)(AX*1), Z9
+	VMOVUPS     128(R9)(AX*1), Z10
+	VMOVUPS     192(R9)(AX*1), Z11
+	VFMADD231PS Z3, Z8, Z4
+	VFMADD231PS Z3, Z9, Z5
+	VFMADD231PS Z3, Z10, Z6
+	VFMADD231PS Z3, Z11, Z7
+	VMOVUPS     Z4, (CX)(AX*1)
+	VMOVUPS     Z5, 64(CX)(AX*1)
+	VMOVUPS     Z6, 128(CX)(AX*1)
+	VMOVUPS     Z7, 192(CX)(AX*1)
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000040, R11
+	CMPQ        R11, $0x00000040
+	JGE         loop3
+
+end4:
+	CMPQ R11, $0x00000010
+	JLT  end6
+
+loop5:
+	LEAQ        (R10)(AX*1), R12
+	PREFETCHT0  (BX)(R12*1)
+	PREFETCHT0  (DI)(R12*1)
+	PREFETCHT0  (R8)(R12*1)
+	PREFETCHT0  (R9)(R12*1)
+	VMOVUPS     (CX)(AX*1), Z4
+	VMOVUPS     (BX)(AX*1), Z5
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS     (DI)(AX*1), Z5
+	VFMADD231PS Z1, Z5, Z4
+	VMOVUPS     (R8)(AX*1), Z5
+	VFMADD231PS Z2, Z5, Z4
+	VMOVUPS     (R9)(AX*1), Z5
+	VFMADD231PS Z3, Z5, Z4
+	VMOVUPS     Z4, (CX)(AX*1)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         loop5
+
+end6:
+	TESTQ       R11, R11
+	JZ          end7
+	MOVL        $0x0000ffff, R12
+	BZHIL       R11, R12, R12
+	KMOVW       R12, K1
+	LEAQ        (R10)(AX*1), R10
+	PREFETCHT0  (BX)(R10*1)
+	PREFETCHT0  (DI)(R10*1)
+	PREFETCHT0  (R8)(R10*1)
+	PREFETCHT0  (R9)(R10*1)
+	VMOVUPS.Z   (CX)(AX*1), K1, Z4
+	VMOVUPS.Z   (BX)(AX*1), K1, Z5
+	VFMADD231PS Z0, Z5, Z4
+	VMOVUPS.Z   (DI)(AX*1), K1, Z0
+	VFMADD231PS Z1, Z0, Z4
+	VMOVUPS.Z   (R8)(AX*1), K1, Z0
+	VFMADD231PS Z2, Z0, Z4
+	VMOVUPS.Z   (R9)(AX*1), K1, Z0
+	VFMADD231PS Z3, Z0, Z4
+	VMOVUPS     Z4, K1, (CX)(AX*1)
+
+end7:
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	ADDQ $0x04, DX
+	ADDQ stride+32(FP), BX
+	SUBQ $0x04, SI
+	CMPQ SI, $0x04
+	JGE  row1
+
+end2:
+	CMPQ SI, $0x01
+	JLT  end9
+
+row8:
+	MOVQ         stride+32(FP), AX
+	VBROADCASTSS (DX), Z0
+	MOVQ         stride+32(FP), DI
+	MOVQ         n+24(FP), R8
+	XORQ         AX, AX
+	CMPQ         R8, $0x00000040
+	JLT          end11
+
+loop10:
+	LEAQ        (DI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
+	PREFETCHT0  64(BX)(R9*1)
+	PREFETCHT0  128(BX)(R9*1)
+	PREFETCHT0  192(BX)(R9*1)
 	VMOVUPS     (CX)(AX*1), Z1
 	VMOVUPS     64(CX)(AX*1), Z2
 	VMOVUPS     128(CX)(AX*1), Z3
@@ -2587,41 +2904,46 @@ loop3:
 	VMOVUPS     Z3, 128(CX)(AX*1)
 	VMOVUPS     Z4, 192(CX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x00000040, DI
-	CMPQ        DI, $0x00000040
-	JGE         loop3
+	SUBQ        $0x00000040, R8
+	CMPQ        R8, $0x00000040
+	JGE         loop10
 
-end4:
-	CMPQ DI, $0x00000010
-	JLT  end6
+end11:
+	CMPQ R8, $0x00000010
+	JLT  end13
 
-loop5:
+loop12:
+	LEAQ        (DI)(AX*1), R9
+	PREFETCHT0  (BX)(R9*1)
 	VMOVUPS     (CX)(AX*1), Z1
 	VMOVUPS     (BX)(AX*1), Z2
 	VFMADD231PS Z0, Z2, Z1
 	VMOVUPS     Z1, (CX)(AX*1)
 	ADDQ        $0x00000040, AX
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
-	JGE         loop5
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         loop12
 
-end6:
-	TESTQ       DI, DI
-	JZ          end7
-	MOVL        $0x0000ffff, R8
-	BZHIL       DI, R8, R8
-	KMOVW       R8, K1
+end13:
+	TESTQ       R8, R8
+	JZ          end14
+	MOVL        $0x0000ffff, R9
+	BZHIL       R8, R9, R9
+	KMOVW       R9, K1
+	LEAQ        (DI)(AX*1), DI
+	PREFETCHT0  (BX)(DI*1)
 	VMOVUPS.Z   (CX)(AX*1), K1, Z1
 	VMOVUPS.Z   (BX)(AX*1), K1, Z2
 	VFMADD231PS Z0, Z2, Z1
 	VMOVUPS     Z1, K1, (CX)(AX*1)
 
-end7:
+end14:
 	ADDQ $0x04, DX
 	ADDQ stride+32(FP), BX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row8
 
-end2:
+end9:
 	VZEROUPPER
 	RET

@@ -18,9 +18,8 @@ const (
 	// attentionDirect is the number of queries up to which it does not pay to
 	// pack the keys and values.
 	attentionDirect = 4
-	// splitKeys is the least number of keys that a task is given where there
-	// are too few queries for all workers.
-	splitKeys = 256
+	// splitKeys is the least number of keys that a task is then given.
+	splitKeys = 64
 )
 
 // Forward computes out from q, k and v over the workers. stats, [Segments,
@@ -118,13 +117,21 @@ func (f *attentionForward) plan() {
 	f.tiles = max(1, ceilDiv(f.Queries, attentionRows))
 	f.tile = ceilDiv(f.Queries, f.tiles)
 	segments := max(1, f.Segments)
-	f.splits = max(1, min(ceilDiv(tasks, segments*f.tiles), f.Keys/splitKeys))
-	f.split = roundUp(ceilDiv(f.Keys, f.splits), attentionKeys)
+	least := attentionKeys
+	if f.direct() {
+		least = splitKeys
+	}
+	f.splits = max(1, min(ceilDiv(tasks, segments*f.tiles), f.Keys/least))
+	f.split = roundUp(ceilDiv(f.Keys, f.splits), least)
 	f.splits = max(1, ceilDiv(f.Keys, max(1, f.split)))
 	f.groups = min(f.tiles, ceilDiv(tasksPerWorker*Workers(), segments*f.splits))
 	f.group = ceilDiv(f.tiles, f.groups)
 	f.groups = ceilDiv(f.tiles, f.group)
 }
+
+// direct reports whether there are so few queries that reading the keys and
+// values is all the work, so that packing them does not pay.
+func (a *Attention) direct() bool { return a.Queries <= attentionDirect && !a.BF16 }
 
 // borrow gets scratch memory: every worker's, and that of the splits' parts.
 func (f *attentionForward) borrow() {
@@ -163,9 +170,9 @@ func (f *attentionForward) runTask(worker, i int) {
 		b.rows = f.parts.at((s*f.splits+part)*f.Queries + b.from)
 	}
 	mask := f.mask(s)
-	end := min((part+1)*f.split, f.visible(b.to-1))
-	for j := part * f.split; j < end; j += attentionKeys {
-		b.begin, b.end = b.w.runs.set(mask, j, min(j+attentionKeys, f.Keys))
+	end := min((part+1)*f.split, f.Keys)
+	for j := part * f.split; j < min(end, f.visible(b.to-1)); j += attentionKeys {
+		b.begin, b.end = b.w.runs.set(mask, j, min(j+attentionKeys, end))
 		if b.begin < b.end {
 			b.run()
 			b.first = false
@@ -219,7 +226,7 @@ func shrinkage(old, m float32) float32 {
 
 // oneBlock reports whether all keys are in one block, so that a row's sum is
 // known before the values come in.
-func (f *attentionForward) oneBlock() bool { return f.Keys <= attentionKeys }
+func (f *attentionForward) oneBlock() bool { return f.Keys <= attentionKeys && f.splits == 1 }
 
 // normalize divides row i of the output by its sum, if the weights have not
 // been, and saves the statistics.

@@ -204,7 +204,7 @@ func TestAttentionDirect(t *testing.T) {
 	eachAttention(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(23, 24))
 		for n := 1; n <= 70; n++ {
-			rows := 1 + n%5
+			rows := 1 + n%11
 			m := Matrix{Data: make([]float32, rows*(n+2)), Stride: n + 2}
 			for i := range m.Data {
 				m.Data[i] = float32(r.NormFloat64())

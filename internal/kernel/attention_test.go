@@ -285,6 +285,9 @@ func TestAttentionSplits(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, a := range []Attention{
 		{Segments: 1, Queries: 2, Keys: 1400, Z: 4, H: 5, Bias: []float32{}},
+		{Segments: 1, Queries: 1, Keys: 2*splitKeys + 3, Z: 4, H: 5, KeyMask: []bool{}},
+		{Segments: 2, Queries: 3, Keys: attentionKeys, Z: 4, H: 5, Causal: true},
+		{Segments: 1, Queries: 4, Keys: 3*attentionKeys + 1, Z: 4, H: 5, Function: AttentionLaplace, Bias: []float32{}},
 		{Segments: 1, Queries: 40, Keys: 1100, Z: 3, H: 4, Causal: true, KeyMask: []bool{}},
 		{Segments: 2, Queries: 5, Keys: 1300, Z: 3, H: 4, Function: AttentionLaplace, Bias: []float32{}},
 		{Segments: 1, Queries: 700, Keys: 700, Z: 3, H: 2, Causal: true, Bias: []float32{}},

@@ -19,7 +19,7 @@ func (b *forwardBlock) run() {
 	if b.first {
 		b.start(min(seen, b.to))
 	}
-	if b.Queries <= attentionDirect && !b.BF16 {
+	if b.direct() {
 		b.runDirect(seen)
 		return
 	}

@@ -6356,18 +6356,18 @@ end5:
 // func siluScaleShiftAVX2(q *float32, k *float32, z *float32, gamma *float32, beta *float32, rows int, cols int, ldq int, ldk int, ldz int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluScaleShiftAVX2(SB), NOSPLIT, $0-80
-	MOVQ  q+0(FP), CX
-	MOVQ  k+8(FP), DX
-	MOVQ  z+16(FP), BX
-	MOVQ  gamma+24(FP), SI
-	MOVQ  beta+32(FP), DI
-	MOVQ  cols+48(FP), R8
-	LEAQ  (SI)(R8*4), R8
-	MOVQ  cols+48(FP), R9
-	LEAQ  (DI)(R9*4), R9
-	MOVQ  rows+40(FP), R10
-	TESTQ R10, R10
-	JLE   end2
+	MOVQ q+0(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ z+16(FP), BX
+	MOVQ gamma+24(FP), SI
+	MOVQ beta+32(FP), DI
+	MOVQ cols+48(FP), R8
+	LEAQ (SI)(R8*4), R8
+	MOVQ cols+48(FP), R9
+	LEAQ (DI)(R9*4), R9
+	MOVQ rows+40(FP), R10
+	CMPQ R10, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+48(FP), R11
@@ -6618,8 +6618,9 @@ end7:
 	ADDQ ldk+64(FP), DX
 	ADDQ ldq+56(FP), CX
 	ADDQ ldz+72(FP), BX
-	DECQ R10
-	JNZ  row1
+	SUBQ $0x01, R10
+	CMPQ R10, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -6628,22 +6629,22 @@ end2:
 // func siluScaleShiftGradAVX2(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluScaleShiftGradAVX2(SB), NOSPLIT, $0-104
-	MOVQ  dz+0(FP), CX
-	MOVQ  dgamma+8(FP), DX
-	MOVQ  dbeta+16(FP), BX
-	MOVQ  dq+24(FP), SI
-	MOVQ  dk+32(FP), DI
-	MOVQ  z+40(FP), R8
-	MOVQ  gamma+48(FP), R9
-	MOVQ  cols+64(FP), R10
-	LEAQ  (R9)(R10*4), R10
-	MOVQ  cols+64(FP), R11
-	LEAQ  (DX)(R11*4), R11
-	MOVQ  cols+64(FP), R12
-	LEAQ  (BX)(R12*4), R12
-	MOVQ  rows+56(FP), R13
-	TESTQ R13, R13
-	JLE   end2
+	MOVQ dz+0(FP), CX
+	MOVQ dgamma+8(FP), DX
+	MOVQ dbeta+16(FP), BX
+	MOVQ dq+24(FP), SI
+	MOVQ dk+32(FP), DI
+	MOVQ z+40(FP), R8
+	MOVQ gamma+48(FP), R9
+	MOVQ cols+64(FP), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ cols+64(FP), R11
+	LEAQ (DX)(R11*4), R11
+	MOVQ cols+64(FP), R12
+	LEAQ (BX)(R12*4), R12
+	MOVQ rows+56(FP), R13
+	CMPQ R13, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+64(FP), R14
@@ -6922,8 +6923,9 @@ end7:
 	ADDQ lddq+80(FP), SI
 	ADDQ lddz+72(FP), CX
 	ADDQ ldz+96(FP), R8
-	DECQ R13
-	JNZ  row1
+	SUBQ $0x01, R13
+	CMPQ R13, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -7763,8 +7765,8 @@ TEXT ·layerNormAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS inverse+80(FP), Y0
 	VBROADCASTSS eps+84(FP), Y1
 	MOVQ         rows+48(FP), R9
-	TESTQ        R9, R9
-	JLE          end2
+	CMPQ         R9, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Y2, Y2, Y2
@@ -7991,8 +7993,9 @@ end17:
 	ADDQ $0x04, R8
 	ADDQ ldx+72(FP), DX
 	ADDQ ldy+64(FP), CX
-	DECQ R9
-	JNZ  row1
+	SUBQ $0x01, R9
+	CMPQ R9, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8012,8 +8015,8 @@ TEXT ·layerNormGradAVX2(SB), NOSPLIT, $0-112
 	VBROADCASTSS inverse+104(FP), Y0
 	VBROADCASTSS keep+108(FP), Y1
 	MOVQ         rows+64(FP), R11
-	TESTQ        R11, R11
-	JLE          end2
+	CMPQ         R11, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (R9), Y2
@@ -8211,8 +8214,9 @@ end12:
 	ADDQ $0x04, R9
 	ADDQ $0x04, R10
 	ADDQ ldx+96(FP), DI
-	DECQ R11
-	JNZ  row1
+	SUBQ $0x01, R11
+	CMPQ R11, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8228,8 +8232,8 @@ TEXT ·layerNormPlainAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS inverse+64(FP), Y0
 	VBROADCASTSS eps+68(FP), Y1
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Y2, Y2, Y2
@@ -8438,8 +8442,9 @@ end17:
 	ADDQ $0x04, SI
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8456,8 +8461,8 @@ TEXT ·layerNormPlainGradAVX2(SB), NOSPLIT, $0-88
 	VBROADCASTSS inverse+80(FP), Y0
 	VBROADCASTSS keep+84(FP), Y1
 	MOVQ         rows+40(FP), R8
-	TESTQ        R8, R8
-	JLE          end2
+	CMPQ         R8, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (SI), Y2
@@ -8615,8 +8620,9 @@ end12:
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	ADDQ ldx+72(FP), BX
-	DECQ R8
-	JNZ  row1
+	SUBQ $0x01, R8
+	CMPQ R8, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8632,8 +8638,8 @@ TEXT ·rmsNormAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS inverse+64(FP), Y0
 	VBROADCASTSS eps+68(FP), Y1
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Y2, Y2, Y2
@@ -8759,8 +8765,9 @@ end12:
 	ADDQ $0x04, SI
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8778,8 +8785,8 @@ TEXT ·rmsNormGradAVX2(SB), NOSPLIT, $0-96
 	VBROADCASTSS inverse+88(FP), Y0
 	VBROADCASTSS keep+92(FP), Y1
 	MOVQ         rows+48(FP), R9
-	TESTQ        R9, R9
-	JLE          end2
+	CMPQ         R9, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (R8), Y2
@@ -8933,8 +8940,9 @@ end12:
 	ADDQ lddy+72(FP), BX
 	ADDQ $0x04, R8
 	ADDQ ldx+80(FP), SI
-	DECQ R9
-	JNZ  row1
+	SUBQ $0x01, R9
+	CMPQ R9, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -8950,8 +8958,8 @@ TEXT ·scaleNormAVX2(SB), NOSPLIT, $0-68
 	VBROADCASTSS inverse+60(FP), Y1
 	VBROADCASTSS eps+64(FP), Y2
 	MOVQ         rows+24(FP), SI
-	TESTQ        SI, SI
-	JLE          end2
+	CMPQ         SI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Y3, Y3, Y3
@@ -9066,8 +9074,9 @@ end12:
 	ADDQ $0x04, BX
 	ADDQ ldx+48(FP), DX
 	ADDQ ldy+40(FP), CX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -9085,8 +9094,8 @@ TEXT ·scaleNormGradAVX2(SB), NOSPLIT, $0-92
 	VBROADCASTSS keep+80(FP), Y2
 	VXORPS       Y3, Y3, Y3
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (SI), Y4
@@ -9211,8 +9220,9 @@ end12:
 	ADDQ lddy+56(FP), DX
 	ADDQ $0x04, SI
 	ADDQ ldx+64(FP), BX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VMOVSS X3, ret+88(FP)
@@ -9236,8 +9246,8 @@ loop1:
 	VXORPS Y3, Y3, Y3
 	MOVQ   DX, SI
 	MOVQ   rows+16(FP), DI
-	TESTQ  DI, DI
-	JLE    end4
+	CMPQ   DI, $0x01
+	JLT    end4
 
 row3:
 	VMOVUPS (SI)(AX*1), Y4
@@ -9249,8 +9259,9 @@ row3:
 	VADDPS  Y6, Y2, Y2
 	VADDPS  Y7, Y3, Y3
 	ADDQ    ldx+32(FP), SI
-	DECQ    DI
-	JNZ     row3
+	SUBQ    $0x01, DI
+	CMPQ    DI, $0x01
+	JGE     row3
 
 end4:
 	VMOVUPS (CX)(AX*1), Y4
@@ -9278,15 +9289,16 @@ loop5:
 	VXORPS Y0, Y0, Y0
 	MOVQ   DX, SI
 	MOVQ   rows+16(FP), DI
-	TESTQ  DI, DI
-	JLE    end8
+	CMPQ   DI, $0x01
+	JLT    end8
 
 row7:
 	VMOVUPS (SI)(AX*1), Y1
 	VADDPS  Y1, Y0, Y0
 	ADDQ    ldx+32(FP), SI
-	DECQ    DI
-	JNZ     row7
+	SUBQ    $0x01, DI
+	CMPQ    DI, $0x01
+	JGE     row7
 
 end8:
 	VMOVUPS (CX)(AX*1), Y1
@@ -9305,15 +9317,16 @@ end6:
 	VMOVUPS (SI)(BX*4), Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    rows+16(FP), BX
-	TESTQ   BX, BX
-	JLE     end11
+	CMPQ    BX, $0x01
+	JLT     end11
 
 row10:
 	VMASKMOVPS (DX)(AX*1), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	ADDQ       ldx+32(FP), DX
-	DECQ       BX
-	JNZ        row10
+	SUBQ       $0x01, BX
+	CMPQ       BX, $0x01
+	JGE        row10
 
 end11:
 	VMASKMOVPS (CX)(AX*1), Y0, Y2
@@ -9327,12 +9340,12 @@ end9:
 // func columnMomentsAVX2(sum *float64, squares *float64, x *float32, rows int, cols int, ldx int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·columnMomentsAVX2(SB), NOSPLIT, $0-48
-	MOVQ  sum+0(FP), CX
-	MOVQ  squares+8(FP), DX
-	MOVQ  x+16(FP), BX
-	MOVQ  rows+24(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ sum+0(FP), CX
+	MOVQ squares+8(FP), DX
+	MOVQ x+16(FP), BX
+	MOVQ rows+24(FP), SI
+	CMPQ SI, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+32(FP), DI
@@ -9393,8 +9406,9 @@ end4:
 
 end5:
 	ADDQ ldx+40(FP), BX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -9403,14 +9417,14 @@ end2:
 // func batchNormSumsAVX2(sumDy *float64, sumDyX *float64, dy *float32, x *float32, mean *float32, rows int, cols int, lddy int, ldx int)
 // Requires: AVX, AVX2
 TEXT ·batchNormSumsAVX2(SB), NOSPLIT, $0-72
-	MOVQ  sumDy+0(FP), CX
-	MOVQ  sumDyX+8(FP), DX
-	MOVQ  dy+16(FP), BX
-	MOVQ  x+24(FP), SI
-	MOVQ  mean+32(FP), DI
-	MOVQ  rows+40(FP), R8
-	TESTQ R8, R8
-	JLE   end2
+	MOVQ sumDy+0(FP), CX
+	MOVQ sumDyX+8(FP), DX
+	MOVQ dy+16(FP), BX
+	MOVQ x+24(FP), SI
+	MOVQ mean+32(FP), DI
+	MOVQ rows+40(FP), R8
+	CMPQ R8, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+48(FP), R9
@@ -9486,8 +9500,9 @@ end4:
 end5:
 	ADDQ lddy+56(FP), BX
 	ADDQ ldx+64(FP), SI
-	DECQ R8
-	JNZ  row1
+	SUBQ $0x01, R8
+	CMPQ R8, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -9496,13 +9511,13 @@ end2:
 // func columnAffineAVX2(y *float32, x *float32, scale *float32, shift *float32, rows int, cols int, ldy int, ldx int)
 // Requires: AVX, FMA3
 TEXT ·columnAffineAVX2(SB), NOSPLIT, $0-64
-	MOVQ  y+0(FP), CX
-	MOVQ  x+8(FP), DX
-	MOVQ  scale+16(FP), BX
-	MOVQ  shift+24(FP), SI
-	MOVQ  rows+32(FP), DI
-	TESTQ DI, DI
-	JLE   end2
+	MOVQ y+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ scale+16(FP), BX
+	MOVQ shift+24(FP), SI
+	MOVQ rows+32(FP), DI
+	CMPQ DI, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+40(FP), R8
@@ -9566,8 +9581,9 @@ end6:
 end7:
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -9586,8 +9602,8 @@ TEXT ·batchNormGradAVX2(SB), NOSPLIT, $0-108
 	MOVQ         rest+56(FP), R10
 	VBROADCASTSS keep+104(FP), Y0
 	MOVQ         rows+64(FP), R11
-	TESTQ        R11, R11
-	JLE          end2
+	CMPQ         R11, $0x01
+	JLT          end2
 
 row1:
 	MOVQ cols+72(FP), R12
@@ -9686,8 +9702,9 @@ end7:
 	ADDQ lddx+80(FP), CX
 	ADDQ lddy+88(FP), DX
 	ADDQ ldx+96(FP), BX
-	DECQ R11
-	JNZ  row1
+	SUBQ $0x01, R11
+	CMPQ R11, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -16371,18 +16388,18 @@ end5:
 // func siluScaleShiftAVX512(q *float32, k *float32, z *float32, gamma *float32, beta *float32, rows int, cols int, ldq int, ldk int, ldz int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·siluScaleShiftAVX512(SB), NOSPLIT, $0-80
-	MOVQ  q+0(FP), CX
-	MOVQ  k+8(FP), DX
-	MOVQ  z+16(FP), BX
-	MOVQ  gamma+24(FP), SI
-	MOVQ  beta+32(FP), DI
-	MOVQ  cols+48(FP), R8
-	LEAQ  (SI)(R8*4), R8
-	MOVQ  cols+48(FP), R9
-	LEAQ  (DI)(R9*4), R9
-	MOVQ  rows+40(FP), R10
-	TESTQ R10, R10
-	JLE   end2
+	MOVQ q+0(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ z+16(FP), BX
+	MOVQ gamma+24(FP), SI
+	MOVQ beta+32(FP), DI
+	MOVQ cols+48(FP), R8
+	LEAQ (SI)(R8*4), R8
+	MOVQ cols+48(FP), R9
+	LEAQ (DI)(R9*4), R9
+	MOVQ rows+40(FP), R10
+	CMPQ R10, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+48(FP), R11
@@ -16633,8 +16650,9 @@ end7:
 	ADDQ ldk+64(FP), DX
 	ADDQ ldq+56(FP), CX
 	ADDQ ldz+72(FP), BX
-	DECQ R10
-	JNZ  row1
+	SUBQ $0x01, R10
+	CMPQ R10, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -16643,22 +16661,22 @@ end2:
 // func siluScaleShiftGradAVX512(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·siluScaleShiftGradAVX512(SB), NOSPLIT, $0-104
-	MOVQ  dz+0(FP), CX
-	MOVQ  dgamma+8(FP), DX
-	MOVQ  dbeta+16(FP), BX
-	MOVQ  dq+24(FP), SI
-	MOVQ  dk+32(FP), DI
-	MOVQ  z+40(FP), R8
-	MOVQ  gamma+48(FP), R9
-	MOVQ  cols+64(FP), R10
-	LEAQ  (R9)(R10*4), R10
-	MOVQ  cols+64(FP), R11
-	LEAQ  (DX)(R11*4), R11
-	MOVQ  cols+64(FP), R12
-	LEAQ  (BX)(R12*4), R12
-	MOVQ  rows+56(FP), R13
-	TESTQ R13, R13
-	JLE   end2
+	MOVQ dz+0(FP), CX
+	MOVQ dgamma+8(FP), DX
+	MOVQ dbeta+16(FP), BX
+	MOVQ dq+24(FP), SI
+	MOVQ dk+32(FP), DI
+	MOVQ z+40(FP), R8
+	MOVQ gamma+48(FP), R9
+	MOVQ cols+64(FP), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ cols+64(FP), R11
+	LEAQ (DX)(R11*4), R11
+	MOVQ cols+64(FP), R12
+	LEAQ (BX)(R12*4), R12
+	MOVQ rows+56(FP), R13
+	CMPQ R13, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+64(FP), R14
@@ -16937,8 +16955,9 @@ end7:
 	ADDQ lddq+80(FP), SI
 	ADDQ lddz+72(FP), CX
 	ADDQ ldz+96(FP), R8
-	DECQ R13
-	JNZ  row1
+	SUBQ $0x01, R13
+	CMPQ R13, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -17792,8 +17811,8 @@ TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS inverse+80(FP), Z0
 	VBROADCASTSS eps+84(FP), Z1
 	MOVQ         rows+48(FP), R9
-	TESTQ        R9, R9
-	JLE          end2
+	CMPQ         R9, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Z2, Z2, Z2
@@ -18026,8 +18045,9 @@ end17:
 	ADDQ $0x04, R8
 	ADDQ ldx+72(FP), DX
 	ADDQ ldy+64(FP), CX
-	DECQ R9
-	JNZ  row1
+	SUBQ $0x01, R9
+	CMPQ R9, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -18047,8 +18067,8 @@ TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-112
 	VBROADCASTSS inverse+104(FP), Z0
 	VBROADCASTSS keep+108(FP), Z1
 	MOVQ         rows+64(FP), R11
-	TESTQ        R11, R11
-	JLE          end2
+	CMPQ         R11, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (R9), Z2
@@ -18250,8 +18270,9 @@ end12:
 	ADDQ $0x04, R9
 	ADDQ $0x04, R10
 	ADDQ ldx+96(FP), DI
-	DECQ R11
-	JNZ  row1
+	SUBQ $0x01, R11
+	CMPQ R11, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -18267,8 +18288,8 @@ TEXT ·layerNormPlainAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS inverse+64(FP), Z0
 	VBROADCASTSS eps+68(FP), Z1
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Z2, Z2, Z2
@@ -18483,8 +18504,9 @@ end17:
 	ADDQ $0x04, SI
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -18501,8 +18523,8 @@ TEXT ·layerNormPlainGradAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS inverse+80(FP), Z0
 	VBROADCASTSS keep+84(FP), Z1
 	MOVQ         rows+40(FP), R8
-	TESTQ        R8, R8
-	JLE          end2
+	CMPQ         R8, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (SI), Z2
@@ -18664,8 +18686,9 @@ end12:
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	ADDQ ldx+72(FP), BX
-	DECQ R8
-	JNZ  row1
+	SUBQ $0x01, R8
+	CMPQ R8, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -18681,8 +18704,8 @@ TEXT ·rmsNormAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS inverse+64(FP), Z0
 	VBROADCASTSS eps+68(FP), Z1
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Z2, Z2, Z2
@@ -18810,8 +18833,9 @@ end12:
 	ADDQ $0x04, SI
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -18829,8 +18853,8 @@ TEXT ·rmsNormGradAVX512(SB), NOSPLIT, $0-96
 	VBROADCASTSS inverse+88(FP), Z0
 	VBROADCASTSS keep+92(FP), Z1
 	MOVQ         rows+48(FP), R9
-	TESTQ        R9, R9
-	JLE          end2
+	CMPQ         R9, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (R8), Z2
@@ -18986,8 +19010,9 @@ end12:
 	ADDQ lddy+72(FP), BX
 	ADDQ $0x04, R8
 	ADDQ ldx+80(FP), SI
-	DECQ R9
-	JNZ  row1
+	SUBQ $0x01, R9
+	CMPQ R9, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -19003,8 +19028,8 @@ TEXT ·scaleNormAVX512(SB), NOSPLIT, $0-68
 	VBROADCASTSS inverse+60(FP), Z1
 	VBROADCASTSS eps+64(FP), Z2
 	MOVQ         rows+24(FP), SI
-	TESTQ        SI, SI
-	JLE          end2
+	CMPQ         SI, $0x01
+	JLT          end2
 
 row1:
 	VXORPS Z3, Z3, Z3
@@ -19121,8 +19146,9 @@ end12:
 	ADDQ $0x04, BX
 	ADDQ ldx+48(FP), DX
 	ADDQ ldy+40(FP), CX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -19140,8 +19166,8 @@ TEXT ·scaleNormGradAVX512(SB), NOSPLIT, $0-92
 	VBROADCASTSS keep+80(FP), Z2
 	VXORPS       Z3, Z3, Z3
 	MOVQ         rows+32(FP), DI
-	TESTQ        DI, DI
-	JLE          end2
+	CMPQ         DI, $0x01
+	JLT          end2
 
 row1:
 	VBROADCASTSS (SI), Z4
@@ -19268,8 +19294,9 @@ end12:
 	ADDQ lddy+56(FP), DX
 	ADDQ $0x04, SI
 	ADDQ ldx+64(FP), BX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VMOVSS X3, ret+88(FP)
@@ -19293,8 +19320,8 @@ loop1:
 	VXORPS Z3, Z3, Z3
 	MOVQ   DX, SI
 	MOVQ   rows+16(FP), DI
-	TESTQ  DI, DI
-	JLE    end4
+	CMPQ   DI, $0x01
+	JLT    end4
 
 row3:
 	VMOVUPS (SI)(AX*1), Z4
@@ -19306,8 +19333,9 @@ row3:
 	VADDPS  Z6, Z2, Z2
 	VADDPS  Z7, Z3, Z3
 	ADDQ    ldx+32(FP), SI
-	DECQ    DI
-	JNZ     row3
+	SUBQ    $0x01, DI
+	CMPQ    DI, $0x01
+	JGE     row3
 
 end4:
 	VMOVUPS (CX)(AX*1), Z4
@@ -19335,15 +19363,16 @@ loop5:
 	VXORPS Z0, Z0, Z0
 	MOVQ   DX, SI
 	MOVQ   rows+16(FP), DI
-	TESTQ  DI, DI
-	JLE    end8
+	CMPQ   DI, $0x01
+	JLT    end8
 
 row7:
 	VMOVUPS (SI)(AX*1), Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    ldx+32(FP), SI
-	DECQ    DI
-	JNZ     row7
+	SUBQ    $0x01, DI
+	CMPQ    DI, $0x01
+	JGE     row7
 
 end8:
 	VMOVUPS (CX)(AX*1), Z1
@@ -19362,15 +19391,16 @@ end6:
 	KMOVW  SI, K1
 	VXORPS Z0, Z0, Z0
 	MOVQ   rows+16(FP), BX
-	TESTQ  BX, BX
-	JLE    end11
+	CMPQ   BX, $0x01
+	JLT    end11
 
 row10:
 	VMOVUPS.Z (DX)(AX*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      ldx+32(FP), DX
-	DECQ      BX
-	JNZ       row10
+	SUBQ      $0x01, BX
+	CMPQ      BX, $0x01
+	JGE       row10
 
 end11:
 	VMOVUPS.Z (CX)(AX*1), K1, Z1
@@ -19384,12 +19414,12 @@ end9:
 // func columnMomentsAVX512(sum *float64, squares *float64, x *float32, rows int, cols int, ldx int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·columnMomentsAVX512(SB), NOSPLIT, $0-48
-	MOVQ  sum+0(FP), CX
-	MOVQ  squares+8(FP), DX
-	MOVQ  x+16(FP), BX
-	MOVQ  rows+24(FP), SI
-	TESTQ SI, SI
-	JLE   end2
+	MOVQ sum+0(FP), CX
+	MOVQ squares+8(FP), DX
+	MOVQ x+16(FP), BX
+	MOVQ rows+24(FP), SI
+	CMPQ SI, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+32(FP), DI
@@ -19450,8 +19480,9 @@ end4:
 
 end5:
 	ADDQ ldx+40(FP), BX
-	DECQ SI
-	JNZ  row1
+	SUBQ $0x01, SI
+	CMPQ SI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -19460,14 +19491,14 @@ end2:
 // func batchNormSumsAVX512(sumDy *float64, sumDyX *float64, dy *float32, x *float32, mean *float32, rows int, cols int, lddy int, ldx int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·batchNormSumsAVX512(SB), NOSPLIT, $0-72
-	MOVQ  sumDy+0(FP), CX
-	MOVQ  sumDyX+8(FP), DX
-	MOVQ  dy+16(FP), BX
-	MOVQ  x+24(FP), SI
-	MOVQ  mean+32(FP), DI
-	MOVQ  rows+40(FP), R8
-	TESTQ R8, R8
-	JLE   end2
+	MOVQ sumDy+0(FP), CX
+	MOVQ sumDyX+8(FP), DX
+	MOVQ dy+16(FP), BX
+	MOVQ x+24(FP), SI
+	MOVQ mean+32(FP), DI
+	MOVQ rows+40(FP), R8
+	CMPQ R8, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+48(FP), R9
@@ -19543,8 +19574,9 @@ end4:
 end5:
 	ADDQ lddy+56(FP), BX
 	ADDQ ldx+64(FP), SI
-	DECQ R8
-	JNZ  row1
+	SUBQ $0x01, R8
+	CMPQ R8, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -19553,13 +19585,13 @@ end2:
 // func columnAffineAVX512(y *float32, x *float32, scale *float32, shift *float32, rows int, cols int, ldy int, ldx int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·columnAffineAVX512(SB), NOSPLIT, $0-64
-	MOVQ  y+0(FP), CX
-	MOVQ  x+8(FP), DX
-	MOVQ  scale+16(FP), BX
-	MOVQ  shift+24(FP), SI
-	MOVQ  rows+32(FP), DI
-	TESTQ DI, DI
-	JLE   end2
+	MOVQ y+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ scale+16(FP), BX
+	MOVQ shift+24(FP), SI
+	MOVQ rows+32(FP), DI
+	CMPQ DI, $0x01
+	JLT  end2
 
 row1:
 	MOVQ cols+40(FP), R8
@@ -19623,8 +19655,9 @@ end6:
 end7:
 	ADDQ ldx+56(FP), DX
 	ADDQ ldy+48(FP), CX
-	DECQ DI
-	JNZ  row1
+	SUBQ $0x01, DI
+	CMPQ DI, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER
@@ -19643,8 +19676,8 @@ TEXT ·batchNormGradAVX512(SB), NOSPLIT, $0-108
 	MOVQ         rest+56(FP), R10
 	VBROADCASTSS keep+104(FP), Z0
 	MOVQ         rows+64(FP), R11
-	TESTQ        R11, R11
-	JLE          end2
+	CMPQ         R11, $0x01
+	JLT          end2
 
 row1:
 	MOVQ cols+72(FP), R12
@@ -19743,8 +19776,9 @@ end7:
 	ADDQ lddx+80(FP), CX
 	ADDQ lddy+88(FP), DX
 	ADDQ ldx+96(FP), BX
-	DECQ R11
-	JNZ  row1
+	SUBQ $0x01, R11
+	CMPQ R11, $0x01
+	JGE  row1
 
 end2:
 	VZEROUPPER

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -175,25 +176,52 @@ func (k *kernel) laplace(x vec) (weight, density vec) {
 func emitDirect(set instructionSet) {
 	k := newKernel(set, "attentionDots", "s, q, k *float32, n, stride, rows int", "",
 		"sets s[j] to the product of q and row j of k, n numbers each.")
+	ahead := k.times("stride", keysAhead)
 	k.rows(map[string]string{"s": "", "k": "stride"}, func() {
 		sum := k.zeros(4)
-		k.columns("n", 4, func() { k.fmaInto(sum, k.load("q"), k.load("k")) })
+		k.columns("n", 4, func() {
+			k.prefetch(ahead, "k")
+			k.fmaInto(sum, k.load("q"), k.load("k"))
+		})
 		VMOVSS(k.fold(VADDPS, sum).AsX(), Mem{Base: k.pointers["s"]})
 	})
 	k.done()
 
 	k = newKernel(set, "attentionSum", "out, p, v *float32, n, stride, rows int", "",
 		"adds p[j] times row j of v to out, n numbers each.")
-	k.rows(map[string]string{"p": "", "v": "stride"}, func() {
-		weight := vec{k.register()}
-		VBROADCASTSS(Mem{Base: k.pointers["p"]}, weight[0])
-		k.columns("n", 4, func() {
-			sum := k.load("out")
-			k.fmaInto(sum, k.load("v"), weight)
-			k.store("out", sum)
-		})
-	})
+	k.rowsBy(sumRows, map[string]string{"p": "", "v": "stride"}, k.sumOfRows)
 	k.done()
+}
+
+const (
+	keysAhead = 8 // rows of keys from the one at hand to the one that is asked for
+	sumRows   = 4 // rows of values added up at a time, so that out is read and written less often
+)
+
+// sumOfRows emits the sum of out and of p[j] times so many rows of v, and asks
+// for as many rows after them.
+func (k *kernel) sumOfRows(rows int) {
+	stride := k.times("stride", 1)
+	weights, names := make([]vec, rows), make([]string, rows)
+	for j := range rows {
+		weights[j] = vec{k.register()}
+		VBROADCASTSS(Mem{Base: k.pointers["p"], Disp: 4 * j}, weights[j][0])
+		names[j] = "v"
+		if j > 0 {
+			names[j] = fmt.Sprintf("v+%d", j)
+			k.pointers[names[j]] = GP64()
+			LEAQ(Mem{Base: k.pointers[names[j-1]], Index: stride, Scale: 1}, k.pointers[names[j]])
+		}
+	}
+	ahead := k.times("stride", rows)
+	k.columns("n", 4, func() {
+		k.prefetch(ahead, names...)
+		sum := k.load("out")
+		for j, name := range names {
+			k.fmaInto(sum, k.load(name), weights[j])
+		}
+		k.store("out", sum)
+	})
 }
 
 // returnLowest ends a function that returns the lowest lane of r.

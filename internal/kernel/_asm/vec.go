@@ -203,13 +203,36 @@ func (k *kernel) tail(left GPVirtual, body func()) {
 // one row to the next: each by the number of bytes in the parameter it is
 // paired with, or by one float32 where that is "".
 func (k *kernel) rows(strides map[string]string, body func()) {
-	loop, end := k.label("row"), k.label("end")
+	k.rowsBy(1, strides, func(int) { body() })
+}
+
+// rowsBy is rows for a body that takes so many rows at a time: group, and one for
+// each of the last fewer than that.
+func (k *kernel) rowsBy(group int, strides map[string]string, body func(rows int)) {
 	left := GP64()
 	Load(Param("rows"), left)
-	TESTQ(left, left)
-	JLE(LabelRef(end))
-	Label(loop)
-	body()
+	for {
+		loop, end := k.label("row"), k.label("end")
+		CMPQ(left, Imm(uint64(group)))
+		JLT(LabelRef(end))
+		Label(loop)
+		body(group)
+		for range group {
+			k.nextRow(strides)
+		}
+		SUBQ(Imm(uint64(group)), left)
+		CMPQ(left, Imm(uint64(group)))
+		JGE(LabelRef(loop))
+		Label(end)
+		if group == 1 {
+			return
+		}
+		group = 1
+	}
+}
+
+// nextRow moves the pointers by a row.
+func (k *kernel) nextRow(strides map[string]string) {
 	for _, name := range sortedKeys(strides) {
 		if stride := strides[name]; stride != "" {
 			ADDQ(k.param(stride), k.pointers[name])
@@ -217,9 +240,28 @@ func (k *kernel) rows(strides map[string]string, body func()) {
 			ADDQ(Imm(4), k.pointers[name])
 		}
 	}
-	DECQ(left)
-	JNZ(LabelRef(loop))
-	Label(end)
+}
+
+// times returns a new register with n times the parameter of that name.
+func (k *kernel) times(name string, n int) GPVirtual {
+	r := GP64()
+	Load(Param(name), r)
+	if n > 1 {
+		IMUL3Q(I8(int8(n)), r, r)
+	}
+	return r
+}
+
+// prefetch asks for what lies ahead bytes after the columns at hand of the rows
+// that names point to.
+func (k *kernel) prefetch(ahead GPVirtual, names ...string) {
+	index := GP64()
+	LEAQ(Mem{Base: ahead, Index: k.column, Scale: 1}, index)
+	for _, name := range names {
+		for at := 0; at < 4*k.flight*k.lanes; at += 64 {
+			PREFETCHT0(Mem{Base: k.pointers[name], Index: index, Scale: 1, Disp: at})
+		}
+	}
 }
 
 // at returns the address of register i of the row that name points to.
