@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -156,10 +157,7 @@ func (k *kernel) columns(n string, flight int, body func()) {
 	left, size := GP64(), U32(0)
 	Load(Param(n), left)
 	XORQ(k.column, k.column)
-	for _, f := range []int{flight, 1} {
-		if f == 1 && flight == 1 && size != 0 {
-			break
-		}
+	for _, f := range slices.Compact([]int{flight, 1}) {
 		k.flight, size = f, U32(uint32(f*k.lanes))
 		loop, end := k.label("loop"), k.label("end")
 		CMPQ(left, size)
@@ -211,23 +209,19 @@ func (k *kernel) rows(strides map[string]string, body func()) {
 func (k *kernel) rowsBy(group int, strides map[string]string, body func(rows int)) {
 	left := GP64()
 	Load(Param("rows"), left)
-	for {
+	for _, n := range slices.Compact([]int{group, 1}) {
 		loop, end := k.label("row"), k.label("end")
-		CMPQ(left, Imm(uint64(group)))
+		CMPQ(left, Imm(uint64(n)))
 		JLT(LabelRef(end))
 		Label(loop)
-		body(group)
-		for range group {
+		body(n)
+		for range n {
 			k.nextRow(strides)
 		}
-		SUBQ(Imm(uint64(group)), left)
-		CMPQ(left, Imm(uint64(group)))
+		SUBQ(Imm(uint64(n)), left)
+		CMPQ(left, Imm(uint64(n)))
 		JGE(LabelRef(loop))
 		Label(end)
-		if group == 1 {
-			return
-		}
-		group = 1
 	}
 }
 
