@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -68,6 +69,32 @@ func BenchmarkAttention(b *testing.B) {
 		backward := products + gemmTime(m, n, a.H) + gemmTime(m, a.Z, n) + gemmTime(n, a.Z, m) + gemmTime(n, a.H, m)
 		run("backward", 2*pairs*(3*z+2*h), 2*float64(m*n)*(3*z+2*h)/backward/1e9, func() {
 			p.a.Backward(p.dq, p.dk, p.dv, p.dbias, p.dout, p.q, p.k, p.v, p.out, p.stats)
+		})
+	}
+}
+
+// BenchmarkAttentionCold is a query of each of lm-enwik8's twelve layers, whose keys
+// and values other reading has driven from the caches.
+func BenchmarkAttentionCold(b *testing.B) {
+	const z, h, layers = 128, 1024, 12
+	other := uniform(rand.New(rand.NewPCG(1, 2)), 40<<20)
+	for _, keys := range []int{200, 500, 1000, 2000} {
+		a := Attention{Segments: 1, Queries: 1, Keys: keys, Z: z, H: h, Bias: []float32{}}
+		var of [layers]*attentionProblem
+		for i := range of {
+			of[i] = newAttentionProblem(rand.New(rand.NewPCG(1, uint64(i))), a)
+		}
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			b.SetBytes(4 * layers * int64(keys) * (z + h))
+			defer Hot()()
+			for b.Loop() {
+				b.StopTimer()
+				readMemory(Current(), other)
+				b.StartTimer()
+				for _, p := range of {
+					p.a.Forward(p.out, p.q, p.k, p.v, p.stats)
+				}
+			}
 		})
 	}
 }

@@ -59,6 +59,29 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkWeights multiplies a few rows, as many as there are texts side by side,
+// by 168 MB of packed weights in turn: what decoding with a large model does.
+func BenchmarkWeights(b *testing.B) {
+	const n, k, matrices = 2048, 1024, 20
+	r := rand.New(rand.NewPCG(1, 2))
+	var weights [matrices]*Packed
+	for i := range weights {
+		weights[i] = PackB(k, n, gemmOperand(r, k, n, true, 0))
+	}
+	for _, m := range []int{1, 4, 14} {
+		x, c := gemmOperand(r, m, k, false, 0), make([]float32, m*n)
+		b.Run(fmt.Sprint(m), func(b *testing.B) {
+			b.SetBytes(4 * n * k * matrices)
+			defer Hot()()
+			for b.Loop() {
+				for _, w := range weights {
+					GemmPacked(m, n, k, x, w, c, n, Epilogue{})
+				}
+			}
+		})
+	}
+}
+
 // Shares are of the peak of float32, so that 200% is that of bfloat16.
 func BenchmarkGemmBF16(b *testing.B) {
 	if err := CheckBF16(); err != nil {
