@@ -203,3 +203,20 @@ func TestEMAMisuse(t *testing.T) {
 		}()
 	}
 }
+
+func TestEMAWidth(t *testing.T) {
+	for _, test := range []struct{ parts, groups, workers, want int }{
+		{1, 8, 1, 8},
+		{1, 8, 2, 4},
+		{1, 8, 3, 3},
+		{1, 8, 16, 1},
+		{2, 8, 2, 8},
+		{8, 10, 2, 5}, // 8 would leave tasks of 2 beside those of 8
+		{1, 1, 2, 1},
+		{3, 32, 2, 8},
+	} {
+		if got := emaWidth(test.parts, test.groups, test.workers); got != test.want {
+			t.Errorf("%d × %d groups over %d workers: %d a task, want %d", test.parts, test.groups, test.workers, got, test.want)
+		}
+	}
+}

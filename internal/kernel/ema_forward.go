@@ -112,7 +112,7 @@ const emaAlone = 1 << 18
 // groups of a part. How many does not change the results.
 func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
 	groups := q.c.groups
-	span := max(1, min(emaSpan, groups, parts*groups/(4*Workers())))
+	span := emaWidth(parts, groups, Workers())
 	spans := (groups + span - 1) / span
 	task := func(_, i int) {
 		first := i % spans * span
@@ -128,6 +128,19 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 	for i := range parts * spans {
 		task(0, i)
 	}
+}
+
+// emaWidth returns how many of parts × groups a task takes: the most of those
+// with which the busiest of the workers has the least to do.
+func emaWidth(parts, groups, workers int) int {
+	best, least := 1, parts*groups
+	for span := 1; span <= min(emaSpan, groups); span++ {
+		tasks := parts * ((groups + span - 1) / span)
+		if most := (tasks + workers - 1) / workers * span; most <= least {
+			best, least = span, most
+		}
+	}
+	return best
 }
 
 // rows returns a group's channels of sequence b.
