@@ -118,7 +118,7 @@ func (c *EMACoefficients) Set(shape EMAShape, params EMAParams) {
 
 // allocate makes room for a shape.
 func (c *EMACoefficients) allocate(shape EMAShape) {
-	groups := (shape.Channels + emaGroup - 1) / emaGroup
+	groups := ceilDiv(shape.Channels, emaGroup)
 	all := shape.directions() * groups
 	n := all * shape.States * emaGroup
 	*c = EMACoefficients{

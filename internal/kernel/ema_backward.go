@@ -28,7 +28,7 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 
 // emaParts is the number of parts of a batch whose parameter gradients are
 // summed apart. It must not depend on the number of workers.
-func emaParts(batch, groups int) int { return min(batch, (63+groups)/groups) }
+func emaParts(batch, groups int) int { return min(batch, ceilDiv(64, groups)) }
 
 // sweepLeft takes some groups of sequence b from the last step to the first:
 // the part of dx that comes from later ds, padding getting the residual's alone,

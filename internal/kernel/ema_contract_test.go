@@ -204,7 +204,7 @@ func TestEMAMisuse(t *testing.T) {
 	}
 }
 
-func TestEMAWidth(t *testing.T) {
+func TestEMATaskSpan(t *testing.T) {
 	for _, test := range []struct{ parts, groups, workers, want int }{
 		{1, 8, 1, 8},
 		{1, 8, 2, 4},
@@ -215,7 +215,7 @@ func TestEMAWidth(t *testing.T) {
 		{1, 1, 2, 1},
 		{3, 32, 2, 8},
 	} {
-		if got := emaWidth(test.parts, test.groups, test.workers); got != test.want {
+		if got := emaTaskSpan(test.parts, test.groups, test.workers); got != test.want {
 			t.Errorf("%d × %d groups over %d workers: %d a task, want %d", test.parts, test.groups, test.workers, got, test.want)
 		}
 	}

@@ -112,8 +112,8 @@ const emaAlone = 1 << 18
 // groups of a part. How many does not change the results.
 func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
 	groups := q.c.groups
-	span := emaWidth(parts, groups, Workers())
-	spans := (groups + span - 1) / span
+	span := emaTaskSpan(parts, groups, Workers())
+	spans := ceilDiv(groups, span)
 	task := func(_, i int) {
 		first := i % spans * span
 		n := min(span, groups-first)
@@ -130,13 +130,13 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 	}
 }
 
-// emaWidth returns how many of parts × groups a task takes: the most of those
-// with which the busiest of the workers has the least to do.
-func emaWidth(parts, groups, workers int) int {
+// emaTaskSpan returns how many groups a task of parts × groups takes: the most
+// of those with which the busiest of the workers has the least to do.
+func emaTaskSpan(parts, groups, workers int) int {
 	best, least := 1, parts*groups
 	for span := 1; span <= min(emaSpan, groups); span++ {
-		tasks := parts * ((groups + span - 1) / span)
-		if most := (tasks + workers - 1) / workers * span; most <= least {
+		tasks := parts * ceilDiv(groups, span)
+		if most := ceilDiv(tasks, workers) * span; most <= least {
 			best, least = span, most
 		}
 	}

@@ -89,7 +89,7 @@ func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
 	lanes, register := c.lanes(at), emaLanes()
 	return emaPass{
 		emaMemory: m, c: c, at: at,
-		lanes: lanes, width: (lanes + register - 1) / register * register,
+		lanes: lanes, width: roundUp(lanes, register),
 		g: m.averages[2*k*n:][:n], w: m.averages[(2*k+1)*n:][:n],
 	}
 }

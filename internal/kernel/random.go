@@ -41,7 +41,7 @@ type wordSource struct {
 func (s *wordSource) next(offset uint64, n int) []uint32 {
 	skip := int(offset % philoxGroup)
 	end := min(skip+n, len(s.buffer))
-	groups := (end + philoxGroup - 1) / philoxGroup
+	groups := ceilDiv(end, philoxGroup)
 	philox(s.buffer[:groups*philoxGroup], offset/philoxGroup, &s.keys)
 	return s.buffer[skip:end]
 }
