@@ -213,6 +213,7 @@ func TestEMATaskSpan(t *testing.T) {
 		{2, 8, 2, 8},
 		{8, 10, 2, 5}, // 8 would leave tasks of 2 beside those of 8
 		{1, 1, 2, 1},
+		{3, 7, 2, 4}, // tasks of 4 and 3, where only tasks of 1 would be evener by this count
 		{3, 32, 2, 8},
 	} {
 		if got := emaTaskSpan(test.parts, test.groups, test.workers); got != test.want {

@@ -131,16 +131,16 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 }
 
 // emaTaskSpan returns how many groups a task of parts × groups takes: the most
-// of those with which the busiest of the workers has the least to do.
+// with which the busiest of the workers has at most an eighth more to do than
+// with one.
 func emaTaskSpan(parts, groups, workers int) int {
-	best, least := 1, parts*groups
-	for span := 1; span <= min(emaSpan, groups); span++ {
-		tasks := parts * ceilDiv(groups, span)
-		if most := ceilDiv(tasks, workers) * span; most <= least {
-			best, least = span, most
+	least := ceilDiv(parts*groups, workers)
+	for span := min(emaSpan, groups); span > 1; span-- {
+		if tasks := parts * ceilDiv(groups, span); ceilDiv(tasks, workers)*span <= least+least/8 {
+			return span
 		}
 	}
-	return best
+	return 1
 }
 
 // rows returns a group's channels of sequence b.
