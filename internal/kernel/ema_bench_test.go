@@ -20,6 +20,9 @@ var emaBenchmarks = []struct {
 	{"causal/512", EMAShape{Channels: 512, States: 16}, 1, 2048},
 	{"truncated/512", EMAShape{Channels: 512, States: 16, Truncation: 1024}, 1, 2048},
 	{"causal/512x2", EMAShape{Channels: 512, States: 2}, 1, 2048},
+	{"long/1k", EMAShape{Channels: 128, States: 16, Bidirectional: true}, 1, 1024},
+	{"long/16k", EMAShape{Channels: 128, States: 16, Bidirectional: true}, 1, 16384},
+	{"long/256k", EMAShape{Channels: 128, States: 16, Bidirectional: true}, 1, 262144},
 	{"step/512", EMAShape{Channels: 512, States: 16}, 1, 1},
 }
 
@@ -33,7 +36,8 @@ func BenchmarkEMA(b *testing.B) {
 		}
 		var c EMACoefficients
 		c.Set(e.shape, e.params)
-		s, dx, grads := make([]float32, len(e.x)), make([]float32, len(e.x)), e.params.zeroLike()
+		e.x, e.ds = append(Aligned(len(e.x))[:0], e.x...), append(Aligned(len(e.x))[:0], e.ds...)
+		s, dx, grads := Aligned(len(e.x)), Aligned(len(e.x)), e.params.zeroLike()
 		state := make([]float32, m.batch*c.StateSize())
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", m.name, name), func(b *testing.B) {

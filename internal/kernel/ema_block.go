@@ -31,7 +31,7 @@ func (r emaRows) reversed(n int) emaRows {
 
 // check panics unless there are so many rows of n channels: kernels in assembly
 // do not look.
-func (r emaRows) check(rows, n int) {
+func (r *emaRows) check(rows, n int) {
 	last := r.first + (rows-1)*r.stride
 	_, _ = r.data[min(r.first, last)], r.data[max(r.first, last)+n-1]
 }

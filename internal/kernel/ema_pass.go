@@ -98,11 +98,13 @@ func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
 // the rows themselves or, unless the channels fill their registers, memory with
 // room for 16.
 func (p *emaPass) stage(to *emaRows, which int, r *emaRows, i int) {
+	// Field by field: a copy of a structure just written waits until all that
+	// was written before it, rows on their way to memory too, has left the core.
 	if p.width == p.lanes {
-		*to = emaRows{r.data, r.first + i*r.stride, r.stride}
+		to.data, to.first, to.stride = r.data, r.first+i*r.stride, r.stride
 		return
 	}
-	*to = emaRows{data: p.staged[which*emaStage:][:emaStage], stride: emaGroup}
+	to.data, to.first, to.stride = p.staged[which*emaStage:][:emaStage], 0, emaGroup
 }
 
 // read stages n rows of r from row i on, with their contents.
