@@ -6,7 +6,7 @@
 
 // func emaScanAVX2(a *byte)
 // Requires: AVX, FMA3, MMX+
-TEXT ·emaScanAVX2(SB), NOSPLIT, $0-8
+TEXT ·emaScanAVX2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
 
@@ -21,16 +21,16 @@ strip:
 	JGE          first2
 	CMPQ         R15, $0x01
 	JGE          first1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Y14
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -48,24 +48,36 @@ last0_0:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Y2
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_0:
-	VMOVUPS      (R8), Y0
-	VMULPS       (R10), Y2, Y1
-	VMOVUPS      Y0, (SI)
+	VMOVUPS    (R8), Y0
+	VMULPS     (R10), Y2, Y1
+	VMOVUPS    Y0, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first0
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first0:
 	VMOVUPS      Y1, (R12)
 	ADDQ         R13, R12
 	ADDQ         R9, R8
@@ -73,7 +85,9 @@ scan0_0:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_0
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -84,7 +98,7 @@ scan0_0:
 	JMP          plain
 
 first8:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -113,11 +127,11 @@ first8:
 	VFMADD231PS  Y15, Y6, Y6
 	VMULPS       448(BX), Y14, Y15
 	VFMADD231PS  Y15, Y7, Y7
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -135,28 +149,40 @@ last0_8:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Y11
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y12
 	VMOVUPS (BX), Y13
 	VMOVUPS 64(AX), Y14
 	VMOVUPS 64(BX), Y15
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_8:
-	VMOVUPS      (R8), Y8
-	VMULPS       (R10), Y11, Y9
-	VMOVUPS      Y8, (SI)
+	VMOVUPS    (R8), Y8
+	VMULPS     (R10), Y11, Y9
+	VMOVUPS    Y8, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first8
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first8:
 	VFMADD132PS  Y12, Y8, Y0
 	VFMADD132PS  Y14, Y8, Y1
 	VFMADD132PS  128(AX), Y8, Y2
@@ -181,7 +207,9 @@ scan0_8:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_8
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -232,7 +260,7 @@ scan0_8:
 	JMP          plain
 
 first4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -249,11 +277,11 @@ first4:
 	VFMADD231PS  Y15, Y2, Y2
 	VMULPS       192(BX), Y14, Y15
 	VFMADD231PS  Y15, Y3, Y3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -271,17 +299,17 @@ last0_4:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Y6
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y7
 	VMOVUPS (BX), Y8
@@ -292,11 +320,23 @@ last0_4:
 	VMOVUPS 192(AX), Y13
 	VMOVUPS 192(BX), Y14
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_4:
-	VMOVUPS      (R8), Y4
-	VMULPS       (R10), Y6, Y5
-	VMOVUPS      Y4, (SI)
+	VMOVUPS    (R8), Y4
+	VMULPS     (R10), Y6, Y5
+	VMOVUPS    Y4, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first4
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first4:
 	VFMADD132PS  Y7, Y4, Y0
 	VFMADD132PS  Y9, Y4, Y1
 	VFMADD132PS  Y11, Y4, Y2
@@ -312,7 +352,9 @@ scan0_4:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_4
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -343,7 +385,7 @@ scan0_4:
 	JMP          plain
 
 first2:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -354,11 +396,11 @@ first2:
 	VFMADD231PS  Y15, Y0, Y0
 	VMULPS       64(BX), Y14, Y15
 	VFMADD231PS  Y15, Y1, Y1
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -376,28 +418,40 @@ last0_2:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Y4
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y5
 	VMOVUPS (BX), Y6
 	VMOVUPS 64(AX), Y7
 	VMOVUPS 64(BX), Y8
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_2:
-	VMOVUPS      (R8), Y2
-	VMULPS       (R10), Y4, Y3
-	VMOVUPS      Y2, (SI)
+	VMOVUPS    (R8), Y2
+	VMULPS     (R10), Y4, Y3
+	VMOVUPS    Y2, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first2
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first2:
 	VFMADD132PS  Y5, Y2, Y0
 	VFMADD132PS  Y7, Y2, Y1
 	VFMADD231PS  Y6, Y0, Y3
@@ -409,7 +463,9 @@ scan0_2:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_2
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -430,7 +486,7 @@ scan0_2:
 	JMP          plain
 
 first1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -438,11 +494,11 @@ first1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -460,26 +516,38 @@ last0_1:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Y3
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y4
 	VMOVUPS (BX), Y5
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_1:
-	VMOVUPS      (R8), Y1
-	VMULPS       (R10), Y3, Y2
-	VMOVUPS      Y1, (SI)
+	VMOVUPS    (R8), Y1
+	VMULPS     (R10), Y3, Y2
+	VMOVUPS    Y1, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first1
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first1:
 	VFMADD132PS  Y4, Y1, Y0
 	VFMADD231PS  Y5, Y0, Y2
 	VMOVUPS      Y2, (R12)
@@ -489,7 +557,9 @@ scan0_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_1
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -515,7 +585,7 @@ plain:
 	JMP  plain0
 
 plain8:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -544,11 +614,11 @@ plain8:
 	VFMADD231PS  Y15, Y6, Y6
 	VMULPS       448(BX), Y14, Y15
 	VFMADD231PS  Y15, Y7, Y7
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -560,27 +630,11 @@ plain8:
 	MOVQ         $0x00000080, R13
 
 last1_8:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y11
 	VMOVUPS (BX), Y12
@@ -590,10 +644,16 @@ last1_8:
 	MOVQ    (DI), CX
 
 scan1_8:
-	VMOVUPS      (SI), Y8
-	VMOVUPS      64(SI), Y9
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Y8
+	VMOVUPS    64(SI), Y9
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed8
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed8:
 	VFMADD132PS  Y11, Y8, Y0
 	VFMADD132PS  Y13, Y8, Y1
 	VFMADD132PS  Y15, Y8, Y2
@@ -613,12 +673,10 @@ scan1_8:
 	VADDPS       Y10, Y9, Y9
 	VMOVUPS      Y9, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_8
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -669,7 +727,7 @@ scan1_8:
 	JMP          plain
 
 plain4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -686,11 +744,11 @@ plain4:
 	VFMADD231PS  Y15, Y2, Y2
 	VMULPS       192(BX), Y14, Y15
 	VFMADD231PS  Y15, Y3, Y3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -702,27 +760,11 @@ plain4:
 	MOVQ         $0x00000080, R13
 
 last1_4:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y6
 	VMOVUPS (BX), Y7
@@ -735,10 +777,16 @@ last1_4:
 	MOVQ    (DI), CX
 
 scan1_4:
-	VMOVUPS      (SI), Y4
-	VMOVUPS      64(SI), Y5
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Y4
+	VMOVUPS    64(SI), Y5
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed4
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed4:
 	VFMADD132PS  Y6, Y4, Y0
 	VFMADD132PS  Y8, Y4, Y1
 	VFMADD132PS  Y10, Y4, Y2
@@ -749,12 +797,10 @@ scan1_4:
 	VFMADD231PS  Y13, Y3, Y5
 	VMOVUPS      Y5, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_4
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -785,7 +831,7 @@ scan1_4:
 	JMP          plain
 
 plain2:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -796,11 +842,11 @@ plain2:
 	VFMADD231PS  Y15, Y0, Y0
 	VMULPS       64(BX), Y14, Y15
 	VFMADD231PS  Y15, Y1, Y1
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -812,27 +858,11 @@ plain2:
 	MOVQ         $0x00000080, R13
 
 last1_2:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y4
 	VMOVUPS (BX), Y5
@@ -841,22 +871,26 @@ last1_2:
 	MOVQ    (DI), CX
 
 scan1_2:
-	VMOVUPS      (SI), Y2
-	VMOVUPS      64(SI), Y3
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Y2
+	VMOVUPS    64(SI), Y3
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed2
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed2:
 	VFMADD132PS  Y4, Y2, Y0
 	VFMADD132PS  Y6, Y2, Y1
 	VFMADD231PS  Y5, Y0, Y3
 	VFMADD231PS  Y7, Y1, Y3
 	VMOVUPS      Y3, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_2
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -877,7 +911,7 @@ scan1_2:
 	JMP          plain
 
 plain1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -885,11 +919,11 @@ plain1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -901,47 +935,35 @@ plain1:
 	MOVQ         $0x00000080, R13
 
 last1_1:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y3
 	VMOVUPS (BX), Y4
 	MOVQ    (DI), CX
 
 scan1_1:
-	VMOVUPS      (SI), Y1
-	VMOVUPS      64(SI), Y2
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Y1
+	VMOVUPS    64(SI), Y2
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed1
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed1:
 	VFMADD132PS  Y3, Y1, Y0
 	VFMADD231PS  Y4, Y0, Y2
 	VMOVUPS      Y2, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -967,7 +989,7 @@ lagged:
 	JMP  lagged0
 
 lagged4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -984,11 +1006,11 @@ lagged4:
 	VFMADD231PS  Y15, Y2, Y2
 	VMULPS       192(BX), Y14, Y15
 	VFMADD231PS  Y15, Y3, Y3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -1009,7 +1031,7 @@ last2_4:
 	ADDQ    R14, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y8
 	VMOVUPS (BX), Y9
@@ -1047,7 +1069,7 @@ scan2_4:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan2_4
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1078,7 +1100,7 @@ scan2_4:
 	JMP          lagged
 
 lagged1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -1086,11 +1108,11 @@ lagged1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -1111,7 +1133,7 @@ last2_1:
 	ADDQ    R14, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Y5
 	VMOVUPS (BX), Y6
@@ -1131,7 +1153,7 @@ scan2_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan2_1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1171,17 +1193,17 @@ strip:
 	ADDQ DX, R8
 	MOVQ 72(DI), R9
 	SHLQ $0x02, R9
-	MOVQ 216(DI), R10
-	MOVQ 240(DI), R11
+	MOVQ 256(DI), R10
+	MOVQ 280(DI), R11
 	LEAQ (R10)(R11*4), R10
 	ADDQ DX, R10
-	MOVQ 248(DI), R11
+	MOVQ 288(DI), R11
 	SHLQ $0x02, R11
-	MOVQ 256(DI), R12
-	MOVQ 280(DI), R13
+	MOVQ 296(DI), R12
+	MOVQ 320(DI), R13
 	LEAQ (R12)(R13*4), R12
 	ADDQ DX, R12
-	MOVQ 288(DI), R13
+	MOVQ 328(DI), R13
 	SHLQ $0x02, R13
 	MOVQ (DI), CX
 
@@ -1189,13 +1211,13 @@ step:
 	MOVQ    DX, R14
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
-	MOVQ    344(DI), SI
+	MOVQ    384(DI), SI
 	ADDQ    R14, SI
 	MOVQ    144(DI), R14
 	ADDQ    DX, R14
-	MOVQ    296(DI), R15
+	MOVQ    336(DI), R15
 	VMOVUPS (R8), Y0
 	VMOVUPS (R15)(DX*1), Y1
 	VMULPS  (R10), Y1, Y1
@@ -1244,12 +1266,12 @@ strip:
 	JGE          first2
 	CMPQ         R15, $0x01
 	JGE          first1
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Y14
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1264,57 +1286,49 @@ strip:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_0:
-	VMOVUPS      (R8), Y15
-	VMOVUPS      Y15, (SI)
-	VMOVUPS      (R10), Y15
-	VMOVUPS      Y15, 64(SI)
-	PREFETCHT1   (R12)
-	PREFETCHT1   (R13)
+	VMOVUPS    (R8), Y15
+	VMOVUPS    Y15, (SI)
+	VMOVUPS    (R10), Y15
+	VMOVUPS    Y15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead0
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead0:
 	ADDQ         R9, R8
 	ADDQ         R11, R10
-	ADDQ         R9, R12
-	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_0
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Y14
 	VBROADCASTSS emaTiny<>+0(SB), Y15
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1325,7 +1339,7 @@ gradient0_0:
 	JMP          plain
 
 first3:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -1339,7 +1353,7 @@ first3:
 	VFMADD231PS  Y15, Y1, Y1
 	VMULPS       128(BX), Y14, Y15
 	VFMADD231PS  Y15, Y2, Y2
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y3
 	VMOVUPS      64(AX), Y4
@@ -1372,39 +1386,33 @@ first3:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_3:
-	VMOVUPS      (R8), Y15
-	VMOVUPS      Y15, (SI)
-	VMOVUPS      (R10), Y15
-	VMOVUPS      Y15, 64(SI)
-	PREFETCHT1   (R12)
-	PREFETCHT1   (R13)
+	VMOVUPS    (R8), Y15
+	VMOVUPS    Y15, (SI)
+	VMOVUPS    (R10), Y15
+	VMOVUPS    Y15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead3
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead3:
 	VFMADD132PS  Y6, Y0, Y3
 	VFMADD213PS  (R8), Y6, Y0
 	VFMADD231PS  Y15, Y3, Y12
@@ -1419,12 +1427,10 @@ gradient0_3:
 	VFMADD231PS  Y15, Y2, Y11
 	ADDQ         R9, R8
 	ADDQ         R11, R10
-	ADDQ         R9, R12
-	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_3
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X9, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1447,7 +1453,7 @@ gradient0_3:
 	VCVTPS2PD    X11, Y15
 	VADDPD       288(AX), Y15, Y15
 	VMOVUPD      Y15, 288(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X12, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1470,7 +1476,7 @@ gradient0_3:
 	VCVTPS2PD    X14, Y15
 	VADDPD       288(AX), Y15, Y15
 	VMOVUPD      Y15, 288(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1491,7 +1497,7 @@ gradient0_3:
 	VADDPS       Y15, Y2, Y2
 	VSUBPS       Y15, Y2, Y2
 	VMOVUPS      Y2, 128(AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1517,7 +1523,7 @@ gradient0_3:
 	JMP          plain
 
 first2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -1528,7 +1534,7 @@ first2:
 	VFMADD231PS  Y15, Y0, Y0
 	VMULPS       64(BX), Y14, Y15
 	VFMADD231PS  Y15, Y1, Y1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y2
 	VMOVUPS      64(AX), Y3
@@ -1555,39 +1561,33 @@ first2:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_2:
-	VMOVUPS      (R8), Y15
-	VMOVUPS      Y15, (SI)
-	VMOVUPS      (R10), Y15
-	VMOVUPS      Y15, 64(SI)
-	PREFETCHT1   (R12)
-	PREFETCHT1   (R13)
+	VMOVUPS    (R8), Y15
+	VMOVUPS    Y15, (SI)
+	VMOVUPS    (R10), Y15
+	VMOVUPS    Y15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead2
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead2:
 	VFMADD132PS  Y4, Y0, Y2
 	VFMADD213PS  (R8), Y4, Y0
 	VFMADD231PS  Y15, Y2, Y8
@@ -1598,12 +1598,10 @@ gradient0_2:
 	VFMADD231PS  Y15, Y1, Y7
 	ADDQ         R9, R8
 	ADDQ         R11, R10
-	ADDQ         R9, R12
-	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_2
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X6, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1619,7 +1617,7 @@ gradient0_2:
 	VCVTPS2PD    X7, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X8, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1635,7 +1633,7 @@ gradient0_2:
 	VCVTPS2PD    X9, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1651,7 +1649,7 @@ gradient0_2:
 	VADDPS       Y15, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMOVUPS      Y1, 64(AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1672,7 +1670,7 @@ gradient0_2:
 	JMP          plain
 
 first1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -1680,7 +1678,7 @@ first1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y1
 	MOVQ         144(DI), BX
@@ -1701,51 +1699,43 @@ first1:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_1:
-	VMOVUPS      (R8), Y15
-	VMOVUPS      Y15, (SI)
-	VMOVUPS      (R10), Y15
-	VMOVUPS      Y15, 64(SI)
-	PREFETCHT1   (R12)
-	PREFETCHT1   (R13)
+	VMOVUPS    (R8), Y15
+	VMOVUPS    Y15, (SI)
+	VMOVUPS    (R10), Y15
+	VMOVUPS    Y15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead1
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead1:
 	VFMADD132PS  Y2, Y0, Y1
 	VFMADD213PS  (R8), Y2, Y0
 	VFMADD231PS  Y15, Y1, Y4
 	VFMADD231PS  Y15, Y0, Y3
 	ADDQ         R9, R8
 	ADDQ         R11, R10
-	ADDQ         R9, R12
-	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_1
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X3, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1754,7 +1744,7 @@ gradient0_1:
 	VCVTPS2PD    X3, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X4, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1763,7 +1753,7 @@ gradient0_1:
 	VCVTPS2PD    X4, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1774,7 +1764,7 @@ gradient0_1:
 	VADDPS       Y15, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMOVUPS      Y0, (AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1798,7 +1788,7 @@ plain:
 	JMP  plain0
 
 plain3:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -1812,7 +1802,7 @@ plain3:
 	VFMADD231PS  Y15, Y1, Y1
 	VMULPS       128(BX), Y14, Y15
 	VFMADD231PS  Y15, Y2, Y2
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y3
 	VMOVUPS      64(AX), Y4
@@ -1858,7 +1848,7 @@ gradient1_3:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient1_3
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X9, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1881,7 +1871,7 @@ gradient1_3:
 	VCVTPS2PD    X11, Y15
 	VADDPD       288(AX), Y15, Y15
 	VMOVUPD      Y15, 288(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X12, Y15
 	VADDPD       (AX), Y15, Y15
@@ -1904,7 +1894,7 @@ gradient1_3:
 	VCVTPS2PD    X14, Y15
 	VADDPD       288(AX), Y15, Y15
 	VMOVUPD      Y15, 288(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1925,7 +1915,7 @@ gradient1_3:
 	VADDPS       Y15, Y2, Y2
 	VSUBPS       Y15, Y2, Y2
 	VMOVUPS      Y2, 128(AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -1951,7 +1941,7 @@ gradient1_3:
 	JMP          plain
 
 plain2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -1962,7 +1952,7 @@ plain2:
 	VFMADD231PS  Y15, Y0, Y0
 	VMULPS       64(BX), Y14, Y15
 	VFMADD231PS  Y15, Y1, Y1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y2
 	VMOVUPS      64(AX), Y3
@@ -1998,7 +1988,7 @@ gradient1_2:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient1_2
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X6, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2014,7 +2004,7 @@ gradient1_2:
 	VCVTPS2PD    X7, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X8, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2030,7 +2020,7 @@ gradient1_2:
 	VCVTPS2PD    X9, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2046,7 +2036,7 @@ gradient1_2:
 	VADDPS       Y15, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMOVUPS      Y1, 64(AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2067,7 +2057,7 @@ gradient1_2:
 	JMP          plain
 
 plain1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -2075,7 +2065,7 @@ plain1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y1
 	MOVQ         144(DI), BX
@@ -2101,7 +2091,7 @@ gradient1_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient1_1
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X3, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2110,7 +2100,7 @@ gradient1_1:
 	VCVTPS2PD    X3, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X4, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2119,7 +2109,7 @@ gradient1_1:
 	VCVTPS2PD    X4, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2130,7 +2120,7 @@ gradient1_1:
 	VADDPS       Y15, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMOVUPS      Y0, (AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2156,7 +2146,7 @@ lagged:
 	JMP  lagged0
 
 lagged2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	VMOVUPS      64(AX), Y1
@@ -2167,7 +2157,7 @@ lagged2:
 	VFMADD231PS  Y15, Y0, Y0
 	VMULPS       64(BX), Y14, Y15
 	VFMADD231PS  Y15, Y1, Y1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y2
 	VMOVUPS      64(AX), Y3
@@ -2196,7 +2186,7 @@ lagged2:
 	SHLQ         $0x02, R9
 	MOVQ         168(DI), R10
 	ADDQ         R14, R10
-	MOVQ         256(DI), R11
+	MOVQ         296(DI), R11
 	ADDQ         R14, R11
 	MOVQ         (DI), CX
 
@@ -2221,7 +2211,7 @@ gradient2_2:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient2_2
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X6, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2237,7 +2227,7 @@ gradient2_2:
 	VCVTPS2PD    X7, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X8, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2253,7 +2243,7 @@ gradient2_2:
 	VCVTPS2PD    X9, Y15
 	VADDPD       160(AX), Y15, Y15
 	VMOVUPD      Y15, 160(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2269,7 +2259,7 @@ gradient2_2:
 	VADDPS       Y15, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMOVUPS      Y1, 64(AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2290,7 +2280,7 @@ gradient2_2:
 	JMP          lagged
 
 lagged1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y0
 	MOVQ         144(DI), BX
@@ -2298,7 +2288,7 @@ lagged1:
 	VBROADCASTSS 32(DI), Y14
 	VMULPS       (BX), Y14, Y15
 	VFMADD231PS  Y15, Y0, Y0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Y1
 	MOVQ         144(DI), BX
@@ -2321,7 +2311,7 @@ lagged1:
 	SHLQ         $0x02, R9
 	MOVQ         168(DI), R10
 	ADDQ         R14, R10
-	MOVQ         256(DI), R11
+	MOVQ         296(DI), R11
 	ADDQ         R14, R11
 	MOVQ         (DI), CX
 
@@ -2339,7 +2329,7 @@ gradient2_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient2_1
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X3, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2348,7 +2338,7 @@ gradient2_1:
 	VCVTPS2PD    X3, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
 	VCVTPS2PD    X4, Y15
 	VADDPD       (AX), Y15, Y15
@@ -2357,7 +2347,7 @@ gradient2_1:
 	VCVTPS2PD    X4, Y15
 	VADDPD       32(AX), Y15, Y15
 	VMOVUPD      Y15, 32(AX)
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2368,7 +2358,7 @@ gradient2_1:
 	VADDPS       Y15, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMOVUPS      Y0, (AX)
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2473,7 +2463,7 @@ sum:
 
 // func emaScanAVX512(a *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·emaScanAVX512(SB), NOSPLIT, $0-8
+TEXT ·emaScanAVX512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
 	XORQ DX, DX
 
@@ -2488,16 +2478,16 @@ strip:
 	JGE          first2
 	CMPQ         R15, $0x01
 	JGE          first1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Z14
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -2515,24 +2505,36 @@ last0_0:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Z2
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_0:
-	VMOVUPS      (R8), Z0
-	VMULPS       (R10), Z2, Z1
-	VMOVUPS      Z0, (SI)
+	VMOVUPS    (R8), Z0
+	VMULPS     (R10), Z2, Z1
+	VMOVUPS    Z0, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first0
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first0:
 	VMOVUPS      Z1, (R12)
 	ADDQ         R13, R12
 	ADDQ         R9, R8
@@ -2540,7 +2542,9 @@ scan0_0:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_0
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2551,7 +2555,7 @@ scan0_0:
 	JMP          plain
 
 first8:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -2580,11 +2584,11 @@ first8:
 	VFMADD231PS  Z15, Z6, Z6
 	VMULPS       448(BX), Z14, Z15
 	VFMADD231PS  Z15, Z7, Z7
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -2602,17 +2606,17 @@ last0_8:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Z11
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z12
 	VMOVUPS (BX), Z13
@@ -2631,11 +2635,23 @@ last0_8:
 	VMOVUPS 448(AX), Z26
 	VMOVUPS 448(BX), Z27
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_8:
-	VMOVUPS      (R8), Z8
-	VMULPS       (R10), Z11, Z9
-	VMOVUPS      Z8, (SI)
+	VMOVUPS    (R8), Z8
+	VMULPS     (R10), Z11, Z9
+	VMOVUPS    Z8, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first8
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first8:
 	VFMADD132PS  Z12, Z8, Z0
 	VFMADD132PS  Z14, Z8, Z1
 	VFMADD132PS  Z16, Z8, Z2
@@ -2660,7 +2676,9 @@ scan0_8:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_8
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2711,7 +2729,7 @@ scan0_8:
 	JMP          plain
 
 first4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -2728,11 +2746,11 @@ first4:
 	VFMADD231PS  Z15, Z2, Z2
 	VMULPS       192(BX), Z14, Z15
 	VFMADD231PS  Z15, Z3, Z3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -2750,17 +2768,17 @@ last0_4:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Z6
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z7
 	VMOVUPS (BX), Z8
@@ -2771,11 +2789,23 @@ last0_4:
 	VMOVUPS 192(AX), Z13
 	VMOVUPS 192(BX), Z14
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_4:
-	VMOVUPS      (R8), Z4
-	VMULPS       (R10), Z6, Z5
-	VMOVUPS      Z4, (SI)
+	VMOVUPS    (R8), Z4
+	VMULPS     (R10), Z6, Z5
+	VMOVUPS    Z4, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first4
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first4:
 	VFMADD132PS  Z7, Z4, Z0
 	VFMADD132PS  Z9, Z4, Z1
 	VFMADD132PS  Z11, Z4, Z2
@@ -2791,7 +2821,9 @@ scan0_4:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_4
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2822,7 +2854,7 @@ scan0_4:
 	JMP          plain
 
 first2:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -2833,11 +2865,11 @@ first2:
 	VFMADD231PS  Z15, Z0, Z0
 	VMULPS       64(BX), Z14, Z15
 	VFMADD231PS  Z15, Z1, Z1
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -2855,28 +2887,40 @@ last0_2:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Z4
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z5
 	VMOVUPS (BX), Z6
 	VMOVUPS 64(AX), Z7
 	VMOVUPS 64(BX), Z8
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_2:
-	VMOVUPS      (R8), Z2
-	VMULPS       (R10), Z4, Z3
-	VMOVUPS      Z2, (SI)
+	VMOVUPS    (R8), Z2
+	VMULPS     (R10), Z4, Z3
+	VMOVUPS    Z2, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first2
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first2:
 	VFMADD132PS  Z5, Z2, Z0
 	VFMADD132PS  Z7, Z2, Z1
 	VFMADD231PS  Z6, Z0, Z3
@@ -2888,7 +2932,9 @@ scan0_2:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_2
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2909,7 +2955,7 @@ scan0_2:
 	JMP          plain
 
 first1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -2917,11 +2963,11 @@ first1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -2939,26 +2985,38 @@ last0_1:
 	ADDQ    DX, R8
 	MOVQ    72(DI), R9
 	SHLQ    $0x02, R9
-	MOVQ    216(DI), R10
-	MOVQ    240(DI), R11
+	MOVQ    256(DI), R10
+	MOVQ    280(DI), R11
 	LEAQ    (R10)(R11*4), R10
 	ADDQ    DX, R10
-	MOVQ    248(DI), R11
+	MOVQ    288(DI), R11
 	SHLQ    $0x02, R11
-	MOVQ    296(DI), AX
+	MOVQ    336(DI), AX
 	VMOVUPS (AX)(DX*1), Z3
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z4
 	VMOVUPS (BX), Z5
 	MOVQ    (DI), CX
+	MOVQ    R14, (SP)
+	MOVQ    R15, 8(SP)
+	MOVQ    216(DI), R14
+	MOVQ    232(DI), R15
 
 scan0_1:
-	VMOVUPS      (R8), Z1
-	VMULPS       (R10), Z3, Z2
-	VMOVUPS      Z1, (SI)
+	VMOVUPS    (R8), Z1
+	VMULPS     (R10), Z3, Z2
+	VMOVUPS    Z1, (SI)
+	PREFETCHT1 (R14)
+	ADDQ       $0x40, R14
+	DECQ       R15
+	JNZ        ahead_first1
+	ADDQ       248(DI), R14
+	MOVQ       240(DI), R15
+
+ahead_first1:
 	VFMADD132PS  Z4, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VMOVUPS      Z2, (R12)
@@ -2968,7 +3026,9 @@ scan0_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan0_1
-	MOVQ         344(DI), AX
+	MOVQ         (SP), R14
+	MOVQ         8(SP), R15
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -2994,7 +3054,7 @@ plain:
 	JMP  plain0
 
 plain8:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -3023,11 +3083,11 @@ plain8:
 	VFMADD231PS  Z15, Z6, Z6
 	VMULPS       448(BX), Z14, Z15
 	VFMADD231PS  Z15, Z7, Z7
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3039,27 +3099,11 @@ plain8:
 	MOVQ         $0x00000080, R13
 
 last1_8:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z11
 	VMOVUPS (BX), Z12
@@ -3080,10 +3124,16 @@ last1_8:
 	MOVQ    (DI), CX
 
 scan1_8:
-	VMOVUPS      (SI), Z8
-	VMOVUPS      64(SI), Z9
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Z8
+	VMOVUPS    64(SI), Z9
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed8
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed8:
 	VFMADD132PS  Z11, Z8, Z0
 	VFMADD132PS  Z13, Z8, Z1
 	VFMADD132PS  Z15, Z8, Z2
@@ -3103,12 +3153,10 @@ scan1_8:
 	VADDPS       Z10, Z9, Z9
 	VMOVUPS      Z9, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_8
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3159,7 +3207,7 @@ scan1_8:
 	JMP          plain
 
 plain4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -3176,11 +3224,11 @@ plain4:
 	VFMADD231PS  Z15, Z2, Z2
 	VMULPS       192(BX), Z14, Z15
 	VFMADD231PS  Z15, Z3, Z3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3192,27 +3240,11 @@ plain4:
 	MOVQ         $0x00000080, R13
 
 last1_4:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z6
 	VMOVUPS (BX), Z7
@@ -3225,10 +3257,16 @@ last1_4:
 	MOVQ    (DI), CX
 
 scan1_4:
-	VMOVUPS      (SI), Z4
-	VMOVUPS      64(SI), Z5
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Z4
+	VMOVUPS    64(SI), Z5
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed4
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed4:
 	VFMADD132PS  Z6, Z4, Z0
 	VFMADD132PS  Z8, Z4, Z1
 	VFMADD132PS  Z10, Z4, Z2
@@ -3239,12 +3277,10 @@ scan1_4:
 	VFMADD231PS  Z13, Z3, Z5
 	VMOVUPS      Z5, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_4
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3275,7 +3311,7 @@ scan1_4:
 	JMP          plain
 
 plain2:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -3286,11 +3322,11 @@ plain2:
 	VFMADD231PS  Z15, Z0, Z0
 	VMULPS       64(BX), Z14, Z15
 	VFMADD231PS  Z15, Z1, Z1
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3302,27 +3338,11 @@ plain2:
 	MOVQ         $0x00000080, R13
 
 last1_2:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z4
 	VMOVUPS (BX), Z5
@@ -3331,22 +3351,26 @@ last1_2:
 	MOVQ    (DI), CX
 
 scan1_2:
-	VMOVUPS      (SI), Z2
-	VMOVUPS      64(SI), Z3
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Z2
+	VMOVUPS    64(SI), Z3
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed2
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed2:
 	VFMADD132PS  Z4, Z2, Z0
 	VFMADD132PS  Z6, Z2, Z1
 	VFMADD231PS  Z5, Z0, Z3
 	VFMADD231PS  Z7, Z1, Z3
 	VMOVUPS      Z3, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_2
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3367,7 +3391,7 @@ scan1_2:
 	JMP          plain
 
 plain1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -3375,11 +3399,11 @@ plain1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3391,47 +3415,35 @@ plain1:
 	MOVQ         $0x00000080, R13
 
 last1_1:
-	MOVQ    40(DI), R8
-	MOVQ    64(DI), R9
-	LEAQ    (R8)(R9*4), R8
-	ADDQ    DX, R8
-	MOVQ    72(DI), R9
-	SHLQ    $0x02, R9
-	MOVQ    (DI), CX
-	IMULQ   R9, CX
-	ADDQ    CX, R8
-	MOVQ    256(DI), R10
-	MOVQ    280(DI), R11
-	LEAQ    (R10)(R11*4), R10
-	ADDQ    DX, R10
-	MOVQ    288(DI), R11
-	SHLQ    $0x02, R11
-	MOVQ    (DI), CX
-	IMULQ   R11, CX
-	ADDQ    CX, R10
+	MOVQ    224(DI), R8
+	MOVQ    232(DI), R9
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z3
 	VMOVUPS (BX), Z4
 	MOVQ    (DI), CX
 
 scan1_1:
-	VMOVUPS      (SI), Z1
-	VMOVUPS      64(SI), Z2
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R10)
+	VMOVUPS    (SI), Z1
+	VMOVUPS    64(SI), Z2
+	PREFETCHT1 (R8)
+	ADDQ       $0x40, R8
+	DECQ       R9
+	JNZ        ahead_packed1
+	ADDQ       248(DI), R8
+	MOVQ       240(DI), R9
+
+ahead_packed1:
 	VFMADD132PS  Z3, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VMOVUPS      Z2, (R12)
 	ADDQ         R13, R12
-	ADDQ         R9, R8
-	ADDQ         R11, R10
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan1_1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3457,7 +3469,7 @@ lagged:
 	JMP  lagged0
 
 lagged4:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -3474,11 +3486,11 @@ lagged4:
 	VFMADD231PS  Z15, Z2, Z2
 	VMULPS       192(BX), Z14, Z15
 	VFMADD231PS  Z15, Z3, Z3
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3499,7 +3511,7 @@ last2_4:
 	ADDQ    R14, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z8
 	VMOVUPS (BX), Z9
@@ -3537,7 +3549,7 @@ scan2_4:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan2_4
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3568,7 +3580,7 @@ scan2_4:
 	JMP          lagged
 
 lagged1:
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -3576,11 +3588,11 @@ lagged1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         256(DI), R12
-	MOVQ         280(DI), R13
+	MOVQ         296(DI), R12
+	MOVQ         320(DI), R13
 	LEAQ         (R12)(R13*4), R12
 	ADDQ         DX, R12
-	MOVQ         288(DI), R13
+	MOVQ         328(DI), R13
 	SHLQ         $0x02, R13
 	MOVQ         192(DI), SI
 	ADDQ         DX, SI
@@ -3601,7 +3613,7 @@ last2_1:
 	ADDQ    R14, R10
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
 	VMOVUPS (AX), Z5
 	VMOVUPS (BX), Z6
@@ -3621,7 +3633,7 @@ scan2_1:
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          scan2_1
-	MOVQ         344(DI), AX
+	MOVQ         384(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3658,17 +3670,17 @@ strip:
 	ADDQ DX, R8
 	MOVQ 72(DI), R9
 	SHLQ $0x02, R9
-	MOVQ 216(DI), R10
-	MOVQ 240(DI), R11
+	MOVQ 256(DI), R10
+	MOVQ 280(DI), R11
 	LEAQ (R10)(R11*4), R10
 	ADDQ DX, R10
-	MOVQ 248(DI), R11
+	MOVQ 288(DI), R11
 	SHLQ $0x02, R11
-	MOVQ 256(DI), R12
-	MOVQ 280(DI), R13
+	MOVQ 296(DI), R12
+	MOVQ 320(DI), R13
 	LEAQ (R12)(R13*4), R12
 	ADDQ DX, R12
-	MOVQ 288(DI), R13
+	MOVQ 328(DI), R13
 	SHLQ $0x02, R13
 	MOVQ (DI), CX
 
@@ -3676,13 +3688,13 @@ step:
 	MOVQ    DX, R14
 	MOVQ    120(DI), AX
 	ADDQ    R14, AX
-	MOVQ    320(DI), BX
+	MOVQ    360(DI), BX
 	ADDQ    R14, BX
-	MOVQ    344(DI), SI
+	MOVQ    384(DI), SI
 	ADDQ    R14, SI
 	MOVQ    144(DI), R14
 	ADDQ    DX, R14
-	MOVQ    296(DI), R15
+	MOVQ    336(DI), R15
 	VMOVUPS (R8), Z0
 	VMOVUPS (R15)(DX*1), Z1
 	VMULPS  (R10), Z1, Z1
@@ -3731,12 +3743,12 @@ strip:
 	JGE          first2
 	CMPQ         R15, $0x01
 	JGE          first1
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Z14
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3751,57 +3763,49 @@ strip:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_0:
-	VMOVUPS      (R8), Z15
-	VMOVUPS      Z15, (SI)
-	VMOVUPS      (R10), Z15
-	VMOVUPS      Z15, 64(SI)
-	PREFETCHT1   (R12)
-	PREFETCHT1   (R13)
+	VMOVUPS    (R8), Z15
+	VMOVUPS    Z15, (SI)
+	VMOVUPS    (R10), Z15
+	VMOVUPS    Z15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead0
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead0:
 	ADDQ         R9, R8
 	ADDQ         R11, R10
-	ADDQ         R9, R12
-	ADDQ         R11, R13
 	ADDQ         $0x00000080, SI
 	DECQ         CX
 	JNZ          gradient0_0
-	MOVQ         328(DI), AX
+	MOVQ         368(DI), AX
 	LEAQ         (AX)(R14*2), AX
-	MOVQ         352(DI), AX
+	MOVQ         392(DI), AX
 	LEAQ         (AX)(R14*2), AX
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
 	VBROADCASTSS 32(DI), Z14
 	VBROADCASTSS emaTiny<>+0(SB), Z15
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	MOVQ         144(DI), BX
 	ADDQ         R14, BX
@@ -3812,7 +3816,7 @@ gradient0_0:
 	JMP          plain
 
 first3:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -3826,7 +3830,7 @@ first3:
 	VFMADD231PS  Z15, Z1, Z1
 	VMULPS       128(BX), Z14, Z15
 	VFMADD231PS  Z15, Z2, Z2
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z3
 	VMOVUPS      64(AX), Z4
@@ -3859,39 +3863,33 @@ first3:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_3:
-	VMOVUPS       (R8), Z15
-	VMOVUPS       Z15, (SI)
-	VMOVUPS       (R10), Z15
-	VMOVUPS       Z15, 64(SI)
-	PREFETCHT1    (R12)
-	PREFETCHT1    (R13)
+	VMOVUPS    (R8), Z15
+	VMOVUPS    Z15, (SI)
+	VMOVUPS    (R10), Z15
+	VMOVUPS    Z15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead3
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead3:
 	VFMADD132PS   Z6, Z0, Z3
 	VFMADD213PS   (R8), Z6, Z0
 	VFMADD231PS   Z15, Z3, Z12
@@ -3906,12 +3904,10 @@ gradient0_3:
 	VFMADD231PS   Z15, Z2, Z11
 	ADDQ          R9, R8
 	ADDQ          R11, R10
-	ADDQ          R9, R12
-	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_3
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y9, Z15
 	VADDPD        (AX), Z15, Z15
@@ -3934,7 +3930,7 @@ gradient0_3:
 	VCVTPS2PD     Y11, Z15
 	VADDPD        320(AX), Z15, Z15
 	VMOVUPD       Z15, 320(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y12, Z15
 	VADDPD        (AX), Z15, Z15
@@ -3957,7 +3953,7 @@ gradient0_3:
 	VCVTPS2PD     Y14, Z15
 	VADDPD        320(AX), Z15, Z15
 	VMOVUPD       Z15, 320(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -3978,7 +3974,7 @@ gradient0_3:
 	VADDPS        Z15, Z2, Z2
 	VSUBPS        Z15, Z2, Z2
 	VMOVUPS       Z2, 128(AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4004,7 +4000,7 @@ gradient0_3:
 	JMP           plain
 
 first2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -4015,7 +4011,7 @@ first2:
 	VFMADD231PS  Z15, Z0, Z0
 	VMULPS       64(BX), Z14, Z15
 	VFMADD231PS  Z15, Z1, Z1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z2
 	VMOVUPS      64(AX), Z3
@@ -4042,39 +4038,33 @@ first2:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_2:
-	VMOVUPS       (R8), Z15
-	VMOVUPS       Z15, (SI)
-	VMOVUPS       (R10), Z15
-	VMOVUPS       Z15, 64(SI)
-	PREFETCHT1    (R12)
-	PREFETCHT1    (R13)
+	VMOVUPS    (R8), Z15
+	VMOVUPS    Z15, (SI)
+	VMOVUPS    (R10), Z15
+	VMOVUPS    Z15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead2
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead2:
 	VFMADD132PS   Z4, Z0, Z2
 	VFMADD213PS   (R8), Z4, Z0
 	VFMADD231PS   Z15, Z2, Z8
@@ -4085,12 +4075,10 @@ gradient0_2:
 	VFMADD231PS   Z15, Z1, Z7
 	ADDQ          R9, R8
 	ADDQ          R11, R10
-	ADDQ          R9, R12
-	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_2
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y6, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4106,7 +4094,7 @@ gradient0_2:
 	VCVTPS2PD     Y7, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y8, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4122,7 +4110,7 @@ gradient0_2:
 	VCVTPS2PD     Y9, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4138,7 +4126,7 @@ gradient0_2:
 	VADDPS        Z15, Z1, Z1
 	VSUBPS        Z15, Z1, Z1
 	VMOVUPS       Z1, 64(AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4159,7 +4147,7 @@ gradient0_2:
 	JMP           plain
 
 first1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -4167,7 +4155,7 @@ first1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z1
 	MOVQ         144(DI), BX
@@ -4188,51 +4176,43 @@ first1:
 	ADDQ         DX, R8
 	MOVQ         72(DI), R9
 	SHLQ         $0x02, R9
-	MOVQ         216(DI), R10
-	MOVQ         240(DI), R11
+	MOVQ         256(DI), R10
+	MOVQ         280(DI), R11
 	LEAQ         (R10)(R11*4), R10
 	ADDQ         DX, R10
-	MOVQ         248(DI), R11
+	MOVQ         288(DI), R11
 	SHLQ         $0x02, R11
-	MOVQ         40(DI), R12
-	MOVQ         64(DI), R9
-	LEAQ         (R12)(R9*4), R12
-	ADDQ         DX, R12
-	MOVQ         72(DI), R9
-	SHLQ         $0x02, R9
-	MOVQ         (DI), CX
-	IMULQ        R9, CX
-	ADDQ         CX, R12
-	MOVQ         216(DI), R13
-	MOVQ         240(DI), R11
-	LEAQ         (R13)(R11*4), R13
-	ADDQ         DX, R13
-	MOVQ         248(DI), R11
-	SHLQ         $0x02, R11
-	MOVQ         (DI), CX
-	IMULQ        R11, CX
-	ADDQ         CX, R13
+	MOVQ         216(DI), R12
+	MOVQ         224(DI), R13
+	MOVQ         232(DI), AX
 	MOVQ         (DI), CX
 
 gradient0_1:
-	VMOVUPS       (R8), Z15
-	VMOVUPS       Z15, (SI)
-	VMOVUPS       (R10), Z15
-	VMOVUPS       Z15, 64(SI)
-	PREFETCHT1    (R12)
-	PREFETCHT1    (R13)
+	VMOVUPS    (R8), Z15
+	VMOVUPS    Z15, (SI)
+	VMOVUPS    (R10), Z15
+	VMOVUPS    Z15, 64(SI)
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       AX
+	JNZ        ahead1
+	ADDQ       248(DI), R12
+	ADDQ       248(DI), R13
+	MOVQ       240(DI), AX
+
+ahead1:
 	VFMADD132PS   Z2, Z0, Z1
 	VFMADD213PS   (R8), Z2, Z0
 	VFMADD231PS   Z15, Z1, Z4
 	VFMADD231PS   Z15, Z0, Z3
 	ADDQ          R9, R8
 	ADDQ          R11, R10
-	ADDQ          R9, R12
-	ADDQ          R11, R13
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient0_1
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y3, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4241,7 +4221,7 @@ gradient0_1:
 	VCVTPS2PD     Y3, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y4, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4250,7 +4230,7 @@ gradient0_1:
 	VCVTPS2PD     Y4, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4261,7 +4241,7 @@ gradient0_1:
 	VADDPS        Z15, Z0, Z0
 	VSUBPS        Z15, Z0, Z0
 	VMOVUPS       Z0, (AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4285,7 +4265,7 @@ plain:
 	JMP  plain0
 
 plain3:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -4299,7 +4279,7 @@ plain3:
 	VFMADD231PS  Z15, Z1, Z1
 	VMULPS       128(BX), Z14, Z15
 	VFMADD231PS  Z15, Z2, Z2
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z3
 	VMOVUPS      64(AX), Z4
@@ -4345,7 +4325,7 @@ gradient1_3:
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient1_3
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y9, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4368,7 +4348,7 @@ gradient1_3:
 	VCVTPS2PD     Y11, Z15
 	VADDPD        320(AX), Z15, Z15
 	VMOVUPD       Z15, 320(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y12, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4391,7 +4371,7 @@ gradient1_3:
 	VCVTPS2PD     Y14, Z15
 	VADDPD        320(AX), Z15, Z15
 	VMOVUPD       Z15, 320(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4412,7 +4392,7 @@ gradient1_3:
 	VADDPS        Z15, Z2, Z2
 	VSUBPS        Z15, Z2, Z2
 	VMOVUPS       Z2, 128(AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4438,7 +4418,7 @@ gradient1_3:
 	JMP           plain
 
 plain2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -4449,7 +4429,7 @@ plain2:
 	VFMADD231PS  Z15, Z0, Z0
 	VMULPS       64(BX), Z14, Z15
 	VFMADD231PS  Z15, Z1, Z1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z2
 	VMOVUPS      64(AX), Z3
@@ -4485,7 +4465,7 @@ gradient1_2:
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient1_2
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y6, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4501,7 +4481,7 @@ gradient1_2:
 	VCVTPS2PD     Y7, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y8, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4517,7 +4497,7 @@ gradient1_2:
 	VCVTPS2PD     Y9, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4533,7 +4513,7 @@ gradient1_2:
 	VADDPS        Z15, Z1, Z1
 	VSUBPS        Z15, Z1, Z1
 	VMOVUPS       Z1, 64(AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4554,7 +4534,7 @@ gradient1_2:
 	JMP           plain
 
 plain1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -4562,7 +4542,7 @@ plain1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z1
 	MOVQ         144(DI), BX
@@ -4588,7 +4568,7 @@ gradient1_1:
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient1_1
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y3, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4597,7 +4577,7 @@ gradient1_1:
 	VCVTPS2PD     Y3, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y4, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4606,7 +4586,7 @@ gradient1_1:
 	VCVTPS2PD     Y4, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4617,7 +4597,7 @@ gradient1_1:
 	VADDPS        Z15, Z0, Z0
 	VSUBPS        Z15, Z0, Z0
 	VMOVUPS       Z0, (AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4643,7 +4623,7 @@ lagged:
 	JMP  lagged0
 
 lagged2:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	VMOVUPS      64(AX), Z1
@@ -4654,7 +4634,7 @@ lagged2:
 	VFMADD231PS  Z15, Z0, Z0
 	VMULPS       64(BX), Z14, Z15
 	VFMADD231PS  Z15, Z1, Z1
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z2
 	VMOVUPS      64(AX), Z3
@@ -4683,7 +4663,7 @@ lagged2:
 	SHLQ         $0x02, R9
 	MOVQ         168(DI), R10
 	ADDQ         R14, R10
-	MOVQ         256(DI), R11
+	MOVQ         296(DI), R11
 	ADDQ         R14, R11
 	MOVQ         (DI), CX
 
@@ -4708,7 +4688,7 @@ gradient2_2:
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient2_2
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y6, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4724,7 +4704,7 @@ gradient2_2:
 	VCVTPS2PD     Y7, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y8, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4740,7 +4720,7 @@ gradient2_2:
 	VCVTPS2PD     Y9, Z15
 	VADDPD        192(AX), Z15, Z15
 	VMOVUPD       Z15, 192(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4756,7 +4736,7 @@ gradient2_2:
 	VADDPS        Z15, Z1, Z1
 	VSUBPS        Z15, Z1, Z1
 	VMOVUPS       Z1, 64(AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4777,7 +4757,7 @@ gradient2_2:
 	JMP           lagged
 
 lagged1:
-	MOVQ         280(DI), AX
+	MOVQ         320(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z0
 	MOVQ         144(DI), BX
@@ -4785,7 +4765,7 @@ lagged1:
 	VBROADCASTSS 32(DI), Z14
 	VMULPS       (BX), Z14, Z15
 	VFMADD231PS  Z15, Z0, Z0
-	MOVQ         304(DI), AX
+	MOVQ         344(DI), AX
 	ADDQ         R14, AX
 	VMOVUPS      (AX), Z1
 	MOVQ         144(DI), BX
@@ -4808,7 +4788,7 @@ lagged1:
 	SHLQ         $0x02, R9
 	MOVQ         168(DI), R10
 	ADDQ         R14, R10
-	MOVQ         256(DI), R11
+	MOVQ         296(DI), R11
 	ADDQ         R14, R11
 	MOVQ         (DI), CX
 
@@ -4826,7 +4806,7 @@ gradient2_1:
 	ADDQ          $0x00000080, SI
 	DECQ          CX
 	JNZ           gradient2_1
-	MOVQ          328(DI), AX
+	MOVQ          368(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y3, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4835,7 +4815,7 @@ gradient2_1:
 	VCVTPS2PD     Y3, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          352(DI), AX
+	MOVQ          392(DI), AX
 	LEAQ          (AX)(R14*2), AX
 	VCVTPS2PD     Y4, Z15
 	VADDPD        (AX), Z15, Z15
@@ -4844,7 +4824,7 @@ gradient2_1:
 	VCVTPS2PD     Y4, Z15
 	VADDPD        64(AX), Z15, Z15
 	VMOVUPD       Z15, 64(AX)
-	MOVQ          280(DI), AX
+	MOVQ          320(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX
@@ -4855,7 +4835,7 @@ gradient2_1:
 	VADDPS        Z15, Z0, Z0
 	VSUBPS        Z15, Z0, Z0
 	VMOVUPS       Z0, (AX)
-	MOVQ          304(DI), AX
+	MOVQ          344(DI), AX
 	ADDQ          R14, AX
 	MOVQ          144(DI), BX
 	ADDQ          R14, BX

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // emaSteps is the most steps that a kernel takes at once: few enough for the
 // rows to stay in the first-level cache and for the drift of the rounded decays
 // and the rounding of float32 sums to stay small.
@@ -57,6 +59,33 @@ type emaBlock struct {
 	decay, drift, lagDecay []float32 // [N][16], of EMACoefficients
 
 	scratch []float32 // [emaSteps][32], 64-byte aligned
+
+	ahead emaAhead
+}
+
+// emaAhead is what a block asks for of the rows that the task takes a block
+// later: of x and of y or ds, for each step one cache line. All groups of the
+// task share its rows out, each taking some whole ones, since memory brings
+// what is asked for in its order soonest.
+type emaAhead struct {
+	x, y  uintptr // addresses of the first lines, which need not exist
+	left  int     // lines from there to the end of the row
+	lines int     // of a row
+	gap   int     // bytes from the end of a row to the beginning of the next
+}
+
+// share sets all but the addresses to the k-th share of n, and returns how far
+// the first line is from the k-th group's channels in the present row, in
+// numbers.
+func (a *emaAhead) share(k, n, stride int) int {
+	row, line := k*emaSteps/n, k*emaSteps%n
+	a.left, a.lines, a.gap = n-line, n, 4*(stride-n*emaGroup)
+	return (emaSteps+row)*stride + (line-k)*emaGroup
+}
+
+// address returns that of the number so many after row i.
+func (r *emaRows) address(i, after int) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(r.data))) + uintptr(4*(r.first+i*r.stride+after))
 }
 
 // emaScan is a block of y_t = scale·from_t + Σ_n c_n g_n(t). y may be from.

@@ -39,6 +39,7 @@ const emaSpan = 8
 // emaMemory is what a task needs beside its operands.
 type emaMemory struct {
 	borrowed *Scratch
+	groups   int
 	averages []float32 // [2·groups][2][N][16]: those of up to two passes a group
 	packed   []float32 // [emaSteps][32]
 	staged   []float32 // [emaStages][emaSteps][16], if a group does not fill its registers
@@ -60,7 +61,7 @@ const emaStage = emaSteps * emaGroup // numbers in staged rows
 func borrowEMA(c *EMACoefficients, first, groups int) emaMemory {
 	n := 2 * 2 * groups * c.shape.States * emaGroup
 	s := Borrow(n + (2+emaStages)*emaStage)
-	m := emaMemory{borrowed: s, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage]}
+	m := emaMemory{borrowed: s, groups: groups, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage]}
 	if c.lanes(first+groups-1)%emaLanes() != 0 {
 		m.staged = s.Data[n+2*emaStage:]
 		clear(m.staged)
@@ -80,6 +81,8 @@ type emaPass struct {
 	x      emaRows   // what the averages take in
 	hidden emaMask   // the steps at which they take in zeros instead
 	whole  bool      // whether to leave truncation out
+	share  int       // which one of the task's groups it is
+	after  int       // numbers from a row to the share of those to ask for ahead
 }
 
 // newEMAPass returns a pass of the group at index at in c, which has the k-th
@@ -89,7 +92,7 @@ func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
 	lanes, register := c.lanes(at), emaLanes()
 	return emaPass{
 		emaMemory: m, c: c, at: at,
-		lanes: lanes, width: roundUp(lanes, register),
+		lanes: lanes, width: roundUp(lanes, register), share: k % m.groups,
 		g: m.averages[2*k*n:][:n], w: m.averages[(2*k+1)*n:][:n],
 	}
 }
@@ -118,10 +121,12 @@ func (p *emaPass) read(to *emaRows, which int, r *emaRows, i, n int) {
 // start returns what all blocks have in common.
 func (p *emaPass) start() emaBlock {
 	c := p.c
-	return emaBlock{
+	b := emaBlock{
 		lanes: p.width, scratch: p.packed,
 		decay: c.group(c.decay, p.at), drift: c.group(c.drift, p.at), lagDecay: c.group(c.lagDecay, p.at),
 	}
+	p.after = b.ahead.share(p.share, p.groups, p.x.stride)
+	return b
 }
 
 // block describes the steps from i on, as many as are alike but at most limit.
@@ -140,6 +145,7 @@ func (p *emaPass) block(b *emaBlock, i, limit int) {
 		p.input(&b.lag, stageLag, lag, b.steps)
 	}
 	p.input(&b.x, stageX, i, b.steps)
+	b.ahead.x = p.x.address(i, p.after)
 }
 
 // input stages n rows of what the averages take in, all of them padding or none.
@@ -178,6 +184,7 @@ func (p *emaScanPass) run(i, end int) {
 		}
 		p.read(&a.from, stageFrom, &p.from, i, a.steps)
 		p.stage(&a.y, stageY, &p.y, i)
+		a.ahead.y = p.y.address(i, p.after)
 		a.run()
 		if p.width != p.lanes {
 			emaCopy(p.y.from(i), a.y, a.steps, p.lanes)
@@ -210,6 +217,7 @@ func (p *emaGradientPass) run(i, end int) {
 	for a := &p.a; i < end; i += a.steps {
 		p.block(&a.emaBlock, i, end-i)
 		p.read(&a.ds, stageFrom, &p.ds, i, a.steps)
+		a.ahead.y = p.ds.address(i, p.after)
 		a.run()
 		if p.omega != nil {
 			d := emaDot{steps: a.steps, lanes: a.lanes, ds: a.ds, sum: p.omega}

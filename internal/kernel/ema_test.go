@@ -270,15 +270,18 @@ func TestEMALayout(t *testing.T) {
 	var s emaScan
 	var g emaGradient
 	var d emaDot
+	ahead := unsafe.Offsetof(s.ahead)
 	offsets := []uintptr{
 		unsafe.Offsetof(s.steps), unsafe.Offsetof(s.lanes), unsafe.Offsetof(s.plain), unsafe.Offsetof(s.lagged),
 		unsafe.Offsetof(s.half), unsafe.Offsetof(s.x), unsafe.Offsetof(s.lag),
 		unsafe.Offsetof(s.decay), unsafe.Offsetof(s.drift), unsafe.Offsetof(s.lagDecay), unsafe.Offsetof(s.scratch),
+		ahead + unsafe.Offsetof(s.ahead.x), ahead + unsafe.Offsetof(s.ahead.y),
+		ahead + unsafe.Offsetof(s.ahead.left), ahead + unsafe.Offsetof(s.ahead.lines), ahead + unsafe.Offsetof(s.ahead.gap),
 		unsafe.Offsetof(s.from), unsafe.Offsetof(s.y), unsafe.Offsetof(s.scale), unsafe.Offsetof(s.output), unsafe.Offsetof(s.state),
 		unsafe.Offsetof(g.ds), unsafe.Offsetof(g.lagSlope), unsafe.Offsetof(g.g), unsafe.Offsetof(g.w), unsafe.Offsetof(g.dc), unsafe.Offsetof(g.dq),
 		unsafe.Offsetof(d.x), unsafe.Offsetof(d.ds), unsafe.Offsetof(d.sum),
 	}
-	want := []uintptr{0, 8, 16, 24, 32, 40, 80, 120, 144, 168, 192, 216, 256, 296, 320, 344, 216, 256, 280, 304, 328, 352, 16, 56, 96}
+	want := []uintptr{0, 8, 16, 24, 32, 40, 80, 120, 144, 168, 192, 216, 224, 232, 240, 248, 256, 296, 336, 360, 384, 256, 296, 320, 344, 368, 392, 16, 56, 96}
 	if !slices.Equal(offsets, want) {
 		t.Errorf("offsets %v, want %v", offsets, want)
 	}

@@ -36,11 +36,14 @@ const (
 	emaDecay, emaDrift, emaLagDecay                  = 120, 144, 168
 	emaScratch                                       = 192
 
-	emaFrom, emaY                 = 216, 256 // rows, of emaScan
-	emaScale, emaOutput, emaState = 296, 320, 344
+	emaAheadX, emaAheadY                     = 216, 224
+	emaAheadLeft, emaAheadLines, emaAheadGap = 232, 240, 248
 
-	emaDS                                 = 216 // rows, of emaGradient
-	emaLagSlope, emaG, emaW, emaDC, emaDQ = 256, 280, 304, 328, 352
+	emaFrom, emaY                 = 256, 296 // rows, of emaScan
+	emaScale, emaOutput, emaState = 336, 360, 384
+
+	emaDS                                 = 256 // rows, of emaGradient
+	emaLagSlope, emaG, emaW, emaDC, emaDQ = 296, 320, 344, 368, 392
 
 	emaDotX, emaDotDS, emaDotSum = 16, 56, 96 // of emaDot
 )
@@ -106,13 +109,22 @@ func rows(offset int, at, stride GPPhysical) {
 	SHLQ(U8(2), stride)
 }
 
-// ahead is rows for those of the next block, which wide rows bring from memory
-// too slowly unless they are asked for early. It loses RCX.
-func ahead(offset int, at, stride GPPhysical) {
-	rows(offset, at, stride)
-	MOVQ(field(emaSteps), RCX)
-	IMULQ(stride, RCX)
-	ADDQ(RCX, at)
+// ahead asks for the line at each address, of the rows that the task takes next,
+// and moves on to the line after it; left counts what is left of the row. Rows
+// come from memory too slowly unless they are asked for early, and in the order
+// of memory.
+func ahead(label string, left GPPhysical, addresses ...GPPhysical) {
+	for _, at := range addresses {
+		PREFETCHT1(Mem{Base: at})
+		ADDQ(U8(64), at)
+	}
+	DECQ(left)
+	JNZ(LabelRef(label))
+	for _, at := range addresses {
+		ADDQ(field(emaAheadGap), at)
+	}
+	MOVQ(field(emaAheadLines), left)
+	Label(label)
 }
 
 // packed loads the address of the strip in the scratch rows.
@@ -202,6 +214,7 @@ const (
 
 func (s emaSet) emitScan() {
 	s.start("emaScan", "runs a block of steps of some averages and adds up their outputs.")
+	saved := AllocLocal(16)
 	MOVQ(emaStrip, emaTile)
 	MOVQ(field(emaPlain), emaLeft)
 	sizes := []int{8, 4, 2, 1}
@@ -212,19 +225,20 @@ func (s emaSet) emitScan() {
 	sizes = append([]int{0}, sizes...)
 	for _, k := range sizes {
 		Label(fmt.Sprint("first", k))
-		s.scanTile(k, firstTile)
+		s.scanTile(k, firstTile, saved)
 		advance(k)
 		JMP(LabelRef("plain"))
 	}
-	tiles("plain", sizes[1:], func(k int) { s.scanTile(k, packedTile) })
+	tiles("plain", sizes[1:], func(k int) { s.scanTile(k, packedTile, saved) })
 	MOVQ(field(emaLagged), emaLeft)
-	tiles("lagged", []int{4, 1}, func(k int) { s.scanTile(k, laggedTile) })
+	tiles("lagged", []int{4, 1}, func(k int) { s.scanTile(k, laggedTile, saved) })
 	s.next()
 }
 
 // scanTile emits g ← q·g + x, y ← y + c·g for k states. The last tile of a
-// strip writes y to its rows, the others to the scratch rows.
-func (s emaSet) scanTile(k int, mode tileMode) {
+// strip writes y to its rows, the others to the scratch rows. saved is memory
+// for two registers.
+func (s emaSet) scanTile(k int, mode tileMode, saved Mem) {
 	t := newScanTile(s.v, k, mode)
 	s.load(emaState, t.g, s.v[14], s.v[15])
 	rows(emaY, R12, R13)
@@ -237,8 +251,8 @@ func (s emaSet) scanTile(k int, mode tileMode) {
 		MOVQ(field(emaScale), RAX)
 		VMOVUPS(Mem{Base: RAX, Index: emaStrip, Scale: 1}, t.scale)
 	case packedTile:
-		ahead(emaX, R8, R9)
-		ahead(emaY, R10, R11) // y starts from x or from itself
+		MOVQ(field(emaAheadY), R8)
+		MOVQ(field(emaAheadLeft), R9)
 	case laggedTile:
 		rows(emaLag, R8, R9)
 		array(emaLagDecay, R10)
@@ -248,8 +262,18 @@ func (s emaSet) scanTile(k int, mode tileMode) {
 	t.loadCoefficients()
 	MOVQ(field(emaSteps), RCX)
 	pointers := [][2]GPPhysical{{R12, R13}, {R8, R9}, {R10, R11}}
-	used := map[tileMode]int{firstTile: 3, packedTile: 3, laggedTile: 2}[mode]
+	used := map[tileMode]int{firstTile: 3, packedTile: 1, laggedTile: 2}[mode]
+	if mode == firstTile { // it needs two registers more
+		MOVQ(emaTile, saved)
+		MOVQ(emaLeft, saved.Offset(8))
+		MOVQ(field(emaAheadX), emaTile)
+		MOVQ(field(emaAheadLeft), emaLeft)
+	}
 	loop(fmt.Sprintf("scan%d_%d", mode, k), t.step, pointers[:used]...)
+	if mode == firstTile {
+		MOVQ(saved, emaTile)
+		MOVQ(saved.Offset(8), emaLeft)
+	}
 	s.save(emaState, t.g, s.v[14], s.v[15])
 }
 
@@ -332,9 +356,10 @@ func (t *scanTile) step() {
 		VMOVUPS(Mem{Base: emaPack, Disp: 64}, t.y[0])
 	}
 	switch t.mode {
+	case firstTile:
+		ahead(fmt.Sprint("ahead_first", t.k), emaLeft, emaTile)
 	case packedTile:
-		PREFETCHT1(Mem{Base: R8})
-		PREFETCHT1(Mem{Base: R10})
+		ahead(fmt.Sprint("ahead_packed", t.k), R9, R8)
 	case laggedTile:
 		VMOVUPS(Mem{Base: R8}, t.lag)
 	}
@@ -445,9 +470,10 @@ func (s emaSet) gradientTile(k int, mode tileMode) {
 	case firstTile:
 		rows(emaX, R8, R9)
 		rows(emaDS, R10, R11)
-		ahead(emaX, R12, R9)
-		ahead(emaDS, R13, R11)
-		pointers = [][2]GPPhysical{{R8, R9}, {R10, R11}, {R12, R9}, {R13, R11}}
+		MOVQ(field(emaAheadX), R12)
+		MOVQ(field(emaAheadY), R13)
+		MOVQ(field(emaAheadLeft), RAX)
+		pointers = [][2]GPPhysical{{R8, R9}, {R10, R11}}
 	case laggedTile:
 		rows(emaLag, R8, R9)
 		array(emaLagDecay, R10)
@@ -478,8 +504,7 @@ func (t *gradientTile) step() {
 		VMOVUPS(t.ds, Mem{Base: emaPack})
 		VMOVUPS(Mem{Base: R10}, t.ds)
 		VMOVUPS(t.ds, Mem{Base: emaPack, Disp: 64})
-		PREFETCHT1(Mem{Base: R12})
-		PREFETCHT1(Mem{Base: R13})
+		ahead(fmt.Sprint("ahead", len(t.g)), RAX, R12, R13)
 	} else {
 		VMOVUPS(Mem{Base: emaPack, Disp: 64}, t.ds)
 	}
