@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // emaGroup is the number of channels that are scanned together.
@@ -80,6 +82,7 @@ type EMACoefficients struct {
 
 	root          float64   // 1/√N
 	rate, damping []float64 // p and σ(alpha), with alpha and delta exchanged if Swapped [K, N]
+	exact         []float64 // q [K, N]
 
 	// plain, [directions · groups], is how many of a group's averages are too
 	// short for truncation to matter: the first ones.
@@ -123,7 +126,7 @@ func (c *EMACoefficients) allocate(shape EMAShape) {
 	n := all * shape.States * emaGroup
 	*c = EMACoefficients{
 		shape: shape, groups: groups,
-		root: 1 / math.Sqrt(float64(shape.States)), rate: make([]float64, n), damping: make([]float64, n),
+		root: 1 / math.Sqrt(float64(shape.States)), rate: make([]float64, n), damping: make([]float64, n), exact: make([]float64, n),
 		decay: Aligned(n), drift: Aligned(n), output: Aligned(n), lagDecay: Aligned(n), lagSlope: Aligned(n),
 		omega: Aligned(groups * emaGroup), zeros: Aligned(shape.States * emaGroup),
 		plain: make([]int, all), order: make([]int32, n),
@@ -155,88 +158,66 @@ func (c *EMACoefficients) group(array []float32, at int) []float32 {
 
 // setGroup computes the coefficients of the group at index at.
 func (c *EMACoefficients) setGroup(at int) {
+	first, n := c.parameter(at, 0), c.lanes(at)*c.shape.States
+	delta, alpha := c.params.Delta[first:][:n], c.params.Alpha[first:][:n]
+	if c.shape.Swapped {
+		delta, alpha = alpha, delta
+	}
+	emaDecay(c.exact[first:][:n], c.rate[first:][:n], c.damping[first:][:n], delta, alpha)
 	lagged := 0
 	for lane := range c.lanes(at) {
-		short := 0
-		for n := range c.shape.States {
-			k := c.compute(c.parameter(at, lane) + n)
-			if k.lagDecay == 0 {
-				short++
-			}
-			c.insert(at, lane, n, k)
-		}
-		lagged = max(lagged, c.shape.States-short)
+		c.arrange(at, lane)
+		c.setLane(at, lane)
+		lagged = max(lagged, c.setLags(at, lane))
 	}
 	c.plain[at] = max(0, c.shape.States-(lagged+3)&^3) // the kernels take lagged ones in fours
 }
 
-// insert puts state n of a lane among its earlier ones: in order, but where
-// there is truncation those that it matters for, of large decay, last.
-func (c *EMACoefficients) insert(at, lane, n int, k emaCoefficient) {
+// arrange puts the states of a lane in order, but where there is truncation
+// those that it matters for, of large decay, last.
+func (c *EMACoefficients) arrange(at, lane int) {
 	order := c.positions(at, lane)
-	first := at*c.shape.States*emaGroup + lane
-	i := n
-	for i > 0 && c.shape.Truncation > 0 && float64(c.decay[first+(i-1)*emaGroup]) > k.decay {
-		i--
+	for i := range order {
+		order[i] = int32(i)
 	}
-	if i < n {
-		copy(order[i+1:n+1], order[i:n])
-		for _, array := range [...][]float32{c.decay, c.drift, c.output, c.lagDecay, c.lagSlope} {
-			for j := n; j > i; j-- {
-				array[first+j*emaGroup] = array[first+(j-1)*emaGroup]
-			}
+	if c.shape.Truncation > 0 {
+		decays := c.exact[c.parameter(at, lane):]
+		slices.SortStableFunc(order, func(m, n int32) int { return cmp.Compare(decays[m], decays[n]) })
+	}
+}
+
+// setLane rounds the coefficients of a lane's states, but for truncation's.
+func (c *EMACoefficients) setLane(at, lane int) {
+	first, states := c.parameter(at, lane), c.shape.States
+	exact, rate := c.exact[first:][:states], c.rate[first:][:states]
+	beta, gamma := c.params.Beta[first:][:states], c.params.Gamma[first:][:states]
+	j := at*states*emaGroup + lane
+	for _, n := range c.positions(at, lane) {
+		decay := float32(exact[n])
+		c.decay[j], c.drift[j] = decay, 0
+		if q := float64(decay); q > 0 {
+			c.drift[j] = float32((exact[n] - q) / q)
+		}
+		c.output[j] = float32(rate[n] * float64(beta[n]) * float64(gamma[n]) * c.root)
+		j += emaGroup
+	}
+}
+
+// setLags computes what truncation takes off a lane's states, which is 0 where
+// that is negligible, and returns for how many it is not.
+func (c *EMACoefficients) setLags(at, lane int) (lagged int) {
+	taps := float64(c.shape.Truncation)
+	if taps <= 0 {
+		return 0
+	}
+	exact := c.exact[c.parameter(at, lane):]
+	for i, n := range c.positions(at, lane) {
+		j := (at*c.shape.States+i)*emaGroup + lane
+		c.lagDecay[j], c.lagSlope[j] = 0, 0
+		if lag := math.Exp(taps * math.Log(exact[n])); !(lag < emaNegligible) {
+			c.lagDecay[j], c.lagSlope[j] = float32(lag), float32(taps*lag/exact[n])
+			lagged++
 		}
 	}
-	order[i] = int32(n)
-	c.store(first+i*emaGroup, k)
-}
-
-// store rounds a state's coefficients to position i of the arrays.
-func (c *EMACoefficients) store(i int, k emaCoefficient) {
-	c.decay[i] = float32(k.decay)
-	c.output[i] = float32(k.output)
-	c.lagDecay[i] = float32(k.lagDecay)
-	c.lagSlope[i] = float32(k.lagSlope)
-	c.drift[i] = 0
-	if q := float64(c.decay[i]); q > 0 {
-		c.drift[i] = float32((k.decay - q) / q)
-	}
-}
-
-// An emaCoefficient is what the parameters of one state come to.
-type emaCoefficient struct {
-	decay, output      float64 // q, c
-	lagDecay, lagSlope float64 // q^K, K q^(K−1); 0 where q^K is negligible
-}
-
-// compute sets rate and damping of the state whose parameters have index i and
-// returns its coefficients.
-func (c *EMACoefficients) compute(i int) emaCoefficient {
-	rate, damping := float64(c.params.Delta[i]), float64(c.params.Alpha[i])
-	if c.shape.Swapped {
-		rate, damping = damping, rate
-	}
-	p, notP := sigmoids(rate)
-	a, notA := sigmoids(damping)
-	c.rate[i], c.damping[i] = p, a
-	k := emaCoefficient{
-		decay:  notP + p*notA, // 1 − p·a, to full precision where that is near 0
-		output: p * float64(c.params.Beta[i]) * float64(c.params.Gamma[i]) * c.root,
-	}
-	if taps := float64(c.shape.Truncation); taps > 0 {
-		if lag := math.Exp(taps * math.Log(k.decay)); !(lag < emaNegligible) {
-			k.lagDecay, k.lagSlope = lag, taps*lag/k.decay
-		}
-	}
-	return k
-}
-
-// sigmoids returns σ(x) and 1 − σ(x).
-func sigmoids(x float64) (is, not float64) {
-	e := math.Exp(-math.Abs(x))
-	is, not = 1/(1+e), e/(1+e)
-	if x < 0 {
-		return not, is
-	}
-	return is, not
+	return lagged
 }

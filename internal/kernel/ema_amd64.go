@@ -12,6 +12,9 @@ func emaLanes() int { return [...]int{Generic: 1, AVX2: 8, AVX512: 16}[current] 
 // would be lost in rounding.
 const emaFewSteps = 8
 
+// emaDecayLanes is what the numbers that a kernel takes are a multiple of.
+const emaDecayLanes = 8
+
 func (a *emaScan) run() {
 	if current == Generic {
 		emaScanGeneric(a)
@@ -82,4 +85,19 @@ func emaCopy(to, from emaRows, n, lanes int) {
 	to.check(n, lanes)
 	from.check(n, lanes)
 	emaCopyAVX2(n, lanes, &to.data[to.first], 4*to.stride, &from.data[from.first], 4*from.stride)
+}
+
+// emaDecay is emaDecayGeneric, rounding aside.
+func emaDecay(decay, p, a []float64, delta, alpha []float32) {
+	n := len(decay)
+	checkLengths(n, len(p), len(a), len(delta), len(alpha))
+	if whole := n - n%emaDecayLanes; current != Generic && whole > 0 {
+		run := emaDecayAVX2
+		if current == AVX512 {
+			run = emaDecayAVX512
+		}
+		run(whole, &decay[0], &p[0], &a[0], &delta[0], &alpha[0])
+		decay, p, a, delta, alpha = decay[whole:], p[whole:], a[whole:], delta[whole:], alpha[whole:]
+	}
+	emaDecayGeneric(decay, p, a, delta, alpha)
 }

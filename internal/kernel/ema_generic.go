@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // emaTiny is added to averages and taken off again at the end of a block: those
 // that are nothing beside it become zero before they are denormal, which is slow.
 const emaTiny = 0x1p-80
@@ -112,3 +114,23 @@ func (b *emaBlock) exactDecay(i int) float64 { return float64(b.decay[i]) * (1 +
 
 // flushTiny rounds an average and makes zero of what is about to be denormal.
 func flushTiny(g float64) float32 { return float32(g) + emaTiny - emaTiny }
+
+// emaDecayGeneric sets p = σ(delta), a = σ(alpha) and decay = 1 − p·a, to full
+// precision where that is near 0.
+func emaDecayGeneric(decay, p, a []float64, delta, alpha []float32) {
+	for i := range decay {
+		rate, notRate := sigmoids(float64(delta[i]))
+		damping, notDamping := sigmoids(float64(alpha[i]))
+		p[i], a[i], decay[i] = rate, damping, notRate+rate*notDamping
+	}
+}
+
+// sigmoids returns σ(x) and 1 − σ(x).
+func sigmoids(x float64) (is, not float64) {
+	e := math.Exp(-math.Abs(x))
+	is, not = 1/(1+e), e/(1+e)
+	if x < 0 {
+		return not, is
+	}
+	return is, not
+}

@@ -13,3 +13,7 @@ func (a *emaGradient) run() { emaGradientGeneric(a) }
 func (a *emaDot) run() { emaDotGeneric(a) }
 
 func emaCopy(to, from emaRows, n, lanes int) { emaCopyGeneric(to, from, n, lanes) }
+
+func emaDecay(decay, p, a []float64, delta, alpha []float32) {
+	emaDecayGeneric(decay, p, a, delta, alpha)
+}

@@ -28,6 +28,12 @@ func emaGradientAVX2(a *byte)
 //go:noescape
 func emaDotAVX2(a *byte)
 
+// emaDecayAVX2 sets p = σ(delta), a = σ(alpha) and decay = 1 − p·a, to full relative precision.
+// n is a multiple of 4.
+//
+//go:noescape
+func emaDecayAVX2(n int, decay *float64, p *float64, a *float64, delta *float32, alpha *float32)
+
 // emaScanAVX512 runs a block of steps of some averages and adds up their outputs.
 // a points to the structure that the generic twin takes.
 //
@@ -51,6 +57,12 @@ func emaGradientAVX512(a *byte)
 //
 //go:noescape
 func emaDotAVX512(a *byte)
+
+// emaDecayAVX512 sets p = σ(delta), a = σ(alpha) and decay = 1 − p·a, to full relative precision.
+// n is a multiple of 8.
+//
+//go:noescape
+func emaDecayAVX512(n int, decay *float64, p *float64, a *float64, delta *float32, alpha *float32)
 
 // emaCopyAVX2 copies n rows of 1 to 16 lanes. Strides are in bytes.
 //

@@ -286,3 +286,31 @@ func TestEMALayout(t *testing.T) {
 		t.Errorf("offsets %v, want %v", offsets, want)
 	}
 }
+
+// Decays and what they are made of have full precision, near 0 and 1 too.
+func TestEMADecay(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	const n = 203 // whole registers and some more
+	delta, alpha := emaNormal(r, n, 0, 4), emaNormal(r, n, 0, 4)
+	copy(delta, []float32{0, 36, -36, 80, -80, 300, 0, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))})
+	copy(alpha, []float32{0, 36, 36, 80, 80, 300, 40, 1, float32(math.Inf(1)), 2})
+	run := func(f func(decay, p, a []float64, delta, alpha []float32)) [3][]float64 {
+		var v [3][]float64
+		for i := range v {
+			v[i] = make([]float64, n)
+		}
+		f(v[0], v[1], v[2], delta, alpha)
+		return v
+	}
+	want := run(emaDecayGeneric)
+	eachEMA(t, func(t *testing.T) {
+		for k, values := range run(emaDecay) {
+			for i, v := range values {
+				w := want[k][i]
+				if same := math.IsNaN(v) && math.IsNaN(w); !same && !(math.Abs(v-w) <= 1e-15*w+1e-300) {
+					t.Errorf("%s of delta %g, alpha %g is %g, want %g", [...]string{"decay", "p", "a"}[k], delta[i], alpha[i], v, w)
+				}
+			}
+		}
+	})
+}

@@ -24,6 +24,7 @@ func init() {
 			s.emitStep()
 			s.emitGradient()
 			s.emitDot()
+			s.emitDecay()
 		}
 		emitCopy()
 	}
