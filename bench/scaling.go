@@ -60,7 +60,7 @@ type operation struct {
 	apply  func(t *autograd.Tape) *autograd.Variable
 }
 
-// scale measures an operation, at least reps times and for half a second. The
+// scale measures an operation, at least reps times and for a second. The
 // fastest run counts: it is the one that nothing else on the machine held up.
 func (o operation) scale(length, reps int) Scale {
 	debug.FreeOSMemory()
@@ -77,7 +77,7 @@ func (o operation) scale(length, reps int) Scale {
 	}
 	run()
 	best := run()
-	for i, start := 1, time.Now(); i < reps || time.Since(start) < time.Second/2; i++ {
+	for i, start := 1, time.Now(); i < reps || time.Since(start) < time.Second; i++ {
 		best = min(best, run())
 	}
 	bytes := t.HeldBytes()

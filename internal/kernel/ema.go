@@ -82,7 +82,7 @@ type EMACoefficients struct {
 
 	root          float64   // 1/√N
 	rate, damping []float64 // p and σ(alpha), with alpha and delta exchanged if Swapped [K, N]
-	exact         []float64 // q [K, N]
+	exact         []float64 // q, not rounded [K, N]
 
 	// plain, [directions · groups], is how many of a group's averages are too
 	// short for truncation to matter: the first ones.
@@ -126,7 +126,8 @@ func (c *EMACoefficients) allocate(shape EMAShape) {
 	n := all * shape.States * emaGroup
 	*c = EMACoefficients{
 		shape: shape, groups: groups,
-		root: 1 / math.Sqrt(float64(shape.States)), rate: make([]float64, n), damping: make([]float64, n), exact: make([]float64, n),
+		root: 1 / math.Sqrt(float64(shape.States)),
+		rate: make([]float64, n), damping: make([]float64, n), exact: make([]float64, n),
 		decay: Aligned(n), drift: Aligned(n), output: Aligned(n), lagDecay: Aligned(n), lagSlope: Aligned(n),
 		omega: Aligned(groups * emaGroup), zeros: Aligned(shape.States * emaGroup),
 		plain: make([]int, all), order: make([]int32, n),

@@ -70,6 +70,8 @@ scan0_0:
 	VMOVUPS    (R8), Y0
 	VMULPS     (R10), Y2, Y1
 	VMOVUPS    Y0, (SI)
+	TESTQ      DX, DX
+	JNZ        ahead_first0
 	PREFETCHT1 (R14)
 	ADDQ       $0x40, R14
 	DECQ       R15
@@ -175,6 +177,8 @@ scan0_8:
 	VMOVUPS    (R8), Y8
 	VMULPS     (R10), Y11, Y9
 	VMOVUPS    Y8, (SI)
+	TESTQ      DX, DX
+	JNZ        ahead_first8
 	PREFETCHT1 (R14)
 	ADDQ       $0x40, R14
 	DECQ       R15
@@ -329,6 +333,8 @@ scan0_4:
 	VMOVUPS    (R8), Y4
 	VMULPS     (R10), Y6, Y5
 	VMOVUPS    Y4, (SI)
+	TESTQ      DX, DX
+	JNZ        ahead_first4
 	PREFETCHT1 (R14)
 	ADDQ       $0x40, R14
 	DECQ       R15
@@ -444,6 +450,8 @@ scan0_2:
 	VMOVUPS    (R8), Y2
 	VMULPS     (R10), Y4, Y3
 	VMOVUPS    Y2, (SI)
+	TESTQ      DX, DX
+	JNZ        ahead_first2
 	PREFETCHT1 (R14)
 	ADDQ       $0x40, R14
 	DECQ       R15
@@ -540,6 +548,8 @@ scan0_1:
 	VMOVUPS    (R8), Y1
 	VMULPS     (R10), Y3, Y2
 	VMOVUPS    Y1, (SI)
+	TESTQ      DX, DX
+	JNZ        ahead_first1
 	PREFETCHT1 (R14)
 	ADDQ       $0x40, R14
 	DECQ       R15
@@ -646,6 +656,8 @@ last1_8:
 scan1_8:
 	VMOVUPS    (SI), Y8
 	VMOVUPS    64(SI), Y9
+	TESTQ      DX, DX
+	JNZ        ahead_packed8
 	PREFETCHT1 (R8)
 	ADDQ       $0x40, R8
 	DECQ       R9
@@ -779,6 +791,8 @@ last1_4:
 scan1_4:
 	VMOVUPS    (SI), Y4
 	VMOVUPS    64(SI), Y5
+	TESTQ      DX, DX
+	JNZ        ahead_packed4
 	PREFETCHT1 (R8)
 	ADDQ       $0x40, R8
 	DECQ       R9
@@ -873,6 +887,8 @@ last1_2:
 scan1_2:
 	VMOVUPS    (SI), Y2
 	VMOVUPS    64(SI), Y3
+	TESTQ      DX, DX
+	JNZ        ahead_packed2
 	PREFETCHT1 (R8)
 	ADDQ       $0x40, R8
 	DECQ       R9
@@ -948,6 +964,8 @@ last1_1:
 scan1_1:
 	VMOVUPS    (SI), Y1
 	VMOVUPS    64(SI), Y2
+	TESTQ      DX, DX
+	JNZ        ahead_packed1
 	PREFETCHT1 (R8)
 	ADDQ       $0x40, R8
 	DECQ       R9
@@ -1302,6 +1320,8 @@ gradient0_0:
 	VMOVUPS    Y15, (SI)
 	VMOVUPS    (R10), Y15
 	VMOVUPS    Y15, 64(SI)
+	TESTQ      DX, DX
+	JNZ        ahead0
 	PREFETCHT1 (R12)
 	ADDQ       $0x40, R12
 	PREFETCHT1 (R13)
@@ -1402,6 +1422,8 @@ gradient0_3:
 	VMOVUPS    Y15, (SI)
 	VMOVUPS    (R10), Y15
 	VMOVUPS    Y15, 64(SI)
+	TESTQ      DX, DX
+	JNZ        ahead3
 	PREFETCHT1 (R12)
 	ADDQ       $0x40, R12
 	PREFETCHT1 (R13)
@@ -1577,6 +1599,8 @@ gradient0_2:
 	VMOVUPS    Y15, (SI)
 	VMOVUPS    (R10), Y15
 	VMOVUPS    Y15, 64(SI)
+	TESTQ      DX, DX
+	JNZ        ahead2
 	PREFETCHT1 (R12)
 	ADDQ       $0x40, R12
 	PREFETCHT1 (R13)
@@ -1715,6 +1739,8 @@ gradient0_1:
 	VMOVUPS    Y15, (SI)
 	VMOVUPS    (R10), Y15
 	VMOVUPS    Y15, 64(SI)
+	TESTQ      DX, DX
+	JNZ        ahead1
 	PREFETCHT1 (R12)
 	ADDQ       $0x40, R12
 	PREFETCHT1 (R13)

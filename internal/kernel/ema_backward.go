@@ -150,31 +150,32 @@ func (s emaSums) finish(grads *EMAParams, at int) {
 		}
 	}
 	for lane := range s.c.lanes(at) {
-		for i, n := range s.c.positions(at, lane) {
-			j := i*emaGroup + lane
-			s.c.chain(grads, s.c.parameter(at, lane)+int(n), dc[j], dq[j])
-		}
+		s.c.chain(grads, at, lane, dc[lane:], dq[lane:])
 		if at < s.c.groups {
 			grads.Omega[at*emaGroup+lane] += float32(first.omega(at)[lane])
 		}
 	}
 }
 
-// chain adds the gradients by the parameters of index i, given dc by c_n and
-// Σ ds ∂g/∂q, of which c_n times as much is the gradient by q_n:
-// c_n = p β γ / √N and q_n = 1 − p a, where p = σ(delta) and a = σ(alpha).
-func (c *EMACoefficients) chain(grads *EMAParams, i int, dc, dq float64) {
-	p, a := c.rate[i], c.damping[i]
-	beta, gamma := float64(c.params.Beta[i]), float64(c.params.Gamma[i])
-	dc *= c.root
-	dq *= p * beta * gamma * c.root
-	grads.Beta[i] += float32(dc * p * gamma)
-	grads.Gamma[i] += float32(dc * p * beta)
-	byRate := float32((dc*beta*gamma - dq*a) * p * (1 - p))
-	byDamping := float32(-dq * p * a * (1 - a))
+// chain adds the gradients by the parameters of a lane, given those by c_n, dc,
+// and Σ ds ∂g/∂q, dq, of which c_n times as much is the gradient by q_n; both
+// [N][16] from the lane on: c_n = p β γ / √N and q_n = 1 − p a, where
+// p = σ(delta) and a = σ(alpha).
+func (c *EMACoefficients) chain(grads *EMAParams, at, lane int, dc, dq []float64) {
+	first, states := c.parameter(at, lane), c.shape.States
+	rate, damping := c.rate[first:][:states], c.damping[first:][:states]
+	betas, gammas := c.params.Beta[first:][:states], c.params.Gamma[first:][:states]
+	byBeta, byGamma := grads.Beta[first:][:states], grads.Gamma[first:][:states]
+	byRate, byDamping := grads.Delta[first:][:states], grads.Alpha[first:][:states]
 	if c.shape.Swapped {
 		byRate, byDamping = byDamping, byRate
 	}
-	grads.Delta[i] += byRate
-	grads.Alpha[i] += byDamping
+	for i, n := range c.positions(at, lane) {
+		p, a, beta, gamma := rate[n], damping[n], float64(betas[n]), float64(gammas[n])
+		dc, dq := dc[i*emaGroup]*c.root, dq[i*emaGroup]*c.root*p*beta*gamma
+		byBeta[n] += float32(dc * p * gamma)
+		byGamma[n] += float32(dc * p * beta)
+		byRate[n] += float32((dc*beta*gamma - dq*a) * p * (1 - p))
+		byDamping[n] += float32(-dq * p * a * (1 - a))
+	}
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // emaBenchmarks are averages of real presets: Long Range Arena's text and
-// ListOps, Speech Commands, a language model's training and decoding.
+// ListOps, Speech Commands, a language model's training and decoding; and one
+// sequence, short and long.
 var emaBenchmarks = []struct {
 	name          string
 	shape         EMAShape

@@ -108,11 +108,18 @@ type emaSequences struct {
 // emaAlone is the work, in steps of one state, that is not worth waking workers for.
 const emaAlone = 1 << 18
 
+// emaBrief is the work, in the same steps, that is over so soon that a worker
+// which begins late shows: sequences that are cut anyway are cut into more tasks.
+const emaBrief = 1 << 24
+
 // each calls f for parts × groups tasks, spread over the workers: some adjacent
 // groups of a part. How many does not change the results.
 func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
 	groups := q.c.groups
 	span := emaTaskSpan(parts, groups, Workers())
+	if span < groups && parts*q.length*len(q.c.decay) <= emaBrief {
+		span = ceilDiv(span, 2)
+	}
 	spans := ceilDiv(groups, span)
 	task := func(_, i int) {
 		first := i % spans * span

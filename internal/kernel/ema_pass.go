@@ -83,6 +83,7 @@ type emaPass struct {
 	whole  bool      // whether to leave truncation out
 	share  int       // which one of the task's groups it is
 	after  int       // numbers from a row to the share of those to ask for ahead
+	steps  int       // of the scan
 }
 
 // newEMAPass returns a pass of the group at index at in c, which has the k-th
@@ -145,7 +146,16 @@ func (p *emaPass) block(b *emaBlock, i, limit int) {
 		p.input(&b.lag, stageLag, lag, b.steps)
 	}
 	p.input(&b.x, stageX, i, b.steps)
-	b.ahead.x = p.x.address(i, p.after)
+	b.ahead.x = p.ahead(&p.x, i)
+}
+
+// ahead returns the address of what to ask for of r at step i: in the last block
+// what is there already.
+func (p *emaPass) ahead(r *emaRows, i int) uintptr {
+	if i+emaSteps >= p.steps {
+		i -= emaSteps
+	}
+	return r.address(i, p.after)
 }
 
 // input stages n rows of what the averages take in, all of them padding or none.
@@ -184,7 +194,7 @@ func (p *emaScanPass) run(i, end int) {
 		}
 		p.read(&a.from, stageFrom, &p.from, i, a.steps)
 		p.stage(&a.y, stageY, &p.y, i)
-		a.ahead.y = p.y.address(i, p.after)
+		a.ahead.y = p.ahead(&p.y, i)
 		a.run()
 		if p.width != p.lanes {
 			emaCopy(p.y.from(i), a.y, a.steps, p.lanes)
@@ -217,7 +227,7 @@ func (p *emaGradientPass) run(i, end int) {
 	for a := &p.a; i < end; i += a.steps {
 		p.block(&a.emaBlock, i, end-i)
 		p.read(&a.ds, stageFrom, &p.ds, i, a.steps)
-		a.ahead.y = p.ds.address(i, p.after)
+		a.ahead.y = p.ahead(&p.ds, i)
 		a.run()
 		if p.omega != nil {
 			d := emaDot{steps: a.steps, lanes: a.lanes, ds: a.ds, sum: p.omega}
@@ -230,6 +240,12 @@ func (p *emaGradientPass) run(i, end int) {
 // sweepAll takes scans through so many steps, and gradients through so many,
 // side by side.
 func sweepAll(scans []emaScanPass, scanned int, gradients []emaGradientPass, summed int) {
+	for k := range scans {
+		scans[k].steps = scanned
+	}
+	for k := range gradients {
+		gradients[k].steps = summed
+	}
 	for i := 0; i < max(scanned, summed); i += emaSteps {
 		for k := range scans {
 			scans[k].run(i, min(i+emaSteps, scanned))

@@ -113,8 +113,12 @@ func rows(offset int, at, stride GPPhysical) {
 // ahead asks for the line at each address, of the rows that the task takes next,
 // and moves on to the line after it; left counts what is left of the row. Rows
 // come from memory too slowly unless they are asked for early, and in the order
-// of memory.
-func ahead(label string, left GPPhysical, addresses ...GPPhysical) {
+// of memory. Of two strips the first asks.
+func (s emaSet) ahead(label string, left GPPhysical, addresses ...GPPhysical) {
+	if s.bytes() < 64 {
+		TESTQ(emaStrip, emaStrip)
+		JNZ(LabelRef(label))
+	}
 	for _, at := range addresses {
 		PREFETCHT1(Mem{Base: at})
 		ADDQ(U8(64), at)
@@ -270,7 +274,7 @@ func (s emaSet) scanTile(k int, mode tileMode, saved Mem) {
 		MOVQ(field(emaAheadX), emaTile)
 		MOVQ(field(emaAheadLeft), emaLeft)
 	}
-	loop(fmt.Sprintf("scan%d_%d", mode, k), t.step, pointers[:used]...)
+	loop(fmt.Sprintf("scan%d_%d", mode, k), func() { t.step(s) }, pointers[:used]...)
 	if mode == firstTile {
 		MOVQ(saved, emaTile)
 		MOVQ(saved.Offset(8), emaLeft)
@@ -347,7 +351,7 @@ func (t *scanTile) loadCoefficients() {
 }
 
 // step emits one step.
-func (t *scanTile) step() {
+func (t *scanTile) step(s emaSet) {
 	if t.mode == firstTile {
 		VMOVUPS(Mem{Base: R8}, t.x)
 		VMULPS(Mem{Base: R10}, t.scale, t.y[0])
@@ -358,9 +362,9 @@ func (t *scanTile) step() {
 	}
 	switch t.mode {
 	case firstTile:
-		ahead(fmt.Sprint("ahead_first", t.k), emaLeft, emaTile)
+		s.ahead(fmt.Sprint("ahead_first", t.k), emaLeft, emaTile)
 	case packedTile:
-		ahead(fmt.Sprint("ahead_packed", t.k), R9, R8)
+		s.ahead(fmt.Sprint("ahead_packed", t.k), R9, R8)
 	case laggedTile:
 		VMOVUPS(Mem{Base: R8}, t.lag)
 	}
@@ -482,7 +486,7 @@ func (s emaSet) gradientTile(k int, mode tileMode) {
 		pointers = [][2]GPPhysical{{R8, R9}}
 	}
 	MOVQ(field(emaSteps), RCX)
-	loop(fmt.Sprintf("gradient%d_%d", mode, k), t.step, pointers...)
+	loop(fmt.Sprintf("gradient%d_%d", mode, k), func() { t.step(s) }, pointers...)
 	s.addWide(emaDC, t.dc)
 	s.addWide(emaDQ, t.dq)
 	s.save(emaG, t.g, s.v[14], s.v[15])
@@ -497,7 +501,7 @@ type gradientTile struct {
 }
 
 // step emits one step.
-func (t *gradientTile) step() {
+func (t *gradientTile) step(s emaSet) {
 	x := Mem{Base: emaPack}
 	if t.mode == firstTile {
 		x = Mem{Base: R8}
@@ -505,7 +509,7 @@ func (t *gradientTile) step() {
 		VMOVUPS(t.ds, Mem{Base: emaPack})
 		VMOVUPS(Mem{Base: R10}, t.ds)
 		VMOVUPS(t.ds, Mem{Base: emaPack, Disp: 64})
-		ahead(fmt.Sprint("ahead", len(t.g)), RAX, R12, R13)
+		s.ahead(fmt.Sprint("ahead", len(t.g)), RAX, R12, R13)
 	} else {
 		VMOVUPS(Mem{Base: emaPack, Disp: 64}, t.ds)
 	}
