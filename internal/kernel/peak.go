@@ -21,7 +21,7 @@ func PeakFMA(workers int) float64 {
 // MemoryBandwidth returns how fast the workers together read memory that is in
 // no cache, in GB/s.
 func MemoryBandwidth() float64 {
-	const most, total = 64 << 20, 1 << 30 // bytes: beyond caches, and not without bounds
+	const most, total = 128 << 20, 1 << 30 // bytes: beyond caches, and not without bounds
 	workers := Workers()
 	size := min(most, total/workers) / 256 * 256 / 4
 	data := make([]float32, workers*size)
