@@ -17,12 +17,17 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 	parts := emaParts(batch, c.groups)
 	sums := borrowEMASums(parts, c)
 	defer sums.borrowed.Return()
-	q.each(parts, func(m emaMemory, part, first, groups int) {
-		for b := part * batch / parts; b < (part+1)*batch/parts; b++ {
-			q.sweepLeft(m, sums.part(part), dx, ds, x, b, first, groups)
-			q.sweepRight(m, sums.part(part), dx, ds, x, b, first, groups)
-		}
-	})
+	e := emaBackward{q, dx, ds, x}
+	if q.divides(batch) {
+		q.halves(func(m emaMemory, first, groups int, leg emaLeg) { e.sweep(m, sums, 0, first, groups, leg) })
+	} else {
+		q.each(parts, func(m emaMemory, part, first, groups int) {
+			for b := part * batch / parts; b < (part+1)*batch/parts; b++ {
+				e.sweep(m, sums.part(part), b, first, groups, emaLeg{fromRight: true, to: length, fresh: true})
+				e.sweep(m, sums.part(part), b, first, groups, emaLeg{to: length})
+			}
+		})
+	}
 	Parallel(len(c.plain), func(_, at int) { sums.finish(grads, at) })
 }
 
@@ -30,59 +35,80 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 // summed apart. It must not depend on the number of workers.
 func emaParts(batch, groups int) int { return min(batch, ceilDiv(64, groups)) }
 
-// sweepLeft takes some groups of sequence b from the last step to the first:
+// emaBackward is a call of EMABackward.
+type emaBackward struct {
+	emaSequences
+	dx, ds, x []float32
+}
+
+// sweep takes some groups of sequence b along a leg.
+func (e *emaBackward) sweep(m emaMemory, sums emaSums, b, first, groups int, leg emaLeg) {
+	if leg.fromRight {
+		e.sweepLeft(m, sums, b, first, groups, leg)
+	} else {
+		e.sweepRight(m, sums, b, first, groups, leg)
+	}
+}
+
+// sweepLeft takes some groups of sequence b from the last step towards the first:
 // the part of dx that comes from later ds, padding getting the residual's alone,
 // and what the averages that run from the right give to the sums. Both read ds,
 // which comes from memory once.
-func (q *emaSequences) sweepLeft(m emaMemory, sums emaSums, dx, ds, x []float32, b, first, groups int) {
-	n := q.length
+func (e *emaBackward) sweepLeft(m emaMemory, sums emaSums, b, first, groups int, leg emaLeg) {
+	n := e.length
 	var scans [emaSpan]emaScanPass
 	var gradients [emaSpan]emaGradientPass
 	for k := range groups {
 		p := &scans[k]
-		p.emaPass = newEMAPass(m, groups+k, q.c, first+k)
-		p.x, p.mute = q.rows(ds, b, first+k).reversed(n), q.padding(b).reversed(n)
-		p.from, p.y = p.x, q.rows(dx, b, first+k).reversed(n)
-		clear(p.g)
-		p.begin(p.g, q.c.scale(first+k))
+		p.emaPass = newEMAPass(m, scanRight, k, e.c, first+k)
+		p.x, p.mute = e.rows(e.ds, b, first+k).reversed(n), e.padding(b).reversed(n)
+		p.from, p.y = p.x, e.rows(e.dx, b, first+k).reversed(n)
+		e.startLeg(p, leg, first+k)
 	}
-	turned := q.turnedGroups(groups)
+	turned := e.turnedGroups(groups)
 	for k := range turned {
 		p := &gradients[k]
-		p.emaPass = newEMAPass(m, k, q.c, first+k)
-		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
-		q.turn(&p.emaPass)
-		p.ds = q.rows(ds, b, first+k).reversed(n - q.shift())
-		p.begin(sums.states(p.at))
+		p.emaPass = newEMAPass(m, gradientRight, k, e.c, first+k)
+		p.x, p.hidden = e.rows(e.x, b, first+k), e.padding(b)
+		e.turn(&p.emaPass)
+		p.ds = e.rows(e.ds, b, first+k).reversed(n - e.shift())
+		p.startLeg(leg, sums)
 	}
-	sweepAll(scans[:groups], n, gradients[:turned], n-q.shift())
+	sweepAll(leg.from, scans[:groups], leg.to, gradients[:turned], min(leg.to, n-e.shift()))
 }
 
 // sweepRight is sweepLeft for the averages that run from the left and, if there
 // are others, the rest of dx.
-func (q *emaSequences) sweepRight(m emaMemory, sums emaSums, dx, ds, x []float32, b, first, groups int) {
-	n, shift := q.length, q.shift()
+func (e *emaBackward) sweepRight(m emaMemory, sums emaSums, b, first, groups int, leg emaLeg) {
+	shift := e.shift()
 	var scans [emaSpan]emaScanPass
 	var gradients [emaSpan]emaGradientPass
 	for k := range groups {
 		p := &gradients[k]
-		p.emaPass = newEMAPass(m, k, q.c, first+k)
-		p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
-		p.ds, p.omega = q.rows(ds, b, first+k), sums.omega(first+k)
-		p.begin(sums.states(p.at))
+		p.emaPass = newEMAPass(m, gradientLeft, k, e.c, first+k)
+		p.x, p.hidden = e.rows(e.x, b, first+k), e.padding(b)
+		p.ds, p.omega = e.rows(e.ds, b, first+k), sums.omega(first+k)
+		p.startLeg(leg, sums)
 	}
-	turned := q.turnedGroups(groups)
+	turned := e.turnedGroups(groups)
 	for k := range turned {
 		p := &scans[k]
-		p.emaPass = newEMAPass(m, groups+k, q.c, first+k)
-		p.at += q.c.groups
-		p.x, p.mute = q.rows(ds, b, first+k), q.padding(b).from(shift)
-		p.y = q.rows(dx, b, first+k).from(shift)
-		p.from = p.y
-		clear(p.g)
-		p.begin(p.g, emaOnes[:])
+		p.emaPass = newEMAPass(m, scanLeft, k, e.c, first+k)
+		p.at += e.c.groups
+		p.x, p.mute = e.rows(e.ds, b, first+k), e.padding(b).from(shift)
+		p.from, p.y = p.x, e.rows(e.dx, b, first+k).from(shift)
+		e.startLeg(p, leg, first+k)
 	}
-	sweepAll(scans[:turned], n-shift, gradients[:groups], n)
+	sweepAll(leg.from, scans[:turned], min(leg.to, e.length-shift), gradients[:groups], leg.to)
+}
+
+// startLeg readies the pass for a leg.
+func (p *emaGradientPass) startLeg(leg emaLeg, sums emaSums) {
+	if leg.from == 0 {
+		clear(p.g)
+		clear(p.w)
+	}
+	p.begin(sums.states(p.at))
 }
 
 // turnedGroups returns how many of some groups have averages from the right.

@@ -65,12 +65,16 @@ func TestEMAWorkers(t *testing.T) {
 	defer SetWorkers(0)
 	r := rand.New(rand.NewPCG(17, 18))
 	e := newEMACase(r, EMAShape{Channels: 170, States: 6, Bidirectional: true, Truncation: 30}, 5, 90, -2).masked(r)[0]
+	divided := newEMACase(r, EMAShape{Channels: 170, States: 6, Bidirectional: true}, 1, emaLong+9, -2).masked(r)[0]
 	stream := causalEMA(r, 170, 6, 5, 90, 0)
 	eachEMA(t, func(t *testing.T) {
 		var first map[string][]float32
 		for _, n := range []int{1, 2, 3, 5} {
 			SetWorkers(n)
 			got := e.run()
+			for name, values := range divided.run() {
+				got["divided "+name] = values
+			}
 			var c EMACoefficients
 			c.Set(stream.shape, stream.params)
 			got["stream"] = make([]float32, len(stream.x))

@@ -7,31 +7,59 @@ package kernel
 func EMAForward(s, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
 	c.check(batch, length, mask, len(s), len(x))
 	q := emaSequences{c: c, length: length, mask: mask}
+	if q.divides(batch) {
+		q.halves(func(m emaMemory, first, groups int, leg emaLeg) { q.scan(m, s, x, 0, first, groups, leg) })
+		return
+	}
 	q.each(batch, func(m emaMemory, b, first, groups int) {
-		var all [emaSpan]emaScanPass
-		passes := all[:groups]
-		for k := range passes {
-			p := &passes[k]
-			p.emaPass = newEMAPass(m, k, c, first+k)
-			p.x, p.hidden = q.rows(x, b, first+k), q.padding(b)
-			p.from, p.y = p.x, q.rows(s, b, first+k)
-			clear(p.g)
-			p.begin(p.g, c.scale(first+k))
+		q.scan(m, s, x, b, first, groups, emaLeg{to: length, fresh: true})
+		if c.shape.Bidirectional {
+			q.scan(m, s, x, b, first, groups, emaLeg{fromRight: true, to: length - q.shift()})
 		}
-		scanAll(passes, length)
-		if !c.shape.Bidirectional {
-			return
-		}
-		for k := range passes {
-			p := &passes[k]
-			q.turn(&p.emaPass)
-			p.y = p.y.reversed(length - q.shift())
-			p.from = p.y
-			clear(p.g)
-			p.begin(p.g, emaOnes[:])
-		}
-		scanAll(passes, length-q.shift())
 	})
+}
+
+// An emaLeg is a stretch of the way along a sequence.
+type emaLeg struct {
+	fromRight bool
+	from, to  int  // steps
+	fresh     bool // whether it is the first one to come by its rows
+}
+
+// scan takes some groups of sequence b along a leg of the forward pass.
+func (q *emaSequences) scan(m emaMemory, s, x []float32, b, first, groups int, leg emaLeg) {
+	pass := scanLeft
+	if leg.fromRight {
+		pass = scanRight
+	}
+	var all [emaSpan]emaScanPass
+	passes := all[:groups]
+	for k := range passes {
+		p := &passes[k]
+		p.emaPass = newEMAPass(m, pass, k, q.c, first+k)
+		p.x, p.hidden, p.y = q.rows(x, b, first+k), q.padding(b), q.rows(s, b, first+k)
+		if leg.fromRight {
+			q.turn(&p.emaPass)
+			p.y = p.y.reversed(q.length - q.shift())
+		}
+		p.from = p.x
+		q.startLeg(p, leg, first+k)
+	}
+	scanAll(passes, leg.from, leg.to)
+}
+
+// startLeg readies a scan over group for a leg: the first one to come by a row
+// writes the residual too.
+func (q *emaSequences) startLeg(p *emaScanPass, leg emaLeg, group int) {
+	if leg.from == 0 {
+		clear(p.g)
+	}
+	if leg.fresh {
+		p.begin(p.g, q.c.scale(group))
+		return
+	}
+	p.from = p.y
+	p.begin(p.g, emaOnes[:])
 }
 
 // EMAStep goes on with streams: it computes s for the next rows of x, both
@@ -79,12 +107,12 @@ func (q *emaStreams) run(m emaMemory, b, first, groups int) {
 	passes := all[:groups]
 	for k := range passes {
 		p := &passes[k]
-		p.emaPass = newEMAPass(m, k, q.c, first+k)
+		p.emaPass = newEMAPass(m, scanLeft, k, q.c, first+k)
 		p.x, p.hidden, p.whole = q.rows(q.x, b, first+k), q.padding(b), true
 		p.from, p.y = p.x, q.rows(q.s, b, first+k)
 		p.begin(q.state[(b*q.c.groups+first+k)*size:][:size], q.c.scale(first+k))
 	}
-	scanAll(passes, q.length)
+	scanAll(passes, 0, q.length)
 }
 
 // check panics unless the operands of a pass have the lengths that they should.
@@ -134,6 +162,37 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 	}
 	for i := range parts * spans {
 		task(0, i)
+	}
+}
+
+// emaLong is how long a sequence is divided.
+const emaLong = 8 * emaSteps
+
+// divides reports whether the sequences of a batch are taken along by halves, as
+// a single one is: workers that write side by side to the same rows take cache
+// lines from each other. It must not depend on the number of workers.
+func (q *emaSequences) divides(batch int) bool {
+	s := q.c.shape
+	return batch == 1 && s.Bidirectional && !s.Shifted && q.length >= emaLong
+}
+
+// halves calls f for some groups of one sequence and a leg at a time: first from
+// either end to the middle, then, with the averages that have come there from
+// the other side, from the middle to both ends.
+func (q *emaSequences) halves(f func(m emaMemory, first, groups int, leg emaLeg)) {
+	middle := roundUp(q.length/2, emaSteps)
+	c := q.c
+	s := Borrow(emaPasses * c.groups * 2 * c.shape.States * emaGroup)
+	defer s.Return()
+	legs := [...]emaLeg{
+		{to: middle, fresh: true}, {fromRight: true, to: q.length - middle, fresh: true},
+		{fromRight: true, from: q.length - middle, to: q.length}, {from: middle, to: q.length},
+	}
+	for phase := range 2 {
+		q.each(2, func(m emaMemory, half, first, groups int) {
+			m.averages = emaAverages{data: s.Data, groups: c.groups, first: first, slots: emaPasses}
+			f(m, first, groups, legs[2*phase+half])
+		})
 	}
 }
 

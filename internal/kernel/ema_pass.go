@@ -40,9 +40,36 @@ const emaSpan = 8
 type emaMemory struct {
 	borrowed *Scratch
 	groups   int
-	averages []float32 // [2·groups][2][N][16]: those of up to two passes a group
+	averages emaAverages
 	packed   []float32 // [emaSteps][32]
 	staged   []float32 // [emaStages][emaSteps][16], if a group does not fill its registers
+}
+
+// emaAverages are the averages of passes, of up to one a slot for each of some
+// groups.
+type emaAverages struct {
+	data   []float32 // [slots][groups][2][N][16]
+	groups int
+	first  int // the group that the task's first one is among them
+	slots  int
+}
+
+// The passes of a group. Where a sequence is taken in one go, two of a kind
+// have one slot.
+const (
+	gradientRight = iota
+	gradientLeft
+	scanRight
+	scanLeft
+	emaPasses
+)
+
+// of returns averages [N][16] and their derivatives for the k-th group of the
+// task.
+func (a *emaAverages) of(pass, k, states int) (g, w []float32) {
+	n := states * emaGroup
+	i := 2 * n * (pass*a.slots/emaPasses*a.groups + a.first + k)
+	return a.data[i:][:n], a.data[i+n:][:n]
 }
 
 // The rows that are staged at the same time.
@@ -61,7 +88,10 @@ const emaStage = emaSteps * emaGroup // numbers in staged rows
 func borrowEMA(c *EMACoefficients, first, groups int) emaMemory {
 	n := 2 * 2 * groups * c.shape.States * emaGroup
 	s := Borrow(n + (2+emaStages)*emaStage)
-	m := emaMemory{borrowed: s, groups: groups, averages: s.Data[:n], packed: s.Data[n:][:2*emaStage]}
+	m := emaMemory{
+		borrowed: s, groups: groups, averages: emaAverages{data: s.Data[:n], groups: groups, slots: 2},
+		packed: s.Data[n:][:2*emaStage],
+	}
 	if c.lanes(first+groups-1)%emaLanes() != 0 {
 		m.staged = s.Data[n+2*emaStage:]
 		clear(m.staged)
@@ -83,18 +113,18 @@ type emaPass struct {
 	whole  bool      // whether to leave truncation out
 	share  int       // which one of the task's groups it is
 	after  int       // numbers from a row to the share of those to ask for ahead
-	steps  int       // of the scan
+	end    int       // of the scan's steps
 }
 
-// newEMAPass returns a pass of the group at index at in c, which has the k-th
-// averages of the task's memory.
-func newEMAPass(m emaMemory, k int, c *EMACoefficients, at int) emaPass {
-	n := c.shape.States * emaGroup
+// newEMAPass returns one of the passes of the k-th group of a task, which is the
+// one at index at in c.
+func newEMAPass(m emaMemory, pass, k int, c *EMACoefficients, at int) emaPass {
 	lanes, register := c.lanes(at), emaLanes()
+	g, w := m.averages.of(pass, k, c.shape.States)
 	return emaPass{
 		emaMemory: m, c: c, at: at,
-		lanes: lanes, width: roundUp(lanes, register), share: k % m.groups,
-		g: m.averages[2*k*n:][:n], w: m.averages[(2*k+1)*n:][:n],
+		lanes: lanes, width: roundUp(lanes, register), share: k,
+		g: g, w: w,
 	}
 }
 
@@ -152,7 +182,7 @@ func (p *emaPass) block(b *emaBlock, i, limit int) {
 // ahead returns the address of what to ask for of r at step i: in the last block
 // what is there already.
 func (p *emaPass) ahead(r *emaRows, i int) uintptr {
-	if i+emaSteps >= p.steps {
+	if i+emaSteps >= p.end {
 		i -= emaSteps
 	}
 	return r.address(i, p.after)
@@ -202,8 +232,8 @@ func (p *emaScanPass) run(i, end int) {
 	}
 }
 
-// scanAll takes passes side by side through so many steps.
-func scanAll(passes []emaScanPass, steps int) { sweepAll(passes, steps, nil, 0) }
+// scanAll takes passes side by side through the steps from to end.
+func scanAll(passes []emaScanPass, from, end int) { sweepAll(from, passes, end, nil, 0) }
 
 // An emaGradientPass adds Σ_t ds_t g_n(t) to dc and Σ_t ds_t ∂g_n(t)/∂q_n to dq,
 // both [N][16], and, unless omega is nil, Σ_t ds_t x_t, padding included, to
@@ -215,10 +245,8 @@ type emaGradientPass struct {
 	a     emaGradient
 }
 
-// begin readies the pass to go on from averages of zero.
+// begin readies the pass to go on from its averages.
 func (p *emaGradientPass) begin(dc, dq []float64) {
-	clear(p.g)
-	clear(p.w)
 	p.a = emaGradient{emaBlock: p.start(), lagSlope: p.c.group(p.c.lagSlope, p.at), g: p.g, w: p.w, dc: dc, dq: dq}
 }
 
@@ -237,16 +265,16 @@ func (p *emaGradientPass) run(i, end int) {
 	}
 }
 
-// sweepAll takes scans through so many steps, and gradients through so many,
-// side by side.
-func sweepAll(scans []emaScanPass, scanned int, gradients []emaGradientPass, summed int) {
+// sweepAll takes scans through the steps from to scanned, and gradients through
+// those to summed, side by side.
+func sweepAll(from int, scans []emaScanPass, scanned int, gradients []emaGradientPass, summed int) {
 	for k := range scans {
-		scans[k].steps = scanned
+		scans[k].end = scanned
 	}
 	for k := range gradients {
-		gradients[k].steps = summed
+		gradients[k].end = summed
 	}
-	for i := 0; i < max(scanned, summed); i += emaSteps {
+	for i := from; i < max(scanned, summed); i += emaSteps {
 		for k := range scans {
 			scans[k].run(i, min(i+emaSteps, scanned))
 		}

@@ -163,7 +163,7 @@ func eachEMA(t *testing.T, f func(t *testing.T)) {
 }
 
 // emaCases are odd sizes, one channel, length 1, truncations below, at and above
-// the length, both directions, both variants.
+// the length, both directions, both variants, sequences that are divided.
 func emaCases(r *rand.Rand) (cases []*emaCase) {
 	add := func(d, n, batch, length int, f func(*EMAShape)) {
 		shape := EMAShape{Channels: d, States: n}
@@ -189,6 +189,11 @@ func emaCases(r *rand.Rand) (cases []*emaCase) {
 		add(9, 16, 1, 40, func(s *EMAShape) { s.Bidirectional, s.Truncation = true, k })
 		add(16, 7, 1, 40, func(s *EMAShape) { image(s); s.Truncation = k })
 	}
+	for _, length := range []int{emaLong - 1, emaLong, emaLong + 3, emaLong + 70} { // whole, and by halves
+		add(3, 2, 1, length, both)
+		add(2, 5, 1, length, func(s *EMAShape) { s.Bidirectional, s.Truncation = true, emaLong/2+30 })
+	}
+	add(2, 5, 1, emaLong, image)
 	add(2, 64, 1, 20, both)
 	add(60, 4, 3, 20, both)
 	add(80, 2, 1, 20, plain)
