@@ -3,6 +3,7 @@ package kernel
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -37,23 +38,40 @@ func (s *Scratch) Return() {
 
 const (
 	cacheLine = 64      // bytes
+	page      = 4 << 10 // bytes
 	hugePage  = 2 << 20 // bytes
 )
 
 // Aligned allocates n zeros that start on a cache line. Where there are
 // megabytes of them it asks for huge pages: translating the addresses of
 // ordinary ones takes a few percent of a product's time.
+//
+// Arrays of many pages begin at different lines of one: were they all to begin
+// with a page, the same rows of several would compete for the few places that a
+// first-level cache has for an address within the page.
 func Aligned(n int) []float32 {
-	if n == 0 {
+	boundary := uintptr(page)
+	switch {
+	case n == 0:
 		return nil
-	}
-	if 4*n < hugePage {
+	case 4*n < 16*page:
 		return startingAt(cacheLine, n)
+	case 4*n >= hugePage:
+		boundary = hugePage
 	}
-	x := startingAt(hugePage, n)
-	adviseHuge(x)
-	return x
+	skip := int(arrays.Add(linesBetween)*cacheLine%page) / 4
+	x := startingAt(boundary, skip+n)
+	if boundary == hugePage {
+		adviseHuge(x)
+	}
+	return x[skip:]
 }
+
+// arrays counts lines that arrays begin after the beginning of a page,
+// linesBetween more each time.
+var arrays atomic.Uint64
+
+const linesBetween = 5
 
 // startingAt allocates n > 0 zeros that start at a multiple of boundary bytes.
 func startingAt(boundary uintptr, n int) []float32 {
