@@ -29,10 +29,14 @@ var floats = map[string]Mem{}
 
 // float returns the address of a four-byte constant of that name and value,
 // which it adds to the file on first use. Kernels broadcast it from there.
-func float(name string, v float32) Mem {
+func float(name string, v float32) Mem { return shared(name, F32(v)) }
+
+// shared returns the address of a constant of that name and value, which it adds
+// to the file on first use.
+func shared(name string, v Constant) Mem {
 	m, ok := floats[name]
 	if !ok {
-		m = ConstData(name, F32(v))
+		m = ConstData(name, v)
 		floats[name] = m
 	}
 	return m

@@ -59,14 +59,8 @@ func (s emaSet) double() VecVirtual {
 // broadcast returns a register of equal float64s.
 func (s emaSet) broadcast(v float64) VecVirtual {
 	bits := math.Float64bits(v)
-	name := fmt.Sprintf("double%016x", bits)
-	m, ok := floats[name]
-	if !ok {
-		m = ConstData(name, U64(bits))
-		floats[name] = m
-	}
 	r := s.double()
-	VBROADCASTSD(m, r)
+	VBROADCASTSD(shared(fmt.Sprintf("double%016x", bits), U64(bits)), r)
 	return r
 }
 

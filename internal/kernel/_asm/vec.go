@@ -137,15 +137,7 @@ func (k *kernel) each(emit func(i int)) {
 }
 
 // word returns the address of a four-byte constant.
-func word(bits uint32) Mem {
-	name := fmt.Sprintf("w%08x", bits)
-	m, ok := floats[name]
-	if !ok {
-		m = ConstData(name, U32(bits))
-		floats[name] = m
-	}
-	return m
-}
+func word(bits uint32) Mem { return shared(fmt.Sprintf("w%08x", bits), U32(bits)) }
 
 // constant returns the address of a float32 constant.
 func constant(v float64) Mem { return word(math.Float32bits(float32(v))) }
