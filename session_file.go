@@ -6,8 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/tensor"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )

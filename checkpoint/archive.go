@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/internal/spell"
 )
 

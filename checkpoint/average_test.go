@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
 )
 
 // shifted writes a golden case with every number moved by x.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // files is where the files of a checkpoint lie together: a directory, or a

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )

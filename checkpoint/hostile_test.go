@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/nn"
 )
 

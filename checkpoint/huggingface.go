@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // torchModelFile is where older directories of Hugging Face keep the weights.

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // hfNames lists how Hugging Face calls parts of a layer, ours first (transformers

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/nn"
 )

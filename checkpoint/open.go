@@ -10,9 +10,9 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
-	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/filemap"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // ArgsFile is where a directory keeps the arguments of a reference run, instead

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"

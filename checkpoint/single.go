@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/filemap"
+	"github.com/mega-go/mega/format/safetensors"
 )
 
 const (

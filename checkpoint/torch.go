@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/filemap"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // openTorch opens a file of torch.save: a checkpoint of fairseq, which is a dict

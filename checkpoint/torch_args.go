@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // referenceDefaults holds the arguments that the reference's commands have

@@ -3,9 +3,9 @@ package checkpoint
 import (
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // fairseq writes a checkpoint as the reference does (fairseq

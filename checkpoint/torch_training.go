@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/torchfile"
+	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/nn"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/nn"
 )

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/nn"
 )
 

@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
 )
 
 // referenceFiles are checkpoints that the reference saved itself, with the
 // golden case of the same weights.
-const referenceFiles = "../checkpoint/torchfile/testdata/"
+const referenceFiles = "../format/torchfile/testdata/"
 
 // huggingFaceCases are those that Hugging Face's Mega can hold: post-norm
 // encoders of text.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
 )

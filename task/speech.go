@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/mega-go/mega/checkpoint/torchfile"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/format/torchfile"
 )
 
 // speechFile, in the directory of processed recordings, says how they were

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/torchfile"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
 )

@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // An archive's entries, all below one folder, are

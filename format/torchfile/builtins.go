@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // callOrderedDict makes an OrderedDict, empty or (as Python 2 wrote it) of a

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // A class stands for a class or function that a pickle names. Nothing of Python

@@ -6,8 +6,8 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // A Storage is the memory of one or several tensors. It is safe for concurrent

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // legacyMagic and legacyProtocol are the first two pickles of the older format.

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
-	"github.com/mega-go/mega/checkpoint/safetensors"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/filemap"
+	"github.com/mega-go/mega/format/safetensors"
 )
 
 func openTest(t *testing.T, name string) *File {

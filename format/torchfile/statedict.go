@@ -3,7 +3,7 @@ package torchfile
 import (
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // A StateDict gives access to a dict of tensors, such as a model's state_dict,

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // A numPyType is a numpy.dtype.

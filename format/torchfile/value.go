@@ -6,7 +6,7 @@ import (
 	"math/big"
 	"strconv"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // A Tuple is a Python tuple, or a torch.Size.

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/mega-go/mega/checkpoint/dtype"
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // Info describes a tensor of a file.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // A File is an open file of torch.save.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mega-go/mega/checkpoint/dtype"
+	"github.com/mega-go/mega/format/dtype"
 	"pgregory.net/rapid"
 )
 

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 	"sync/atomic"
 
-	"github.com/mega-go/mega/checkpoint/internal/filemap"
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // A section is a named range of a file.
