@@ -11,7 +11,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/internal/kernel"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
 )
 
@@ -21,7 +21,7 @@ type classifyCommand struct {
 	data      string
 	dict      string
 	labelDict string
-	sources   task.Sources
+	sources   classify.Sources
 	truncate  bool
 	batchSize int
 	top       int
@@ -29,7 +29,7 @@ type classifyCommand struct {
 	workers   int
 
 	stream   bool
-	options  task.StreamOptions
+	options  classify.StreamOptions
 	raw      bool
 	rate     int
 	channels int
@@ -99,7 +99,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
-	print := func(r task.Prediction) error {
+	print := func(r classify.Prediction) error {
 		r.Top(c.top)
 		if c.json {
 			return r.WriteJSON(out)
@@ -116,7 +116,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		defer in.Close()
-		return p.Stream(cmd.Context(), in, c.options, func(r task.Prediction) error {
+		return p.Stream(cmd.Context(), in, c.options, func(r classify.Prediction) error {
 			return errors.Join(print(r), out.Flush()) // at once: the stream may be live
 		})
 	})
@@ -166,7 +166,7 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 }
 
 // predictor opens the checkpoint.
-func (c *classifyCommand) predictor() (*task.Predictor, error) {
+func (c *classifyCommand) predictor() (*classify.Predictor, error) {
 	ck, err := openCheckpoint(c.path)
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (c *classifyCommand) predictor() (*task.Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := task.NewPredictor(m, inputs)
+	p, err := classify.NewPredictor(m, inputs)
 	if err == nil {
 		p.Truncate = c.truncate
 	}
@@ -188,18 +188,18 @@ func (c *classifyCommand) predictor() (*task.Predictor, error) {
 }
 
 // inputs returns how inputs become what the model reads.
-func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierConfig) (task.Inputs, error) {
+func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierConfig) (classify.Inputs, error) {
 	if c.dict != "" {
-		return task.DictionaryInputs(m, c.dict, c.labelDict)
+		return classify.DictionaryInputs(m, c.dict, c.labelDict)
 	}
-	config, err := task.ClassifierData(ck)
+	config, err := classify.ClassifierData(ck)
 	if err != nil {
-		return task.Inputs{}, err
+		return classify.Inputs{}, err
 	}
 	if c.data != "" {
 		config.Data = c.data
 	}
-	return task.ClassifierInputs(ck, m, config)
+	return classify.ClassifierInputs(ck, m, config)
 }
 
 // open opens a stream.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/data/numbers"
-	"github.com/mega-go/mega/task"
 	"github.com/spf13/cobra"
 )
 
@@ -23,7 +22,7 @@ does, in the same directory.`,
 		Args:    exactArgs(1, "the directory to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := numbers.Options{Train: sizes.train, Valid: sizes.valid, Test: sizes.test, Max: most, Seed: sizes.seed}
-			if err := task.WriteNumbers(cmd.Context(), args[0], o); err != nil {
+			if err := numbers.Write(cmd.Context(), args[0], o); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0])

@@ -6,7 +6,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/progress"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
 )
 
@@ -59,7 +59,7 @@ scores by class and the confusion matrix.`,
 	cmd.Flags().StringVar(&picture, "plot", "", "file to draw the confusion matrix into, .png or .svg")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().IntVar(&workers, "workers", 0, "threads that compute; 0 for all cores")
-	defaults := task.DefaultDataConfig()
+	defaults := classify.DefaultDataConfig()
 	data = bind(cmd.Flags(), &defaults, "data", "no_shuffle", "sentence_avg", "train_subset")
 	addIgnored(cmd.Flags())
 	return cmd
@@ -67,8 +67,8 @@ scores by class and the confusion matrix.`,
 
 // evalData returns where the data is: what the checkpoint was trained on, under
 // the flags given.
-func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (task.DataConfig, error) {
-	config, err := task.ClassifierData(c)
+func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (classify.DataConfig, error) {
+	config, err := classify.ClassifierData(c)
 	if err != nil {
 		return config, err
 	}
@@ -78,12 +78,12 @@ func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (task.Dat
 	return config, flags.apply(&config)
 }
 
-func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config task.DataConfig, split string) (*task.Evaluation, error) {
+func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, split string) (*classify.Evaluation, error) {
 	m, err := c.Classifier(checkpoint.Options{})
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := task.OpenCorpus(config, m.Config())
+	corpus, err := classify.OpenCorpus(config, m.Config())
 	if err != nil {
 		return nil, err
 	}
@@ -95,5 +95,5 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config task.DataConf
 	}
 	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
 	defer meter.Close()
-	return task.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
+	return classify.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
 }

@@ -5,13 +5,13 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/safetensors"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/forward"
 	"github.com/spf13/cobra"
 )
 
 func newForward() *cobra.Command {
 	var path, input, output string
-	var options task.ForwardOptions
+	var options forward.ForwardOptions
 	cmd := &cobra.Command{
 		Use:   "forward --checkpoint MODEL --input IN.safetensors --output OUT.safetensors",
 		Short: "Run a model on given tensors and write what it says",
@@ -29,7 +29,7 @@ buffer.NAME.`,
 					return usagef("mega forward needs --%s", flag)
 				}
 			}
-			return forward(path, input, output, options)
+			return runForward(path, input, output, options)
 		},
 	}
 	cmd.Flags().StringVar(&path, "checkpoint", "", "the model")
@@ -40,7 +40,7 @@ buffer.NAME.`,
 	return cmd
 }
 
-func forward(path, input, output string, o task.ForwardOptions) error {
+func runForward(path, input, output string, o forward.ForwardOptions) error {
 	c, err := checkpoint.Open(path)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func forward(path, input, output string, o task.ForwardOptions) error {
 		return fmt.Errorf("input: %w", err)
 	}
 	defer in.Close()
-	tensors, err := task.Forward(c, in, o)
+	tensors, err := forward.Forward(c, in, o)
 	if err != nil {
 		return err
 	}

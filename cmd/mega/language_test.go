@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/recipe"
 	"github.com/spf13/pflag"
 )
 
@@ -107,14 +107,14 @@ func TestReferenceLanguageCommands(t *testing.T) {
 // that matter go, and are valid.
 func TestLanguageRecipes(t *testing.T) {
 	for _, name := range []string{"enwik8", "wikitext-103", "bytes-small"} {
-		recipe, err := task.FindRecipe(name)
+		r, err := recipe.FindRecipe(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}}}
 		flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 		c.addFlags(flags)
-		if err := flags.Parse(recipe.Flags()); err != nil {
+		if err := flags.Parse(r.Flags()); err != nil {
 			t.Fatal(err)
 		}
 		kind, arch, _, err := c.configs([]string{"data"})

@@ -5,7 +5,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/recipe"
 	"github.com/spf13/cobra"
 )
 
@@ -26,7 +26,7 @@ func newPresets() *cobra.Command {
 }
 
 func printRecipe(cmd *cobra.Command, name string) error {
-	r, err := task.FindRecipe(name)
+	r, err := recipe.FindRecipe(name)
 	if err != nil {
 		return usage(err)
 	}
@@ -47,7 +47,7 @@ func printRecipe(cmd *cobra.Command, name string) error {
 func listPresets(cmd *cobra.Command) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "PRESET\tFOR mega train --preset")
-	for _, r := range task.Recipes() {
+	for _, r := range recipe.Recipes() {
 		fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Summary)
 	}
 	fmt.Fprintln(w, "\t")

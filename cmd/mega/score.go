@@ -6,7 +6,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 )
 
@@ -75,7 +75,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 		}
 	}
 	defer text.Close()
-	sum, err := m.Score(cmd.Context(), text, task.ScoreOptions{LinesApart: c.apart}, func(l task.LineScore) error {
+	sum, err := m.Score(cmd.Context(), text, language.ScoreOptions{LinesApart: c.apart}, func(l language.LineScore) error {
 		return c.print(cmd.OutOrStdout(), l)
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // print prints a line.
-func (c *scoreCommand) print(w io.Writer, l task.LineScore) error {
+func (c *scoreCommand) print(w io.Writer, l language.LineScore) error {
 	if c.json {
 		if !c.tokens {
 			l.Tokens = nil

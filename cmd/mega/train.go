@@ -14,7 +14,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/spell"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/recipe"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -141,11 +141,11 @@ func expandPreset(args []string) ([]string, error) {
 			name, ok = rest, true
 		}
 		if ok {
-			recipe, err := task.FindRecipe(name)
+			r, err := recipe.FindRecipe(name)
 			if err != nil {
 				return nil, usage(err)
 			}
-			return append(append([]string{"train"}, recipe.Flags()...), args[1:]...), nil
+			return append(append([]string{"train"}, r.Flags()...), args[1:]...), nil
 		}
 	}
 	return args, nil

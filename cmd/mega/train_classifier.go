@@ -6,7 +6,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/pflag"
 )
@@ -16,14 +16,14 @@ type classifierTrainee struct {
 	modelFlags, dataFlags *binding
 
 	model  mega.ClassifierConfig
-	data   task.DataConfig
-	corpus *task.Corpus
+	data   classify.DataConfig
+	corpus *classify.Corpus
 }
 
 func (k *classifierTrainee) archs() []string { return mega.PresetNames() }
 
 func (k *classifierTrainee) bind(flags *pflag.FlagSet) []*binding {
-	data := task.DefaultDataConfig()
+	data := classify.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.ClassifierConfig{})
 	k.dataFlags = bind(flags, &data, "data")
 	return []*binding{k.modelFlags, k.dataFlags}
@@ -45,13 +45,13 @@ func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	if err = checked.Validate(); err != nil {
 		return err
 	}
-	k.data = task.DefaultDataConfig()
+	k.data = classify.DefaultDataConfig()
 	k.data.Data = data
 	return k.dataFlags.apply(&k.data)
 }
 
 func (k *classifierTrainee) open() (train.Task, string, error) {
-	t, err := task.NewClassification(k.data, k.model)
+	t, err := classify.NewClassification(k.data, k.model)
 	if err != nil {
 		return nil, "", err
 	}
@@ -69,7 +69,7 @@ func (k *classifierTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoi
 	if !k.corpus.Has(split) {
 		split = k.data.ValidSubset
 	}
-	return task.Evaluate(ctx, m, k.corpus, k.data, split, nil)
+	return classify.Evaluate(ctx, m, k.corpus, k.data, split, nil)
 }
 
 func (k *classifierTrainee) close() error { return nil }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/translate"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/pflag"
 )
@@ -16,14 +16,14 @@ type translatorTrainee struct {
 	modelFlags, dataFlags *binding
 
 	model mega.TranslatorConfig
-	data  task.TranslationDataConfig
-	task  *task.Translation
+	data  translate.TranslationDataConfig
+	task  *translate.Translation
 }
 
 func (k *translatorTrainee) archs() []string { return mega.TranslatorPresetNames() }
 
 func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
-	data := task.DefaultTranslationDataConfig()
+	data := translate.DefaultTranslationDataConfig()
 	k.modelFlags = bind(flags, &mega.TranslatorConfig{}, "source_vocab_size", "target_vocab_size")
 	k.dataFlags = bind(flags, &data, "data")
 	flags.Lookup("eval-bleu-remove-bpe").NoOptDefVal = "@@ "
@@ -43,7 +43,7 @@ func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	if err = checked.Validate(); err != nil {
 		return err
 	}
-	k.data = task.DefaultTranslationDataConfig()
+	k.data = translate.DefaultTranslationDataConfig()
 	k.data.Data = data
 	if err = k.dataFlags.apply(&k.data); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 }
 
 func (k *translatorTrainee) open() (train.Task, string, error) {
-	t, err := task.NewTranslation(k.data, k.model)
+	t, err := translate.NewTranslation(k.data, k.model)
 	if err != nil {
 		return nil, "", err
 	}

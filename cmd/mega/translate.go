@@ -13,7 +13,7 @@ import (
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/progress"
-	"github.com/mega-go/mega/task"
+	"github.com/mega-go/mega/task/translate"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -31,7 +31,7 @@ type textTranslatorFlags struct {
 
 // addFlags adds the flags that are not there yet.
 func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
-	text := task.TextConfig{}
+	text := translate.TextConfig{}
 	f.text = bind(flags, &text)
 	optionalValues(flags)
 	addBF16(flags, &f.bf16)
@@ -43,7 +43,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 }
 
 // open makes the translator. args may name the directory of its dictionaries.
-func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*task.TextTranslator, error) {
+func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*translate.TextTranslator, error) {
 	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
 	if ck != nil {
 		defer ck.Close()
@@ -56,7 +56,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 		return nil, err
 	}
 	defer corpus.Close()
-	var text task.TextConfig
+	var text translate.TextConfig
 	if err := f.text.apply(&text); err != nil {
 		return nil, usage(err)
 	}
@@ -65,7 +65,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 		return nil, err
 	}
 	models.Freeze() // for good
-	t := &task.TextTranslator{
+	t := &translate.TextTranslator{
 		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
 		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: batchThreads(f.workers),
 	}
@@ -74,8 +74,8 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 
 // corpus opens the directory of the dictionaries: the one given, or that which
 // the checkpoint names.
-func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*task.PairCorpus, error) {
-	d, err := task.TranslationData(ck)
+func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*translate.PairCorpus, error) {
+	d, err := translate.TranslationData(ck)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (
 	if f.target != "" {
 		d.TargetLang = f.target
 	}
-	corpus, err := task.OpenPairCorpus(d)
+	corpus, err := translate.OpenPairCorpus(d)
 	if err != nil && len(args) == 0 {
 		err = fmt.Errorf("dictionaries: %w; give the directory that has them as an argument", err)
 	}
@@ -180,7 +180,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // translate reads text and writes its translation.
-func (c *translateCommand) translate(cmd *cobra.Command, t *task.TextTranslator, in io.Reader, w io.Writer) error {
+func (c *translateCommand) translate(cmd *cobra.Command, t *translate.TextTranslator, in io.Reader, w io.Writer) error {
 	meter := progress.New(cmd.ErrOrStderr(), "translating", "lines")
 	defer meter.Close()
 	unknown := newUnknownWords()
@@ -202,7 +202,7 @@ func (c *translateCommand) translate(cmd *cobra.Command, t *task.TextTranslator,
 }
 
 // print prints the translation of a line.
-func (c *translateCommand) print(w io.Writer, t *task.TextTranslator, number int, l task.LineTranslation, nbest int) error {
+func (c *translateCommand) print(w io.Writer, t *translate.TextTranslator, number int, l translate.LineTranslation, nbest int) error {
 	if !c.json {
 		text := ""
 		if len(l.Found) > 0 {

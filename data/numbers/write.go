@@ -1,0 +1,32 @@
+package numbers
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/mega-go/mega/data/preprocess"
+)
+
+// Write writes the names of numbers in English and German to a directory,
+// as text and made ready to train a translator on, with one dictionary for both
+// languages.
+func Write(ctx context.Context, dir string, o Options) error {
+	splits, err := Generate(o)
+	if err != nil {
+		return err
+	}
+	if err := splits.Write(dir); err != nil {
+		return err
+	}
+	p := preprocess.Options{
+		SourceLang: "en", TargetLang: "de", DestDir: dir, JoinedDictionary: true, TrainPref: filepath.Join(dir, "train"),
+	}
+	if o.Valid > 0 {
+		p.ValidPref = []string{filepath.Join(dir, "valid")}
+	}
+	if o.Test > 0 {
+		p.TestPref = []string{filepath.Join(dir, "test")}
+	}
+	_, err = preprocess.Run(ctx, p)
+	return err
+}

@@ -1,0 +1,179 @@
+package classify
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"text/tabwriter"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// An Evaluation says how well a classifier does on a split.
+type Evaluation struct {
+	Split     string       `json:"split"`
+	Samples   int          `json:"samples"`
+	Loss      float64      `json:"loss"`     // in bits per sample
+	Accuracy  float64      `json:"accuracy"` // in percent
+	Majority  float64      `json:"majority"` // the accuracy of the most frequent class, in percent
+	MacroF1   Ratio        `json:"macro_f1"` // the mean of the classes' F1
+	Classes   []ClassScore `json:"classes"`
+	Confusion [][]int      `json:"confusion"` // samples by [class][answer]
+}
+
+// A ClassScore says how well a classifier does on one class. Ratios are NaN,
+// null in JSON, where nothing was counted.
+type ClassScore struct {
+	Name      string `json:"name"`
+	Samples   int    `json:"samples"` // of the class
+	Answers   int    `json:"answers"` // times the classifier said so
+	Correct   int    `json:"correct"` // times it was right
+	Precision Ratio  `json:"precision"`
+	Recall    Ratio  `json:"recall"`
+	F1        Ratio  `json:"f1"` // harmonic mean of the two
+}
+
+// A Ratio is a share between 0 and 1, or NaN for a share of nothing.
+type Ratio float64
+
+// MarshalJSON writes NaN as null.
+func (r Ratio) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(r)) {
+		return []byte("null"), nil
+	}
+	return fmt.Appendf(nil, "%.6g", float64(r)), nil
+}
+
+// String writes three digits, or - for NaN.
+func (r Ratio) String() string {
+	if math.IsNaN(float64(r)) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", float64(r))
+}
+
+// Evaluate runs a classifier over a split. tick, if not nil, is called after
+// each batch.
+func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int64)) (*Evaluation, error) {
+	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
+		return nil, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
+	}
+	size, tokens := d.validSize()
+	b, err := newBatches(m, c, split, d, data.SamplerOptions{
+		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.naturalOrder(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, majority := data.Majority(b.split.Labels())
+	e := &Evaluation{Split: split, Samples: b.split.Len(), Majority: 100 * majority}
+	e.Confusion = make([][]int, m.Config().SentenceClassNum)
+	for i := range e.Confusion {
+		e.Confusion[i] = make([]int, len(e.Confusion))
+	}
+	if err := e.run(ctx, m, b, tick); err != nil {
+		return nil, err
+	}
+	e.score(c.Classes)
+	return e, nil
+}
+
+// run fills Loss and Confusion.
+func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
+	defer kernel.Hot()()
+	order := b.order
+	loader := data.NewLoader(b.split, order, 2)
+	defer loader.Close()
+	t := autograd.NewTape()
+	sum := 0.0
+	for i := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, err := loader.Next()
+		if err != nil {
+			return err
+		}
+		logits, err := m.Forward(t, input(batch))
+		if err != nil {
+			return err
+		}
+		const none = -1
+		sum += t.CrossEntropy(logits, batch.Labels, none, 0).Sum
+		for row, answer := range t.Argmax(logits) {
+			e.Confusion[batch.Labels[row]][answer]++
+		}
+		t.Reset()
+		if tick != nil {
+			tick(int64(i+1), int64(len(order)))
+		}
+	}
+	e.Loss = sum / float64(e.Samples) / math.Ln2
+	return nil
+}
+
+// score fills Accuracy and Classes from Confusion.
+func (e *Evaluation) score(names []string) {
+	correct := 0
+	for i, row := range e.Confusion {
+		s := ClassScore{Name: className(names, i), Correct: row[i]}
+		for j := range row {
+			s.Samples += row[j]
+			s.Answers += e.Confusion[j][i]
+		}
+		s.Precision = Ratio(float64(s.Correct) / float64(s.Answers))
+		s.Recall = Ratio(float64(s.Correct) / float64(s.Samples))
+		s.F1 = Ratio(2 * float64(s.Correct) / float64(s.Answers+s.Samples))
+		e.Classes = append(e.Classes, s)
+		correct += s.Correct
+	}
+	e.Accuracy = 100 * float64(correct) / float64(e.Samples)
+	e.MacroF1 = e.macroF1()
+}
+
+// macroF1 returns the mean F1 of the classes that there is something to say of.
+func (e *Evaluation) macroF1() Ratio {
+	sum, n := Ratio(0), 0
+	for _, c := range e.Classes {
+		if c.Samples+c.Answers > 0 {
+			sum += c.F1
+			n++
+		}
+	}
+	return sum / Ratio(n)
+}
+
+// Line returns the evaluation in a line.
+func (e *Evaluation) Line() string {
+	return fmt.Sprintf("%s: accuracy %.2f%% of %d held-out samples; always answering the most frequent class: %.2f%%; loss %.3f (base 2)",
+		e.Split, e.Accuracy, e.Samples, e.Majority, e.Loss)
+}
+
+// WriteText writes the evaluation as a person reads it.
+func (e *Evaluation) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%, macro F1 %.3f\n\n",
+		e.Split, e.Samples, e.Loss, e.Accuracy, e.Majority, float64(e.MacroF1))
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "class\tsamples\tanswers\tcorrect\tprecision\trecall\tF1\t")
+	for _, c := range e.Classes {
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%v\t%v\t%v\t\n", c.Name, c.Samples, c.Answers, c.Correct, c.Precision, c.Recall, c.F1)
+	}
+	fmt.Fprintln(tw)
+	fmt.Fprint(tw, "class \\ answer\t")
+	for _, c := range e.Classes {
+		fmt.Fprintf(tw, "%s\t", c.Name)
+	}
+	fmt.Fprintln(tw)
+	for i, row := range e.Confusion {
+		fmt.Fprintf(tw, "%s\t", e.Classes[i].Name)
+		for _, n := range row {
+			fmt.Fprintf(tw, "%d\t", n)
+		}
+		fmt.Fprintln(tw)
+	}
+	return tw.Flush()
+}

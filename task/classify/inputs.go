@@ -1,0 +1,206 @@
+package classify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/audio"
+)
+
+// The kinds of input of a classifier.
+const (
+	InputBytes = "bytes" // text, a token each byte
+	InputWords = "words" // text, tokens with white space between
+	InputImage = "image" // grey pixels, row by row
+	InputAudio = "audio" // samples of sound
+)
+
+// Inputs says how raw inputs become what a classifier reads: what training did
+// with its data. It travels with the checkpoint.
+type Inputs struct {
+	Kind    string   `json:"kind"`
+	Classes []string `json:"classes"` // names of the classes, in their order
+
+	// Words is the dictionary of texts without the special symbols; <CLS> is
+	// its last word.
+	Words []string `json:"words,omitempty"`
+
+	Width              int        `json:"width,omitempty"` // of images
+	Height             int        `json:"height,omitempty"`
+	PixelNormalization [2]float64 `json:"pixel_normalization,omitzero"` // mean and deviation of pixels between 0 and 1
+
+	Rate          int                  `json:"rate,omitempty"`   // samples of sound a second
+	Length        int                  `json:"length,omitempty"` // samples of a recording, cut or padded with silence
+	Normalization *audio.Normalization `json:"normalization,omitempty"`
+}
+
+// textInputs describes texts of a dictionary.
+func textInputs(source *data.Dictionary, classes []string) Inputs {
+	in := Inputs{Kind: InputBytes, Classes: classes}
+	for id := data.NumSpecial; int(id) < source.Len(); id++ {
+		word := source.Symbol(id)
+		in.Words = append(in.Words, word)
+		if !isByte(word) && word != data.CLS && !strings.HasPrefix(word, "madeupword") {
+			in.Kind = InputWords
+		}
+	}
+	return in
+}
+
+// isByte tells whether a word is a byte as data.ByteWords writes it.
+func isByte(word string) bool {
+	n, err := strconv.ParseUint(word, 10, 8)
+	return err == nil && word == strconv.FormatUint(n, 10)
+}
+
+// dictionary returns the dictionary of texts.
+func (in *Inputs) dictionary() *data.Dictionary {
+	d := data.NewDictionary()
+	for _, word := range in.Words {
+		d.Add(word, 1)
+	}
+	return d
+}
+
+// setPixels sets the size of images of so many pixels: a square, if it can be.
+func (in *Inputs) setPixels(n int) {
+	in.Width, in.Height = n, 1
+	if side := int(math.Round(math.Sqrt(float64(n)))); side*side == n {
+		in.Width, in.Height = side, side
+	}
+}
+
+// trainedOn is what a run's configuration says of its data.
+type trainedOn struct {
+	DataConfig
+	Inputs *Inputs `json:"inputs,omitempty"`
+}
+
+// ClassifierData returns what a checkpoint was trained on: the defaults where it
+// does not say.
+func ClassifierData(c *checkpoint.Checkpoint) (DataConfig, error) {
+	config := DefaultDataConfig()
+	config.BatchSize = 32
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, &config); err != nil {
+			return config, fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
+	// The reference knows one way to read recordings.
+	config.ScReference = config.ScReference || c.Args != nil
+	return config, c.DataArgs(&config)
+}
+
+// ClassifierInputs returns how raw inputs become what a checkpoint's model
+// reads. Checkpoints of mega train say so themselves. For others d.Data names
+// the data that they were trained on: for texts its dictionaries are read, for
+// recordings speech.json or the recordings.
+func ClassifierInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataConfig) (Inputs, error) {
+	var t trainedOn
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, &t); err != nil {
+			return Inputs{}, fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
+	if t.Inputs != nil {
+		return *t.Inputs, t.Inputs.check(m)
+	}
+	in, err := derivedInputs(d, m)
+	if err == nil {
+		err = in.check(m)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s does not say how its inputs are read, and it cannot be told from its data: %w (--data DIR names the data)", c.Path, err)
+	}
+	return in, err
+}
+
+// DictionaryInputs returns how raw texts become what a model reads, by the
+// dictionary of its words (dict.txt of src-bin) and that of its labels, "" if
+// classes are to have numbers instead of names.
+func DictionaryInputs(m mega.ClassifierConfig, source, labels string) (Inputs, error) {
+	d, err := data.OpenTextDictionaries(source, labels)
+	if err != nil {
+		return Inputs{}, err
+	}
+	in := textInputs(d.Source, d.Classes())
+	if err := in.check(m); err != nil {
+		return Inputs{}, fmt.Errorf("%s: %w", source, err)
+	}
+	return in, nil
+}
+
+// derivedInputs tells from a model and the data that it was trained on.
+func derivedInputs(d DataConfig, m mega.ClassifierConfig) (Inputs, error) {
+	switch m.InputType {
+	case mega.InputText:
+		if d.Task == "listops" {
+			return listOpsInputs(), nil
+		}
+		dir, err := data.OpenTextDir(d.Data)
+		if err != nil {
+			return Inputs{}, err
+		}
+		return textInputs(dir.Source, dir.Classes()), nil
+	case mega.InputImage:
+		classes, err := imageClasses(d.Data, m.SentenceClassNum)
+		in := Inputs{Kind: InputImage, Classes: classes, PixelNormalization: d.PixelNormalization}
+		in.setPixels(m.MaxPositions)
+		return in, err
+	}
+	if d.Data == "" {
+		return Inputs{}, errors.New("it names no data")
+	}
+	corpus, err := openSpeech(d)
+	if err != nil {
+		return Inputs{}, err
+	}
+	return corpus.Inputs, nil
+}
+
+// check holds inputs against a model.
+func (in *Inputs) check(m mega.ClassifierConfig) error {
+	kinds := map[string]string{InputBytes: mega.InputText, InputWords: mega.InputText, InputImage: mega.InputImage, InputAudio: mega.InputAudio}
+	switch {
+	case kinds[in.Kind] != m.InputType:
+		return fmt.Errorf("inputs are %q, but the model reads %s", in.Kind, m.InputType)
+	case m.Tokens() && len(in.Words)+int(data.NumSpecial) != m.VocabSize:
+		return fmt.Errorf("the dictionary has %d symbols, the model %d", len(in.Words)+int(data.NumSpecial), m.VocabSize)
+	case len(in.Classes) > m.SentenceClassNum:
+		return fmt.Errorf("%d names for %d classes", len(in.Classes), m.SentenceClassNum)
+	case in.Kind == InputImage && (in.Width < 1 || in.Height < 1):
+		return fmt.Errorf("images of %d by %d pixels", in.Width, in.Height)
+	case in.Kind == InputAudio && (in.Rate < 1 || in.Length < 1 || !in.Normalization.Valid()):
+		return errors.New("nothing says at which rate and with what normalisation recordings were read")
+	}
+	return nil
+}
+
+// className returns the name of class i, of those that have one.
+func className(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("class %d", i)
+}
+
+// imageClasses returns the names of the classes of images: the lines of
+// DIR/classes.txt, if it is there, else numbers.
+func imageClasses(dir string, n int) ([]string, error) {
+	names, err := data.ReadClasses(filepath.Join(dir, data.ClassesFile))
+	if err != nil || names == nil {
+		return numberedClasses(n), err
+	}
+	if len(names) > n {
+		return nil, fmt.Errorf("%s has %d names for %d classes", filepath.Join(dir, data.ClassesFile), len(names), n)
+	}
+	return names, nil
+}

@@ -1,0 +1,145 @@
+package classify
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/data"
+)
+
+// A Predictor says which class raw inputs are of: it reads them as training read
+// its data and asks a classifier. Its fields may be set before it is used. It is
+// safe for concurrent use.
+type Predictor struct {
+	Inputs Inputs
+	// Truncate cuts inputs that are longer than the model reads, as training
+	// does; without it they are an error.
+	Truncate bool
+
+	model      *mega.Classifier
+	dictionary *data.Dictionary
+	limit      int // values or tokens that the model reads
+}
+
+// NewPredictor returns a predictor for a model whose inputs are read as in says.
+func NewPredictor(m *mega.Classifier, in Inputs) (*Predictor, error) {
+	if err := in.check(m.Config()); err != nil {
+		return nil, err
+	}
+	return &Predictor{Inputs: in, model: m, dictionary: in.dictionary(), limit: m.Config().MaxPositions}, nil
+}
+
+// An Example is an input, read.
+type Example struct {
+	Name      string // of the input, in predictions and errors
+	ID        any    // of a record
+	Tokens    []int32
+	Pair      []int32 // the second text, if the model reads pairs
+	Values    []float32
+	Unknown   int  // tokens that the dictionary does not have
+	Truncated bool // whether a part was cut off
+}
+
+// A Prediction says what class an input is of.
+type Prediction struct {
+	Input       string       `json:"input,omitempty"`
+	ID          any          `json:"id,omitempty"`     // of a record of JSON
+	Offset      *int64       `json:"offset,omitempty"` // of a window in a stream, in bytes, words or samples
+	Class       string       `json:"class"`
+	Probability float64      `json:"probability"`
+	Classes     []ClassGuess `json:"classes"`             // all classes, the likeliest first
+	Length      int          `json:"length"`              // tokens, pixels or samples that the model read
+	Unknown     int          `json:"unknown,omitempty"`   // tokens that the dictionary does not have
+	Truncated   bool         `json:"truncated,omitempty"` // whether a part was cut off
+}
+
+// A ClassGuess is a class and its probability.
+type ClassGuess struct {
+	Class       string  `json:"class"`
+	Probability float64 `json:"probability"`
+}
+
+// Top cuts the list of classes to the first n; 0 keeps all.
+func (p *Prediction) Top(n int) {
+	if n > 0 {
+		p.Classes = p.Classes[:min(n, len(p.Classes))]
+	}
+}
+
+// WriteText writes a prediction as a line: the input, or the offset in a stream,
+// and each class with its probability, with tabs between.
+func (p *Prediction) WriteText(w io.Writer) error {
+	name := p.Input
+	if p.Offset != nil {
+		name = fmt.Sprint(*p.Offset)
+	} else if p.ID != nil {
+		name = fmt.Sprint(p.ID)
+	}
+	var b strings.Builder
+	b.WriteString(name)
+	for _, c := range p.Classes {
+		fmt.Fprintf(&b, "\t%s %.4f", c.Class, c.Probability)
+	}
+	if p.Unknown > 0 {
+		fmt.Fprintf(&b, "\t(%d of %d tokens unknown)", p.Unknown, p.Length)
+	}
+	if p.Truncated {
+		fmt.Fprintf(&b, "\t(cut after %d)", p.Length)
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+// WriteJSON writes a prediction as a line of JSON.
+func (p *Prediction) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(p) }
+
+// Predict returns what class each example is of. A result does not depend on the
+// examples beside it.
+func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
+	if len(examples) == 0 {
+		return nil, nil
+	}
+	samples := make(data.Samples, len(examples))
+	all := make([]int, len(examples))
+	for i, e := range examples {
+		samples[i] = data.Sample{Tokens: e.Tokens, Pair: e.Pair, Values: e.Values}
+		all[i] = i
+	}
+	b, err := samples.Collate(all)
+	if err != nil {
+		return nil, err
+	}
+	logits, err := p.model.Logits(*input(b))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Prediction, len(examples))
+	for i, e := range examples {
+		out[i] = p.prediction(logits[i])
+		out[i].Input, out[i].ID = e.Name, e.ID
+		out[i].Unknown, out[i].Truncated = e.Unknown, e.Truncated
+		out[i].Length = samples.Size(i) + len(e.Pair)
+	}
+	return out, nil
+}
+
+// prediction turns scores into probabilities.
+func (p *Predictor) prediction(logits []float32) Prediction {
+	most, sum := float64(slices.Max(logits)), 0.0
+	guesses := make([]ClassGuess, len(logits))
+	for i, z := range logits {
+		guesses[i] = ClassGuess{className(p.Inputs.Classes, i), math.Exp(float64(z) - most)}
+		sum += guesses[i].Probability
+	}
+	for i := range guesses {
+		guesses[i].Probability /= sum
+	}
+	slices.SortStableFunc(guesses, func(a, b ClassGuess) int { return cmp.Compare(b.Probability, a.Probability) })
+	return Prediction{Class: guesses[0].Class, Probability: guesses[0].Probability, Classes: guesses}
+}

@@ -1,0 +1,181 @@
+package classify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/train"
+)
+
+// Classification trains a Classifier on labelled sequences. It implements
+// train.Task; the loss is the reference's lra_cross_entropy.
+type Classification struct {
+	model  *mega.Classifier
+	config DataConfig
+	corpus *Corpus
+	train  batches
+	valid  batches
+}
+
+// NewClassification opens the data, makes a model for it and returns the task.
+// A text model's vocabulary is the data's.
+func NewClassification(d DataConfig, m mega.ClassifierConfig) (*Classification, error) {
+	corpus, err := OpenCorpus(d, m)
+	if err != nil {
+		return nil, err
+	}
+	if m.Tokens() {
+		m.VocabSize = corpus.Vocabulary
+	}
+	model, err := mega.NewClassifier(m)
+	if err != nil {
+		return nil, err
+	}
+	c := &Classification{model: model, config: d, corpus: corpus}
+	if c.train, err = c.batches(d.TrainSubset, d.BatchSize, d.MaxTokens, !d.NoShuffle); err != nil {
+		return nil, err
+	}
+	size, tokens := d.validSize()
+	c.valid, err = c.batches(d.ValidSubset, size, tokens, false)
+	return c, err
+}
+
+// validSize returns the size of batches outside training.
+func (d DataConfig) validSize() (sentences, tokens int) {
+	sentences, tokens = d.BatchSize, d.MaxTokens
+	if d.MaxSentences > 0 {
+		sentences = d.MaxSentences
+	}
+	if d.MaxTokensValid > 0 {
+		tokens = d.MaxTokensValid
+	}
+	return sentences, tokens
+}
+
+// naturalOrder reports whether samples are cut into batches in the order of the
+// data: if asked for, and for recordings, as in the reference
+// (tasks/speech_commands.py).
+func (d DataConfig) naturalOrder() bool { return d.NoShuffle || d.Task == "speech_commands" }
+
+// batches opens a split and cuts it into batches.
+func (c *Classification) batches(split string, size, tokens int, shuffle bool) (batches, error) {
+	return newBatches(c.model, c.corpus, split, c.config, data.SamplerOptions{
+		BatchSize: size, MaxTokens: tokens, Multiple: c.config.RequiredMultiple,
+		Seed: uint32(c.model.Config().Seed), NaturalOrder: c.config.naturalOrder(), Shuffle: shuffle,
+	})
+}
+
+// Model returns the classifier.
+func (c *Classification) Model() *mega.Classifier { return c.model }
+
+// Corpus returns the data.
+func (c *Classification) Corpus() *Corpus { return c.corpus }
+
+// Params implements train.Task.
+func (c *Classification) Params() *nn.Params { return c.model.Params() }
+
+// Epoch implements train.Task.
+func (c *Classification) Epoch(n int) (train.Batches, error) {
+	order, err := c.train.sampler.Batches(n)
+	if err != nil {
+		return nil, err
+	}
+	b := c.train
+	b.order = order
+	return b, nil
+}
+
+// Metrics implements train.Task.
+func (c *Classification) Metrics(s train.Stats) train.Metrics {
+	return train.Metrics{"loss": s.LossBase2(), "accuracy": s.Accuracy()}
+}
+
+// Validate implements train.Task.
+func (c *Classification) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+	s, err := e.Run(ctx, c.valid)
+	if err != nil {
+		return nil, err
+	}
+	return c.Metrics(s), nil
+}
+
+// Describe implements train.Task.
+func (c *Classification) Describe() train.Description {
+	return train.Description{
+		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: []string{"loss", "accuracy"},
+	}
+}
+
+// batches is a split cut into batches, in the order of one epoch.
+type batches struct {
+	model       *mega.Classifier
+	split       Split
+	sampler     *data.Sampler
+	order       [][]int
+	sentenceAvg bool
+}
+
+func newBatches(m *mega.Classifier, c *Corpus, split string, d DataConfig, o data.SamplerOptions) (batches, error) {
+	s, err := c.Open(split)
+	if err != nil {
+		return batches{}, err
+	}
+	sampler, err := data.NewSampler(s, o)
+	if err != nil {
+		return batches{}, fmt.Errorf("split %s: %w", split, err)
+	}
+	order, err := sampler.Batches(1)
+	return batches{m, s, sampler, order, d.SentenceAvg}, err
+}
+
+// Len implements train.Batches.
+func (b batches) Len() int { return len(b.order) }
+
+// Batch implements train.Batches.
+func (b batches) Batch(i int) (train.Batch, error) {
+	collated, err := b.split.Collate(b.order[i])
+	if err != nil {
+		return nil, err
+	}
+	return batch{b.model, collated, b.sentenceAvg}, nil
+}
+
+// A batch is one forward pass of a classifier.
+type batch struct {
+	model       *mega.Classifier
+	data        *data.Batch
+	sentenceAvg bool
+}
+
+// Loss implements train.Batch.
+func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
+	loss, err := b.model.Loss(t, input(b.data), b.data.Labels)
+	if err != nil {
+		return train.Result{}, err
+	}
+	r := train.Result{Loss: loss.Variable}
+	r.Stats = train.Stats{
+		Loss: loss.Sum, NLL: loss.NLL, Correct: float64(loss.Correct),
+		Sentences: float64(b.data.Rows), Tokens: float64(b.data.NumTokens()),
+	}
+	r.SampleSize = r.Tokens
+	if b.sentenceAvg {
+		r.SampleSize = r.Sentences
+	}
+	return r, nil
+}
+
+// input returns a batch as the model reads it.
+func input(b *data.Batch) *mega.Input {
+	if b == nil {
+		return nil
+	}
+	return &mega.Input{
+		Rows: b.Rows, Length: b.Length, Tokens: b.Tokens, Samples: b.Samples,
+		Lengths: b.Lengths, Pair: input(b.Pair),
+	}
+}

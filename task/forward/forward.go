@@ -1,0 +1,266 @@
+package forward
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/nn"
+)
+
+// ForwardOptions say how Forward runs a model.
+type ForwardOptions struct {
+	Prefix string // of the names of the inputs
+	Train  bool   // in training mode without dropout, with gradients
+}
+
+// Forward runs the model of a checkpoint on given tensors. It reads
+// PREFIXnet_input.src_tokens, .src_lengths and .prev_output_tokens,
+// PREFIXnet_input1.*, and PREFIXtarget, as far as the model takes them, and
+// returns logits (features and log_probs of an adaptive softmax), the summed
+// loss in nats where there is a target, and with Train grad.NAME of every
+// parameter and buffer.NAME of everything else that a step changes.
+func Forward(c *checkpoint.Checkpoint, in *safetensors.Reader, o ForwardOptions) ([]safetensors.Tensor, error) {
+	defer kernel.Hot()()
+	f := forward{reader: in, options: o, tape: autograd.NewTape()}
+	if o.Train {
+		f.tape = autograd.NewTrainingTape()
+	}
+	params, pass, err := f.model(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.run(params, pass)
+}
+
+// model makes the model of a checkpoint, without dropout, and returns its
+// parameters and what runs it.
+func (f *forward) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, error) {
+	o := checkpoint.Options{NoDropout: true}
+	switch c.Task {
+	case checkpoint.Classification:
+		m, err := c.Classifier(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Params(), func() error { return f.classify(m) }, nil
+	case checkpoint.LanguageModelling:
+		m, err := c.LanguageModel(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Params(), func() error { return f.predict(m) }, nil
+	}
+	m, err := c.Translator(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) }, nil
+}
+
+// labelSmoothing returns what the reference's criterion smooths by.
+func labelSmoothing(args map[string]any) float64 {
+	if args["criterion"] != "label_smoothed_cross_entropy" {
+		return 0
+	}
+	eps, _ := args["label_smoothing"].(float64)
+	return eps
+}
+
+// forward is one run of Forward.
+type forward struct {
+	reader  *safetensors.Reader
+	options ForwardOptions
+	tape    *autograd.Tape
+	loss    autograd.Loss // its Variable is nil without a target
+	out     []safetensors.Tensor
+}
+
+// run runs a model and collects what it says.
+func (f *forward) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, error) {
+	if err := pass(); err != nil {
+		return nil, err
+	}
+	if !f.options.Train {
+		return f.out, nil
+	}
+	if f.loss.Variable == nil {
+		return nil, fmt.Errorf("gradients need %s, which the input does not have", f.name("target"))
+	}
+	f.tape.Backward(f.loss.Variable)
+	for _, q := range p.All() {
+		grad := make([]float32, len(q.Value().Data()))
+		if g := q.Grad(); g != nil {
+			copy(grad, g.Data())
+		}
+		f.out = append(f.out, safetensors.Of("grad."+q.Name, q.Shape(), grad))
+	}
+	for _, b := range p.Buffers() {
+		f.out = append(f.out, safetensors.Of("buffer."+b.Name, b.Shape(), b.Data()))
+	}
+	for _, c := range p.Counters() {
+		f.out = append(f.out, safetensors.Of("buffer."+c.Name, nil, []int64{c.Value}))
+	}
+	return f.out, nil
+}
+
+func (f *forward) name(s string) string { return f.options.Prefix + s }
+
+// addOutput copies a result.
+func (f *forward) addOutput(name string, v *autograd.Variable) {
+	f.out = append(f.out, safetensors.Of(name, v.Shape(), v.Value().Clone().Data()))
+}
+
+func (f *forward) addLoss(l autograd.Loss) {
+	f.loss = l
+	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Sum}))
+}
+
+func (f *forward) classify(m *mega.Classifier) error {
+	in, err := f.input("net_input", m.Config().Tokens())
+	if err != nil {
+		return err
+	}
+	if m.Config().Pair() {
+		if in.Pair, err = f.input("net_input1", true); err != nil {
+			return err
+		}
+	}
+	logits, err := m.Forward(f.tape, in)
+	if err != nil {
+		return err
+	}
+	f.addOutput("logits", logits)
+	target, err := f.target(in.Rows, m.Config().SentenceClassNum)
+	if target == nil || err != nil {
+		return err
+	}
+	const none = -1
+	f.addLoss(f.tape.CrossEntropy(logits, target, none, 0))
+	return nil
+}
+
+func (f *forward) predict(m *mega.LanguageModel) error {
+	in, err := f.input("net_input", true)
+	if err != nil {
+		return err
+	}
+	target, err := f.target(len(in.Tokens), m.Config().VocabSize)
+	if err != nil {
+		return err
+	}
+	features, err := m.Features(f.tape, in.Tokens, in.Rows, in.Length)
+	if err != nil {
+		return err
+	}
+	if m.Config().Adaptive() {
+		f.addOutput("features", features)
+		f.addOutput("log_probs", m.Scores(f.tape, features))
+	} else {
+		f.addOutput("logits", m.Scores(f.tape, features))
+	}
+	if target != nil {
+		f.addLoss(m.FeatureLoss(f.tape, features, target))
+	}
+	return nil
+}
+
+func (f *forward) translate(m *mega.Translator, smoothing float64) error {
+	in, err := f.input("net_input", true)
+	if err != nil {
+		return err
+	}
+	shifted, shape, err := f.integers("net_input.prev_output_tokens")
+	if err != nil {
+		return err
+	}
+	if len(shape) != 2 || shape[0] != in.Rows {
+		return fmt.Errorf("%s has shape %v, want [%d, length]", f.name("net_input.prev_output_tokens"), shape, in.Rows)
+	}
+	encoded, err := m.Encode(f.tape, in.Tokens, in.Rows, in.Length)
+	if err != nil {
+		return err
+	}
+	logits, err := m.Decode(f.tape, encoded, shifted, in.Rows, shape[1])
+	if err != nil {
+		return err
+	}
+	f.addOutput("logits", logits)
+	target, err := f.target(len(shifted), m.Config().TargetVocabSize)
+	if target != nil {
+		const pad = 1
+		f.addLoss(f.tape.CrossEntropy(logits, target, pad, smoothing))
+	}
+	return err
+}
+
+// input reads the tensors of one text, or of real numbers.
+func (f *forward) input(group string, tokens bool) (*mega.Input, error) {
+	name := group + ".src_tokens"
+	info, ok := f.reader.Info(f.name(name))
+	if !ok {
+		return nil, fmt.Errorf("the input has no %s; it has %v", f.name(name), f.reader.Names())
+	}
+	if len(info.Shape) != 2 {
+		return nil, fmt.Errorf("%s has shape %v, want [batch, length]", f.name(name), info.Shape)
+	}
+	in := &mega.Input{Rows: info.Shape[0], Length: info.Shape[1]}
+	var err error
+	if tokens {
+		in.Tokens, _, err = f.integers(name)
+	} else if info.DType == dtype.I64 {
+		err = fmt.Errorf("%s holds integers, and the model reads real numbers", f.name(name))
+	} else {
+		in.Samples, err = f.reader.Float32(f.name(name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	lengths := group + ".src_lengths"
+	if _, ok := f.reader.Info(f.name(lengths)); ok {
+		in.Lengths, _, err = f.integers(lengths)
+	}
+	return in, err
+}
+
+// target reads n targets below limit, nil if the input has none.
+func (f *forward) target(n, limit int) ([]int32, error) {
+	if _, ok := f.reader.Info(f.name("target")); !ok {
+		return nil, nil
+	}
+	target, _, err := f.integers("target")
+	if err != nil {
+		return nil, err
+	}
+	if len(target) != n {
+		return nil, fmt.Errorf("%s has %d numbers, want %d", f.name("target"), len(target), n)
+	}
+	for i, v := range target {
+		if v < 0 || int(v) >= limit {
+			return nil, fmt.Errorf("%s holds %d at %d, want less than %d", f.name("target"), v, i, limit)
+		}
+	}
+	return target, nil
+}
+
+// integers reads a tensor of integers that fit into 32 bits.
+func (f *forward) integers(name string) ([]int32, []int, error) {
+	wide, err := f.reader.Int64(f.name(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]int32, len(wide))
+	for i, v := range wide {
+		if v < math.MinInt32 || v > math.MaxInt32 {
+			return nil, nil, fmt.Errorf("%s holds %d at %d, which is no id", f.name(name), v, i)
+		}
+		out[i] = int32(v)
+	}
+	shape, _ := f.reader.Shape(f.name(name))
+	return out, shape, nil
+}

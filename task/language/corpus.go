@@ -1,0 +1,248 @@
+package language
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/blocks"
+	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/data/indexed"
+	"github.com/mega-go/mega/data/lines"
+)
+
+// LanguageDataConfig says where the text of a language model comes from, how it
+// is cut into blocks and how these are batched. The JSON names are the
+// reference's argument names.
+type LanguageDataConfig struct {
+	Task        string  `json:"task" help:"language_modeling"`
+	Data        string  `json:"data" help:"directory of preprocessed text (dict.txt, .bin, .idx); several, with colons between, take turns by epoch"`
+	Text        string  `json:"text" help:"file of plain text to read byte by byte, in place of preprocessed text"`
+	Dict        string  `json:"dict" help:"dictionary of a plain text, whose words are the numbers of bytes; all 256 if none is given"`
+	TextHeldOut float64 `json:"text_held_out" help:"share of the end of a plain text that is kept for validation, and again for test"`
+	TrainSubset string  `json:"train_subset" help:"name of the split to train on"`
+	ValidSubset string  `json:"valid_subset" help:"name of the split to validate on"`
+	TestSubset  string  `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
+
+	SampleBreakMode         string `json:"sample_break_mode" help:"where text may be cut: none, complete, complete_doc, complete_doc_with_boundary, eos, or stream (none with blocks of varying size; plain text's default)"`
+	TokensPerSample         int    `json:"tokens_per_sample" help:"unit of block sizes for a model without chunks"`
+	VariantBlockMultipleMin int    `json:"variant_block_multiple_min" help:"fewest chunks in a block"`
+	VariantBlockMultipleMax int    `json:"variant_block_multiple_max" help:"most chunks in a block"`
+	ValidBlock              string `json:"valid_block" help:"documents of held-out text: splits:N for N of them, size:N for N tokens each"`
+	AddBOSToken             bool   `json:"add_bos_token" help:"put <s> before every block"`
+	OutputDictionarySize    int    `json:"output_dictionary_size" help:"predict <unk> for ids from this one on; not positive for all"`
+	ShortenMethod           string `json:"shorten_method" help:"none, or truncate for lines of at most tokens-per-sample"`
+	ShortenDataSplitList    string `json:"shorten_data_split_list" help:"splits to shorten, with commas between; none given for all"`
+	BatchSize               int    `json:"batch_size" help:"blocks in a batch"`
+	MaxTokens               int    `json:"max_tokens" help:"tokens in a batch, padding included; 0 for no limit"`
+	MaxSentencesValid       int    `json:"max_sentences_valid" help:"documents in a batch of validation; 0 for as many as make batches of the size of training's"`
+	RequiredMultiple        int    `json:"required_batch_size_multiple" help:"full batches are multiples of this"`
+	SentenceAvg             bool   `json:"sentence_avg" help:"divide loss and gradients by blocks, not by tokens"`
+}
+
+// DefaultLanguageDataConfig returns the reference's defaults.
+func DefaultLanguageDataConfig() LanguageDataConfig {
+	return LanguageDataConfig{
+		Task: "language_modeling", TextHeldOut: 0.05,
+		TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
+		TokensPerSample: 1024, VariantBlockMultipleMin: 1, VariantBlockMultipleMax: 1,
+		ValidBlock: blocks.DefaultValidBlock.String(), OutputDictionarySize: -1, ShortenMethod: "none",
+		RequiredMultiple: 8,
+	}
+}
+
+// WholeText is the split of a plain text that is all of it.
+const WholeText = "all"
+
+// LanguageData sets in config what a checkpoint says of the text that it was
+// trained on.
+func LanguageData(c *checkpoint.Checkpoint, config *LanguageDataConfig) error {
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, config); err != nil {
+			return fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
+	return c.DataArgs(config)
+}
+
+// A LanguageCorpus is the text of a language model: a dictionary, and splits
+// opened when asked for.
+type LanguageCorpus struct {
+	Dictionary *data.Dictionary
+	config     LanguageDataConfig
+	dirs       []string
+	text       *bytetext.File // nil for preprocessed text
+	opened     []*lines.Files
+}
+
+// OpenLanguageCorpus opens what a configuration names. Close the corpus when
+// done.
+func OpenLanguageCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
+	switch {
+	case c.Text != "" && c.Data != "":
+		return nil, fmt.Errorf("both the plain text %s and the directory %s are given, want one of them", c.Text, c.Data)
+	case c.Text != "":
+		return openByteCorpus(c)
+	case c.Data == "":
+		return nil, errors.New("no text is given, want the directory that mega preprocess wrote, or --text FILE for plain text")
+	}
+	d, err := LanguageDictionary(LanguageDataConfig{Data: c.Data})
+	return &LanguageCorpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
+}
+
+// LanguageDictionary returns the dictionary of a text without opening the text.
+func LanguageDictionary(c LanguageDataConfig) (*data.Dictionary, error) {
+	switch {
+	case c.Dict != "":
+		return data.LoadDictionary(c.Dict)
+	case c.Text != "":
+		return bytetext.Dictionary(), nil
+	case c.Data != "":
+		dir, _, _ := strings.Cut(c.Data, ":")
+		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
+	}
+	return nil, errors.New("no dictionary is known, want the directory that mega preprocess wrote, or --dict FILE")
+}
+
+func openByteCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
+	if !(c.TextHeldOut > 0 && c.TextHeldOut < 0.5) {
+		return nil, fmt.Errorf("text_held_out is %g, want a share above 0 and below 0.5, since it is kept twice", c.TextHeldOut)
+	}
+	d, err := LanguageDictionary(c)
+	if err != nil {
+		return nil, err
+	}
+	codec, err := bytetext.NewCodec(d)
+	if err != nil {
+		return nil, err
+	}
+	text, err := bytetext.Open(c.Text, codec)
+	if err != nil {
+		return nil, err
+	}
+	corpus := &LanguageCorpus{Dictionary: d, config: c, text: text}
+	if c.Dict == "" {
+		return corpus, nil
+	}
+	if n, err := text.Unknown(); n > 0 || err != nil {
+		corpus.Close()
+		return nil, cmp.Or(err, fmt.Errorf("%s: %d bytes of the text are not in the dictionary %s", c.Text, n, c.Dict))
+	}
+	return corpus, nil
+}
+
+// Close closes the splits.
+func (c *LanguageCorpus) Close() error {
+	var errs []error
+	if c.text != nil {
+		errs = append(errs, c.text.Close())
+	}
+	for _, f := range c.opened {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Has reports whether the corpus has a split.
+func (c *LanguageCorpus) Has(split string) bool {
+	if c.text == nil {
+		return indexed.Exists(filepath.Join(c.dirs[0], split))
+	}
+	_, err := c.slice(split)
+	return err == nil
+}
+
+// open opens a split in one of the directories.
+func (c *LanguageCorpus) open(split string, dir int) (lines.Lines, error) {
+	if c.text != nil {
+		return c.slice(split)
+	}
+	f, err := lines.OpenSplit(filepath.Join(c.dirs[dir], split), split == c.config.TrainSubset)
+	if err != nil {
+		return nil, err
+	}
+	c.opened = append(c.opened, f)
+	return f, nil
+}
+
+// slice returns a part of a plain text: what is held out is at its end, first
+// for validation, then for test.
+func (c *LanguageCorpus) slice(split string) (lines.Lines, error) {
+	size := c.text.Size(0)
+	held := int(c.config.TextHeldOut * float64(size))
+	switch split {
+	case c.config.TrainSubset:
+		return c.text.Slice(0, size-2*held)
+	case c.config.ValidSubset:
+		return c.text.Slice(size-2*held, size-held)
+	case c.config.TestSubset:
+		return c.text.Slice(size-held, size)
+	case WholeText:
+		return c.text, nil
+	}
+	return nil, fmt.Errorf("%s: a plain text has no split %q, want %s, %s, %s or %s", c.config.Text, split,
+		c.config.TrainSubset, c.config.ValidSubset, c.config.TestSubset, WholeText)
+}
+
+// checkVocabulary says whether a dictionary is one for a model with a vocabulary
+// of that size.
+func checkVocabulary(d *data.Dictionary, vocabulary int) error {
+	if n := d.Len(); n != vocabulary {
+		return fmt.Errorf("the dictionary has %d symbols and the model %d: it is not the one that the model was trained with", n, vocabulary)
+	}
+	return nil
+}
+
+// options returns how a split is cut into blocks; chunk is the model's, which is
+// their unit if there are chunks.
+func (c *LanguageCorpus) options(split string, chunk int, seed uint64) (blocks.Options, error) {
+	d := c.config
+	if d.SampleBreakMode == "" && c.text != nil {
+		d.SampleBreakMode = blocks.Stream.String()
+	}
+	mode, err := blocks.ParseBreak(d.SampleBreakMode)
+	if err != nil {
+		return blocks.Options{}, err
+	}
+	o := blocks.Options{
+		Vocabulary: c.Dictionary.Len(), Break: mode, Size: chunk,
+		MinMultiple: d.VariantBlockMultipleMin, MaxMultiple: d.VariantBlockMultipleMax,
+		OutputVocabulary: max(d.OutputDictionarySize, 0), Seed: uint32(seed), AddBOS: d.AddBOSToken,
+	}
+	if chunk < 0 {
+		o.Size = d.TokensPerSample
+	}
+	switch d.ShortenMethod {
+	case "none", "":
+	case "truncate":
+		if d.ShortenDataSplitList == "" || slices.Contains(strings.Split(d.ShortenDataSplitList, ","), split) {
+			o.Truncate = d.TokensPerSample
+		}
+	default:
+		return o, fmt.Errorf("shorten_method is %q, want none or truncate", d.ShortenMethod)
+	}
+	return o, nil
+}
+
+// documents returns the documents of a held-out split, so many at a time.
+func (c *LanguageCorpus) documents(split string, o blocks.Options, b blocks.Batching) (*blocks.Epoch, error) {
+	valid, err := blocks.ParseValidBlock(c.config.ValidBlock)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.open(split, 0)
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := blocks.Documents(text, valid, o, b)
+	if err != nil {
+		return nil, fmt.Errorf("split %s: %w", split, err)
+	}
+	return epoch, nil
+}

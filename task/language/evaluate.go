@@ -1,0 +1,165 @@
+package language
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/blocks"
+)
+
+// LanguageEvalOptions say how EvaluateLanguage reads a split. The JSON names are
+// the reference's argument names (options.py:561).
+type LanguageEvalOptions struct {
+	Subset        string `json:"gen_subset" help:"split to evaluate"`
+	TestChunkSize int    `json:"test_chunk_size" help:"unit of the windows that documents are read in; what the model attends to is its own chunk"`
+	ChunkNums     int    `json:"chunk_nums" help:"units in a window"`
+	ContextWindow int    `json:"context_window" help:"tokens before a document that are read first and not predicted"`
+	SoftmaxBatch  int    `json:"softmax_batch" help:"positions whose scores of all words are held at a time; 0 for a modest memory"`
+	BatchSize     int    `json:"batch_size" help:"documents read side by side; 0 for a modest memory"`
+
+	WordProbs bool   `json:"output_word_probs" help:"print every word with its log-probability"`
+	WordStats bool   `json:"output_word_stats" help:"print for every kind of word: the word, how often, the sum of its log-probabilities, whether it was put together of pieces, the sum of the log-probabilities of next words, and how many there were"`
+	RemoveBPE string `json:"remove_bpe" help:"put words together that are in pieces, which end in this mark"`
+}
+
+// DefaultLanguageEvalOptions returns the reference's defaults.
+func DefaultLanguageEvalOptions() LanguageEvalOptions {
+	return LanguageEvalOptions{Subset: "test", TestChunkSize: 1024, ChunkNums: 1}
+}
+
+// A LanguageEvaluation says how well a language model predicts a text.
+type LanguageEvaluation struct {
+	Split           string     `json:"split"`
+	Documents       int        `json:"documents"`
+	Tokens          int        `json:"tokens"` // </s> included; words, if put together of pieces
+	Seconds         float64    `json:"seconds"`
+	TokensPerSecond float64    `json:"tokens_per_s"`
+	Loss            float64    `json:"loss"` // in bits per token
+	Perplexity      float64    `json:"ppl"`
+	Words           []WordStat `json:"words,omitempty"` // with WordStats, the most frequent first
+}
+
+// EvaluateLanguage runs a model over the documents of a split, each read in
+// windows with the state carried from one to the next, as the reference does
+// (fairseq_cli/eval_mega_lm.py). Windows make no difference to the result. Words
+// and their log-probabilities go to words if the options want them. tick, if not
+// nil, is called after each window.
+func EvaluateLanguage(ctx context.Context, m *mega.LanguageModel, c *LanguageCorpus, o LanguageEvalOptions, words io.Writer, tick func(done, total int)) (*LanguageEvaluation, error) {
+	e := &languageEval{model: m, options: o, tape: autograd.NewTape(), tick: tick}
+	if err := e.open(c); err != nil {
+		return nil, err
+	}
+	e.words = newWordScores(c.Dictionary, o, words)
+	start := time.Now()
+	for i := range e.epoch.Len() {
+		batch, err := e.epoch.Batch(i)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.run(ctx, batch); err != nil {
+			return nil, err
+		}
+	}
+	if e.words.count == 0 {
+		return nil, fmt.Errorf("split %s: there is nothing to predict", o.Subset)
+	}
+	seconds := time.Since(start).Seconds()
+	loss := -e.words.sum / float64(e.words.count) / math.Ln2
+	return &LanguageEvaluation{
+		Split: o.Subset, Documents: e.epoch.Blocks.Len(), Tokens: e.words.count, Seconds: seconds,
+		TokensPerSecond: float64(e.words.count) / seconds, Loss: loss, Perplexity: math.Exp2(loss), Words: e.words.ranking(),
+	}, nil
+}
+
+// languageEval is one call of EvaluateLanguage.
+type languageEval struct {
+	model   *mega.LanguageModel
+	options LanguageEvalOptions
+	epoch   *blocks.Epoch
+	tape    *autograd.Tape
+	words   *wordScores
+	done    int // columns read
+	tick    func(done, total int)
+}
+
+// evalTokens is about how many tokens are read side by side if the options do
+// not say.
+const evalTokens = 1 << 14
+
+func (e *languageEval) window() int { return e.options.TestChunkSize * e.options.ChunkNums }
+
+// open opens the split's documents.
+func (e *languageEval) open(c *LanguageCorpus) error {
+	o, m := e.options, e.model.Config()
+	switch {
+	case o.TestChunkSize < 1 || o.ChunkNums < 1:
+		return fmt.Errorf("windows of %d times test_chunk_size %d, want at least 1 of 1", o.ChunkNums, o.TestChunkSize)
+	case o.ContextWindow < 0 || o.SoftmaxBatch < 0 || o.BatchSize < 0:
+		return fmt.Errorf("context_window %d, softmax_batch %d, batch_size %d: none may be negative", o.ContextWindow, o.SoftmaxBatch, o.BatchSize)
+	}
+	if err := checkVocabulary(c.Dictionary, m.VocabSize); err != nil {
+		return err
+	}
+	cut, err := c.options(o.Subset, m.DecoderChunkSize, m.Seed)
+	if err != nil {
+		return err
+	}
+	cut.Context = o.ContextWindow
+	rows := o.BatchSize
+	if rows == 0 {
+		rows = max(1, evalTokens/e.window())
+	}
+	e.epoch, err = c.documents(o.Subset, cut, blocks.Batching{
+		SamplerOptions: data.SamplerOptions{BatchSize: rows, Seed: uint32(m.Seed)},
+	})
+	return err
+}
+
+// run reads a batch of documents.
+func (e *languageEval) run(ctx context.Context, b *blocks.Batch) error {
+	s := e.model.NewBatch(b.Rows)
+	for w := range b.Windows(e.window()) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x, err := s.Features(w.Tokens)
+		if err != nil {
+			return err
+		}
+		scores, err := e.model.TargetLogProbs(e.tape, x, w.Targets, e.options.SoftmaxBatch)
+		if err != nil {
+			return err
+		}
+		for row, id := range w.IDs {
+			from := row * w.Length
+			e.words.add(id, w.Targets[from:from+w.Length], scores[from:from+w.Length])
+		}
+		e.done += w.NumTokens()
+		if e.tick != nil {
+			e.tick(e.done, e.epoch.Blocks.Total())
+		}
+	}
+	return nil
+}
+
+// Line returns the evaluation in a line.
+func (e *LanguageEvaluation) Line() string {
+	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f", e.Split, e.Loss, e.Tokens, e.Perplexity)
+}
+
+// WriteText writes the evaluation as the reference does, and the statistics of
+// words after it.
+func (e *LanguageEvaluation) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "Evaluated %d tokens in %.1fs (%.2f tokens/s)\n", e.Tokens, e.Seconds, e.TokensPerSecond)
+	_, err := fmt.Fprintf(w, "Loss (base 2): %.4f, Perplexity: %.2f\n", e.Loss, e.Perplexity)
+	for _, s := range e.Words {
+		fmt.Fprintln(w, s)
+	}
+	return err
+}

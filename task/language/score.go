@@ -1,0 +1,149 @@
+package language
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/plaintext"
+)
+
+// A LineScore says how likely a line of a text is.
+type LineScore struct {
+	Line    int          `json:"line"`     // from 1
+	LogProb float64      `json:"log_prob"` // of its tokens, that of its end included, in nats
+	Text    string       `json:"text"`
+	Tokens  []TokenScore `json:"tokens"`
+}
+
+// A TokenScore says how likely a token is after all those before it.
+type TokenScore struct {
+	Token   string  `json:"token"`
+	ID      int32   `json:"id"`
+	LogProb float64 `json:"log_prob"` // in nats
+}
+
+// A TextScore says how likely a text is.
+type TextScore struct {
+	Lines           int     `json:"lines"`
+	Tokens          int     `json:"tokens"`
+	Unknown         int     `json:"unknown"` // words that the dictionary lacks
+	LogProb         float64 `json:"log_prob"`
+	Loss            float64 `json:"loss"` // in bits per token
+	Perplexity      float64 `json:"ppl"`
+	Seconds         float64 `json:"seconds"`
+	TokensPerSecond float64 `json:"tokens_per_s"`
+}
+
+// ScoreOptions say how a text is scored.
+type ScoreOptions struct {
+	LinesApart bool // each line is a text of its own
+}
+
+// Score reads a text, in memory that does not grow with it, and calls each for
+// its lines in turn. Of bytes, a line longer than 64 KiB comes in parts.
+func (t *TextModel) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (*TextScore, error) {
+	s := &textScoring{model: t, options: o, each: each, ctx: ctx, tape: autograd.NewTape()}
+	start := time.Now()
+	unknown, err := t.Codec.Lines(r, s.add)
+	if err == nil {
+		err = s.flush()
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum := &s.sum
+	if sum.Tokens == 0 {
+		return nil, fmt.Errorf("the text is empty")
+	}
+	sum.Unknown, sum.Seconds = unknown, time.Since(start).Seconds()
+	sum.Loss = -sum.LogProb / float64(sum.Tokens) / math.Ln2
+	sum.Perplexity, sum.TokensPerSecond = math.Exp2(sum.Loss), float64(sum.Tokens)/sum.Seconds
+	return sum, nil
+}
+
+// textScoring is one call of Score. Lines are gathered until there are enough
+// tokens to be read at once.
+type textScoring struct {
+	model   *TextModel
+	options ScoreOptions
+	each    func(LineScore) error
+	ctx     context.Context
+	tape    *autograd.Tape
+	session *mega.Session
+	last    int32 // the last token of what was read
+	lines   []plaintext.Line
+	held    int // tokens of these
+	number  int // the last line's
+	sum     TextScore
+}
+
+// scoreTokens is how many tokens are read at once.
+const scoreTokens = 1 << 13
+
+func (s *textScoring) add(line plaintext.Line) error {
+	if s.options.LinesApart && line.Number != s.number {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		s.session = nil
+	}
+	if line.Number != s.number {
+		s.number = line.Number
+		s.sum.Lines++
+	}
+	s.lines = append(s.lines, line)
+	if s.held += len(line.IDs); s.held < scoreTokens {
+		return nil
+	}
+	return s.flush()
+}
+
+// flush scores the lines that are held.
+func (s *textScoring) flush() error {
+	if err := s.ctx.Err(); err != nil || s.held == 0 {
+		return err
+	}
+	if s.session == nil {
+		s.session, s.last = s.model.Model.NewSession(), data.EOS
+	}
+	var targets []int32
+	for _, line := range s.lines {
+		targets = append(targets, line.IDs...)
+	}
+	inputs := append([]int32{s.last}, targets[:len(targets)-1]...)
+	x, err := s.session.Features(inputs)
+	if err != nil {
+		return err
+	}
+	scores, err := s.model.Model.TargetLogProbs(s.tape, x, targets, 0)
+	if err != nil {
+		return err
+	}
+	s.last = targets[len(targets)-1]
+	for _, line := range s.lines {
+		if err := s.tell(line, scores[:len(line.IDs)]); err != nil {
+			return err
+		}
+		scores = scores[len(line.IDs):]
+	}
+	s.lines, s.held = s.lines[:0], 0
+	return nil
+}
+
+// tell hands out the scores of a line.
+func (s *textScoring) tell(line plaintext.Line, scores []float64) error {
+	out := LineScore{Line: line.Number, Text: line.Text}
+	for i, id := range line.IDs {
+		out.LogProb += scores[i]
+		out.Tokens = append(out.Tokens, TokenScore{s.model.Codec.Symbol(id), id, scores[i]})
+	}
+	s.sum.Tokens += len(scores)
+	s.sum.LogProb += out.LogProb
+	return s.each(out)
+}

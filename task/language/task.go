@@ -1,0 +1,211 @@
+package language
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/blocks"
+	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/train"
+)
+
+// LanguageModelling trains a LanguageModel on blocks of text and validates it on
+// documents that are read window by window with the model's state carried, as
+// the reference does (fairseq_cli/train.py:361-427). It implements train.Task;
+// the loss is the model's: cross_entropy, or adaptive_loss with an adaptive
+// softmax.
+type LanguageModelling struct {
+	model  *mega.LanguageModel
+	config LanguageDataConfig
+	corpus *LanguageCorpus
+	train  []*blocks.Epochs // one for each directory of data
+	valid  *blocks.Epoch
+}
+
+// NewLanguageModelling opens the data, makes a model for its dictionary and
+// returns the task. Close its corpus when done.
+func NewLanguageModelling(d LanguageDataConfig, m mega.LanguageModelConfig) (*LanguageModelling, error) {
+	corpus, err := OpenLanguageCorpus(d)
+	if err != nil {
+		return nil, err
+	}
+	l := &LanguageModelling{config: d, corpus: corpus}
+	m.VocabSize = corpus.Dictionary.Len()
+	if l.model, err = mega.NewLanguageModel(m); err == nil {
+		if err = l.openTrain(); err == nil {
+			err = l.openValid()
+		}
+	}
+	if err != nil {
+		corpus.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *LanguageModelling) openTrain() error {
+	d, m := l.config, l.model.Config()
+	o, err := l.corpus.options(d.TrainSubset, m.DecoderChunkSize, m.Seed)
+	if err != nil {
+		return err
+	}
+	b := blocks.Batching{SamplerOptions: l.sampling(d.BatchSize, d.MaxTokens, true), MaxPositions: m.MaxTargetPositions}
+	if d.MaxTokens > 0 {
+		b.MaxPositions = min(b.MaxPositions, d.MaxTokens)
+	}
+	for dir := range max(1, len(l.corpus.dirs)) {
+		text, err := l.corpus.open(d.TrainSubset, dir)
+		if err != nil {
+			return err
+		}
+		epochs, err := blocks.NewEpochs(text, o, b)
+		if err != nil {
+			return fmt.Errorf("split %s: %w", d.TrainSubset, err)
+		}
+		l.train = append(l.train, epochs)
+	}
+	return nil
+}
+
+func (l *LanguageModelling) openValid() error {
+	d, m := l.config, l.model.Config()
+	o, err := l.corpus.options(d.ValidSubset, m.DecoderChunkSize, m.Seed)
+	if err != nil {
+		return err
+	}
+	rows := d.MaxSentencesValid
+	if rows == 0 {
+		rows = max(1, d.BatchSize, d.MaxTokens/l.window())
+	}
+	l.valid, err = l.corpus.documents(d.ValidSubset, o, blocks.Batching{SamplerOptions: l.sampling(rows, 0, false)})
+	return err
+}
+
+func (l *LanguageModelling) sampling(size, tokens int, shuffle bool) data.SamplerOptions {
+	return data.SamplerOptions{
+		BatchSize: size, MaxTokens: tokens, Multiple: l.config.RequiredMultiple,
+		Seed: uint32(l.model.Config().Seed), Shuffle: shuffle,
+	}
+}
+
+// window is how many tokens of a document are read at once in validation.
+func (l *LanguageModelling) window() int {
+	if chunk := l.model.Config().DecoderChunkSize; chunk > 0 {
+		return chunk
+	}
+	return l.config.TokensPerSample
+}
+
+// Model returns the language model.
+func (l *LanguageModelling) Model() *mega.LanguageModel { return l.model }
+
+// Corpus returns the data.
+func (l *LanguageModelling) Corpus() *LanguageCorpus { return l.corpus }
+
+// Params implements train.Task.
+func (l *LanguageModelling) Params() *nn.Params { return l.model.Params() }
+
+// Epoch implements train.Task.
+func (l *LanguageModelling) Epoch(n int) (train.Batches, error) {
+	e, err := l.train[(n-1)%len(l.train)].Epoch(n)
+	return textBatches{e, l}, err
+}
+
+// Metrics implements train.Task. The loss is in bits per token, which for bytes
+// are bits per byte; ppl is the perplexity.
+func (l *LanguageModelling) Metrics(s train.Stats) train.Metrics {
+	return train.Metrics{"loss": s.LossBase2(), "ppl": math.Exp2(s.NLLBase2())}
+}
+
+// Validate implements train.Task.
+func (l *LanguageModelling) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+	s, err := e.Run(ctx, documentBatches{l.valid, l})
+	if err != nil {
+		return nil, err
+	}
+	return l.Metrics(s), nil
+}
+
+// Describe implements train.Task.
+func (l *LanguageModelling) Describe() train.Description {
+	return train.Description{
+		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: []string{"loss", "ppl"},
+	}
+}
+
+// result returns what a loss says of some blocks.
+func (l *LanguageModelling) result(loss autograd.Loss, b *blocks.Batch) train.Result {
+	r := train.Result{Loss: loss.Variable}
+	r.Stats = train.Stats{Loss: loss.Sum, NLL: loss.NLL, Sentences: float64(b.Rows), Tokens: float64(b.NumTokens())}
+	r.SampleSize = r.Tokens
+	if l.config.SentenceAvg {
+		r.SampleSize = r.Sentences
+	}
+	return r
+}
+
+// textBatches are an epoch of training.
+type textBatches struct {
+	*blocks.Epoch
+	task *LanguageModelling
+}
+
+// Batch implements train.Batches.
+func (b textBatches) Batch(i int) (train.Batch, error) {
+	batch, err := b.Epoch.Batch(i)
+	return textBatch{batch, b.task}, err
+}
+
+type textBatch struct {
+	*blocks.Batch
+	task *LanguageModelling
+}
+
+// Loss implements train.Batch.
+func (b textBatch) Loss(t *autograd.Tape) (train.Result, error) {
+	loss, err := b.task.model.Loss(t, b.Tokens, b.Targets, b.Rows, b.Length)
+	if err != nil {
+		return train.Result{}, err
+	}
+	return b.task.result(loss, b.Batch), nil
+}
+
+// documentBatches are held-out documents.
+type documentBatches struct {
+	*blocks.Epoch
+	task *LanguageModelling
+}
+
+// Batch implements train.Batches.
+func (b documentBatches) Batch(i int) (train.Batch, error) {
+	batch, err := b.Epoch.Batch(i)
+	return documentBatch{batch, b.task}, err
+}
+
+type documentBatch struct {
+	*blocks.Batch
+	task *LanguageModelling
+}
+
+// Loss implements train.Batch for evaluation: it has no gradient.
+func (b documentBatch) Loss(t *autograd.Tape) (train.Result, error) {
+	l := b.task
+	s := l.model.NewBatch(b.Rows)
+	var sum train.Stats
+	for w := range b.Windows(l.window()) {
+		x, err := s.Features(w.Tokens)
+		if err != nil {
+			return train.Result{}, err
+		}
+		sum.Add(l.result(l.model.FeatureLoss(t, x, w.Targets), w).Stats)
+		t.Reset()
+	}
+	if l.config.SentenceAvg {
+		sum.SampleSize = float64(b.Rows)
+	}
+	return train.Result{Stats: sum}, nil
+}

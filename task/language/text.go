@@ -1,0 +1,191 @@
+package language
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/generate"
+)
+
+// A TextModel is a language model together with the dictionary that it reads
+// plain text by. It may be used by several goroutines.
+type TextModel struct {
+	Model *mega.LanguageModel
+	Codec *plaintext.Codec
+}
+
+// OpenTextModel makes the language model of a checkpoint, and freezes it. d says
+// where its dictionary is.
+func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, error) {
+	m, err := c.LanguageModel(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := LanguageDictionary(d)
+	if err == nil {
+		err = checkVocabulary(dictionary, m.Config().VocabSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.Freeze() // for good
+	codec, err := plaintext.New(dictionary)
+	return &TextModel{m, codec}, err
+}
+
+// A Reading is a text that a model is in the course of reading.
+type Reading struct {
+	Session *mega.Session // of one row
+	Recent  []int32       // the last tokens, as far as they are known
+	Unknown []string      // words of the text that the dictionary lacks
+	Read    int           // tokens read here
+	Seconds float64       // that this took
+}
+
+// Begin returns the reading of a new text, of which </s> has been read.
+func (t *TextModel) Begin() (*Reading, error) {
+	r := &Reading{Session: t.Model.NewSession()}
+	return r, r.read([]int32{data.EOS})
+}
+
+// Clone returns a reading that goes on from the same place by itself.
+func (r *Reading) Clone() *Reading {
+	c := *r
+	c.Session = r.Session.Clone()
+	c.Recent, c.Unknown = slices.Clone(r.Recent), slices.Clone(r.Unknown)
+	return &c
+}
+
+// Resume returns the reading that a saved session goes on with.
+func (t *TextModel) Resume(from io.Reader) (*Reading, error) {
+	s, err := t.Model.LoadSession(from)
+	if err != nil {
+		return nil, err
+	}
+	if s.Rows() != 1 {
+		return nil, fmt.Errorf("the saved state is of %d texts, want one", s.Rows())
+	}
+	return &Reading{Session: s}, nil
+}
+
+// recentTokens bounds the tokens that a reading remembers.
+const recentTokens = 1 << 12
+
+// prefillTokens is how many tokens are read before a context is asked.
+const prefillTokens = 1 << 14
+
+// Read reads on, whole chunks in parallel. tick, if not nil, is told how many
+// tokens of how many are read.
+func (t *TextModel) Read(ctx context.Context, r *Reading, text string, tick func(done, total int)) error {
+	ids, unknown, err := t.Codec.Encode(text)
+	if err != nil {
+		return fmt.Errorf("the prompt: %w", err)
+	}
+	r.Unknown = append(r.Unknown, unknown...)
+	for from := 0; from < len(ids); from += prefillTokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.read(ids[from:min(from+prefillTokens, len(ids))]); err != nil {
+			return err
+		}
+		if tick != nil {
+			tick(min(from+prefillTokens, len(ids)), len(ids))
+		}
+	}
+	return nil
+}
+
+func (r *Reading) read(ids []int32) error {
+	start := time.Now()
+	if err := r.Session.Prefill(ids); err != nil {
+		return err
+	}
+	r.Seconds += time.Since(start).Seconds()
+	r.Read += len(ids)
+	r.Recent = append(r.Recent, ids...)
+	if n := len(r.Recent) - recentTokens; n > 0 {
+		r.Recent = append(r.Recent[:0], r.Recent[n:]...)
+	}
+	return nil
+}
+
+// Continue goes on with texts, with n continuations of each, and returns them
+// one after another. It takes the readings over; if there is one of one text, its
+// session has then read the whole.
+func (t *TextModel) Continue(ctx context.Context, texts []*Reading, n int, o generate.ContinueOptions, emit func(row int, text []byte)) ([]generate.Continuation, error) {
+	sessions := make([]*mega.Session, len(texts))
+	var recent [][]int32
+	var rows []int
+	for i, r := range texts {
+		sessions[i] = r.Session
+		for range n {
+			recent, rows = append(recent, r.Recent), append(rows, i)
+		}
+	}
+	s, err := mega.Join(sessions...)
+	if err != nil {
+		return nil, err
+	}
+	if n > 1 {
+		if err := s.Reorder(rows...); err != nil {
+			return nil, err
+		}
+	}
+	o.Banned = t.Codec.Banned()
+	if t.Codec.Newline() != data.EOS {
+		o.End = data.EOS
+	}
+	made, err := generate.Continue(ctx, s, recent, t.Codec.Append, o, emit)
+	if len(made) == 1 {
+		texts[0].Recent = append(texts[0].Recent, made[0].Tokens...)
+	}
+	return made, err
+}
+
+// Search goes on with a text by beam search, where </s> ends a text, and returns
+// as many continuations as the options want, the best first. Each is cut before
+// the first stop string. The reading is taken over.
+func (t *TextModel) Search(ctx context.Context, r *Reading, o generate.Options, stop []string) ([]generate.Continuation, error) {
+	searcher := generate.Searcher{Options: o}
+	m := generate.Primed(r.Session, o.MaxLenB, t.Codec.Banned())
+	found, err := searcher.Search(ctx, m, []generate.Text{{First: data.EOS, MaxLen: o.MaxLenB}})
+	if err != nil {
+		return nil, err
+	}
+	var out []generate.Continuation
+	for _, h := range found[0][:min(o.NBest, len(found[0]))] {
+		out = append(out, t.continuation(r, h, o.MaxLenB, stop))
+	}
+	return out, nil
+}
+
+// continuation returns what a search found as a continuation of a text.
+func (t *TextModel) continuation(r *Reading, h generate.Hypothesis, length int, stop []string) generate.Continuation {
+	c := generate.Continuation{Tokens: h.Tokens, Reason: generate.EndOfText}
+	for _, p := range h.TokenScores {
+		c.LogProb += p
+	}
+	if len(h.Tokens) > length { // </s> is not the model's
+		c.Tokens, c.Reason = h.Tokens[:length], generate.FullLength
+	}
+	before := int32(-1)
+	if n := len(r.Recent); n > 0 {
+		before = r.Recent[n-1]
+	}
+	c.Text = t.Codec.Decode(before, c.Tokens)
+	for _, s := range stop {
+		if head, _, found := strings.Cut(c.Text, s); found {
+			c.Text, c.Reason = head, generate.StopString
+		}
+	}
+	return c
+}

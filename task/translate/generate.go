@@ -1,0 +1,201 @@
+package translate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mega-go/mega/bleu"
+	"github.com/mega-go/mega/data/bpe"
+	"github.com/mega-go/mega/data/pairs"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// PairGenerateOptions say what GeneratePairs translates and what it writes. The
+// JSON names are the reference's argument names.
+type PairGenerateOptions struct {
+	Subset         string `json:"gen_subset" help:"split to translate"`
+	ScoreReference bool   `json:"score_reference" help:"do not translate: score the references"`
+	PrefixSize     int    `json:"prefix_size" help:"tokens of each reference that its translation begins with"`
+	RemoveBPE      string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter"`
+	SacreBLEU      bool   `json:"sacrebleu" help:"sacreBLEU (13a) in place of BLEU of the tokens"`
+	ReplaceUnk     string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
+	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
+	Quiet          bool   `json:"quiet" help:"print the score alone"`
+	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
+}
+
+// DefaultPairGenerateOptions returns the reference's defaults.
+func DefaultPairGenerateOptions() PairGenerateOptions { return PairGenerateOptions{Subset: "test"} }
+
+// A PairGeneration says how a split was translated.
+type PairGeneration struct {
+	Split              string      `json:"split"`
+	Sentences          int         `json:"sentences"`
+	Tokens             int         `json:"tokens"` // of the best translations, </s> included
+	Seconds            float64     `json:"seconds"`
+	SentencesPerSecond float64     `json:"sentences_per_s"`
+	TokensPerSecond    float64     `json:"tokens_per_s"`
+	Skipped            int         `json:"skipped"`              // sources too long for the model
+	BLEU               *bleu.Stats `json:"bleu_stats,omitempty"` // of the tokens; nil without references
+	Score              *float64    `json:"bleu_score,omitempty"` // BLEU4 of them
+	Sacre              *bleu.Score `json:"sacrebleu,omitempty"`  // if asked for
+	Beam               int         `json:"beam"`
+}
+
+// GeneratePairs translates a split with one model or an ensemble and writes what
+// the reference's generate.py does: for each pair its source (S-), its target
+// (T-), and of each hypothesis the score in base 2 and the words (H-), the same
+// detokenised (D-) and the scores of the tokens (P-). d says how the split is
+// batched; w receives the lines.
+func GeneratePairs(ctx context.Context, m Translators, c *PairCorpus, s generate.Searcher, o PairGenerateOptions, w io.Writer, tick func(done, total int)) (*PairGeneration, error) {
+	g := &pairGeneration{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
+	if err := g.open(); err != nil {
+		return nil, err
+	}
+	defer kernel.Hot()()
+	defer m.Freeze()()
+	start := time.Now()
+	err := inOrder(ctx, len(g.order), o.Workers, g.batch, func(i int, found translated) error {
+		if tick != nil {
+			tick(i+1, len(g.order))
+		}
+		return g.write(found)
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.seconds = time.Since(start).Seconds()
+	return g.summary()
+}
+
+// pairGeneration is one call of GeneratePairs.
+type pairGeneration struct {
+	models   Translators
+	corpus   *PairCorpus
+	searcher generate.Searcher
+	options  PairGenerateOptions
+	split    *pairs.Split
+	sampler  *pairs.Sampler
+	order    [][]int
+	out      pairWriter
+
+	sentences, tokens int
+	seconds           float64
+}
+
+// generateTokens is the most tokens of a batch if nothing limits it
+// (fairseq_cli/generate.py:66).
+const generateTokens = 12000
+
+func (g *pairGeneration) open() error {
+	o := g.options
+	if err := errors.Join(g.searcher.Options.Validate(), g.models.check()); err != nil {
+		return err
+	}
+	if o.PrefixSize < 0 {
+		return fmt.Errorf("prefix_size is %d, want 0 or more", o.PrefixSize)
+	}
+	g.searcher.Attention = o.PrintAlignment || o.ReplaceUnk != ""
+	for _, m := range g.models {
+		if err := g.corpus.checkModel(m.Config()); err != nil {
+			return err
+		}
+	}
+	c := g.models[0].Config()
+	c.MaxSourcePositions, c.MaxTargetPositions = g.models.positions()
+	var err error
+	if g.out.unknown, err = newUnknownReplacer(o.ReplaceUnk); err != nil {
+		return err
+	}
+	if g.split, err = g.corpus.open(o.Subset, 0, c); err != nil {
+		return err
+	}
+	if !g.split.HasTargets() && (o.ScoreReference || o.PrefixSize > 0) {
+		return fmt.Errorf("%s: split %s has no targets to score or to begin with", g.corpus.Path, o.Subset)
+	}
+	size, tokens := g.corpus.config.BatchSize, g.corpus.config.MaxTokens
+	if size == 0 && tokens == 0 {
+		tokens = generateTokens
+	}
+	if g.sampler, err = g.corpus.sampler(g.split, o.Subset, c, size, tokens); err != nil {
+		return err
+	}
+	g.order, err = g.sampler.Batches(1)
+	return err
+}
+
+// translated is a batch with what was found for its sources.
+type translated struct {
+	*pairs.Batch
+	found [][]generate.Hypothesis
+}
+
+// batch translates a batch.
+func (g *pairGeneration) batch(ctx context.Context, i int) (translated, error) {
+	b, err := g.split.Collate(g.order[i], g.corpus.config.padding())
+	if err != nil {
+		return translated{}, err
+	}
+	t := translated{Batch: b}
+	if g.options.ScoreReference {
+		t.found, err = g.models.scoreReferences(b, g.searcher.Attention)
+	} else {
+		t.found, err = g.models.search(ctx, g.searcher, b, g.options.PrefixSize)
+	}
+	return t, err
+}
+
+// write writes a batch.
+func (g *pairGeneration) write(t translated) error {
+	for i, hypotheses := range t.found {
+		g.sentences++
+		g.tokens += len(hypotheses[0].Tokens)
+		if err := g.out.pair(t.Batch, i, hypotheses); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *pairGeneration) summary() (*PairGeneration, error) {
+	s := &PairGeneration{
+		Split: g.options.Subset, Sentences: g.sentences, Tokens: g.tokens, Seconds: g.seconds, Skipped: len(g.sampler.Skipped()),
+		SentencesPerSecond: float64(g.sentences) / g.seconds, TokensPerSecond: float64(g.tokens) / g.seconds, Beam: g.searcher.Options.Beam,
+	}
+	if !g.split.HasTargets() {
+		return s, nil
+	}
+	if g.options.SacreBLEU {
+		scores, err := bleu.Corpus(g.out.hypotheses, [][]string{g.out.references}, bleu.DefaultOptions())
+		if err != nil {
+			return nil, err
+		}
+		s.Sacre = &scores[0]
+		return s, nil
+	}
+	score := g.out.stats.Score(4, false)
+	s.BLEU, s.Score = &g.out.stats, &score
+	return s, nil
+}
+
+// WriteText writes the score as the reference does, if there is one.
+func (s *PairGeneration) WriteText(w io.Writer) error {
+	text := ""
+	switch {
+	case s.BLEU != nil:
+		text = s.BLEU.Tokenised(4)
+	case s.Sacre != nil:
+		text = s.Sacre.String()
+	default:
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "Generate %s with beam=%d: %s\n", s.Split, s.Beam, text)
+	return err
+}
+
+// remove puts subwords together if asked for.
+func (o PairGenerateOptions) remove(words string) string { return bpe.Remove(words, o.RemoveBPE) }

@@ -1,0 +1,47 @@
+package translate
+
+import (
+	"context"
+	"sync"
+)
+
+// inOrder works on items 0 to n−1, so many at a time, and hands the results to
+// done in order, one after another. The first error ends it.
+func inOrder[T any](ctx context.Context, n, workers int, work func(ctx context.Context, i int) (T, error), done func(i int, result T) error) error {
+	type outcome struct {
+		result T
+		err    error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	workers = max(1, workers)
+	results := make([]chan outcome, n)
+	for i := range results {
+		results[i] = make(chan outcome, 1)
+	}
+	start := func(i int) {
+		running.Go(func() {
+			result, err := work(ctx, i)
+			results[i] <- outcome{result, err}
+		})
+	}
+	for i := range min(workers, n) {
+		start(i)
+	}
+	for i := range n {
+		o := <-results[i]
+		if o.err != nil {
+			return o.err
+		}
+		// The next one begins only now: results that wait for their turn are few.
+		if next := i + workers; next < n {
+			start(next)
+		}
+		if err := done(i, o.result); err != nil {
+			return err
+		}
+	}
+	return nil
+}

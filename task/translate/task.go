@@ -1,0 +1,197 @@
+package translate
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/data/pairs"
+	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/train"
+)
+
+// Translation trains a Translator on sentence pairs and validates it by its loss
+// and, if asked for, by the BLEU of its translations (fairseq
+// tasks/translation.py). It implements train.Task; the loss is cross_entropy or
+// label_smoothed_cross_entropy.
+type Translation struct {
+	model     *mega.Translator
+	config    TranslationDataConfig
+	corpus    *PairCorpus
+	smoothing float64
+	train     []pairBatches // one for each directory of data
+	valid     pairBatches
+	bleu      *bleuEvaluation // nil unless wanted
+	skipped   int
+}
+
+// NewTranslation opens the data, makes a model for its dictionaries and returns
+// the task. Close its corpus when done.
+func NewTranslation(d TranslationDataConfig, m mega.TranslatorConfig) (*Translation, error) {
+	corpus, err := OpenPairCorpus(d)
+	if err != nil {
+		return nil, err
+	}
+	d.SourceLang, d.TargetLang = corpus.SourceLang, corpus.TargetLang
+	t := &Translation{config: d, corpus: corpus}
+	if err := t.open(m); err != nil {
+		corpus.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Translation) open(m mega.TranslatorConfig) (err error) {
+	d := t.config
+	if t.smoothing, err = d.smoothing(); err != nil {
+		return err
+	}
+	m.SourceVocabSize, m.TargetVocabSize = t.corpus.Source.Len(), t.corpus.Target.Len()
+	if err := t.corpus.checkShared(m); err != nil {
+		return err
+	}
+	if t.model, err = mega.NewTranslator(m); err != nil {
+		return err
+	}
+	for dir := range t.corpus.dirs {
+		b, err := t.batches(d.TrainSubset, dir, d.BatchSize, d.MaxTokens)
+		if err != nil {
+			return err
+		}
+		t.skipped += len(b.sampler.Skipped())
+		t.train = append(t.train, b)
+	}
+	size, tokens := d.validSize()
+	if t.valid, err = t.batches(d.ValidSubset, 0, size, tokens); err != nil {
+		return err
+	}
+	if d.EvalBLEU {
+		t.bleu, err = newBLEUEvaluation(d)
+	}
+	return err
+}
+
+// validSize returns the size of batches outside training.
+func (c TranslationDataConfig) validSize() (sentences, tokens int) {
+	sentences, tokens = c.BatchSize, c.MaxTokens
+	if c.MaxSentencesValid > 0 {
+		sentences = c.MaxSentencesValid
+	}
+	if c.MaxTokensValid > 0 {
+		tokens = c.MaxTokensValid
+	}
+	return sentences, tokens
+}
+
+// batches opens a split and cuts it into batches.
+func (t *Translation) batches(split string, dir, size, tokens int) (pairBatches, error) {
+	s, err := t.corpus.open(split, dir, t.model.Config())
+	if err != nil {
+		return pairBatches{}, err
+	}
+	if !s.HasTargets() {
+		return pairBatches{}, fmt.Errorf("%s: split %s has no targets (%s)", t.corpus.Path, split, t.corpus.TargetLang)
+	}
+	sampler, err := t.corpus.sampler(s, split, t.model.Config(), size, tokens)
+	if err != nil {
+		return pairBatches{}, err
+	}
+	order, err := sampler.Batches(1)
+	return pairBatches{t, s, sampler, order}, err
+}
+
+// Model returns the translator.
+func (t *Translation) Model() *mega.Translator { return t.model }
+
+// Corpus returns the data.
+func (t *Translation) Corpus() *PairCorpus { return t.corpus }
+
+// Config returns where the data comes from, with the languages found out.
+func (t *Translation) Config() TranslationDataConfig { return t.config }
+
+// Skipped returns how many pairs for training are left out as too long.
+func (t *Translation) Skipped() int { return t.skipped }
+
+// Params implements train.Task.
+func (t *Translation) Params() *nn.Params { return t.model.Params() }
+
+// Epoch implements train.Task.
+func (t *Translation) Epoch(n int) (train.Batches, error) {
+	b := t.train[(n-1)%len(t.train)]
+	var err error
+	b.order, err = b.sampler.Batches(n)
+	return b, err
+}
+
+// Metrics implements train.Task. The loss is in bits, label smoothing included;
+// nll_loss is without it, and ppl its perplexity.
+func (t *Translation) Metrics(s train.Stats) train.Metrics {
+	return train.Metrics{"loss": s.LossBase2(), "nll_loss": s.NLLBase2(), "ppl": math.Exp2(s.NLLBase2())}
+}
+
+// Validate implements train.Task.
+func (t *Translation) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+	s, err := e.Run(ctx, t.valid)
+	if err != nil {
+		return nil, err
+	}
+	m := t.Metrics(s)
+	if t.bleu == nil {
+		return m, nil
+	}
+	m["bleu"], err = t.bleu.run(ctx, t, e)
+	return m, err
+}
+
+// Describe implements train.Task.
+func (t *Translation) Describe() train.Description {
+	metrics := []string{"loss", "nll_loss", "ppl"}
+	if t.config.EvalBLEU {
+		metrics = append(metrics, "bleu")
+	}
+	return train.Description{Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: metrics}
+}
+
+// pairBatches is a split cut into batches, in the order of one epoch.
+type pairBatches struct {
+	task    *Translation
+	split   *pairs.Split
+	sampler *pairs.Sampler
+	order   [][]int
+}
+
+// Len implements train.Batches.
+func (b pairBatches) Len() int { return len(b.order) }
+
+// Batch implements train.Batches.
+func (b pairBatches) Batch(i int) (train.Batch, error) {
+	collated, err := b.split.Collate(b.order[i], b.task.config.padding())
+	if err != nil {
+		return nil, err
+	}
+	return pairBatch{b.task, collated}, nil
+}
+
+// A pairBatch is one forward pass of a translator.
+type pairBatch struct {
+	task *Translation
+	data *pairs.Batch
+}
+
+// Loss implements train.Batch.
+func (b pairBatch) Loss(t *autograd.Tape) (train.Result, error) {
+	d := b.data
+	loss, err := b.task.model.Loss(t, d.Source, d.Rows, d.SourceLength, d.PrevOutput, d.Targets, d.TargetLength, b.task.smoothing)
+	if err != nil {
+		return train.Result{}, err
+	}
+	r := train.Result{Loss: loss.Variable}
+	r.Stats = train.Stats{Loss: loss.Sum, NLL: loss.NLL, Sentences: float64(d.Rows), Tokens: float64(d.NumTokens())}
+	r.SampleSize = r.Tokens
+	if b.task.config.SentenceAvg {
+		r.SampleSize = r.Sentences
+	}
+	return r, nil
+}

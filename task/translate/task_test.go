@@ -1,0 +1,306 @@
+package translate
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/numbers"
+	"github.com/mega-go/mega/data/preprocess"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/train"
+)
+
+// tinyTranslator is a model that learns to count in moments.
+func tinyTranslator(t *testing.T) mega.TranslatorConfig {
+	t.Helper()
+	c, err := mega.TranslatorPreset("mega_wmt_en_de")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.EncoderLayers, c.DecoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.EncoderZDim, c.EncoderNDim = 1, 1, 16, 24, 8, 2
+	c.MaxSourcePositions, c.MaxTargetPositions, c.ShareAllEmbeddings = 32, 32, true
+	c.Dropout, c.AttentionDropout, c.HiddenDropout, c.ActivationDropout = 0, 0, 0, 0
+	c.Derive(func(string) bool { return false })
+	return c
+}
+
+func tinyPairs(t *testing.T) TranslationDataConfig {
+	t.Helper()
+	dir := t.TempDir()
+	if err := numbers.Write(context.Background(), dir, numbers.Options{Train: 90, Valid: 5, Test: 4, Max: 99, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	d := DefaultTranslationDataConfig()
+	d.Data, d.MaxTokens = dir, 120
+	d.Criterion, d.LabelSmoothing = "label_smoothed_cross_entropy", 0.1
+	return d
+}
+
+// TestTrainTranslator: training lowers the loss, validation measures BLEU, and
+// the best checkpoint goes by it.
+func TestTrainTranslator(t *testing.T) {
+	d := tinyPairs(t)
+	d.EvalBLEU, d.EvalTokenizedBLEU, d.EvalBLEUArgs = true, true, `{"beam": 2}`
+	task, err := NewTranslation(d, tinyTranslator(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer task.Corpus().Close()
+	before, err := task.Validate(context.Background(), train.NewEvaluator(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := train.DefaultConfig()
+	c.MaxUpdate, c.LR, c.BestCheckpointMetric, c.MaximizeBestCheckpointMetric = 60, []float64{0.01}, "bleu", true
+	summary, err := train.Run(context.Background(), task, c, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := summary.Valid; !(after["loss"] < 0.7*before["loss"]) || !(after["bleu"] >= before["bleu"]) || after["nll_loss"] >= after["loss"] {
+		t.Errorf("before %v, after %v", before, after)
+	}
+	e, err := task.Evaluate(context.Background(), task.Model())
+	if err != nil || e.Sentences != 4 || !strings.Contains(e.Line(), "test: 4 sentences") || !strings.Contains(e.Line(), "BLEU4 = ") {
+		t.Errorf("evaluation %+v, %v", e, err)
+	}
+}
+
+// TestTranslationErrors: what is wrong, and where.
+func TestTranslationErrors(t *testing.T) {
+	joined := tinyPairs(t)
+	apart := joined
+	apart.Data = t.TempDir()
+	_, err := preprocess.Run(context.Background(), preprocess.Options{
+		SourceLang: "en", TargetLang: "de", TrainPref: filepath.Join(joined.Data, "train"),
+		ValidPref: []string{filepath.Join(joined.Data, "valid")}, DestDir: apart.Data,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(d *TranslationDataConfig, m *mega.TranslatorConfig){
+		"no data is given":                 func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = "" },
+		"no such directory":                func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = "nowhere" },
+		"no data of the language pair fr-": func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.SourceLang, d.TargetLang = "fr", "de" },
+		"cross_entropy has none":           func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Criterion = "cross_entropy" },
+		`criterion is "x"`:                 func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Criterion = "x" },
+		"label_smoothing is 1":             func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.LabelSmoothing = 1 },
+		"--joined-dictionary":              func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = apart.Data },
+		`unknown field "beem"`: func(d *TranslationDataConfig, _ *mega.TranslatorConfig) {
+			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beem": 4}`
+		},
+		"eval_bleu_args: beam is 0": func(d *TranslationDataConfig, _ *mega.TranslatorConfig) {
+			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beam": 0}`
+		},
+		`eval_bleu_detok is "x"`: func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.EvalBLEU, d.EvalBLEUDetok = true, "x" },
+		"the source has 3 tokens, more than the 2": func(_ *TranslationDataConfig, m *mega.TranslatorConfig) {
+			m.MaxSourcePositions = 2
+		},
+	} {
+		d, m := joined, tinyTranslator(t)
+		change(&d, &m)
+		if task, err := NewTranslation(d, m); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v of %v, want one with %q", err, task, want)
+		}
+	}
+}
+
+// TestDictionaryMismatch: a model that was trained with another dictionary.
+func TestDictionaryMismatch(t *testing.T) {
+	m := goldenTranslator(t)
+	s := generate.Searcher{Options: generate.DefaultOptions()}
+	d := DefaultTranslationDataConfig()
+	d.Data = t.TempDir()
+	if err := numbers.Write(context.Background(), d.Data, numbers.Options{Train: 8, Valid: 1, Test: 1, Max: 9}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, DefaultPairGenerateOptions(), io.Discard, nil)
+	if err == nil || !strings.Contains(err.Error(), "dict.en.txt has") {
+		t.Errorf("error %v", err)
+	}
+	corpus := openPairs(t, d)
+	text := TextTranslator{Models: m, Source: corpus.Source, Target: corpus.Target, Searcher: s}
+	if err := text.Check(); err == nil || !strings.Contains(err.Error(), "not the ones that the model was trained with") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// goldenTextTranslator returns a translator of text for the golden model.
+func goldenTextTranslator(t *testing.T) *TextTranslator {
+	t.Helper()
+	d := DefaultTranslationDataConfig()
+	d.Data = pairData
+	corpus := openPairs(t, d)
+	return &TextTranslator{
+		Models: goldenTranslator(t), Source: corpus.Source, Target: corpus.Target, Workers: 2,
+		Searcher: generate.Searcher{Options: generate.DefaultOptions()},
+	}
+}
+
+// TestTranslateText: lines keep their order, empty ones stay empty, and a
+// translation is bit for bit the same alone, beside others and in another order.
+func TestTranslateText(t *testing.T) {
+	tr := goldenTextTranslator(t)
+	lines := []string{"forty two thousand", "", "five hundred and sixty thousand nine hundred and sixty", "  nine  ", "three foo hundred", "eleven thousand seven"}
+	found, err := tr.Translate(context.Background(), lines, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found[1].Found) != 0 || len(found[4].Unknown) != 1 || found[4].Unknown[0] != "foo" {
+		t.Errorf("an empty line: %v; unknown words: %v", found[1].Found, found[4].Unknown)
+	}
+	if got := tr.Plain(found[2], found[2].Found[0]); got != "fünf hundert sechzig tausend neun hundert sechzig" {
+		t.Errorf("%q", got)
+	}
+	for i, line := range lines {
+		alone, err := tr.Translate(context.Background(), []string{line}, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found[i].Found) == 0 {
+			continue
+		}
+		a, b := found[i].Found[0], alone[0].Found[0]
+		if tr.Plain(found[i], a) != tr.Plain(alone[0], b) || a.Score-b.Score > 1e-6 || b.Score-a.Score > 1e-6 {
+			t.Errorf("%q: %q %g beside others, %q %g alone", line, tr.Plain(found[i], a), a.Score, tr.Plain(alone[0], b), b.Score)
+		}
+	}
+	for want, bad := range map[string]string{
+		"line 8 has 1025 tokens": strings.Repeat("one ", 1024),
+		"line 8 is not UTF-8":    "\xff",
+	} {
+		if _, err := tr.Translate(context.Background(), []string{"one", bad}, 7, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestInteractiveLines: the lines of interactive.py, with an alignment.
+func TestInteractiveLines(t *testing.T) {
+	tr := goldenTextTranslator(t)
+	tr.Alignment = true
+	found, err := tr.Translate(context.Background(), []string{"nine thousand"}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := tr.WriteLines(&out, 3, found[0]); err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for line := range strings.Lines(out.String()) {
+		kinds = append(kinds, line[:4])
+	}
+	if strings.Join(kinds, " ") != "S-3\t H-3\t D-3\t P-3\t A-3\t" || !strings.Contains(out.String(), "S-3\tnine thousand\n") {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// TestReplaceUnknown: <unk> gives way to the source token that it attends to most,
+// </s> not considered, or to what a dictionary has for it.
+func TestReplaceUnknown(t *testing.T) {
+	d := data.NewDictionary()
+	ein := d.Add("ein", 1)
+	h := generate.Hypothesis{
+		Tokens:    []int32{data.Unknown, ein, data.Unknown, data.EOS},
+		Attention: [][]float32{{0.2, 0.3, 0.5}, {1, 0, 0}, {0.6, 0.1, 0.3}, {0, 0, 1}},
+	}
+	source, words := []int32{5, data.Unknown, data.EOS}, []string{"two", "foo@@"}
+	file := filepath.Join(t.TempDir(), "words")
+	if err := os.WriteFile(file, []byte("two zwei\n\none eins\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newUnknownReplacer(file); err == nil || !strings.Contains(err.Error(), "words:2: \"\"") {
+		t.Errorf("an empty line: error %v", err)
+	}
+	if err := os.WriteFile(file, []byte("two  zwei 0.9\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for replace, want := range map[string]string{
+		"": "UNK ein UNK", copyUnknown: "foo@@ ein two", file: "foo@@ ein zwei",
+	} {
+		u, err := newUnknownReplacer(replace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.decode(d, h, "UNK", source, words); got != want {
+			t.Errorf("%q: %q, want %q", replace, got, want)
+		}
+	}
+	if _, err := newUnknownReplacer(file + "x"); err == nil || !strings.Contains(err.Error(), "replace_unk: ") {
+		t.Errorf("no file: error %v", err)
+	}
+}
+
+// TestScoreReference: the best hypothesis's own score where it is the reference,
+// up to the moving average's truncation, which is longer than these sentences.
+func TestScoreReference(t *testing.T) {
+	d := DefaultTranslationDataConfig()
+	d.Data, d.BatchSize = pairData, 50
+	s := generate.Searcher{Options: generate.DefaultOptions()}
+	o := DefaultPairGenerateOptions()
+	lines := func(m Translators) map[string]string {
+		var out bytes.Buffer
+		if _, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, o, &out, nil); err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]string{}
+		for line := range strings.Lines(out.String()) {
+			key, rest, _ := strings.Cut(strings.TrimSpace(line), "\t")
+			all[key] = rest
+		}
+		return all
+	}
+	one := goldenTranslator(t)
+	searched := lines(one)
+	o.ScoreReference = true
+	compareMaps(t, "score-reference", lines(one), searched)
+	o.ScoreReference = false
+	compareMaps(t, "an ensemble of twins", lines(Translators{one[0], one[0]}), searched)
+}
+
+func compareMaps(t *testing.T, name string, got, want map[string]string) {
+	t.Helper()
+	var a, b strings.Builder
+	for key, text := range want {
+		if strings.HasPrefix(key, "P-") {
+			b.WriteString(key + " " + text + "\n")
+			a.WriteString(key + " " + got[key] + "\n")
+		}
+	}
+	compareLines(t, name, a.String(), b.String(), 2.1e-4)
+}
+
+func TestTextConfig(t *testing.T) {
+	codes := filepath.Join(t.TempDir(), "codes")
+	if err := os.WriteFile(codes, []byte("#version: 0.2\no n\non e</w>\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o, err := TextConfig{Tokenizer: "moses", BPECodes: codes}.Open("en", "de")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := o.encode(" one, on! "); got != "one , o@@ n !" && got != "one , on !" {
+		t.Errorf("%q", got)
+	}
+	if got := o.decode(o.join("o@@ n , ein@@ s !")); got != "on, eins!" {
+		t.Errorf("%q", got)
+	}
+	for want, c := range map[string]TextConfig{
+		`tokenizer is "x"`:    {Tokenizer: "x"},
+		`bpe is "x"`:          {BPE: "x"},
+		"takes bpe_codes":     {BPE: "subword_nmt"},
+		"takes sentencepiece": {BPE: "sentencepiece"},
+		"nowhere":             {BPECodes: "nowhere"},
+	} {
+		if _, err := c.Open("en", "de"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

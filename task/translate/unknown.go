@@ -1,0 +1,89 @@
+package translate
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/generate"
+)
+
+// copyUnknown is the value of replace_unk without a file.
+const copyUnknown = "source"
+
+// An unknownReplacer puts in place of <unk> in a translation the source token
+// that it attends to most, or what a dictionary has for that (fairseq utils.py,
+// replace_unk). nil leaves <unk> alone.
+type unknownReplacer struct{ dictionary map[string]string }
+
+// newUnknownReplacer reads a dictionary: lines of a source token and its
+// translation. None is needed to copy source tokens; with "" nothing is replaced.
+func newUnknownReplacer(replace string) (*unknownReplacer, error) {
+	switch replace {
+	case "":
+		return nil, nil
+	case copyUnknown:
+		return &unknownReplacer{}, nil
+	}
+	f, err := os.Open(replace)
+	if err != nil {
+		return nil, fmt.Errorf("replace_unk: %w", err)
+	}
+	defer f.Close()
+	u := &unknownReplacer{map[string]string{}}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		words := strings.Fields(lines.Text())
+		if len(words) < 2 {
+			return nil, fmt.Errorf("replace_unk: %s:%d: %q, want a source token and its translation", replace, n, lines.Text())
+		}
+		u.dictionary[words[0]] = words[1]
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("replace_unk: %s: %w", replace, err)
+	}
+	return u, nil
+}
+
+// decode is the function decode for a hypothesis, of which attention was noted,
+// given the ids of its source and what stands there, </s> left out.
+func (u *unknownReplacer) decode(d *data.Dictionary, h generate.Hypothesis, unknown string, source []int32, words []string) string {
+	if u == nil {
+		return decode(d, h.Tokens, unknown)
+	}
+	var out []string
+	for k, id := range h.Tokens {
+		if id != data.Unknown {
+			if word := decode(d, h.Tokens[k:k+1], unknown); word != "" {
+				out = append(out, word)
+			}
+			continue
+		}
+		word := unknown
+		if at := attended(h, k, source); at >= 0 && at < len(words) {
+			word = words[at]
+			if other, ok := u.dictionary[word]; ok {
+				word = other
+			}
+		}
+		out = append(out, word)
+	}
+	return strings.Join(out, " ")
+}
+
+// attended returns which source token, </s> left out, token k of a hypothesis
+// attends to most, −1 if that is not known.
+func attended(h generate.Hypothesis, k int, source []int32) int {
+	best := -1
+	if k >= len(h.Attention) {
+		return best
+	}
+	for j, weight := range h.Attention[k] {
+		if source[j] != data.EOS && (best < 0 || weight > h.Attention[k][best]) {
+			best = j
+		}
+	}
+	return best
+}
