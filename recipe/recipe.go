@@ -139,8 +139,8 @@ func makeRecipes(rs ...Recipe) map[string]Recipe {
 	return m
 }
 
-// FindRecipe returns the recipe of that name.
-func FindRecipe(name string) (Recipe, error) {
+// Find returns the recipe of that name.
+func Find(name string) (Recipe, error) {
 	if r, ok := recipes[name]; ok {
 		return r, nil
 	}
@@ -151,8 +151,8 @@ func FindRecipe(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("unknown preset %q, want one of %s", name, strings.Join(names, ", "))
 }
 
-// Recipes lists all recipes by name.
-func Recipes() []Recipe {
+// All lists all recipes by name.
+func All() []Recipe {
 	var out []Recipe
 	for _, name := range slices.Sorted(maps.Keys(recipes)) {
 		out = append(out, recipes[name])

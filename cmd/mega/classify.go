@@ -192,14 +192,14 @@ func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierCon
 	if c.dict != "" {
 		return classify.DictionaryInputs(m, c.dict, c.labelDict)
 	}
-	config, err := classify.ClassifierData(ck)
+	config, err := classify.CheckpointData(ck)
 	if err != nil {
 		return classify.Inputs{}, err
 	}
 	if c.data != "" {
 		config.Data = c.data
 	}
-	return classify.ClassifierInputs(ck, m, config)
+	return classify.CheckpointInputs(ck, m, config)
 }
 
 // open opens a stream.

@@ -68,7 +68,7 @@ scores by class and the confusion matrix.`,
 // evalData returns where the data is: what the checkpoint was trained on, under
 // the flags given.
 func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (classify.DataConfig, error) {
-	config, err := classify.ClassifierData(c)
+	config, err := classify.CheckpointData(c)
 	if err != nil {
 		return config, err
 	}

@@ -45,10 +45,10 @@ the one that the model was trained on, or the one given.`,
 	addCheckpoint(flags, &c.path)
 	flags.StringVar(&c.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
 	flags.StringVar(&c.results, "results-path", "", "directory for words and their log-probabilities (default: standard output)")
-	options := language.DefaultLanguageEvalOptions()
+	options := language.DefaultEvalOptions()
 	c.options = bind(flags, &options)
 	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
-	data := language.DefaultLanguageDataConfig()
+	data := language.DefaultDataConfig()
 	c.data = bind(flags, &data, "data", "task", "train_subset", "valid_subset", "test_subset",
 		"variant_block_multiple_min", "variant_block_multiple_max", "max_tokens", "max_sentences_valid",
 		"required_batch_size_multiple", "sentence_avg")
@@ -88,7 +88,7 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "mega: the model attends in its own chunks of %d; for others add --model-overrides '{\"decoder_chunk_size\": %d}'\n",
 			chunk, options.TestChunkSize)
 	}
-	corpus, err := language.OpenLanguageCorpus(data)
+	corpus, err := language.OpenCorpus(data)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := language.EvaluateLanguage(cmd.Context(), m, corpus, options, words, nil)
+	e, err := language.Evaluate(cmd.Context(), m, corpus, options, words, nil)
 	if err := errors.Join(err, words.Close()); err != nil {
 		return err
 	}
@@ -109,14 +109,14 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 
 // configs returns where the text is, what the checkpoint was trained on under
 // the flags given, and how to read it. It applies the overrides.
-func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) (language.LanguageDataConfig, language.LanguageEvalOptions, error) {
-	data, options := language.DefaultLanguageDataConfig(), language.DefaultLanguageEvalOptions()
+func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) (language.DataConfig, language.EvalOptions, error) {
+	data, options := language.DefaultDataConfig(), language.DefaultEvalOptions()
 	values, err := parseOverrides(cmd.ErrOrStderr(), c.overrides)
 	if err == nil {
 		err = ck.Override(values)
 	}
 	if err == nil {
-		err = language.LanguageData(ck, &data)
+		err = language.CheckpointData(ck, &data)
 	}
 	if err != nil {
 		return data, options, err
@@ -149,7 +149,7 @@ func parseOverrides(w io.Writer, text string) (map[string]any, error) {
 }
 
 // wordsFile opens where words and their log-probabilities go.
-func (c *evalLMCommand) wordsFile(cmd *cobra.Command, o language.LanguageEvalOptions) (io.WriteCloser, error) {
+func (c *evalLMCommand) wordsFile(cmd *cobra.Command, o language.EvalOptions) (io.WriteCloser, error) {
 	if c.results == "" {
 		return nopCloser{cmd.OutOrStdout()}, nil
 	}

@@ -11,7 +11,7 @@ import (
 
 func newForward() *cobra.Command {
 	var path, input, output string
-	var options forward.ForwardOptions
+	var options forward.Options
 	cmd := &cobra.Command{
 		Use:   "forward --checkpoint MODEL --input IN.safetensors --output OUT.safetensors",
 		Short: "Run a model on given tensors and write what it says",
@@ -40,7 +40,7 @@ buffer.NAME.`,
 	return cmd
 }
 
-func runForward(path, input, output string, o forward.ForwardOptions) error {
+func runForward(path, input, output string, o forward.Options) error {
 	c, err := checkpoint.Open(path)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func runForward(path, input, output string, o forward.ForwardOptions) error {
 		return fmt.Errorf("input: %w", err)
 	}
 	defer in.Close()
-	tensors, err := forward.Forward(c, in, o)
+	tensors, err := forward.Run(c, in, o)
 	if err != nil {
 		return err
 	}

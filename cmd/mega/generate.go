@@ -152,9 +152,9 @@ func (f *textModelFlags) open(cmd *cobra.Command) (*checkpoint.Checkpoint, error
 
 // textModel makes the language model of a checkpoint; args may name the
 // directory of its data.
-func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*language.TextModel, error) {
-	d := language.DefaultLanguageDataConfig()
-	if err := language.LanguageData(ck, &d); err != nil {
+func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*language.Model, error) {
+	d := language.DefaultDataConfig()
+	if err := language.CheckpointData(ck, &d); err != nil {
 		return nil, err
 	}
 	if len(args) == 1 {
@@ -163,7 +163,7 @@ func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*l
 	if f.dict != "" {
 		d.Dict = f.dict
 	}
-	return language.OpenTextModel(ck, d)
+	return language.OpenModel(ck, d)
 }
 
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
@@ -293,13 +293,13 @@ func (c *generateCommand) check(prompts []string, how ways) error {
 }
 
 // read reads the prompts, from the saved state on if there is one.
-func (c *generateCommand) read(cmd *cobra.Command, m *language.TextModel, prompts []string) ([]*language.Reading, error) {
+func (c *generateCommand) read(cmd *cobra.Command, m *language.Model, prompts []string) ([]*language.Prompt, error) {
 	stderr := cmd.ErrOrStderr()
 	first, err := c.begin(m)
 	if err != nil {
 		return nil, err
 	}
-	var texts []*language.Reading
+	var texts []*language.Prompt
 	tokens, seconds := 0, 0.0
 	for i, prompt := range prompts {
 		r := first.Clone()
@@ -322,8 +322,8 @@ func (c *generateCommand) read(cmd *cobra.Command, m *language.TextModel, prompt
 	return texts, nil
 }
 
-// begin returns the reading of a new text, or of the saved one.
-func (c *generateCommand) begin(m *language.TextModel) (*language.Reading, error) {
+// begin returns a new prompt, or the saved one.
+func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 	if c.loadState == "" {
 		return m.Begin()
 	}
@@ -341,7 +341,7 @@ func (c *generateCommand) begin(m *language.TextModel) (*language.Reading, error
 
 // continueTexts adds to the texts and prints them. A single one is printed as it
 // comes.
-func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.TextModel, prompts []string, texts []*language.Reading, how ways) error {
+func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how ways) error {
 	out, n := cmd.OutOrStdout(), how.search.NBest
 	var emit func(int, []byte)
 	stream := len(texts)*n == 1 && !c.json && !how.beam
@@ -377,7 +377,7 @@ func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.TextMode
 }
 
 // continuations returns those of each text.
-func continuations(ctx context.Context, m *language.TextModel, texts []*language.Reading, how ways, emit func(int, []byte)) ([][]generate.Continuation, error) {
+func continuations(ctx context.Context, m *language.Model, texts []*language.Prompt, how ways, emit func(int, []byte)) ([][]generate.Continuation, error) {
 	var all [][]generate.Continuation
 	if how.beam {
 		for _, r := range texts {
@@ -410,6 +410,6 @@ func (c *generateCommand) print(w io.Writer, prompt, number int, text string, t 
 }
 
 // saveState keeps what was read of a text, whole or not at all.
-func saveState(path string, r *language.Reading) error {
+func saveState(path string, r *language.Prompt) error {
 	return atomicfile.Write(path, r.Session.Save)
 }

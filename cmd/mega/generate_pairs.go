@@ -27,10 +27,10 @@ type splitFlags struct {
 }
 
 func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
-	o := translate.DefaultPairGenerateOptions()
+	o := translate.DefaultGenerateOptions()
 	p.options = bind(flags, &o)
 	optionalValues(flags)
-	d := translate.DefaultTranslationDataConfig()
+	d := translate.DefaultDataConfig()
 	p.data = bind(flags, &d, "data", "task", "train_subset", "valid_subset", "test_subset", "max_sentences_valid", "max_tokens_valid",
 		"upsample_primary", "criterion", "label_smoothing", "sentence_avg", "eval_bleu", "eval_bleu_detok", "eval_bleu_detok_args",
 		"eval_tokenized_bleu", "eval_bleu_remove_bpe", "eval_bleu_args", "eval_bleu_print_samples")
@@ -49,8 +49,8 @@ func addBF16(flags *pflag.FlagSet, bf16 *bool) {
 }
 
 // openTranslators opens a translator, or several with colons between.
-func openTranslators(w io.Writer, path, overrides string, bf16 bool) (translate.Translators, *checkpoint.Checkpoint, error) {
-	var models translate.Translators
+func openTranslators(w io.Writer, path, overrides string, bf16 bool) (translate.Ensemble, *checkpoint.Checkpoint, error) {
+	var models translate.Ensemble
 	var first *checkpoint.Checkpoint
 	if bf16 {
 		if err := autograd.CheckBF16(); err != nil {
@@ -129,8 +129,8 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	o := translate.DefaultPairGenerateOptions()
-	d, err := translate.TranslationData(ck)
+	o := translate.DefaultGenerateOptions()
+	d, err := translate.CheckpointData(ck)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	o.Workers = batchThreads(c.model.workers)
-	corpus, err := translate.OpenPairCorpus(d)
+	corpus, err := translate.OpenCorpus(d)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	meter := progress.New(cmd.ErrOrStderr(), "translating", "batches")
-	g, err := translate.GeneratePairs(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
+	g, err := translate.Generate(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
 	meter.Close()
 	if err == nil {
 		err = c.tellPairs(cmd.ErrOrStderr(), w, g)
@@ -179,7 +179,7 @@ func (c *generateCommand) lines(w io.Writer) io.Writer {
 	return w
 }
 
-func (c *generateCommand) tellPairs(stderr, w io.Writer, g *translate.PairGeneration) error {
+func (c *generateCommand) tellPairs(stderr, w io.Writer, g *translate.Generation) error {
 	if g.Skipped > 0 {
 		fmt.Fprintf(stderr, "mega: %d pairs are left out as too long for the model\n", g.Skipped)
 	}

@@ -99,7 +99,7 @@ func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // converse goes on with one line after another.
-func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.TextModel, in io.Reader, o generate.ContinueOptions) error {
+func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in io.Reader, o generate.ContinueOptions) error {
 	first, err := m.Begin()
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (c *interactiveCommand) ask(cmd *cobra.Command) {
 }
 
 // goOn goes on with a text until it ends or Ctrl-C is pressed.
-func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.TextModel, text *language.Reading, line string, o generate.ContinueOptions) error {
+func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.Model, text *language.Prompt, line string, o generate.ContinueOptions) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt)
 	defer stop()
 	out := cmd.OutOrStdout()
@@ -178,7 +178,7 @@ func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.TextModel, tex
 	if !c.noEcho {
 		fmt.Fprint(out, line)
 	}
-	_, err := m.Continue(ctx, []*language.Reading{text}, 1, o, func(_ int, piece []byte) { out.Write(piece) })
+	_, err := m.Continue(ctx, []*language.Prompt{text}, 1, o, func(_ int, piece []byte) { out.Write(piece) })
 	fmt.Fprintln(out)
 	if errors.Is(err, context.Canceled) {
 		return nil

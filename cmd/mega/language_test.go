@@ -107,7 +107,7 @@ func TestReferenceLanguageCommands(t *testing.T) {
 // that matter go, and are valid.
 func TestLanguageRecipes(t *testing.T) {
 	for _, name := range []string{"enwik8", "wikitext-103", "bytes-small"} {
-		r, err := recipe.FindRecipe(name)
+		r, err := recipe.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}

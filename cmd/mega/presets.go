@@ -26,7 +26,7 @@ func newPresets() *cobra.Command {
 }
 
 func printRecipe(cmd *cobra.Command, name string) error {
-	r, err := recipe.FindRecipe(name)
+	r, err := recipe.Find(name)
 	if err != nil {
 		return usage(err)
 	}
@@ -47,7 +47,7 @@ func printRecipe(cmd *cobra.Command, name string) error {
 func listPresets(cmd *cobra.Command) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "PRESET\tFOR mega train --preset")
-	for _, r := range recipe.Recipes() {
+	for _, r := range recipe.All() {
 		fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Summary)
 	}
 	fmt.Fprintln(w, "\t")

@@ -141,7 +141,7 @@ func expandPreset(args []string) ([]string, error) {
 			name, ok = rest, true
 		}
 		if ok {
-			r, err := recipe.FindRecipe(name)
+			r, err := recipe.Find(name)
 			if err != nil {
 				return nil, usage(err)
 			}

@@ -51,7 +51,7 @@ func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 }
 
 func (k *classifierTrainee) open() (train.Task, string, error) {
-	t, err := classify.NewClassification(k.data, k.model)
+	t, err := classify.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
 	}

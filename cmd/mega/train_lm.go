@@ -16,14 +16,14 @@ type languageTrainee struct {
 	modelFlags, dataFlags *binding
 
 	model  mega.LanguageModelConfig
-	data   language.LanguageDataConfig
-	corpus *language.LanguageCorpus
+	data   language.DataConfig
+	corpus *language.Corpus
 }
 
 func (k *languageTrainee) archs() []string { return mega.LanguageModelPresetNames() }
 
 func (k *languageTrainee) bind(flags *pflag.FlagSet) []*binding {
-	data := language.DefaultLanguageDataConfig()
+	data := language.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.LanguageModelConfig{})
 	k.dataFlags = bind(flags, &data, "data")
 	return []*binding{k.modelFlags, k.dataFlags}
@@ -40,7 +40,7 @@ func (k *languageTrainee) configure(flags *pflag.FlagSet, arch, data, criterion 
 	if err = checkCriterion(criterion, k.model); err != nil {
 		return err
 	}
-	k.data = language.DefaultLanguageDataConfig()
+	k.data = language.DefaultDataConfig()
 	k.data.Data = data
 	return k.dataFlags.apply(&k.data)
 }
@@ -58,7 +58,7 @@ func checkCriterion(criterion string, m mega.LanguageModelConfig) error {
 }
 
 func (k *languageTrainee) open() (train.Task, string, error) {
-	t, err := language.NewLanguageModelling(k.data, k.model)
+	t, err := language.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
 	}
@@ -73,11 +73,11 @@ func (k *languageTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint
 	if err != nil {
 		return nil, err
 	}
-	o := language.DefaultLanguageEvalOptions()
+	o := language.DefaultEvalOptions()
 	if o.Subset = k.data.TestSubset; !k.corpus.Has(o.Subset) {
 		o.Subset = k.data.ValidSubset
 	}
-	return language.EvaluateLanguage(ctx, m, k.corpus, o, nil, nil)
+	return language.Evaluate(ctx, m, k.corpus, o, nil, nil)
 }
 
 func (k *languageTrainee) close() error {

@@ -16,14 +16,14 @@ type translatorTrainee struct {
 	modelFlags, dataFlags *binding
 
 	model mega.TranslatorConfig
-	data  translate.TranslationDataConfig
-	task  *translate.Translation
+	data  translate.DataConfig
+	task  *translate.Task
 }
 
 func (k *translatorTrainee) archs() []string { return mega.TranslatorPresetNames() }
 
 func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
-	data := translate.DefaultTranslationDataConfig()
+	data := translate.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.TranslatorConfig{}, "source_vocab_size", "target_vocab_size")
 	k.dataFlags = bind(flags, &data, "data")
 	flags.Lookup("eval-bleu-remove-bpe").NoOptDefVal = "@@ "
@@ -43,7 +43,7 @@ func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	if err = checked.Validate(); err != nil {
 		return err
 	}
-	k.data = translate.DefaultTranslationDataConfig()
+	k.data = translate.DefaultDataConfig()
 	k.data.Data = data
 	if err = k.dataFlags.apply(&k.data); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 }
 
 func (k *translatorTrainee) open() (train.Task, string, error) {
-	t, err := translate.NewTranslation(k.data, k.model)
+	t, err := translate.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
 	}

@@ -43,7 +43,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 }
 
 // open makes the translator. args may name the directory of its dictionaries.
-func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*translate.TextTranslator, error) {
+func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*translate.Translator, error) {
 	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
 	if ck != nil {
 		defer ck.Close()
@@ -65,7 +65,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 		return nil, err
 	}
 	models.Freeze() // for good
-	t := &translate.TextTranslator{
+	t := &translate.Translator{
 		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
 		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: batchThreads(f.workers),
 	}
@@ -74,8 +74,8 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 
 // corpus opens the directory of the dictionaries: the one given, or that which
 // the checkpoint names.
-func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*translate.PairCorpus, error) {
-	d, err := translate.TranslationData(ck)
+func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*translate.Corpus, error) {
+	d, err := translate.CheckpointData(ck)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (
 	if f.target != "" {
 		d.TargetLang = f.target
 	}
-	corpus, err := translate.OpenPairCorpus(d)
+	corpus, err := translate.OpenCorpus(d)
 	if err != nil && len(args) == 0 {
 		err = fmt.Errorf("dictionaries: %w; give the directory that has them as an argument", err)
 	}
@@ -180,7 +180,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // translate reads text and writes its translation.
-func (c *translateCommand) translate(cmd *cobra.Command, t *translate.TextTranslator, in io.Reader, w io.Writer) error {
+func (c *translateCommand) translate(cmd *cobra.Command, t *translate.Translator, in io.Reader, w io.Writer) error {
 	meter := progress.New(cmd.ErrOrStderr(), "translating", "lines")
 	defer meter.Close()
 	unknown := newUnknownWords()
@@ -202,7 +202,7 @@ func (c *translateCommand) translate(cmd *cobra.Command, t *translate.TextTransl
 }
 
 // print prints the translation of a line.
-func (c *translateCommand) print(w io.Writer, t *translate.TextTranslator, number int, l translate.LineTranslation, nbest int) error {
+func (c *translateCommand) print(w io.Writer, t *translate.Translator, number int, l translate.Line, nbest int) error {
 	if !c.json {
 		text := ""
 		if len(l.Found) > 0 {

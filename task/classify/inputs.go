@@ -84,9 +84,9 @@ type trainedOn struct {
 	Inputs *Inputs `json:"inputs,omitempty"`
 }
 
-// ClassifierData returns what a checkpoint was trained on: the defaults where it
+// CheckpointData returns what a checkpoint was trained on: the defaults where it
 // does not say.
-func ClassifierData(c *checkpoint.Checkpoint) (DataConfig, error) {
+func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
 	config := DefaultDataConfig()
 	config.BatchSize = 32
 	if c.Data != nil {
@@ -99,11 +99,11 @@ func ClassifierData(c *checkpoint.Checkpoint) (DataConfig, error) {
 	return config, c.DataArgs(&config)
 }
 
-// ClassifierInputs returns how raw inputs become what a checkpoint's model
+// CheckpointInputs returns how raw inputs become what a checkpoint's model
 // reads. Checkpoints of mega train say so themselves. For others d.Data names
 // the data that they were trained on: for texts its dictionaries are read, for
 // recordings speech.json or the recordings.
-func ClassifierInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataConfig) (Inputs, error) {
+func CheckpointInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataConfig) (Inputs, error) {
 	var t trainedOn
 	if c.Data != nil {
 		if err := json.Unmarshal(c.Data, &t); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/mega-go/mega/train"
 )
 
-// Classification trains a Classifier on labelled sequences. It implements
+// Task trains a Classifier on labelled sequences. It implements
 // train.Task; the loss is the reference's lra_cross_entropy.
-type Classification struct {
+type Task struct {
 	model  *mega.Classifier
 	config DataConfig
 	corpus *Corpus
@@ -21,9 +21,9 @@ type Classification struct {
 	valid  batches
 }
 
-// NewClassification opens the data, makes a model for it and returns the task.
+// NewTask opens the data, makes a model for it and returns the task.
 // A text model's vocabulary is the data's.
-func NewClassification(d DataConfig, m mega.ClassifierConfig) (*Classification, error) {
+func NewTask(d DataConfig, m mega.ClassifierConfig) (*Task, error) {
 	corpus, err := OpenCorpus(d, m)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func NewClassification(d DataConfig, m mega.ClassifierConfig) (*Classification, 
 	if err != nil {
 		return nil, err
 	}
-	c := &Classification{model: model, config: d, corpus: corpus}
+	c := &Task{model: model, config: d, corpus: corpus}
 	if c.train, err = c.batches(d.TrainSubset, d.BatchSize, d.MaxTokens, !d.NoShuffle); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (d DataConfig) validSize() (sentences, tokens int) {
 func (d DataConfig) naturalOrder() bool { return d.NoShuffle || d.Task == "speech_commands" }
 
 // batches opens a split and cuts it into batches.
-func (c *Classification) batches(split string, size, tokens int, shuffle bool) (batches, error) {
+func (c *Task) batches(split string, size, tokens int, shuffle bool) (batches, error) {
 	return newBatches(c.model, c.corpus, split, c.config, data.SamplerOptions{
 		BatchSize: size, MaxTokens: tokens, Multiple: c.config.RequiredMultiple,
 		Seed: uint32(c.model.Config().Seed), NaturalOrder: c.config.naturalOrder(), Shuffle: shuffle,
@@ -70,16 +70,16 @@ func (c *Classification) batches(split string, size, tokens int, shuffle bool) (
 }
 
 // Model returns the classifier.
-func (c *Classification) Model() *mega.Classifier { return c.model }
+func (c *Task) Model() *mega.Classifier { return c.model }
 
 // Corpus returns the data.
-func (c *Classification) Corpus() *Corpus { return c.corpus }
+func (c *Task) Corpus() *Corpus { return c.corpus }
 
 // Params implements train.Task.
-func (c *Classification) Params() *nn.Params { return c.model.Params() }
+func (c *Task) Params() *nn.Params { return c.model.Params() }
 
 // Epoch implements train.Task.
-func (c *Classification) Epoch(n int) (train.Batches, error) {
+func (c *Task) Epoch(n int) (train.Batches, error) {
 	order, err := c.train.sampler.Batches(n)
 	if err != nil {
 		return nil, err
@@ -90,12 +90,12 @@ func (c *Classification) Epoch(n int) (train.Batches, error) {
 }
 
 // Metrics implements train.Task.
-func (c *Classification) Metrics(s train.Stats) train.Metrics {
+func (c *Task) Metrics(s train.Stats) train.Metrics {
 	return train.Metrics{"loss": s.LossBase2(), "accuracy": s.Accuracy()}
 }
 
 // Validate implements train.Task.
-func (c *Classification) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+func (c *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
 	s, err := e.Run(ctx, c.valid)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (c *Classification) Validate(ctx context.Context, e *train.Evaluator) (trai
 }
 
 // Describe implements train.Task.
-func (c *Classification) Describe() train.Description {
+func (c *Task) Describe() train.Description {
 	return train.Description{
 		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: []string{"loss", "accuracy"},
 	}

@@ -166,7 +166,7 @@ func openModel(t *testing.T, path string) *checkpoint.Checkpoint {
 
 func runModel(t *testing.T, path string, golden *safetensors.Reader) result {
 	t.Helper()
-	tensors, err := Forward(openModel(t, path), golden, ForwardOptions{Prefix: "b0."})
+	tensors, err := Run(openModel(t, path), golden, Options{Prefix: "b0."})
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -223,7 +223,7 @@ func parameters(t *testing.T, path string) map[string][]float32 {
 	t.Helper()
 	c := openModel(t, path)
 	out := make(map[string][]float32)
-	f := forward{}
+	f := runner{}
 	params, _, err := f.model(c)
 	if err != nil {
 		t.Fatal(err)

@@ -13,21 +13,21 @@ import (
 	"github.com/mega-go/mega/nn"
 )
 
-// ForwardOptions say how Forward runs a model.
-type ForwardOptions struct {
+// Options say how Run runs a model.
+type Options struct {
 	Prefix string // of the names of the inputs
 	Train  bool   // in training mode without dropout, with gradients
 }
 
-// Forward runs the model of a checkpoint on given tensors. It reads
+// Run runs the model of a checkpoint on given tensors. It reads
 // PREFIXnet_input.src_tokens, .src_lengths and .prev_output_tokens,
 // PREFIXnet_input1.*, and PREFIXtarget, as far as the model takes them, and
 // returns logits (features and log_probs of an adaptive softmax), the summed
 // loss in nats where there is a target, and with Train grad.NAME of every
 // parameter and buffer.NAME of everything else that a step changes.
-func Forward(c *checkpoint.Checkpoint, in *safetensors.Reader, o ForwardOptions) ([]safetensors.Tensor, error) {
+func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safetensors.Tensor, error) {
 	defer kernel.Hot()()
-	f := forward{reader: in, options: o, tape: autograd.NewTape()}
+	f := runner{reader: in, options: o, tape: autograd.NewTape()}
 	if o.Train {
 		f.tape = autograd.NewTrainingTape()
 	}
@@ -40,7 +40,7 @@ func Forward(c *checkpoint.Checkpoint, in *safetensors.Reader, o ForwardOptions)
 
 // model makes the model of a checkpoint, without dropout, and returns its
 // parameters and what runs it.
-func (f *forward) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, error) {
+func (f *runner) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, error) {
 	o := checkpoint.Options{NoDropout: true}
 	switch c.Task {
 	case checkpoint.Classification:
@@ -72,17 +72,17 @@ func labelSmoothing(args map[string]any) float64 {
 	return eps
 }
 
-// forward is one run of Forward.
-type forward struct {
+// A runner runs one model once.
+type runner struct {
 	reader  *safetensors.Reader
-	options ForwardOptions
+	options Options
 	tape    *autograd.Tape
 	loss    autograd.Loss // its Variable is nil without a target
 	out     []safetensors.Tensor
 }
 
 // run runs a model and collects what it says.
-func (f *forward) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, error) {
+func (f *runner) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, error) {
 	if err := pass(); err != nil {
 		return nil, err
 	}
@@ -109,19 +109,19 @@ func (f *forward) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, er
 	return f.out, nil
 }
 
-func (f *forward) name(s string) string { return f.options.Prefix + s }
+func (f *runner) name(s string) string { return f.options.Prefix + s }
 
 // addOutput copies a result.
-func (f *forward) addOutput(name string, v *autograd.Variable) {
+func (f *runner) addOutput(name string, v *autograd.Variable) {
 	f.out = append(f.out, safetensors.Of(name, v.Shape(), v.Value().Clone().Data()))
 }
 
-func (f *forward) addLoss(l autograd.Loss) {
+func (f *runner) addLoss(l autograd.Loss) {
 	f.loss = l
 	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Sum}))
 }
 
-func (f *forward) classify(m *mega.Classifier) error {
+func (f *runner) classify(m *mega.Classifier) error {
 	in, err := f.input("net_input", m.Config().Tokens())
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (f *forward) classify(m *mega.Classifier) error {
 	return nil
 }
 
-func (f *forward) predict(m *mega.LanguageModel) error {
+func (f *runner) predict(m *mega.LanguageModel) error {
 	in, err := f.input("net_input", true)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (f *forward) predict(m *mega.LanguageModel) error {
 	return nil
 }
 
-func (f *forward) translate(m *mega.Translator, smoothing float64) error {
+func (f *runner) translate(m *mega.Translator, smoothing float64) error {
 	in, err := f.input("net_input", true)
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (f *forward) translate(m *mega.Translator, smoothing float64) error {
 }
 
 // input reads the tensors of one text, or of real numbers.
-func (f *forward) input(group string, tokens bool) (*mega.Input, error) {
+func (f *runner) input(group string, tokens bool) (*mega.Input, error) {
 	name := group + ".src_tokens"
 	info, ok := f.reader.Info(f.name(name))
 	if !ok {
@@ -229,7 +229,7 @@ func (f *forward) input(group string, tokens bool) (*mega.Input, error) {
 }
 
 // target reads n targets below limit, nil if the input has none.
-func (f *forward) target(n, limit int) ([]int32, error) {
+func (f *runner) target(n, limit int) ([]int32, error) {
 	if _, ok := f.reader.Info(f.name("target")); !ok {
 		return nil, nil
 	}
@@ -249,7 +249,7 @@ func (f *forward) target(n, limit int) ([]int32, error) {
 }
 
 // integers reads a tensor of integers that fit into 32 bits.
-func (f *forward) integers(name string) ([]int32, []int, error) {
+func (f *runner) integers(name string) ([]int32, []int, error) {
 	wide, err := f.reader.Int64(f.name(name))
 	if err != nil {
 		return nil, nil, err

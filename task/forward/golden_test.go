@@ -50,7 +50,7 @@ func checkGolden(t *testing.T, name string) {
 		if _, ok := golden.Info(batch + "net_input.src_tokens"); !ok {
 			continue
 		}
-		eval := forwardGolden(t, name, golden, ForwardOptions{Prefix: batch})
+		eval := forwardGolden(t, name, golden, Options{Prefix: batch})
 		for _, what := range []string{"logits", "features"} {
 			if _, ok := golden.Info(batch + "eval." + what); ok {
 				want := float32s(t, golden, batch+"eval."+what)
@@ -61,7 +61,7 @@ func checkGolden(t *testing.T, name string) {
 		}
 		checkLoss(t, eval, golden, batch+"eval.loss")
 		if _, ok := golden.Info(batch + "train.loss"); ok {
-			train := forwardGolden(t, name, golden, ForwardOptions{Prefix: batch, Train: true})
+			train := forwardGolden(t, name, golden, Options{Prefix: batch, Train: true})
 			checkLoss(t, train, golden, batch+"train.loss")
 			checkGradients(t, train, golden, batch+"train.grad.")
 			checkBuffers(t, train, golden, batch+"train.buffer.")
@@ -136,15 +136,15 @@ func openGolden(t *testing.T, name string) *safetensors.Reader {
 	return r
 }
 
-// forwardGolden runs Forward and reads back what it gives from a file.
-func forwardGolden(t *testing.T, name string, golden *safetensors.Reader, o ForwardOptions) *safetensors.Reader {
+// forwardGolden runs Run and reads back what it gives from a file.
+func forwardGolden(t *testing.T, name string, golden *safetensors.Reader, o Options) *safetensors.Reader {
 	t.Helper()
 	c, err := checkpoint.Open(goldenDir(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	tensors, err := Forward(c, golden, o)
+	tensors, err := Run(c, golden, o)
 	if err != nil {
 		t.Fatal(err)
 	}

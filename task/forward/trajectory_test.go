@@ -128,7 +128,7 @@ func goldenModel(t *testing.T, name string, golden *safetensors.Reader) (*nn.Par
 		t.Fatal(err)
 	}
 	defer c.Close()
-	f := forward{reader: golden, options: ForwardOptions{Prefix: "b0."}}
+	f := runner{reader: golden, options: Options{Prefix: "b0."}}
 	params, pass, err := f.model(c)
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,10 @@ import (
 	"github.com/mega-go/mega/data/lines"
 )
 
-// LanguageDataConfig says where the text of a language model comes from, how it
+// DataConfig says where the text of a language model comes from, how it
 // is cut into blocks and how these are batched. The JSON names are the
 // reference's argument names.
-type LanguageDataConfig struct {
+type DataConfig struct {
 	Task        string  `json:"task" help:"language_modeling"`
 	Data        string  `json:"data" help:"directory of preprocessed text (dict.txt, .bin, .idx); several, with colons between, take turns by epoch"`
 	Text        string  `json:"text" help:"file of plain text to read byte by byte, in place of preprocessed text"`
@@ -46,9 +46,9 @@ type LanguageDataConfig struct {
 	SentenceAvg             bool   `json:"sentence_avg" help:"divide loss and gradients by blocks, not by tokens"`
 }
 
-// DefaultLanguageDataConfig returns the reference's defaults.
-func DefaultLanguageDataConfig() LanguageDataConfig {
-	return LanguageDataConfig{
+// DefaultDataConfig returns the reference's defaults.
+func DefaultDataConfig() DataConfig {
+	return DataConfig{
 		Task: "language_modeling", TextHeldOut: 0.05,
 		TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
 		TokensPerSample: 1024, VariantBlockMultipleMin: 1, VariantBlockMultipleMax: 1,
@@ -60,9 +60,9 @@ func DefaultLanguageDataConfig() LanguageDataConfig {
 // WholeText is the split of a plain text that is all of it.
 const WholeText = "all"
 
-// LanguageData sets in config what a checkpoint says of the text that it was
+// CheckpointData sets in config what a checkpoint says of the text that it was
 // trained on.
-func LanguageData(c *checkpoint.Checkpoint, config *LanguageDataConfig) error {
+func CheckpointData(c *checkpoint.Checkpoint, config *DataConfig) error {
 	if c.Data != nil {
 		if err := json.Unmarshal(c.Data, config); err != nil {
 			return fmt.Errorf("%s: data: %w", c.Path, err)
@@ -71,19 +71,19 @@ func LanguageData(c *checkpoint.Checkpoint, config *LanguageDataConfig) error {
 	return c.DataArgs(config)
 }
 
-// A LanguageCorpus is the text of a language model: a dictionary, and splits
+// A Corpus is the text of a language model: a dictionary, and splits
 // opened when asked for.
-type LanguageCorpus struct {
+type Corpus struct {
 	Dictionary *data.Dictionary
-	config     LanguageDataConfig
+	config     DataConfig
 	dirs       []string
 	text       *bytetext.File // nil for preprocessed text
 	opened     []*lines.Files
 }
 
-// OpenLanguageCorpus opens what a configuration names. Close the corpus when
+// OpenCorpus opens what a configuration names. Close the corpus when
 // done.
-func OpenLanguageCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
+func OpenCorpus(c DataConfig) (*Corpus, error) {
 	switch {
 	case c.Text != "" && c.Data != "":
 		return nil, fmt.Errorf("both the plain text %s and the directory %s are given, want one of them", c.Text, c.Data)
@@ -92,12 +92,12 @@ func OpenLanguageCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
 	case c.Data == "":
 		return nil, errors.New("no text is given, want the directory that mega preprocess wrote, or --text FILE for plain text")
 	}
-	d, err := LanguageDictionary(LanguageDataConfig{Data: c.Data})
-	return &LanguageCorpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
+	d, err := LoadDictionary(DataConfig{Data: c.Data})
+	return &Corpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
 }
 
-// LanguageDictionary returns the dictionary of a text without opening the text.
-func LanguageDictionary(c LanguageDataConfig) (*data.Dictionary, error) {
+// LoadDictionary returns the dictionary of a text without opening the text.
+func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 	switch {
 	case c.Dict != "":
 		return data.LoadDictionary(c.Dict)
@@ -110,11 +110,11 @@ func LanguageDictionary(c LanguageDataConfig) (*data.Dictionary, error) {
 	return nil, errors.New("no dictionary is known, want the directory that mega preprocess wrote, or --dict FILE")
 }
 
-func openByteCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
+func openByteCorpus(c DataConfig) (*Corpus, error) {
 	if !(c.TextHeldOut > 0 && c.TextHeldOut < 0.5) {
 		return nil, fmt.Errorf("text_held_out is %g, want a share above 0 and below 0.5, since it is kept twice", c.TextHeldOut)
 	}
-	d, err := LanguageDictionary(c)
+	d, err := LoadDictionary(c)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func openByteCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	corpus := &LanguageCorpus{Dictionary: d, config: c, text: text}
+	corpus := &Corpus{Dictionary: d, config: c, text: text}
 	if c.Dict == "" {
 		return corpus, nil
 	}
@@ -138,7 +138,7 @@ func openByteCorpus(c LanguageDataConfig) (*LanguageCorpus, error) {
 }
 
 // Close closes the splits.
-func (c *LanguageCorpus) Close() error {
+func (c *Corpus) Close() error {
 	var errs []error
 	if c.text != nil {
 		errs = append(errs, c.text.Close())
@@ -150,7 +150,7 @@ func (c *LanguageCorpus) Close() error {
 }
 
 // Has reports whether the corpus has a split.
-func (c *LanguageCorpus) Has(split string) bool {
+func (c *Corpus) Has(split string) bool {
 	if c.text == nil {
 		return indexed.Exists(filepath.Join(c.dirs[0], split))
 	}
@@ -159,7 +159,7 @@ func (c *LanguageCorpus) Has(split string) bool {
 }
 
 // open opens a split in one of the directories.
-func (c *LanguageCorpus) open(split string, dir int) (lines.Lines, error) {
+func (c *Corpus) open(split string, dir int) (lines.Lines, error) {
 	if c.text != nil {
 		return c.slice(split)
 	}
@@ -173,7 +173,7 @@ func (c *LanguageCorpus) open(split string, dir int) (lines.Lines, error) {
 
 // slice returns a part of a plain text: what is held out is at its end, first
 // for validation, then for test.
-func (c *LanguageCorpus) slice(split string) (lines.Lines, error) {
+func (c *Corpus) slice(split string) (lines.Lines, error) {
 	size := c.text.Size(0)
 	held := int(c.config.TextHeldOut * float64(size))
 	switch split {
@@ -201,7 +201,7 @@ func checkVocabulary(d *data.Dictionary, vocabulary int) error {
 
 // options returns how a split is cut into blocks; chunk is the model's, which is
 // their unit if there are chunks.
-func (c *LanguageCorpus) options(split string, chunk int, seed uint64) (blocks.Options, error) {
+func (c *Corpus) options(split string, chunk int, seed uint64) (blocks.Options, error) {
 	d := c.config
 	if d.SampleBreakMode == "" && c.text != nil {
 		d.SampleBreakMode = blocks.Stream.String()
@@ -231,7 +231,7 @@ func (c *LanguageCorpus) options(split string, chunk int, seed uint64) (blocks.O
 }
 
 // documents returns the documents of a held-out split, so many at a time.
-func (c *LanguageCorpus) documents(split string, o blocks.Options, b blocks.Batching) (*blocks.Epoch, error) {
+func (c *Corpus) documents(split string, o blocks.Options, b blocks.Batching) (*blocks.Epoch, error) {
 	valid, err := blocks.ParseValidBlock(c.config.ValidBlock)
 	if err != nil {
 		return nil, err

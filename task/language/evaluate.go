@@ -13,9 +13,9 @@ import (
 	"github.com/mega-go/mega/data/blocks"
 )
 
-// LanguageEvalOptions say how EvaluateLanguage reads a split. The JSON names are
-// the reference's argument names (options.py:561).
-type LanguageEvalOptions struct {
+// EvalOptions say how Evaluate reads a split. The JSON names are the reference's
+// argument names (options.py:561).
+type EvalOptions struct {
 	Subset        string `json:"gen_subset" help:"split to evaluate"`
 	TestChunkSize int    `json:"test_chunk_size" help:"unit of the windows that documents are read in; what the model attends to is its own chunk"`
 	ChunkNums     int    `json:"chunk_nums" help:"units in a window"`
@@ -28,13 +28,13 @@ type LanguageEvalOptions struct {
 	RemoveBPE string `json:"remove_bpe" help:"put words together that are in pieces, which end in this mark"`
 }
 
-// DefaultLanguageEvalOptions returns the reference's defaults.
-func DefaultLanguageEvalOptions() LanguageEvalOptions {
-	return LanguageEvalOptions{Subset: "test", TestChunkSize: 1024, ChunkNums: 1}
+// DefaultEvalOptions returns the reference's defaults.
+func DefaultEvalOptions() EvalOptions {
+	return EvalOptions{Subset: "test", TestChunkSize: 1024, ChunkNums: 1}
 }
 
-// A LanguageEvaluation says how well a language model predicts a text.
-type LanguageEvaluation struct {
+// An Evaluation says how well a language model predicts a text.
+type Evaluation struct {
 	Split           string     `json:"split"`
 	Documents       int        `json:"documents"`
 	Tokens          int        `json:"tokens"` // </s> included; words, if put together of pieces
@@ -45,13 +45,13 @@ type LanguageEvaluation struct {
 	Words           []WordStat `json:"words,omitempty"` // with WordStats, the most frequent first
 }
 
-// EvaluateLanguage runs a model over the documents of a split, each read in
+// Evaluate runs a model over the documents of a split, each read in
 // windows with the state carried from one to the next, as the reference does
 // (fairseq_cli/eval_mega_lm.py). Windows make no difference to the result. Words
 // and their log-probabilities go to words if the options want them. tick, if not
 // nil, is called after each window.
-func EvaluateLanguage(ctx context.Context, m *mega.LanguageModel, c *LanguageCorpus, o LanguageEvalOptions, words io.Writer, tick func(done, total int)) (*LanguageEvaluation, error) {
-	e := &languageEval{model: m, options: o, tape: autograd.NewTape(), tick: tick}
+func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer, tick func(done, total int)) (*Evaluation, error) {
+	e := &evaluation{model: m, options: o, tape: autograd.NewTape(), tick: tick}
 	if err := e.open(c); err != nil {
 		return nil, err
 	}
@@ -71,16 +71,16 @@ func EvaluateLanguage(ctx context.Context, m *mega.LanguageModel, c *LanguageCor
 	}
 	seconds := time.Since(start).Seconds()
 	loss := -e.words.sum / float64(e.words.count) / math.Ln2
-	return &LanguageEvaluation{
+	return &Evaluation{
 		Split: o.Subset, Documents: e.epoch.Blocks.Len(), Tokens: e.words.count, Seconds: seconds,
 		TokensPerSecond: float64(e.words.count) / seconds, Loss: loss, Perplexity: math.Exp2(loss), Words: e.words.ranking(),
 	}, nil
 }
 
-// languageEval is one call of EvaluateLanguage.
-type languageEval struct {
+// evaluation is one call of Evaluate.
+type evaluation struct {
 	model   *mega.LanguageModel
-	options LanguageEvalOptions
+	options EvalOptions
 	epoch   *blocks.Epoch
 	tape    *autograd.Tape
 	words   *wordScores
@@ -92,10 +92,10 @@ type languageEval struct {
 // not say.
 const evalTokens = 1 << 14
 
-func (e *languageEval) window() int { return e.options.TestChunkSize * e.options.ChunkNums }
+func (e *evaluation) window() int { return e.options.TestChunkSize * e.options.ChunkNums }
 
 // open opens the split's documents.
-func (e *languageEval) open(c *LanguageCorpus) error {
+func (e *evaluation) open(c *Corpus) error {
 	o, m := e.options, e.model.Config()
 	switch {
 	case o.TestChunkSize < 1 || o.ChunkNums < 1:
@@ -122,7 +122,7 @@ func (e *languageEval) open(c *LanguageCorpus) error {
 }
 
 // run reads a batch of documents.
-func (e *languageEval) run(ctx context.Context, b *blocks.Batch) error {
+func (e *evaluation) run(ctx context.Context, b *blocks.Batch) error {
 	s := e.model.NewBatch(b.Rows)
 	for w := range b.Windows(e.window()) {
 		if err := ctx.Err(); err != nil {
@@ -149,13 +149,13 @@ func (e *languageEval) run(ctx context.Context, b *blocks.Batch) error {
 }
 
 // Line returns the evaluation in a line.
-func (e *LanguageEvaluation) Line() string {
+func (e *Evaluation) Line() string {
 	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f", e.Split, e.Loss, e.Tokens, e.Perplexity)
 }
 
 // WriteText writes the evaluation as the reference does, and the statistics of
 // words after it.
-func (e *LanguageEvaluation) WriteText(w io.Writer) error {
+func (e *Evaluation) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "Evaluated %d tokens in %.1fs (%.2f tokens/s)\n", e.Tokens, e.Seconds, e.TokensPerSecond)
 	_, err := fmt.Fprintf(w, "Loss (base 2): %.4f, Perplexity: %.2f\n", e.Loss, e.Perplexity)
 	for _, s := range e.Words {

@@ -28,8 +28,8 @@ type TokenScore struct {
 	LogProb float64 `json:"log_prob"` // in nats
 }
 
-// A TextScore says how likely a text is.
-type TextScore struct {
+// A Score says how likely a text is.
+type Score struct {
 	Lines           int     `json:"lines"`
 	Tokens          int     `json:"tokens"`
 	Unknown         int     `json:"unknown"` // words that the dictionary lacks
@@ -47,8 +47,8 @@ type ScoreOptions struct {
 
 // Score reads a text, in memory that does not grow with it, and calls each for
 // its lines in turn. Of bytes, a line longer than 64 KiB comes in parts.
-func (t *TextModel) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (*TextScore, error) {
-	s := &textScoring{model: t, options: o, each: each, ctx: ctx, tape: autograd.NewTape()}
+func (t *Model) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (*Score, error) {
+	s := &scoring{model: t, options: o, each: each, ctx: ctx, tape: autograd.NewTape()}
 	start := time.Now()
 	unknown, err := t.Codec.Lines(r, s.add)
 	if err == nil {
@@ -67,10 +67,10 @@ func (t *TextModel) Score(ctx context.Context, r io.Reader, o ScoreOptions, each
 	return sum, nil
 }
 
-// textScoring is one call of Score. Lines are gathered until there are enough
+// scoring is one call of Score. Lines are gathered until there are enough
 // tokens to be read at once.
-type textScoring struct {
-	model   *TextModel
+type scoring struct {
+	model   *Model
 	options ScoreOptions
 	each    func(LineScore) error
 	ctx     context.Context
@@ -80,13 +80,13 @@ type textScoring struct {
 	lines   []plaintext.Line
 	held    int // tokens of these
 	number  int // the last line's
-	sum     TextScore
+	sum     Score
 }
 
 // scoreTokens is how many tokens are read at once.
 const scoreTokens = 1 << 13
 
-func (s *textScoring) add(line plaintext.Line) error {
+func (s *scoring) add(line plaintext.Line) error {
 	if s.options.LinesApart && line.Number != s.number {
 		if err := s.flush(); err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *textScoring) add(line plaintext.Line) error {
 }
 
 // flush scores the lines that are held.
-func (s *textScoring) flush() error {
+func (s *scoring) flush() error {
 	if err := s.ctx.Err(); err != nil || s.held == 0 {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *textScoring) flush() error {
 }
 
 // tell hands out the scores of a line.
-func (s *textScoring) tell(line plaintext.Line, scores []float64) error {
+func (s *scoring) tell(line plaintext.Line, scores []float64) error {
 	out := LineScore{Line: line.Number, Text: line.Text}
 	for i, id := range line.IDs {
 		out.LogProb += scores[i]

@@ -13,27 +13,27 @@ import (
 	"github.com/mega-go/mega/train"
 )
 
-// LanguageModelling trains a LanguageModel on blocks of text and validates it on
+// Task trains a LanguageModel on blocks of text and validates it on
 // documents that are read window by window with the model's state carried, as
 // the reference does (fairseq_cli/train.py:361-427). It implements train.Task;
 // the loss is the model's: cross_entropy, or adaptive_loss with an adaptive
 // softmax.
-type LanguageModelling struct {
+type Task struct {
 	model  *mega.LanguageModel
-	config LanguageDataConfig
-	corpus *LanguageCorpus
+	config DataConfig
+	corpus *Corpus
 	train  []*blocks.Epochs // one for each directory of data
 	valid  *blocks.Epoch
 }
 
-// NewLanguageModelling opens the data, makes a model for its dictionary and
+// NewTask opens the data, makes a model for its dictionary and
 // returns the task. Close its corpus when done.
-func NewLanguageModelling(d LanguageDataConfig, m mega.LanguageModelConfig) (*LanguageModelling, error) {
-	corpus, err := OpenLanguageCorpus(d)
+func NewTask(d DataConfig, m mega.LanguageModelConfig) (*Task, error) {
+	corpus, err := OpenCorpus(d)
 	if err != nil {
 		return nil, err
 	}
-	l := &LanguageModelling{config: d, corpus: corpus}
+	l := &Task{config: d, corpus: corpus}
 	m.VocabSize = corpus.Dictionary.Len()
 	if l.model, err = mega.NewLanguageModel(m); err == nil {
 		if err = l.openTrain(); err == nil {
@@ -47,7 +47,7 @@ func NewLanguageModelling(d LanguageDataConfig, m mega.LanguageModelConfig) (*La
 	return l, nil
 }
 
-func (l *LanguageModelling) openTrain() error {
+func (l *Task) openTrain() error {
 	d, m := l.config, l.model.Config()
 	o, err := l.corpus.options(d.TrainSubset, m.DecoderChunkSize, m.Seed)
 	if err != nil {
@@ -71,7 +71,7 @@ func (l *LanguageModelling) openTrain() error {
 	return nil
 }
 
-func (l *LanguageModelling) openValid() error {
+func (l *Task) openValid() error {
 	d, m := l.config, l.model.Config()
 	o, err := l.corpus.options(d.ValidSubset, m.DecoderChunkSize, m.Seed)
 	if err != nil {
@@ -85,7 +85,7 @@ func (l *LanguageModelling) openValid() error {
 	return err
 }
 
-func (l *LanguageModelling) sampling(size, tokens int, shuffle bool) data.SamplerOptions {
+func (l *Task) sampling(size, tokens int, shuffle bool) data.SamplerOptions {
 	return data.SamplerOptions{
 		BatchSize: size, MaxTokens: tokens, Multiple: l.config.RequiredMultiple,
 		Seed: uint32(l.model.Config().Seed), Shuffle: shuffle,
@@ -93,7 +93,7 @@ func (l *LanguageModelling) sampling(size, tokens int, shuffle bool) data.Sample
 }
 
 // window is how many tokens of a document are read at once in validation.
-func (l *LanguageModelling) window() int {
+func (l *Task) window() int {
 	if chunk := l.model.Config().DecoderChunkSize; chunk > 0 {
 		return chunk
 	}
@@ -101,28 +101,28 @@ func (l *LanguageModelling) window() int {
 }
 
 // Model returns the language model.
-func (l *LanguageModelling) Model() *mega.LanguageModel { return l.model }
+func (l *Task) Model() *mega.LanguageModel { return l.model }
 
 // Corpus returns the data.
-func (l *LanguageModelling) Corpus() *LanguageCorpus { return l.corpus }
+func (l *Task) Corpus() *Corpus { return l.corpus }
 
 // Params implements train.Task.
-func (l *LanguageModelling) Params() *nn.Params { return l.model.Params() }
+func (l *Task) Params() *nn.Params { return l.model.Params() }
 
 // Epoch implements train.Task.
-func (l *LanguageModelling) Epoch(n int) (train.Batches, error) {
+func (l *Task) Epoch(n int) (train.Batches, error) {
 	e, err := l.train[(n-1)%len(l.train)].Epoch(n)
-	return textBatches{e, l}, err
+	return batches{e, l}, err
 }
 
 // Metrics implements train.Task. The loss is in bits per token, which for bytes
 // are bits per byte; ppl is the perplexity.
-func (l *LanguageModelling) Metrics(s train.Stats) train.Metrics {
+func (l *Task) Metrics(s train.Stats) train.Metrics {
 	return train.Metrics{"loss": s.LossBase2(), "ppl": math.Exp2(s.NLLBase2())}
 }
 
 // Validate implements train.Task.
-func (l *LanguageModelling) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
 	s, err := e.Run(ctx, documentBatches{l.valid, l})
 	if err != nil {
 		return nil, err
@@ -131,14 +131,14 @@ func (l *LanguageModelling) Validate(ctx context.Context, e *train.Evaluator) (t
 }
 
 // Describe implements train.Task.
-func (l *LanguageModelling) Describe() train.Description {
+func (l *Task) Describe() train.Description {
 	return train.Description{
 		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: []string{"loss", "ppl"},
 	}
 }
 
 // result returns what a loss says of some blocks.
-func (l *LanguageModelling) result(loss autograd.Loss, b *blocks.Batch) train.Result {
+func (l *Task) result(loss autograd.Loss, b *blocks.Batch) train.Result {
 	r := train.Result{Loss: loss.Variable}
 	r.Stats = train.Stats{Loss: loss.Sum, NLL: loss.NLL, Sentences: float64(b.Rows), Tokens: float64(b.NumTokens())}
 	r.SampleSize = r.Tokens
@@ -148,25 +148,25 @@ func (l *LanguageModelling) result(loss autograd.Loss, b *blocks.Batch) train.Re
 	return r
 }
 
-// textBatches are an epoch of training.
-type textBatches struct {
+// batches are an epoch of training.
+type batches struct {
 	*blocks.Epoch
-	task *LanguageModelling
+	task *Task
 }
 
 // Batch implements train.Batches.
-func (b textBatches) Batch(i int) (train.Batch, error) {
-	batch, err := b.Epoch.Batch(i)
-	return textBatch{batch, b.task}, err
+func (b batches) Batch(i int) (train.Batch, error) {
+	x, err := b.Epoch.Batch(i)
+	return batch{x, b.task}, err
 }
 
-type textBatch struct {
+type batch struct {
 	*blocks.Batch
-	task *LanguageModelling
+	task *Task
 }
 
 // Loss implements train.Batch.
-func (b textBatch) Loss(t *autograd.Tape) (train.Result, error) {
+func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	loss, err := b.task.model.Loss(t, b.Tokens, b.Targets, b.Rows, b.Length)
 	if err != nil {
 		return train.Result{}, err
@@ -177,7 +177,7 @@ func (b textBatch) Loss(t *autograd.Tape) (train.Result, error) {
 // documentBatches are held-out documents.
 type documentBatches struct {
 	*blocks.Epoch
-	task *LanguageModelling
+	task *Task
 }
 
 // Batch implements train.Batches.
@@ -188,7 +188,7 @@ func (b documentBatches) Batch(i int) (train.Batch, error) {
 
 type documentBatch struct {
 	*blocks.Batch
-	task *LanguageModelling
+	task *Task
 }
 
 // Loss implements train.Batch for evaluation: it has no gradient.

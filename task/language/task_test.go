@@ -36,21 +36,21 @@ func openLanguageModel(t *testing.T, name string, overrides map[string]any) *meg
 	return m
 }
 
-func goldenText(name string) LanguageDataConfig {
-	d := DefaultLanguageDataConfig()
+func goldenText(name string) DataConfig {
+	d := DefaultDataConfig()
 	d.Data, d.SampleBreakMode, d.ValidBlock = filepath.Join(goldenDir(name), "text"), "complete", "splits:5"
 	return d
 }
 
-func evaluateText(t *testing.T, m *mega.LanguageModel, d LanguageDataConfig, o LanguageEvalOptions) (*LanguageEvaluation, string) {
+func evaluateText(t *testing.T, m *mega.LanguageModel, d DataConfig, o EvalOptions) (*Evaluation, string) {
 	t.Helper()
-	c, err := OpenLanguageCorpus(d)
+	c, err := OpenCorpus(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	var words bytes.Buffer
-	e, err := EvaluateLanguage(context.Background(), m, c, o, &words, nil)
+	e, err := Evaluate(context.Background(), m, c, o, &words, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestEvaluateLanguageGolden(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := openLanguageModel(t, c.name, nil)
-			o := DefaultLanguageEvalOptions()
+			o := DefaultEvalOptions()
 			o.TestChunkSize, o.ChunkNums = 64, c.nums
 			e, _ := evaluateText(t, m, goldenText(c.name), o)
 			var text bytes.Buffer
@@ -89,14 +89,14 @@ func TestEvaluateLanguageGolden(t *testing.T) {
 func TestEvaluateLanguageOptions(t *testing.T) {
 	m := openLanguageModel(t, "lm_enwik8", nil)
 	d := goldenText("lm_enwik8")
-	base := DefaultLanguageEvalOptions()
+	base := DefaultEvalOptions()
 	base.TestChunkSize, base.ChunkNums = 64, 10
 	want, _ := evaluateText(t, m, d, base)
-	for name, change := range map[string]func(*LanguageEvalOptions){
-		"windows":       func(o *LanguageEvalOptions) { o.ChunkNums = 1000 },
-		"crooked":       func(o *LanguageEvalOptions) { o.TestChunkSize = 1117 },
-		"one by one":    func(o *LanguageEvalOptions) { o.BatchSize = 1 },
-		"softmax batch": func(o *LanguageEvalOptions) { o.SoftmaxBatch = 77 },
+	for name, change := range map[string]func(*EvalOptions){
+		"windows":       func(o *EvalOptions) { o.ChunkNums = 1000 },
+		"crooked":       func(o *EvalOptions) { o.TestChunkSize = 1117 },
+		"one by one":    func(o *EvalOptions) { o.BatchSize = 1 },
+		"softmax batch": func(o *EvalOptions) { o.SoftmaxBatch = 77 },
 	} {
 		o := base
 		change(&o)
@@ -122,7 +122,7 @@ func TestEvaluateLanguageOptions(t *testing.T) {
 // Log-probabilities of words sum to the loss, and pieces make words.
 func TestEvaluateLanguageWords(t *testing.T) {
 	m := openLanguageModel(t, "lm_wikitext103", nil)
-	o := DefaultLanguageEvalOptions()
+	o := DefaultEvalOptions()
 	o.TestChunkSize, o.ChunkNums = 64, 1000 // whole documents: words are not cut
 	o.WordProbs, o.WordStats = true, true
 	whole, printed := evaluateText(t, m, goldenText("lm_wikitext103"), o)
@@ -146,7 +146,7 @@ func TestEvaluateLanguageWords(t *testing.T) {
 	}
 	o.RemoveBPE = "e " // as if words that end in e went on
 	pieces, _ := evaluateText(t, m, goldenText("lm_wikitext103"), o)
-	total := func(e *LanguageEvaluation) float64 { return e.Loss * float64(e.Tokens) }
+	total := func(e *Evaluation) float64 { return e.Loss * float64(e.Tokens) }
 	if pieces.Tokens >= whole.Tokens || math.Abs(total(pieces)-total(whole)) > 1e-6*total(whole) {
 		t.Errorf("pieces: %d words of %g bits, want fewer than %d and %g", pieces.Tokens, total(pieces), whole.Tokens, total(whole))
 	}
@@ -190,9 +190,9 @@ func smallLanguageModel(t *testing.T) mega.LanguageModelConfig {
 // A byte model learns a text that repeats itself, and held-out text is predicted
 // as well as validation says.
 func TestTrainOnBytes(t *testing.T) {
-	d := DefaultLanguageDataConfig()
+	d := DefaultDataConfig()
 	d.Text, d.MaxTokens, d.VariantBlockMultipleMax = writeText(t, 20000), 512, 4
-	l, err := NewLanguageModelling(d, smallLanguageModel(t))
+	l, err := NewTask(d, smallLanguageModel(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestTrainOnBytes(t *testing.T) {
 	if ppl := s.Valid["ppl"]; math.Abs(ppl-math.Exp2(loss)) > 1e-9*ppl {
 		t.Errorf("perplexity %g for %g bits", ppl, loss)
 	}
-	o := DefaultLanguageEvalOptions()
+	o := DefaultEvalOptions()
 	o.Subset = "valid"
 	if e, _ := evaluateText(t, l.Model(), d, o); math.Abs(e.Loss-loss) > 1e-5 || e.Tokens != 1000 {
 		t.Errorf("evaluated %g of %d bytes, want %g of 1000", e.Loss, e.Tokens, loss)
@@ -220,9 +220,9 @@ func TestTrainOnBytes(t *testing.T) {
 
 // A batch of training has the reference's loss and size, whichever the unit.
 func TestLanguageModellingStats(t *testing.T) {
-	d := DefaultLanguageDataConfig()
+	d := DefaultDataConfig()
 	d.Text, d.BatchSize, d.SentenceAvg = writeText(t, 3000), 4, true
-	l, err := NewLanguageModelling(d, smallLanguageModel(t))
+	l, err := NewTask(d, smallLanguageModel(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,33 +257,33 @@ func TestLanguageErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		change func(*LanguageDataConfig, *LanguageEvalOptions)
+		change func(*DataConfig, *EvalOptions)
 		want   string
 	}{
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { *d = goldenText("lm_wikitext103") }, "the dictionary has 5368 symbols and the model 112"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data = "" }, "no text is given"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Text = text }, "want one of them"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data = t.TempDir() }, "dict.txt"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.ValidBlock = "5" }, "want splits:N"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.SampleBreakMode = "lines" }, "unknown sample break mode"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.ShortenMethod = "random_crop" }, "want none or truncate"},
-		{func(_ *LanguageDataConfig, o *LanguageEvalOptions) { o.Subset = "train" }, "no such file"},
-		{func(_ *LanguageDataConfig, o *LanguageEvalOptions) { o.ChunkNums = 0 }, "want at least 1 of 1"},
-		{func(_ *LanguageDataConfig, o *LanguageEvalOptions) { o.ContextWindow = -1 }, "none may be negative"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data, d.Text, d.TextHeldOut = "", text, 0.5 }, "below 0.5"},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) {
+		{func(d *DataConfig, _ *EvalOptions) { *d = goldenText("lm_wikitext103") }, "the dictionary has 5368 symbols and the model 112"},
+		{func(d *DataConfig, _ *EvalOptions) { d.Data = "" }, "no text is given"},
+		{func(d *DataConfig, _ *EvalOptions) { d.Text = text }, "want one of them"},
+		{func(d *DataConfig, _ *EvalOptions) { d.Data = t.TempDir() }, "dict.txt"},
+		{func(d *DataConfig, _ *EvalOptions) { d.ValidBlock = "5" }, "want splits:N"},
+		{func(d *DataConfig, _ *EvalOptions) { d.SampleBreakMode = "lines" }, "unknown sample break mode"},
+		{func(d *DataConfig, _ *EvalOptions) { d.ShortenMethod = "random_crop" }, "want none or truncate"},
+		{func(_ *DataConfig, o *EvalOptions) { o.Subset = "train" }, "no such file"},
+		{func(_ *DataConfig, o *EvalOptions) { o.ChunkNums = 0 }, "want at least 1 of 1"},
+		{func(_ *DataConfig, o *EvalOptions) { o.ContextWindow = -1 }, "none may be negative"},
+		{func(d *DataConfig, _ *EvalOptions) { d.Data, d.Text, d.TextHeldOut = "", text, 0.5 }, "below 0.5"},
+		{func(d *DataConfig, _ *EvalOptions) {
 			d.Data, d.Text, d.Dict, d.TextHeldOut = "", text, dict, 0.001
 		}, "no bytes 100 to 100"},
-		{func(d *LanguageDataConfig, o *LanguageEvalOptions) {
+		{func(d *DataConfig, o *EvalOptions) {
 			d.Data, d.Text, d.Dict, o.Subset = "", text, dict, "dev"
 		}, `no split "dev"`},
-		{func(d *LanguageDataConfig, _ *LanguageEvalOptions) { d.Data, d.Text, d.Dict = "", latin, dict }, "1 bytes of the text are not in the dictionary"},
+		{func(d *DataConfig, _ *EvalOptions) { d.Data, d.Text, d.Dict = "", latin, dict }, "1 bytes of the text are not in the dictionary"},
 	} {
-		d, o := goldenText("lm_enwik8"), DefaultLanguageEvalOptions()
+		d, o := goldenText("lm_enwik8"), DefaultEvalOptions()
 		c.change(&d, &o)
-		corpus, err := OpenLanguageCorpus(d)
+		corpus, err := OpenCorpus(d)
 		if err == nil {
-			_, err = EvaluateLanguage(context.Background(), m, corpus, o, &bytes.Buffer{}, nil)
+			_, err = Evaluate(context.Background(), m, corpus, o, &bytes.Buffer{}, nil)
 			corpus.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -294,9 +294,9 @@ func TestLanguageErrors(t *testing.T) {
 
 // A plain text is parted into what is trained on and what is held out.
 func TestByteCorpus(t *testing.T) {
-	d := DefaultLanguageDataConfig()
+	d := DefaultDataConfig()
 	d.Text, d.TextHeldOut = writeText(t, 1000), 0.1
-	c, err := OpenLanguageCorpus(d)
+	c, err := OpenCorpus(d)
 	if err != nil {
 		t.Fatal(err)
 	}

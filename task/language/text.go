@@ -15,21 +15,21 @@ import (
 	"github.com/mega-go/mega/generate"
 )
 
-// A TextModel is a language model together with the dictionary that it reads
+// A Model is a language model together with the dictionary that it reads
 // plain text by. It may be used by several goroutines.
-type TextModel struct {
+type Model struct {
 	Model *mega.LanguageModel
 	Codec *plaintext.Codec
 }
 
-// OpenTextModel makes the language model of a checkpoint, and freezes it. d says
+// OpenModel makes the language model of a checkpoint, and freezes it. d says
 // where its dictionary is.
-func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, error) {
+func OpenModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	m, err := c.LanguageModel(checkpoint.Options{})
 	if err != nil {
 		return nil, err
 	}
-	dictionary, err := LanguageDictionary(d)
+	dictionary, err := LoadDictionary(d)
 	if err == nil {
 		err = checkVocabulary(dictionary, m.Config().VocabSize)
 	}
@@ -38,11 +38,11 @@ func OpenTextModel(c *checkpoint.Checkpoint, d LanguageDataConfig) (*TextModel, 
 	}
 	m.Freeze() // for good
 	codec, err := plaintext.New(dictionary)
-	return &TextModel{m, codec}, err
+	return &Model{m, codec}, err
 }
 
-// A Reading is a text that a model is in the course of reading.
-type Reading struct {
+// A Prompt is a text that a model has read and may go on with.
+type Prompt struct {
 	Session *mega.Session // of one row
 	Recent  []int32       // the last tokens, as far as they are known
 	Unknown []string      // words of the text that the dictionary lacks
@@ -50,22 +50,22 @@ type Reading struct {
 	Seconds float64       // that this took
 }
 
-// Begin returns the reading of a new text, of which </s> has been read.
-func (t *TextModel) Begin() (*Reading, error) {
-	r := &Reading{Session: t.Model.NewSession()}
+// Begin returns an empty prompt: </s> has been read.
+func (t *Model) Begin() (*Prompt, error) {
+	r := &Prompt{Session: t.Model.NewSession()}
 	return r, r.read([]int32{data.EOS})
 }
 
-// Clone returns a reading that goes on from the same place by itself.
-func (r *Reading) Clone() *Reading {
+// Clone returns a prompt that goes on from the same place by itself.
+func (r *Prompt) Clone() *Prompt {
 	c := *r
 	c.Session = r.Session.Clone()
 	c.Recent, c.Unknown = slices.Clone(r.Recent), slices.Clone(r.Unknown)
 	return &c
 }
 
-// Resume returns the reading that a saved session goes on with.
-func (t *TextModel) Resume(from io.Reader) (*Reading, error) {
+// Resume returns the prompt that a saved session has read.
+func (t *Model) Resume(from io.Reader) (*Prompt, error) {
 	s, err := t.Model.LoadSession(from)
 	if err != nil {
 		return nil, err
@@ -73,10 +73,10 @@ func (t *TextModel) Resume(from io.Reader) (*Reading, error) {
 	if s.Rows() != 1 {
 		return nil, fmt.Errorf("the saved state is of %d texts, want one", s.Rows())
 	}
-	return &Reading{Session: s}, nil
+	return &Prompt{Session: s}, nil
 }
 
-// recentTokens bounds the tokens that a reading remembers.
+// recentTokens bounds the tokens that a prompt remembers.
 const recentTokens = 1 << 12
 
 // prefillTokens is how many tokens are read before a context is asked.
@@ -84,7 +84,7 @@ const prefillTokens = 1 << 14
 
 // Read reads on, whole chunks in parallel. tick, if not nil, is told how many
 // tokens of how many are read.
-func (t *TextModel) Read(ctx context.Context, r *Reading, text string, tick func(done, total int)) error {
+func (t *Model) Read(ctx context.Context, r *Prompt, text string, tick func(done, total int)) error {
 	ids, unknown, err := t.Codec.Encode(text)
 	if err != nil {
 		return fmt.Errorf("the prompt: %w", err)
@@ -104,7 +104,7 @@ func (t *TextModel) Read(ctx context.Context, r *Reading, text string, tick func
 	return nil
 }
 
-func (r *Reading) read(ids []int32) error {
+func (r *Prompt) read(ids []int32) error {
 	start := time.Now()
 	if err := r.Session.Prefill(ids); err != nil {
 		return err
@@ -119,9 +119,9 @@ func (r *Reading) read(ids []int32) error {
 }
 
 // Continue goes on with texts, with n continuations of each, and returns them
-// one after another. It takes the readings over; if there is one of one text, its
+// one after another. It takes the prompts over; if there is one of one text, its
 // session has then read the whole.
-func (t *TextModel) Continue(ctx context.Context, texts []*Reading, n int, o generate.ContinueOptions, emit func(row int, text []byte)) ([]generate.Continuation, error) {
+func (t *Model) Continue(ctx context.Context, texts []*Prompt, n int, o generate.ContinueOptions, emit func(row int, text []byte)) ([]generate.Continuation, error) {
 	sessions := make([]*mega.Session, len(texts))
 	var recent [][]int32
 	var rows []int
@@ -153,8 +153,8 @@ func (t *TextModel) Continue(ctx context.Context, texts []*Reading, n int, o gen
 
 // Search goes on with a text by beam search, where </s> ends a text, and returns
 // as many continuations as the options want, the best first. Each is cut before
-// the first stop string. The reading is taken over.
-func (t *TextModel) Search(ctx context.Context, r *Reading, o generate.Options, stop []string) ([]generate.Continuation, error) {
+// the first stop string. It takes the prompt over.
+func (t *Model) Search(ctx context.Context, r *Prompt, o generate.Options, stop []string) ([]generate.Continuation, error) {
 	searcher := generate.Searcher{Options: o}
 	m := generate.Primed(r.Session, o.MaxLenB, t.Codec.Banned())
 	found, err := searcher.Search(ctx, m, []generate.Text{{First: data.EOS, MaxLen: o.MaxLenB}})
@@ -169,7 +169,7 @@ func (t *TextModel) Search(ctx context.Context, r *Reading, o generate.Options, 
 }
 
 // continuation returns what a search found as a continuation of a text.
-func (t *TextModel) continuation(r *Reading, h generate.Hypothesis, length int, stop []string) generate.Continuation {
+func (t *Model) continuation(r *Prompt, h generate.Hypothesis, length int, stop []string) generate.Continuation {
 	c := generate.Continuation{Tokens: h.Tokens, Reason: generate.EndOfText}
 	for _, p := range h.TokenScores {
 		c.LogProb += p

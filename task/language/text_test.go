@@ -13,22 +13,22 @@ import (
 	"github.com/mega-go/mega/generate"
 )
 
-// openTextModel opens a golden language model with its dictionary.
-func openTextModel(t *testing.T, name string) *TextModel {
+// openModel opens a golden language model with its dictionary.
+func openModel(t *testing.T, name string) *Model {
 	t.Helper()
 	c, err := checkpoint.Open(goldenDir(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	m, err := OpenTextModel(c, goldenText(name))
+	m, err := OpenModel(c, goldenText(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func begin(t *testing.T, m *TextModel, text string) *Reading {
+func begin(t *testing.T, m *Model, text string) *Prompt {
 	t.Helper()
 	r, err := m.Begin()
 	if err == nil {
@@ -51,16 +51,16 @@ func drawing(n int) generate.ContinueOptions {
 
 // A text that was saved and loaded goes on bit for bit as one that was not.
 func TestReadingGoesOn(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	r := begin(t, m, prompt)
 	if r.Read != len(prompt)+1 || len(r.Recent) != r.Read {
 		t.Errorf("read %d tokens and kept %d of %d", r.Read, len(r.Recent), len(prompt)+1)
 	}
-	whole, err := m.Continue(t.Context(), []*Reading{r.Clone()}, 1, drawing(40), nil)
+	whole, err := m.Continue(t.Context(), []*Prompt{r.Clone()}, 1, drawing(40), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := m.Continue(t.Context(), []*Reading{r}, 1, drawing(15), nil)
+	first, err := m.Continue(t.Context(), []*Prompt{r}, 1, drawing(15), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestReadingGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := m.Continue(t.Context(), []*Reading{again}, 1, drawing(25), nil)
+	second, err := m.Continue(t.Context(), []*Prompt{again}, 1, drawing(25), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,22 +86,22 @@ func TestReadingGoesOn(t *testing.T) {
 
 // Several texts of different lengths, each several times, are what each is alone.
 func TestContinueSeveral(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	o := drawing(12)
 	o.Temperature = 0
 	texts := []string{"a", prompt, strings.Repeat("x := 1\n", 30)}
-	var readings []*Reading
+	var prompts []*Prompt
 	var want []string
 	for _, text := range texts {
 		r := begin(t, m, text)
-		alone, err := m.Continue(t.Context(), []*Reading{r.Clone()}, 1, o, nil)
+		alone, err := m.Continue(t.Context(), []*Prompt{r.Clone()}, 1, o, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, alone[0].Text, alone[0].Text)
-		readings = append(readings, r)
+		prompts = append(prompts, r)
 	}
-	made, err := m.Continue(t.Context(), readings, 2, o, nil)
+	made, err := m.Continue(t.Context(), prompts, 2, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +113,15 @@ func TestContinueSeveral(t *testing.T) {
 }
 
 // The score of a text is what a continuation says of itself, and what
-// EvaluateLanguage says of the same text.
+// Evaluate says of the same text.
 func TestScore(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	r := begin(t, m, prompt)
-	made, err := m.Continue(t.Context(), []*Reading{r}, 1, drawing(30), nil)
+	made, err := m.Continue(t.Context(), []*Prompt{r}, 1, drawing(30), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	score := func(text string, o ScoreOptions) (*TextScore, []LineScore) {
+	score := func(text string, o ScoreOptions) (*Score, []LineScore) {
 		var lines []LineScore
 		s, err := m.Score(t.Context(), strings.NewReader(text), o, func(l LineScore) error {
 			lines = append(lines, l)
@@ -155,7 +155,7 @@ func TestScore(t *testing.T) {
 
 // Long texts are scored in pieces, which makes no difference.
 func TestScoreLongText(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	text := strings.Repeat("for i := range 10 { x += i }\n", 400) // more than scoreTokens
 	s, err := m.Score(t.Context(), strings.NewReader(text), ScoreOptions{}, func(LineScore) error { return nil })
 	if err != nil {
@@ -189,11 +189,11 @@ func TestScoreLongText(t *testing.T) {
 
 // Beam search of one hypothesis takes the likeliest token always.
 func TestSearchOfOne(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	r := begin(t, m, prompt)
 	greedy := drawing(20)
 	greedy.Temperature = 0
-	want, err := m.Continue(t.Context(), []*Reading{r.Clone()}, 1, greedy, nil)
+	want, err := m.Continue(t.Context(), []*Prompt{r.Clone()}, 1, greedy, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestSearchOfOne(t *testing.T) {
 }
 
 func TestTextModelErrors(t *testing.T) {
-	m := openTextModel(t, "lm_enwik8")
+	m := openModel(t, "lm_enwik8")
 	r, err := m.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -258,8 +258,8 @@ func TestTextModelErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, d := range []LanguageDataConfig{goldenText("lm_wikitext103"), {}, {Text: "x"}} {
-		if _, err := OpenTextModel(c, d); err == nil {
+	for _, d := range []DataConfig{goldenText("lm_wikitext103"), {}, {Text: "x"}} {
+		if _, err := OpenModel(c, d); err == nil {
 			t.Errorf("a model with the dictionary of %+v", d)
 		}
 	}
@@ -267,14 +267,14 @@ func TestTextModelErrors(t *testing.T) {
 
 // Words are read with </s> at the ends of lines, which do not end a text.
 func TestContinueWords(t *testing.T) {
-	m := openTextModel(t, "lm_wikitext103")
+	m := openModel(t, "lm_wikitext103")
 	r := begin(t, m, "the request zzzz")
 	if !slices.Equal(r.Unknown, []string{"zzzz"}) || r.Read != 4 {
 		t.Errorf("read %d tokens, unknown %v", r.Read, r.Unknown)
 	}
 	o := drawing(60)
 	o.TopK = 0
-	made, err := m.Continue(t.Context(), []*Reading{r}, 1, o, nil)
+	made, err := m.Continue(t.Context(), []*Prompt{r}, 1, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type wordScores struct {
 	count int     // of all words
 }
 
-func newWordScores(d *data.Dictionary, o LanguageEvalOptions, out io.Writer) *wordScores {
+func newWordScores(d *data.Dictionary, o EvalOptions, out io.Writer) *wordScores {
 	w := &wordScores{dictionary: d, mark: strings.TrimRight(o.RemoveBPE, " ")}
 	if o.WordProbs {
 		w.out = out

@@ -25,13 +25,13 @@ const (
 
 // bleuEvaluation measures the BLEU of translations in validation.
 type bleuEvaluation struct {
-	config    TranslationDataConfig
+	config    DataConfig
 	searcher  generate.Searcher
 	tokeniser bleu.Tokeniser
 	detok     func(string) string
 }
 
-func newBLEUEvaluation(c TranslationDataConfig) (*bleuEvaluation, error) {
+func newBLEUEvaluation(c DataConfig) (*bleuEvaluation, error) {
 	e := &bleuEvaluation{config: c, searcher: generate.Searcher{Options: generate.DefaultOptions()}}
 	if err := unmarshalKnown(c.EvalBLEUArgs, &e.searcher.Options); err != nil {
 		return nil, fmt.Errorf("eval_bleu_args: %w", err)
@@ -52,7 +52,7 @@ func newBLEUEvaluation(c TranslationDataConfig) (*bleuEvaluation, error) {
 }
 
 // detokeniser returns what puts tokens together before BLEU.
-func detokeniser(c TranslationDataConfig) (func(string) string, error) {
+func detokeniser(c DataConfig) (func(string) string, error) {
 	var args struct {
 		SourceLang string `json:"moses_source_lang"`
 		TargetLang string `json:"moses_target_lang"`
@@ -89,7 +89,7 @@ func unmarshalKnown(text string, target any) error {
 
 // run translates the validation split and returns BLEU, rounded as the reference
 // does. Processes share the batches.
-func (e *bleuEvaluation) run(ctx context.Context, t *Translation, ev *train.Evaluator) (float64, error) {
+func (e *bleuEvaluation) run(ctx context.Context, t *Task, ev *train.Evaluator) (float64, error) {
 	defer t.model.Freeze()()
 	comm := ev.Communicator()
 	var sum bleu.Stats
@@ -109,13 +109,13 @@ func (e *bleuEvaluation) run(ctx context.Context, t *Translation, ev *train.Eval
 	return math.Round(bleuStats(vector).Score(4, true)*100) / 100, nil
 }
 
-func (e *bleuEvaluation) batch(ctx context.Context, t *Translation, indices []int) (bleu.Stats, error) {
+func (e *bleuEvaluation) batch(ctx context.Context, t *Task, indices []int) (bleu.Stats, error) {
 	var sum bleu.Stats
 	b, err := t.valid.split.Collate(indices, t.config.padding())
 	if err != nil {
 		return sum, err
 	}
-	found, err := Translators{t.model}.search(ctx, e.searcher, b, 0)
+	found, err := Ensemble{t.model}.search(ctx, e.searcher, b, 0)
 	if err != nil {
 		return sum, err
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/mega-go/mega/data/pairs"
 )
 
-// TranslationDataConfig says where sentence pairs come from, how they are
+// DataConfig says where sentence pairs come from, how they are
 // batched and how translations are judged. The JSON names are the reference's
 // argument names.
-type TranslationDataConfig struct {
+type DataConfig struct {
 	Task        string `json:"task" help:"translation"`
 	Data        string `json:"data" help:"directory that mega preprocess wrote (dict.LANG.txt, SPLIT.SRC-TGT.LANG.bin, .idx); several, with colons between, take turns by epoch"`
 	SourceLang  string `json:"source_lang" help:"source language; found out from the files if none is given"`
@@ -48,20 +48,20 @@ type TranslationDataConfig struct {
 	EvalBLEUPrintSamples bool   `json:"eval_bleu_print_samples" help:"print the first translation of each validation beside its reference"`
 }
 
-// DefaultTranslationDataConfig returns the reference's defaults.
-func DefaultTranslationDataConfig() TranslationDataConfig {
-	return TranslationDataConfig{
+// DefaultDataConfig returns the reference's defaults.
+func DefaultDataConfig() DataConfig {
+	return DataConfig{
 		Task: checkpoint.Translation, TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
 		RequiredMultiple: 8, LeftPadSource: true, UpsamplePrimary: 1,
 		Criterion: "cross_entropy", EvalBLEUDetok: "space",
 	}
 }
 
-// TranslationData returns the reference's defaults with the data and languages
+// CheckpointData returns the reference's defaults with the data and languages
 // that a checkpoint names. All else that it was trained with, such as the side of
 // padding, is not taken over: the reference's generate.py does not either.
-func TranslationData(c *checkpoint.Checkpoint) (TranslationDataConfig, error) {
-	config, trained := DefaultTranslationDataConfig(), DefaultTranslationDataConfig()
+func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
+	config, trained := DefaultDataConfig(), DefaultDataConfig()
 	if c.Data != nil {
 		if err := json.Unmarshal(c.Data, &trained); err != nil {
 			return config, fmt.Errorf("%s: data: %w", c.Path, err)
@@ -73,7 +73,7 @@ func TranslationData(c *checkpoint.Checkpoint) (TranslationDataConfig, error) {
 }
 
 // smoothing returns what the criterion smooths labels by.
-func (c TranslationDataConfig) smoothing() (float64, error) {
+func (c DataConfig) smoothing() (float64, error) {
 	switch c.Criterion {
 	case "cross_entropy":
 		if c.LabelSmoothing != 0 {
@@ -90,7 +90,7 @@ func (c TranslationDataConfig) smoothing() (float64, error) {
 }
 
 // Validate reports values that are impossible.
-func (c TranslationDataConfig) Validate() error {
+func (c DataConfig) Validate() error {
 	_, err := c.smoothing()
 	if err == nil && c.EvalBLEU {
 		_, err = newBLEUEvaluation(c)
@@ -101,25 +101,25 @@ func (c TranslationDataConfig) Validate() error {
 	return err
 }
 
-func (c TranslationDataConfig) padding() pairs.Padding {
+func (c DataConfig) padding() pairs.Padding {
 	return pairs.Padding{LeftSource: c.LeftPadSource, LeftTarget: c.LeftPadTarget}
 }
 
-// A PairCorpus is the sentence pairs of a translator: dictionaries, and splits
+// A Corpus is the sentence pairs of a translator: dictionaries, and splits
 // opened when asked for.
-type PairCorpus struct {
+type Corpus struct {
 	*pairs.Dir
-	config TranslationDataConfig
+	config DataConfig
 	dirs   []*pairs.Dir // one for each directory; only training reads others than the first
 	opened []*pairs.Split
 }
 
-// OpenPairCorpus opens what a configuration names. Close the corpus when done.
-func OpenPairCorpus(c TranslationDataConfig) (*PairCorpus, error) {
+// OpenCorpus opens what a configuration names. Close the corpus when done.
+func OpenCorpus(c DataConfig) (*Corpus, error) {
 	if c.Data == "" {
 		return nil, errors.New("no data is given, want the directory that mega preprocess wrote")
 	}
-	corpus := &PairCorpus{config: c}
+	corpus := &Corpus{config: c}
 	for _, path := range strings.Split(c.Data, ":") {
 		dir, err := pairs.OpenDir(path, c.SourceLang, c.TargetLang)
 		if err != nil {
@@ -136,7 +136,7 @@ func OpenPairCorpus(c TranslationDataConfig) (*PairCorpus, error) {
 }
 
 // Close closes the splits.
-func (c *PairCorpus) Close() error {
+func (c *Corpus) Close() error {
 	var errs []error
 	for _, s := range c.opened {
 		errs = append(errs, s.Close())
@@ -145,7 +145,7 @@ func (c *PairCorpus) Close() error {
 }
 
 // Has reports whether the corpus has a split.
-func (c *PairCorpus) Has(split string) bool {
+func (c *Corpus) Has(split string) bool {
 	s, err := c.Dir.Open(split, pairs.OpenOptions{})
 	if err != nil {
 		return false
@@ -154,7 +154,7 @@ func (c *PairCorpus) Has(split string) bool {
 }
 
 // open opens a split in one of the directories for a model.
-func (c *PairCorpus) open(split string, dir int, m mega.TranslatorConfig) (*pairs.Split, error) {
+func (c *Corpus) open(split string, dir int, m mega.TranslatorConfig) (*pairs.Split, error) {
 	o := pairs.OpenOptions{Combine: split == c.config.TrainSubset, UpsamplePrimary: c.config.UpsamplePrimary}
 	if c.config.TruncateSource {
 		o.TruncateSource = m.MaxSourcePositions
@@ -168,7 +168,7 @@ func (c *PairCorpus) open(split string, dir int, m mega.TranslatorConfig) (*pair
 }
 
 // checkModel says whether the dictionaries are those of a model.
-func (c *PairCorpus) checkModel(m mega.TranslatorConfig) error {
+func (c *Corpus) checkModel(m mega.TranslatorConfig) error {
 	for _, side := range []struct {
 		what, lang  string
 		words, want int
@@ -186,7 +186,7 @@ func (c *PairCorpus) checkModel(m mega.TranslatorConfig) error {
 
 // checkShared reports embeddings that are to be shared by languages with
 // dictionaries of their own.
-func (c *PairCorpus) checkShared(m mega.TranslatorConfig) error {
+func (c *Corpus) checkShared(m mega.TranslatorConfig) error {
 	if m.ShareAllEmbeddings && !c.Joined() {
 		return fmt.Errorf("%s: share_all_embeddings needs one dictionary for both languages, but dict.%s.txt and dict.%s.txt differ; preprocess with --joined-dictionary",
 			c.Path, c.SourceLang, c.TargetLang)
@@ -196,7 +196,7 @@ func (c *PairCorpus) checkShared(m mega.TranslatorConfig) error {
 
 // sampler cuts a split into batches. For training pairs that are too long are
 // left out, as in the reference, and those longer than a batch may be.
-func (c *PairCorpus) sampler(s *pairs.Split, split string, m mega.TranslatorConfig, size, tokens int) (*pairs.Sampler, error) {
+func (c *Corpus) sampler(s *pairs.Split, split string, m mega.TranslatorConfig, size, tokens int) (*pairs.Sampler, error) {
 	training := split == c.config.TrainSubset
 	o := pairs.SamplerOptions{
 		SamplerOptions: data.SamplerOptions{

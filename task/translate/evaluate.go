@@ -12,21 +12,21 @@ import (
 // Evaluate translates the test split, or the validation split where there is
 // none, as validation does: with the search and the subwords put together that
 // eval_bleu_args and eval_bleu_remove_bpe say.
-func (t *Translation) Evaluate(ctx context.Context, m *mega.Translator) (*PairGeneration, error) {
+func (t *Task) Evaluate(ctx context.Context, m *mega.Translator) (*Generation, error) {
 	s := generate.Searcher{Options: generate.DefaultOptions()}
 	if err := unmarshalKnown(t.config.EvalBLEUArgs, &s.Options); err != nil {
 		return nil, fmt.Errorf("eval_bleu_args: %w", err)
 	}
-	o := DefaultPairGenerateOptions()
+	o := DefaultGenerateOptions()
 	o.Quiet, o.RemoveBPE, o.SacreBLEU = true, t.config.EvalBLEURemoveBPE, t.config.EvalBLEU && !t.config.EvalTokenizedBLEU
 	if o.Subset = t.config.TestSubset; !t.corpus.Has(o.Subset) {
 		o.Subset = t.config.ValidSubset
 	}
-	return GeneratePairs(ctx, Translators{m}, t.corpus, s, o, io.Discard, nil)
+	return Generate(ctx, Ensemble{m}, t.corpus, s, o, io.Discard, nil)
 }
 
 // Line says how translations are in a line.
-func (s *PairGeneration) Line() string {
+func (s *Generation) Line() string {
 	text := fmt.Sprintf("%s: %d sentences in %.1f s, beam %d", s.Split, s.Sentences, s.Seconds, s.Beam)
 	switch {
 	case s.BLEU != nil:

@@ -14,9 +14,9 @@ import (
 	"github.com/mega-go/mega/internal/kernel"
 )
 
-// PairGenerateOptions say what GeneratePairs translates and what it writes. The
+// GenerateOptions say what Generate translates and what it writes. The
 // JSON names are the reference's argument names.
-type PairGenerateOptions struct {
+type GenerateOptions struct {
 	Subset         string `json:"gen_subset" help:"split to translate"`
 	ScoreReference bool   `json:"score_reference" help:"do not translate: score the references"`
 	PrefixSize     int    `json:"prefix_size" help:"tokens of each reference that its translation begins with"`
@@ -28,11 +28,11 @@ type PairGenerateOptions struct {
 	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
 }
 
-// DefaultPairGenerateOptions returns the reference's defaults.
-func DefaultPairGenerateOptions() PairGenerateOptions { return PairGenerateOptions{Subset: "test"} }
+// DefaultGenerateOptions returns the reference's defaults.
+func DefaultGenerateOptions() GenerateOptions { return GenerateOptions{Subset: "test"} }
 
-// A PairGeneration says how a split was translated.
-type PairGeneration struct {
+// A Generation says how a split was translated.
+type Generation struct {
 	Split              string      `json:"split"`
 	Sentences          int         `json:"sentences"`
 	Tokens             int         `json:"tokens"` // of the best translations, </s> included
@@ -46,13 +46,13 @@ type PairGeneration struct {
 	Beam               int         `json:"beam"`
 }
 
-// GeneratePairs translates a split with one model or an ensemble and writes what
+// Generate translates a split with one model or an ensemble and writes what
 // the reference's generate.py does: for each pair its source (S-), its target
 // (T-), and of each hypothesis the score in base 2 and the words (H-), the same
 // detokenised (D-) and the scores of the tokens (P-). d says how the split is
 // batched; w receives the lines.
-func GeneratePairs(ctx context.Context, m Translators, c *PairCorpus, s generate.Searcher, o PairGenerateOptions, w io.Writer, tick func(done, total int)) (*PairGeneration, error) {
-	g := &pairGeneration{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
+func Generate(ctx context.Context, m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer, tick func(done, total int)) (*Generation, error) {
+	g := &generation{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
 	if err := g.open(); err != nil {
 		return nil, err
 	}
@@ -72,12 +72,12 @@ func GeneratePairs(ctx context.Context, m Translators, c *PairCorpus, s generate
 	return g.summary()
 }
 
-// pairGeneration is one call of GeneratePairs.
-type pairGeneration struct {
-	models   Translators
-	corpus   *PairCorpus
+// generation is one call of Generate.
+type generation struct {
+	models   Ensemble
+	corpus   *Corpus
 	searcher generate.Searcher
-	options  PairGenerateOptions
+	options  GenerateOptions
 	split    *pairs.Split
 	sampler  *pairs.Sampler
 	order    [][]int
@@ -91,7 +91,7 @@ type pairGeneration struct {
 // (fairseq_cli/generate.py:66).
 const generateTokens = 12000
 
-func (g *pairGeneration) open() error {
+func (g *generation) open() error {
 	o := g.options
 	if err := errors.Join(g.searcher.Options.Validate(), g.models.check()); err != nil {
 		return err
@@ -135,7 +135,7 @@ type translated struct {
 }
 
 // batch translates a batch.
-func (g *pairGeneration) batch(ctx context.Context, i int) (translated, error) {
+func (g *generation) batch(ctx context.Context, i int) (translated, error) {
 	b, err := g.split.Collate(g.order[i], g.corpus.config.padding())
 	if err != nil {
 		return translated{}, err
@@ -150,7 +150,7 @@ func (g *pairGeneration) batch(ctx context.Context, i int) (translated, error) {
 }
 
 // write writes a batch.
-func (g *pairGeneration) write(t translated) error {
+func (g *generation) write(t translated) error {
 	for i, hypotheses := range t.found {
 		g.sentences++
 		g.tokens += len(hypotheses[0].Tokens)
@@ -161,8 +161,8 @@ func (g *pairGeneration) write(t translated) error {
 	return nil
 }
 
-func (g *pairGeneration) summary() (*PairGeneration, error) {
-	s := &PairGeneration{
+func (g *generation) summary() (*Generation, error) {
+	s := &Generation{
 		Split: g.options.Subset, Sentences: g.sentences, Tokens: g.tokens, Seconds: g.seconds, Skipped: len(g.sampler.Skipped()),
 		SentencesPerSecond: float64(g.sentences) / g.seconds, TokensPerSecond: float64(g.tokens) / g.seconds, Beam: g.searcher.Options.Beam,
 	}
@@ -183,7 +183,7 @@ func (g *pairGeneration) summary() (*PairGeneration, error) {
 }
 
 // WriteText writes the score as the reference does, if there is one.
-func (s *PairGeneration) WriteText(w io.Writer) error {
+func (s *Generation) WriteText(w io.Writer) error {
 	text := ""
 	switch {
 	case s.BLEU != nil:
@@ -198,4 +198,4 @@ func (s *PairGeneration) WriteText(w io.Writer) error {
 }
 
 // remove puts subwords together if asked for.
-func (o PairGenerateOptions) remove(words string) string { return bpe.Remove(words, o.RemoveBPE) }
+func (o GenerateOptions) remove(words string) string { return bpe.Remove(words, o.RemoveBPE) }

@@ -16,7 +16,7 @@ import (
 const pairData = "../../data/pairs/testdata/mt"
 
 // goldenTranslator returns the official implementation's small translator.
-func goldenTranslator(t *testing.T) Translators {
+func goldenTranslator(t *testing.T) Ensemble {
 	t.Helper()
 	ck, err := checkpoint.Open("../../testdata/golden/mt_wmt")
 	if err != nil {
@@ -27,12 +27,12 @@ func goldenTranslator(t *testing.T) Translators {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Translators{m}
+	return Ensemble{m}
 }
 
-func openPairs(t *testing.T, c TranslationDataConfig) *PairCorpus {
+func openPairs(t *testing.T, c DataConfig) *Corpus {
 	t.Helper()
-	corpus, err := OpenPairCorpus(c)
+	corpus, err := OpenCorpus(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +52,14 @@ func TestGenerateAsReference(t *testing.T) {
 		{"mt_test_beam5.out", "test", 50, 5, 1, 0.5},
 		{"mt_valid_beam4_nbest2.out", "valid", 7, 4, 2, 1.2},
 	} {
-		d := DefaultTranslationDataConfig()
+		d := DefaultDataConfig()
 		d.Data, d.SourceLang, d.TargetLang, d.BatchSize = pairData, "en", "de", c.size
 		s := generate.Searcher{Options: generate.DefaultOptions()}
 		s.Options.Beam, s.Options.NBest, s.Options.LenPen = c.beam, c.nbest, c.lenpen
-		o := DefaultPairGenerateOptions()
+		o := DefaultGenerateOptions()
 		o.Subset = c.split
 		var out bytes.Buffer
-		g, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, o, &out, nil)
+		g, err := Generate(context.Background(), m, openPairs(t, d), s, o, &out, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,8 +17,8 @@ import (
 // what their score needs.
 type pairWriter struct {
 	w       io.Writer
-	corpus  *PairCorpus
-	options PairGenerateOptions
+	corpus  *Corpus
+	options GenerateOptions
 	unknown *unknownReplacer
 	nbest   int
 

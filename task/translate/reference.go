@@ -11,7 +11,7 @@ import (
 // scoreReferences returns each target of a batch as the one hypothesis of its
 // source, with the probabilities that the models give it (fairseq
 // sequence_scorer.py). The score is the mean over tokens.
-func (m Translators) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.Hypothesis, error) {
+func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.Hypothesis, error) {
 	mean := make([]float64, b.Rows*b.TargetLength) // of the probabilities
 	tape := autograd.NewTape()
 	for _, model := range m {
@@ -50,7 +50,7 @@ func (m Translators) scoreReferences(b *pairs.Batch, attention bool) ([][]genera
 }
 
 // attend notes what each token of the hypotheses attends to.
-func (m Translators) attend(b *pairs.Batch, found [][]generate.Hypothesis) error {
+func (m Ensemble) attend(b *pairs.Batch, found [][]generate.Hypothesis) error {
 	var sessions []generate.Model
 	for _, model := range m {
 		s, err := model.NewSession(b.Source, b.Rows, b.SourceLength)

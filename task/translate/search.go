@@ -11,12 +11,12 @@ import (
 	"github.com/mega-go/mega/generate"
 )
 
-// Translators are the models of an ensemble, one at least, of the same
+// An Ensemble is the models that translate together, one at least, of the same
 // vocabularies.
-type Translators []*mega.Translator
+type Ensemble []*mega.Translator
 
 // check reports models that do not go together.
-func (m Translators) check() error {
+func (m Ensemble) check() error {
 	for i, other := range m[1:] {
 		a, b := m[0].Config(), other.Config()
 		if a.SourceVocabSize != b.SourceVocabSize || a.TargetVocabSize != b.TargetVocabSize {
@@ -28,7 +28,7 @@ func (m Translators) check() error {
 }
 
 // Freeze makes the models ready for many searches: see mega.Translator.Freeze.
-func (m Translators) Freeze() (thaw func()) {
+func (m Ensemble) Freeze() (thaw func()) {
 	thaws := make([]func(), len(m))
 	for i, model := range m {
 		thaws[i] = model.Freeze()
@@ -42,7 +42,7 @@ func (m Translators) Freeze() (thaw func()) {
 
 // positions returns the most positions of source and target that all models
 // take.
-func (m Translators) positions() (source, target int) {
+func (m Ensemble) positions() (source, target int) {
 	c := m[0].Config()
 	source, target = c.MaxSourcePositions, c.MaxTargetPositions
 	for _, other := range m[1:] {
@@ -55,7 +55,7 @@ func (m Translators) positions() (source, target int) {
 // search translates the sources of a batch. With sources padded on the left a
 // translation may be as long as the longest source of the batch allows, as in
 // the reference; on the right as its own does.
-func (m Translators) search(ctx context.Context, s generate.Searcher, b *pairs.Batch, prefix int) ([][]generate.Hypothesis, error) {
+func (m Ensemble) search(ctx context.Context, s generate.Searcher, b *pairs.Batch, prefix int) ([][]generate.Hypothesis, error) {
 	var sessions []generate.Model
 	for _, model := range m {
 		session, err := model.NewSession(b.Source, b.Rows, b.SourceLength)

@@ -12,30 +12,30 @@ import (
 	"github.com/mega-go/mega/train"
 )
 
-// Translation trains a Translator on sentence pairs and validates it by its loss
+// Task trains a Translator on sentence pairs and validates it by its loss
 // and, if asked for, by the BLEU of its translations (fairseq
 // tasks/translation.py). It implements train.Task; the loss is cross_entropy or
 // label_smoothed_cross_entropy.
-type Translation struct {
+type Task struct {
 	model     *mega.Translator
-	config    TranslationDataConfig
-	corpus    *PairCorpus
+	config    DataConfig
+	corpus    *Corpus
 	smoothing float64
-	train     []pairBatches // one for each directory of data
-	valid     pairBatches
+	train     []batches // one for each directory of data
+	valid     batches
 	bleu      *bleuEvaluation // nil unless wanted
 	skipped   int
 }
 
-// NewTranslation opens the data, makes a model for its dictionaries and returns
+// NewTask opens the data, makes a model for its dictionaries and returns
 // the task. Close its corpus when done.
-func NewTranslation(d TranslationDataConfig, m mega.TranslatorConfig) (*Translation, error) {
-	corpus, err := OpenPairCorpus(d)
+func NewTask(d DataConfig, m mega.TranslatorConfig) (*Task, error) {
+	corpus, err := OpenCorpus(d)
 	if err != nil {
 		return nil, err
 	}
 	d.SourceLang, d.TargetLang = corpus.SourceLang, corpus.TargetLang
-	t := &Translation{config: d, corpus: corpus}
+	t := &Task{config: d, corpus: corpus}
 	if err := t.open(m); err != nil {
 		corpus.Close()
 		return nil, err
@@ -43,7 +43,7 @@ func NewTranslation(d TranslationDataConfig, m mega.TranslatorConfig) (*Translat
 	return t, nil
 }
 
-func (t *Translation) open(m mega.TranslatorConfig) (err error) {
+func (t *Task) open(m mega.TranslatorConfig) (err error) {
 	d := t.config
 	if t.smoothing, err = d.smoothing(); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (t *Translation) open(m mega.TranslatorConfig) (err error) {
 }
 
 // validSize returns the size of batches outside training.
-func (c TranslationDataConfig) validSize() (sentences, tokens int) {
+func (c DataConfig) validSize() (sentences, tokens int) {
 	sentences, tokens = c.BatchSize, c.MaxTokens
 	if c.MaxSentencesValid > 0 {
 		sentences = c.MaxSentencesValid
@@ -86,39 +86,39 @@ func (c TranslationDataConfig) validSize() (sentences, tokens int) {
 }
 
 // batches opens a split and cuts it into batches.
-func (t *Translation) batches(split string, dir, size, tokens int) (pairBatches, error) {
+func (t *Task) batches(split string, dir, size, tokens int) (batches, error) {
 	s, err := t.corpus.open(split, dir, t.model.Config())
 	if err != nil {
-		return pairBatches{}, err
+		return batches{}, err
 	}
 	if !s.HasTargets() {
-		return pairBatches{}, fmt.Errorf("%s: split %s has no targets (%s)", t.corpus.Path, split, t.corpus.TargetLang)
+		return batches{}, fmt.Errorf("%s: split %s has no targets (%s)", t.corpus.Path, split, t.corpus.TargetLang)
 	}
 	sampler, err := t.corpus.sampler(s, split, t.model.Config(), size, tokens)
 	if err != nil {
-		return pairBatches{}, err
+		return batches{}, err
 	}
 	order, err := sampler.Batches(1)
-	return pairBatches{t, s, sampler, order}, err
+	return batches{t, s, sampler, order}, err
 }
 
 // Model returns the translator.
-func (t *Translation) Model() *mega.Translator { return t.model }
+func (t *Task) Model() *mega.Translator { return t.model }
 
 // Corpus returns the data.
-func (t *Translation) Corpus() *PairCorpus { return t.corpus }
+func (t *Task) Corpus() *Corpus { return t.corpus }
 
 // Config returns where the data comes from, with the languages found out.
-func (t *Translation) Config() TranslationDataConfig { return t.config }
+func (t *Task) Config() DataConfig { return t.config }
 
 // Skipped returns how many pairs for training are left out as too long.
-func (t *Translation) Skipped() int { return t.skipped }
+func (t *Task) Skipped() int { return t.skipped }
 
 // Params implements train.Task.
-func (t *Translation) Params() *nn.Params { return t.model.Params() }
+func (t *Task) Params() *nn.Params { return t.model.Params() }
 
 // Epoch implements train.Task.
-func (t *Translation) Epoch(n int) (train.Batches, error) {
+func (t *Task) Epoch(n int) (train.Batches, error) {
 	b := t.train[(n-1)%len(t.train)]
 	var err error
 	b.order, err = b.sampler.Batches(n)
@@ -127,12 +127,12 @@ func (t *Translation) Epoch(n int) (train.Batches, error) {
 
 // Metrics implements train.Task. The loss is in bits, label smoothing included;
 // nll_loss is without it, and ppl its perplexity.
-func (t *Translation) Metrics(s train.Stats) train.Metrics {
+func (t *Task) Metrics(s train.Stats) train.Metrics {
 	return train.Metrics{"loss": s.LossBase2(), "nll_loss": s.NLLBase2(), "ppl": math.Exp2(s.NLLBase2())}
 }
 
 // Validate implements train.Task.
-func (t *Translation) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
+func (t *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
 	s, err := e.Run(ctx, t.valid)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (t *Translation) Validate(ctx context.Context, e *train.Evaluator) (train.M
 }
 
 // Describe implements train.Task.
-func (t *Translation) Describe() train.Description {
+func (t *Task) Describe() train.Description {
 	metrics := []string{"loss", "nll_loss", "ppl"}
 	if t.config.EvalBLEU {
 		metrics = append(metrics, "bleu")
@@ -154,34 +154,34 @@ func (t *Translation) Describe() train.Description {
 	return train.Description{Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: metrics}
 }
 
-// pairBatches is a split cut into batches, in the order of one epoch.
-type pairBatches struct {
-	task    *Translation
+// batches is a split cut into batches, in the order of one epoch.
+type batches struct {
+	task    *Task
 	split   *pairs.Split
 	sampler *pairs.Sampler
 	order   [][]int
 }
 
 // Len implements train.Batches.
-func (b pairBatches) Len() int { return len(b.order) }
+func (b batches) Len() int { return len(b.order) }
 
 // Batch implements train.Batches.
-func (b pairBatches) Batch(i int) (train.Batch, error) {
+func (b batches) Batch(i int) (train.Batch, error) {
 	collated, err := b.split.Collate(b.order[i], b.task.config.padding())
 	if err != nil {
 		return nil, err
 	}
-	return pairBatch{b.task, collated}, nil
+	return batch{b.task, collated}, nil
 }
 
-// A pairBatch is one forward pass of a translator.
-type pairBatch struct {
-	task *Translation
+// A batch is one forward pass of a translator.
+type batch struct {
+	task *Task
 	data *pairs.Batch
 }
 
 // Loss implements train.Batch.
-func (b pairBatch) Loss(t *autograd.Tape) (train.Result, error) {
+func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	d := b.data
 	loss, err := b.task.model.Loss(t, d.Source, d.Rows, d.SourceLength, d.PrevOutput, d.Targets, d.TargetLength, b.task.smoothing)
 	if err != nil {

@@ -31,13 +31,13 @@ func tinyTranslator(t *testing.T) mega.TranslatorConfig {
 	return c
 }
 
-func tinyPairs(t *testing.T) TranslationDataConfig {
+func tinyPairs(t *testing.T) DataConfig {
 	t.Helper()
 	dir := t.TempDir()
 	if err := numbers.Write(context.Background(), dir, numbers.Options{Train: 90, Valid: 5, Test: 4, Max: 99, Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
-	d := DefaultTranslationDataConfig()
+	d := DefaultDataConfig()
 	d.Data, d.MaxTokens = dir, 120
 	d.Criterion, d.LabelSmoothing = "label_smoothed_cross_entropy", 0.1
 	return d
@@ -48,7 +48,7 @@ func tinyPairs(t *testing.T) TranslationDataConfig {
 func TestTrainTranslator(t *testing.T) {
 	d := tinyPairs(t)
 	d.EvalBLEU, d.EvalTokenizedBLEU, d.EvalBLEUArgs = true, true, `{"beam": 2}`
-	task, err := NewTranslation(d, tinyTranslator(t))
+	task, err := NewTask(d, tinyTranslator(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,28 +84,28 @@ func TestTranslationErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, change := range map[string]func(d *TranslationDataConfig, m *mega.TranslatorConfig){
-		"no data is given":                 func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = "" },
-		"no such directory":                func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = "nowhere" },
-		"no data of the language pair fr-": func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.SourceLang, d.TargetLang = "fr", "de" },
-		"cross_entropy has none":           func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Criterion = "cross_entropy" },
-		`criterion is "x"`:                 func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Criterion = "x" },
-		"label_smoothing is 1":             func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.LabelSmoothing = 1 },
-		"--joined-dictionary":              func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.Data = apart.Data },
-		`unknown field "beem"`: func(d *TranslationDataConfig, _ *mega.TranslatorConfig) {
+	for want, change := range map[string]func(d *DataConfig, m *mega.TranslatorConfig){
+		"no data is given":                 func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = "" },
+		"no such directory":                func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = "nowhere" },
+		"no data of the language pair fr-": func(d *DataConfig, _ *mega.TranslatorConfig) { d.SourceLang, d.TargetLang = "fr", "de" },
+		"cross_entropy has none":           func(d *DataConfig, _ *mega.TranslatorConfig) { d.Criterion = "cross_entropy" },
+		`criterion is "x"`:                 func(d *DataConfig, _ *mega.TranslatorConfig) { d.Criterion = "x" },
+		"label_smoothing is 1":             func(d *DataConfig, _ *mega.TranslatorConfig) { d.LabelSmoothing = 1 },
+		"--joined-dictionary":              func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = apart.Data },
+		`unknown field "beem"`: func(d *DataConfig, _ *mega.TranslatorConfig) {
 			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beem": 4}`
 		},
-		"eval_bleu_args: beam is 0": func(d *TranslationDataConfig, _ *mega.TranslatorConfig) {
+		"eval_bleu_args: beam is 0": func(d *DataConfig, _ *mega.TranslatorConfig) {
 			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beam": 0}`
 		},
-		`eval_bleu_detok is "x"`: func(d *TranslationDataConfig, _ *mega.TranslatorConfig) { d.EvalBLEU, d.EvalBLEUDetok = true, "x" },
-		"the source has 3 tokens, more than the 2": func(_ *TranslationDataConfig, m *mega.TranslatorConfig) {
+		`eval_bleu_detok is "x"`: func(d *DataConfig, _ *mega.TranslatorConfig) { d.EvalBLEU, d.EvalBLEUDetok = true, "x" },
+		"the source has 3 tokens, more than the 2": func(_ *DataConfig, m *mega.TranslatorConfig) {
 			m.MaxSourcePositions = 2
 		},
 	} {
 		d, m := joined, tinyTranslator(t)
 		change(&d, &m)
-		if task, err := NewTranslation(d, m); err == nil || !strings.Contains(err.Error(), want) {
+		if task, err := NewTask(d, m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v of %v, want one with %q", err, task, want)
 		}
 	}
@@ -115,29 +115,29 @@ func TestTranslationErrors(t *testing.T) {
 func TestDictionaryMismatch(t *testing.T) {
 	m := goldenTranslator(t)
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	d := DefaultTranslationDataConfig()
+	d := DefaultDataConfig()
 	d.Data = t.TempDir()
 	if err := numbers.Write(context.Background(), d.Data, numbers.Options{Train: 8, Valid: 1, Test: 1, Max: 9}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, DefaultPairGenerateOptions(), io.Discard, nil)
+	_, err := Generate(context.Background(), m, openPairs(t, d), s, DefaultGenerateOptions(), io.Discard, nil)
 	if err == nil || !strings.Contains(err.Error(), "dict.en.txt has") {
 		t.Errorf("error %v", err)
 	}
 	corpus := openPairs(t, d)
-	text := TextTranslator{Models: m, Source: corpus.Source, Target: corpus.Target, Searcher: s}
+	text := Translator{Models: m, Source: corpus.Source, Target: corpus.Target, Searcher: s}
 	if err := text.Check(); err == nil || !strings.Contains(err.Error(), "not the ones that the model was trained with") {
 		t.Errorf("error %v", err)
 	}
 }
 
 // goldenTextTranslator returns a translator of text for the golden model.
-func goldenTextTranslator(t *testing.T) *TextTranslator {
+func goldenTextTranslator(t *testing.T) *Translator {
 	t.Helper()
-	d := DefaultTranslationDataConfig()
+	d := DefaultDataConfig()
 	d.Data = pairData
 	corpus := openPairs(t, d)
-	return &TextTranslator{
+	return &Translator{
 		Models: goldenTranslator(t), Source: corpus.Source, Target: corpus.Target, Workers: 2,
 		Searcher: generate.Searcher{Options: generate.DefaultOptions()},
 	}
@@ -241,13 +241,13 @@ func TestReplaceUnknown(t *testing.T) {
 // TestScoreReference: the best hypothesis's own score where it is the reference,
 // up to the moving average's truncation, which is longer than these sentences.
 func TestScoreReference(t *testing.T) {
-	d := DefaultTranslationDataConfig()
+	d := DefaultDataConfig()
 	d.Data, d.BatchSize = pairData, 50
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	o := DefaultPairGenerateOptions()
-	lines := func(m Translators) map[string]string {
+	o := DefaultGenerateOptions()
+	lines := func(m Ensemble) map[string]string {
 		var out bytes.Buffer
-		if _, err := GeneratePairs(context.Background(), m, openPairs(t, d), s, o, &out, nil); err != nil {
+		if _, err := Generate(context.Background(), m, openPairs(t, d), s, o, &out, nil); err != nil {
 			t.Fatal(err)
 		}
 		all := map[string]string{}
@@ -262,7 +262,7 @@ func TestScoreReference(t *testing.T) {
 	o.ScoreReference = true
 	compareMaps(t, "score-reference", lines(one), searched)
 	o.ScoreReference = false
-	compareMaps(t, "an ensemble of twins", lines(Translators{one[0], one[0]}), searched)
+	compareMaps(t, "an ensemble of twins", lines(Ensemble{one[0], one[0]}), searched)
 }
 
 func compareMaps(t *testing.T, name string, got, want map[string]string) {

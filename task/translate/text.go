@@ -15,9 +15,9 @@ import (
 	"github.com/mega-go/mega/internal/kernel"
 )
 
-// A TextTranslator translates lines of text.
-type TextTranslator struct {
-	Models         Translators
+// A Translator translates lines of text.
+type Translator struct {
+	Models         Ensemble
 	Source, Target *data.Dictionary
 	Text           TextOptions
 	Alignment      bool // WriteLines writes it
@@ -35,8 +35,8 @@ type TextTranslator struct {
 // defaultBatchTokens are enough for products of matrices to be at their best.
 const defaultBatchTokens = 1024
 
-// A LineTranslation is what was found for a line.
-type LineTranslation struct {
+// A Line is what was found for a line.
+type Line struct {
 	Line    string   // as it was given
 	Source  []int32  // its tokens
 	Unknown []string // words that the dictionary does not have
@@ -44,7 +44,7 @@ type LineTranslation struct {
 }
 
 // Check reports models that do not go together or with the dictionaries.
-func (t *TextTranslator) Check() error {
+func (t *Translator) Check() error {
 	if err := errors.Join(t.Models.check(), t.Searcher.Options.Validate()); err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func (t *TextTranslator) Check() error {
 // Translate translates lines, in their order. A line without words gives no
 // hypotheses. first is the number of the first line, from 1, for errors. tick, if
 // not nil, is called as lines are done.
-func (t *TextTranslator) Translate(ctx context.Context, lines []string, first int, tick func(done int)) ([]LineTranslation, error) {
-	out := make([]LineTranslation, len(lines))
+func (t *Translator) Translate(ctx context.Context, lines []string, first int, tick func(done int)) ([]Line, error) {
+	out := make([]Line, len(lines))
 	longest, _ := t.Models.positions()
 	var order []int
 	for i, line := range lines {
@@ -95,8 +95,8 @@ func (t *TextTranslator) Translate(ctx context.Context, lines []string, first in
 }
 
 // read turns a line into tokens.
-func (t *TextTranslator) read(line string) LineTranslation {
-	l := LineTranslation{Line: line}
+func (t *Translator) read(line string) Line {
+	l := Line{Line: line}
 	words := t.Text.encode(line)
 	l.Source = t.Source.Encode(nil, words)
 	if slices.Contains(l.Source, data.Unknown) {
@@ -111,7 +111,7 @@ func (t *TextTranslator) read(line string) LineTranslation {
 
 // batches cuts an order of lines, the longest first, into batches: at least as
 // many as are translated at a time.
-func (t *TextTranslator) batches(order []int, lines []LineTranslation) [][]int {
+func (t *Translator) batches(order []int, lines []Line) [][]int {
 	tokens := t.BatchTokens
 	if tokens == 0 {
 		tokens = defaultBatchTokens
@@ -129,7 +129,7 @@ func (t *TextTranslator) batches(order []int, lines []LineTranslation) [][]int {
 }
 
 // collate puts lines side by side.
-func (t *TextTranslator) collate(indices []int, lines []LineTranslation) *pairs.Batch {
+func (t *Translator) collate(indices []int, lines []Line) *pairs.Batch {
 	b := &pairs.Batch{Rows: len(indices), SourceLength: len(lines[indices[0]].Source), IDs: indices, LeftPadSource: t.LeftPad}
 	b.Source = slices.Repeat([]int32{data.Pad}, b.Rows*b.SourceLength)
 	for row, i := range indices {
@@ -140,17 +140,17 @@ func (t *TextTranslator) collate(indices []int, lines []LineTranslation) *pairs.
 }
 
 // Words returns the words of a hypothesis for a line, with subwords put together.
-func (t *TextTranslator) Words(l LineTranslation, h generate.Hypothesis) string {
+func (t *Translator) Words(l Line, h generate.Hypothesis) string {
 	return t.Text.join(t.Text.unknown.decode(t.Target, h, "<unk>", l.Source, strings.Fields(t.Text.encode(l.Line))))
 }
 
 // SourceWords returns the words that were read of a line.
-func (t *TextTranslator) SourceWords(l LineTranslation) string {
+func (t *Translator) SourceWords(l Line) string {
 	return t.Text.join(decode(t.Source, l.Source, "<unk>"))
 }
 
 // Plain returns a hypothesis for a line as text: words, detokenised.
-func (t *TextTranslator) Plain(l LineTranslation, h generate.Hypothesis) string {
+func (t *Translator) Plain(l Line, h generate.Hypothesis) string {
 	return t.Text.decode(t.Words(l, h))
 }
 
@@ -158,7 +158,7 @@ func (t *TextTranslator) Plain(l LineTranslation, h generate.Hypothesis) string 
 // does: its source (S-), and of each hypothesis its score in base 2 and words
 // (H-), the same as text (D-), the scores of its tokens (P-) and, if wanted, its
 // alignment (A-).
-func (t *TextTranslator) WriteLines(w io.Writer, id int, l LineTranslation) error {
+func (t *Translator) WriteLines(w io.Writer, id int, l Line) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "S-%d\t%s\n", id, t.SourceWords(l))
 	for _, h := range l.Found[:min(t.Searcher.Options.NBest, len(l.Found))] {
