@@ -10,7 +10,7 @@ import (
 // names.
 type Options struct {
 	Beam  int `json:"beam" help:"hypotheses kept side by side for each text"`
-	NBest int `json:"nbest" help:"of those, how many to give"`
+	NBest int `json:"nbest" help:"of those, how many to give; all if there are fewer"`
 
 	MaxLenA        float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
 	MaxLenB        int     `json:"max_len_b" help:"and b"`
@@ -53,7 +53,7 @@ func (o Options) Validate() error {
 		}
 	}
 	check(o.Beam >= 1, "beam is %d, want 1 or more", o.Beam)
-	check(o.NBest >= 1 && o.NBest <= max(o.Beam, 1), "nbest is %d, want 1 to beam, which is %d", o.NBest, o.Beam)
+	check(o.NBest >= 1, "nbest is %d, want 1 or more", o.NBest)
 	check(!o.Sampling || o.NBest == o.Beam, "sampling draws as many texts as beam says, %d, and nbest is %d: want them equal", o.Beam, o.NBest)
 	check(o.MinLen >= 0, "min_len is %d, want 0 or more", o.MinLen)
 	check(o.MaxLenA >= 0 && !math.IsInf(o.MaxLenA, 0), "max_len_a is %g, want 0 or more", o.MaxLenA)
@@ -81,5 +81,12 @@ func (o Options) MaxLen(source, positions int) int {
 	if o.MatchSourceLen {
 		return min(source, positions) - 1
 	}
-	return min(int(o.MaxLenA*float64(source)+float64(o.MaxLenB)), positions-1)
+	return int(min(o.MaxLenA*float64(source)+float64(o.MaxLenB), float64(positions-1)))
+}
+
+// cap bounds the beam by the symbols that it can choose from, all but padding
+// (sequence_generator.py:73), and the texts to give by the beam.
+func (o *Options) cap(vocab int) {
+	o.Beam = min(o.Beam, max(vocab-1, 1))
+	o.NBest = min(o.NBest, o.Beam)
 }

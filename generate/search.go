@@ -42,7 +42,8 @@ type Searcher struct {
 
 // Search makes the given texts with a model that has a row for each of them, and
 // returns for each the hypotheses that ended, best first: as many as the beam
-// unless the length ran out, or with NoEarlyStop NBest of them at least. The model is used up.
+// unless the length ran out, or with NoEarlyStop NBest of them at least. The beam
+// is at most the vocabulary less one, NBest at most the beam. The model is used up.
 func (s *Searcher) Search(ctx context.Context, m Model, texts []Text) ([][]Hypothesis, error) {
 	if err := s.Options.Validate(); err != nil {
 		return nil, err
@@ -125,8 +126,11 @@ func (r *run) step(step int) error {
 		return err
 	}
 	vocab := len(scores) / len(r.tokens)
-	if r.options.Beam >= vocab {
-		return fmt.Errorf("beam is %d, want less than the size of the vocabulary, %d", r.options.Beam, vocab)
+	if step == 0 {
+		r.options.cap(vocab)
+		if err := r.options.Validate(); err != nil {
+			return fmt.Errorf("with %d symbols: %w", vocab, err)
+		}
 	}
 	kernel.Parallel(len(r.active), func(_, i int) {
 		b := r.active[i]

@@ -411,14 +411,14 @@ func TestMatchSourceLen(t *testing.T) {
 func TestSearchErrors(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"beam is 0":                     func(o *Options) { o.Beam = 0 },
-		"nbest is 6":                    func(o *Options) { o.NBest = 6 },
+		"nbest is 0":                    func(o *Options) { o.NBest = 0 },
 		"sampling draws":                func(o *Options) { o.Sampling = true },
 		"temperature is 0":              func(o *Options) { o.Temperature = 0 },
 		"no effect without sampling":    func(o *Options) { o.SamplingTopK = 3 },
 		"a multiple of diverse":         func(o *Options) { o.DiverseBeamGroups = 2 },
 		"exclude each other":            func(o *Options) { o.DiverseBeamGroups, o.DiversityRate = 5, 1 },
 		"min_len is 9, more than the 4": func(o *Options) { o.MinLen = 9 },
-		"size of the vocabulary, 10":    func(o *Options) { o.Beam = 10 },
+		"beam is 9, want a multiple":    func(o *Options) { o.Beam, o.DiverseBeamGroups = 10, 2 },
 	} {
 		o := DefaultOptions()
 		change(&o)
@@ -434,5 +434,28 @@ func TestSearchErrors(t *testing.T) {
 	s := Searcher{Options: DefaultOptions()}
 	if _, err := s.Search(context.Background(), broken, []Text{{First: eosToken, MaxLen: 4}}); err == nil || !strings.Contains(err.Error(), "not numbers") {
 		t.Errorf("a broken model: %v", err)
+	}
+}
+
+// TestBeamIsCapped: a beam beyond the vocabulary is that of all symbols but one,
+// and there are no more texts to give than the beam holds, in every kind of search.
+func TestBeamIsCapped(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"plain":    func(*Options) {},
+		"patient":  func(o *Options) { o.NoEarlyStop = true },
+		"sampled":  func(o *Options) { o.Sampling = true },
+		"siblings": func(o *Options) { o.DiversityRate = 0.5 },
+		"groups":   func(o *Options) { o.DiverseBeamGroups = 3 },
+	} {
+		found := func(beam, nbest int) []Hypothesis {
+			o := DefaultOptions()
+			o.Beam, o.NBest = beam, nbest
+			change(&o)
+			return search(t, newChain(10, 1), o, Text{First: eosToken, MaxLen: 4})[0]
+		}
+		want, got := found(9, 9), found(math.MaxInt/3*3, math.MaxInt/3*3)
+		if !slices.EqualFunc(got, want, func(a, b Hypothesis) bool { return a.Score == b.Score && slices.Equal(a.Tokens, b.Tokens) }) {
+			t.Errorf("%s: %d texts of the greatest beam are not the %d of 9", name, len(got), len(want))
+		}
 	}
 }
