@@ -74,29 +74,19 @@ func Open(path string) (*Checkpoint, error) {
 	if archive, name, ok := SplitArchivePath(path); ok {
 		return openArchive(archive, name)
 	}
+	path = runCheckpoint(path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	if info.IsDir() {
-		return openDir(dirFiles(runCheckpoint(path)))
+		return openDir(dirFiles(path))
 	}
 	file, err := filemap.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	return openFile(file, dirFiles(filepath.Dir(path)))
-}
-
-// runCheckpoint returns the checkpoint that the directory of a run stands for,
-// and other directories as they are.
-func runCheckpoint(path string) string {
-	for _, name := range []string{"checkpoint_best", "checkpoint_last"} {
-		if inner := filepath.Join(path, "checkpoints", name); exists(inner) {
-			return inner
-		}
-	}
-	return path
 }
 
 // openArchive opens a checkpoint in a zip archive.

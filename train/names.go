@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mega-go/mega/checkpoint"
 )
 
 // Names of checkpoints, the reference's without .pt (checkpoint_utils.py:49).
 const (
 	namePrefix = "checkpoint"
-	lastName   = "checkpoint_last"
-	bestName   = "checkpoint_best"
+	lastName   = checkpoint.LastName
+	bestName   = checkpoint.BestName
 )
 
 // The kinds of names. Of each but the first two several are kept.
@@ -75,7 +77,7 @@ func (n names) keep(kind string, count int, smallest bool) names {
 // lie anywhere.
 func (n names) check() error {
 	for _, s := range n {
-		for name, prefix := range map[string]string{s.Name: namePrefix, s.Dir: savedPrefix} {
+		for name, prefix := range map[string]string{s.Name: namePrefix, s.Dir: checkpoint.SavedPrefix} {
 			if !strings.HasPrefix(name, prefix) || filepath.Base(name) != name {
 				return fmt.Errorf("state: %q is not the name of a checkpoint", name)
 			}

@@ -104,6 +104,9 @@ func (d *runDir) prepare(c RunConfig) error {
 		if err := sameRun(was, c); err != nil {
 			return fmt.Errorf("%s holds a run with another configuration; choose another directory, or repeat its settings: %w", d.path, err)
 		}
+		if err := d.store.adopt(); err != nil {
+			return err
+		}
 	}
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

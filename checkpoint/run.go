@@ -1,0 +1,126 @@
+package checkpoint
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"github.com/mega-go/mega/internal/atomicfile"
+)
+
+// The names of a run's checkpoints that commands know.
+const (
+	BestName = "checkpoint_best"
+	LastName = "checkpoint_last"
+)
+
+// SavedPrefix begins the names of the directories that a run saves its
+// checkpoints in; the number of updates follows.
+const SavedPrefix = "update_"
+
+var savedPattern = regexp.MustCompile(`^` + SavedPrefix + `(\d+)(?:\.(\d+))?$`)
+
+// ReadName returns the saved directory, without its path, that the name of a
+// checkpoint stands for: the target of a symbolic link, or the text of a small
+// file, which takes the link's place where there are none. It is "" for anything
+// else, such as a directory or nothing.
+func ReadName(path string) string {
+	if target, err := os.Readlink(path); err == nil {
+		return filepath.Base(target)
+	}
+	const longest = 64
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > longest {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !savedPattern.Match(text) {
+		return ""
+	}
+	return string(text)
+}
+
+// symlink is replaced by tests, for file systems without links.
+var symlink = atomicfile.Symlink
+
+// WriteName lets the name of a checkpoint at path stand for a saved directory
+// beside it, in one step: by a symbolic link or, where there are none, by a file.
+func WriteName(path, dir string) error {
+	if target, err := os.Readlink(path); err == nil && target == dir || err != nil && ReadName(path) == dir {
+		return nil
+	}
+	err := symlink(dir, path)
+	if err != nil && atomicfile.WriteFile(path, []byte(dir)) == nil {
+		return nil
+	}
+	return err
+}
+
+// Newest returns the newest directory that a run saved in dir, "" if there is
+// none: the last checkpoint where no name has come along to say so.
+func Newest(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	newest, last, again := "", -1, -1
+	for _, e := range entries {
+		match := savedPattern.FindStringSubmatch(e.Name())
+		if match == nil || !e.IsDir() {
+			continue
+		}
+		updates, err := strconv.Atoi(match[1])
+		n, _ := strconv.Atoi(cmp.Or(match[2], "1"))
+		if err == nil && (updates > last || updates == last && n > again) {
+			newest, last, again = e.Name(), updates, n
+		}
+	}
+	return newest, err
+}
+
+// runCheckpoint returns the checkpoint that path stands for if it is the
+// directory of a run, or the name of one of its checkpoints in a file; other
+// paths it returns as they are.
+func runCheckpoint(path string) string {
+	if saved := filepath.Join(filepath.Dir(path), ReadName(path)); ReadName(path) != "" && exists(saved) {
+		return saved
+	}
+	dir := filepath.Join(path, "checkpoints")
+	newest, err := Newest(dir)
+	if err != nil {
+		return path
+	}
+	for _, name := range []string{BestName, namedBest(filepath.Join(dir, newest)), LastName, newest} {
+		if name == "" {
+			continue
+		}
+		inner := filepath.Join(dir, cmp.Or(ReadName(filepath.Join(dir, name)), name))
+		if info, err := os.Stat(inner); err == nil && info.IsDir() {
+			return inner
+		}
+	}
+	return path
+}
+
+// namedBest returns the saved directory that was the best when the one at path
+// was saved, whose state says so; "" if it does not.
+func namedBest(path string) string {
+	text, err := readText(dirFiles(path), StateFile)
+	var state struct {
+		Checkpoints []struct{ Name, Directory string }
+	}
+	if err != nil || json.Unmarshal(text, &state) != nil {
+		return ""
+	}
+	for _, c := range state.Checkpoints {
+		if c.Name == BestName && savedPattern.MatchString(c.Directory) {
+			return c.Directory
+		}
+	}
+	return ""
+}
