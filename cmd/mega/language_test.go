@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -103,23 +104,25 @@ func TestReferenceLanguageCommands(t *testing.T) {
 	}
 }
 
-// The published recipes are what the reference's commands say, as far as flags
-// that matter go, and are valid.
-func TestLanguageRecipes(t *testing.T) {
-	for _, name := range []string{"enwik8", "wikitext-103", "bytes-small"} {
+// TestRecipesAreValid: every recipe's flags are known and make a configuration of
+// the kind of model that its task names.
+func TestRecipesAreValid(t *testing.T) {
+	kinds := map[string]string{"language_modeling": "*main.languageTrainee", "translation": "*main.translatorTrainee"}
+	for _, name := range recipe.Names() {
 		r, err := recipe.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}}}
+		c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}, &translatorTrainee{}}}
 		flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 		c.addFlags(flags)
-		if err := flags.Parse(r.Flags()); err != nil {
+		if err := flags.Parse(r.Flags); err != nil {
 			t.Fatal(err)
 		}
 		kind, arch, _, err := c.configs([]string{"data"})
-		if _, ok := kind.(*languageTrainee); err != nil || !ok {
-			t.Errorf("%s: %s is a %T: %v", name, arch, kind, err)
+		want := cmp.Or(kinds[flags.Lookup("task").Value.String()], "*main.classifierTrainee")
+		if got := fmt.Sprintf("%T", kind); err != nil || got != want {
+			t.Errorf("%s: %s is a %s, want %s: %v", name, arch, got, want, err)
 		}
 	}
 }

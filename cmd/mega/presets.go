@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/mega-go/mega"
@@ -31,11 +32,11 @@ func printRecipe(cmd *cobra.Command, name string) error {
 		return usage(err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "# %s\nmega train", r.Summary)
-	for _, f := range r.Flags() {
+	for _, f := range r.Flags {
 		if len(f) > 2 && f[:2] == "--" {
 			fmt.Fprintf(cmd.OutOrStdout(), " \\\n   ")
 		}
-		if f[0] == '(' {
+		if strings.ContainsAny(f, `(){}"`) {
 			f = "'" + f + "'"
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), " %s", f)
@@ -47,7 +48,11 @@ func printRecipe(cmd *cobra.Command, name string) error {
 func listPresets(cmd *cobra.Command) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "PRESET\tFOR mega train --preset")
-	for _, r := range recipe.All() {
+	for _, name := range recipe.Names() {
+		r, err := recipe.Find(name)
+		if err != nil {
+			return err
+		}
 		fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Summary)
 	}
 	fmt.Fprintln(w, "\t")

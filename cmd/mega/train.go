@@ -145,7 +145,7 @@ func expandPreset(args []string) ([]string, error) {
 			if err != nil {
 				return nil, usage(err)
 			}
-			return append(append([]string{"train"}, r.Flags()...), args[1:]...), nil
+			return append(append([]string{"train"}, r.Flags...), args[1:]...), nil
 		}
 	}
 	return args, nil
