@@ -14,11 +14,8 @@ type Block struct {
 	feedForward *FeedForward    // nil if the configuration has none
 }
 
-// NewBlock registers the block's parameters at mega_layer and nffn.
-func NewBlock(p nn.Path, c BlockConfig) *Block { return newBlock(p, c, 0) }
-
-// newBlock is NewBlock with an attention to a source, at cross_attn, if it is
-// to reach any positions.
+// newBlock registers a block's parameters at mega_layer and nffn, and those of an
+// attention to a source at cross_attn if that is to reach any positions.
 func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
 	b := &Block{attention: NewGatedAttention(p.Sub("mega_layer"), c)}
 	if reach > 0 {

@@ -5,16 +5,21 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
 )
 
 // roundBF16 returns the bfloat16 numbers nearest to x.
 func roundBF16(x []float32) []float32 {
-	half, rounded := make([]uint16, len(x)), make([]float32, len(x))
-	kernel.F32ToBF16(half, x)
-	kernel.BF16ToF32(rounded, half)
+	rounded := make([]float32, len(x))
+	half, err := dtype.FromFloat32s(dtype.BF16, x)
+	if err == nil {
+		err = dtype.Float32s(rounded, dtype.BF16, half)
+	}
+	if err != nil {
+		panic(err)
+	}
 	return rounded
 }
 

@@ -2,13 +2,12 @@ package data_test
 
 import (
 	"fmt"
-	"io"
 	"log"
 
 	"github.com/mega-go/mega/data"
 )
 
-// A data set of one's own, batched, shuffled and read in the background. A run
+// A data set of one's own, batched and shuffled. A run
 // that was stopped after its first batch of epoch 3 goes on at the second.
 func Example() {
 	set := data.Samples{
@@ -24,13 +23,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	loader := data.NewLoader(set, batches[1:], 2)
-	defer loader.Close()
-	for {
-		b, err := loader.Next()
-		if err == io.EOF {
-			break
-		}
+	for _, indices := range batches[1:] {
+		b, err := set.Collate(indices)
 		if err != nil {
 			log.Fatal(err)
 		}

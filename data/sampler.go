@@ -6,14 +6,6 @@ import (
 	"github.com/mega-go/mega/data/mt19937"
 )
 
-// Epochs says which samples make up the batches of an epoch. Batches is a pure
-// function of the epoch's number, counted from 1, so a run that stopped before
-// batch k of an epoch goes on with Batches(epoch)[k:]. The result must not be
-// modified.
-type Epochs interface {
-	Batches(epoch int) ([][]int, error)
-}
-
 // SamplerOptions says how samples are grouped into batches. The names are
 // those of the reference's arguments.
 type SamplerOptions struct {
@@ -57,10 +49,8 @@ func NewSampler(ds Dataset, o SamplerOptions) (*Sampler, error) {
 	return &Sampler{frozen: frozen, seed: o.Seed, shuffle: o.Shuffle}, nil
 }
 
-// NumBatches returns the number of batches in every epoch.
-func (s *Sampler) NumBatches() int { return len(s.frozen) }
-
-// Batches implements [Epochs]; its error is always nil.
+// Batches returns the batches of an epoch, counted from 1, as indices of samples:
+// a pure function of its number. Its error is always nil.
 func (s *Sampler) Batches(epoch int) ([][]int, error) {
 	if !s.shuffle {
 		return s.frozen, nil

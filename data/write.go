@@ -156,17 +156,6 @@ type Image struct {
 	Label  int32
 }
 
-// Images yields images with their labels, of which there are as many.
-func Images(pixels [][]byte, labels []int32) iter.Seq2[Image, error] {
-	return func(yield func(Image, error) bool) {
-		for i := range pixels {
-			if !yield(Image{pixels[i], labels[i]}, nil) {
-				return
-			}
-		}
-	}
-}
-
 // ClassesFile, in a directory of images, names their classes, a line each. The
 // reference has no such file; without it classes are numbers.
 const ClassesFile = "classes.txt"

@@ -117,7 +117,7 @@ func TestWritePixelsRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	split := PixelSplit{"valid", Images(want.images, want.labels)}
+	split := PixelSplit{"valid", images(want.images, want.labels)}
 	if err := WritePixels(dir, split); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +141,17 @@ func TestWritePixelsErrors(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
+// images yields images with their labels.
+func images(pixels [][]byte, labels []int32) iter.Seq2[Image, error] {
+	return func(yield func(Image, error) bool) {
+		for i := range pixels {
+			if !yield(Image{pixels[i], labels[i]}, nil) {
+				return
+			}
 		}
 	}
 }

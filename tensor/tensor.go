@@ -121,9 +121,6 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 	return FromSlice(t.data[:t.Len()], shape...)
 }
 
-// SameShape reports whether t and u have equal shapes.
-func (t *Tensor) SameShape(u *Tensor) bool { return slices.Equal(t.shape, u.shape) }
-
 // Copy copies the elements of src, which must have the same number of rows and
 // columns.
 func (t *Tensor) Copy(src *Tensor) {

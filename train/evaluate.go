@@ -39,15 +39,15 @@ func (e *Evaluator) Tick(done, total int) {
 // returns the context's error.
 func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 	rank, size := e.comm.Rank(), e.comm.Size()
-	l := newLoader(b, rank, size)
-	defer l.close()
+	l := NewLoader(b, rank, size)
+	defer l.Close()
 	defer kernel.Hot()()
 	var sum Stats
 	for i := rank; i < b.Len(); i += size {
 		if err := ctx.Err(); err != nil {
 			return Stats{}, err
 		}
-		batch, err := l.next()
+		batch, err := l.Next()
 		if err != nil {
 			return Stats{}, err
 		}

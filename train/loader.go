@@ -10,9 +10,9 @@ import (
 // ahead is how many batches are prepared before they are asked for.
 const ahead = 4
 
-// A loader prepares batches in a goroutine of its own while others are being
-// trained on.
-type loader struct {
+// A Loader prepares batches in a goroutine of its own while others are being
+// computed on.
+type Loader struct {
 	ready chan loaded
 	stop  chan struct{}
 	done  sync.WaitGroup
@@ -26,14 +26,15 @@ type loaded struct {
 	err   error
 }
 
-// newLoader prepares batches first, first+stride, ... of an epoch.
-func newLoader(b Batches, first, stride int) *loader {
-	l := &loader{ready: make(chan loaded, ahead), stop: make(chan struct{})}
+// NewLoader prepares batches first, first+stride, ... of an epoch. Close it when
+// done.
+func NewLoader(b Batches, first, stride int) *Loader {
+	l := &Loader{ready: make(chan loaded, ahead), stop: make(chan struct{})}
 	l.done.Go(func() { l.run(b, first, stride) })
 	return l
 }
 
-func (l *loader) run(b Batches, first, stride int) {
+func (l *Loader) run(b Batches, first, stride int) {
 	for i := first; i < b.Len(); i += stride {
 		started := time.Now()
 		batch, err := b.Batch(i)
@@ -52,17 +53,17 @@ func (l *loader) run(b Batches, first, stride int) {
 	}
 }
 
-// next returns the next batch. It must not be called once all have been read,
+// Next returns the next batch. It must not be called once all have been read,
 // nor after an error.
-func (l *loader) next() (Batch, error) {
+func (l *Loader) Next() (Batch, error) {
 	started := time.Now()
 	next := <-l.ready
 	l.waited += time.Since(started)
 	return next.batch, next.err
 }
 
-// close ends the goroutine and waits for it.
-func (l *loader) close() {
+// Close ends the goroutine and waits for it.
+func (l *Loader) Close() {
 	close(l.stop)
 	l.done.Wait()
 }
@@ -71,8 +72,8 @@ func (l *loader) close() {
 type loadTime struct{ reading, waiting time.Duration }
 
 // add ends a loader and adds what it took.
-func (t *loadTime) add(l *loader) {
-	l.close()
+func (t *loadTime) add(l *Loader) {
+	l.Close()
 	t.reading += time.Duration(l.reading.Load())
 	t.waiting += l.waited
 }

@@ -18,9 +18,9 @@ func (b slowBatches) Batch(int) (Batch, error) {
 func TestLoadTime(t *testing.T) {
 	const delay = 5 * time.Millisecond
 	var load loadTime
-	l := newLoader(slowBatches{delay}, 0, 1)
+	l := NewLoader(slowBatches{delay}, 0, 1)
 	for range 3 {
-		if _, err := l.next(); err != nil {
+		if _, err := l.Next(); err != nil {
 			t.Fatal(err)
 		}
 	}

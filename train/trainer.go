@@ -264,7 +264,7 @@ func (r *run) epoch(ctx context.Context) error {
 	case r.state.Offset > n:
 		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: the data is not what it was", r.state.Offset, r.state.Epoch, n)
 	}
-	l := newLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
+	l := NewLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
 	defer r.load.add(l)
 	for {
 		if !r.state.Pending {
@@ -284,7 +284,7 @@ func (r *run) epoch(ctx context.Context) error {
 
 // update takes one update's batches, of the n that the epoch has, from l and
 // steps. An update whose loss or gradient is not finite is skipped.
-func (r *run) update(ctx context.Context, l *loader, n int) error {
+func (r *run) update(ctx context.Context, l *Loader, n int) error {
 	defer kernel.Hot()()
 	started := time.Now()
 	first := r.state.Offset
@@ -312,12 +312,12 @@ func (r *run) update(ctx context.Context, l *loader, n int) error {
 
 // accumulate adds up the gradients and statistics of this process's share of
 // batches [first, last), then those of all processes.
-func (r *run) accumulate(ctx context.Context, l *loader, first, last int) (Stats, error) {
+func (r *run) accumulate(ctx context.Context, l *Loader, first, last int) (Stats, error) {
 	r.task.Params().ZeroGrad()
 	var stats Stats
 	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
 		asked := time.Now()
-		batch, err := l.next()
+		batch, err := l.Next()
 		r.took("loader", asked)
 		if err != nil {
 			return stats, err

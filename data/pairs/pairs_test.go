@@ -136,7 +136,7 @@ func TestEpochsAsTrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []int{sampler.NumBatches(), last.Rows, last.NumTokens()}
+	got := []int{len(batches), last.Rows, last.NumTokens()}
 	if want := []int{13, 168, 2016}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -211,7 +211,10 @@ func TestWithoutTargets(t *testing.T) {
 	o := SamplerOptions{}
 	o.MaxTokens = 3
 	s, err := NewSampler(d, o)
-	if err != nil || s.NumBatches() != 2 {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if batches, err := s.Batches(1); err != nil || len(batches) != 2 {
 		t.Errorf("%v; want the limit to hold for sources too", err)
 	}
 }

@@ -31,8 +31,7 @@ type SamplerOptions struct {
 
 // Sampler cuts pairs into batches of about the same lengths once, and shuffles
 // whole batches from epoch to epoch (data/language_pair_dataset.py:374,
-// data/data_utils_fast.pyx:27, data/iterators.py:344). It implements
-// data.Epochs.
+// data/data_utils_fast.pyx:27, data/iterators.py:344).
 type Sampler struct {
 	frozen  [][]int
 	skipped []int
@@ -122,9 +121,6 @@ func (s *Sampler) Batches(epoch int) ([][]int, error) {
 	}
 	return data.ShuffleBatches(s.frozen, s.seed, epoch), nil
 }
-
-// NumBatches returns the number of batches in every epoch.
-func (s *Sampler) NumBatches() int { return len(s.frozen) }
 
 // Skipped returns the pairs that were left out as too long, in no order.
 func (s *Sampler) Skipped() []int { return s.skipped }

@@ -13,7 +13,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // bufferSize is large enough that the cost of a system call vanishes beside
@@ -92,22 +91,6 @@ func WriteFile(path string, data []byte) error {
 		_, err := w.Write(data)
 		return err
 	})
-}
-
-// RemoveStale deletes the temporary files that writers of path left when they
-// were killed. No other process may be writing path.
-func RemoveStale(path string) error {
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix(path)) && e.Type().IsRegular() {
-			errs = append(errs, os.Remove(filepath.Join(filepath.Dir(path), e.Name())))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // prefix starts the names of path's temporary files; being hidden, no pattern

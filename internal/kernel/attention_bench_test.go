@@ -110,7 +110,7 @@ func gemmTime(m, n, k int) float64 {
 		}
 		return Matrix{Data: x, Stride: columns}
 	}
-	x, y := draw(m, k), PackB(k, n, draw(k, n))
+	x, y := draw(m, k), packB(k, n, draw(k, n))
 	c := make([]float32, m*n)
 	best := math.Inf(1)
 	for start := time.Now(); time.Since(start) < 20*time.Millisecond; {

@@ -23,19 +23,6 @@ func GatedResidualGrad(dresidual, du, dh, dout, residual, u, h []float32) {
 	gatedResidualGrad(dresidual, du, dh, dout, residual, u, h)
 }
 
-// GatedUpdate is GatedResidual with h = a(hx + hh), for inference, where no one
-// needs h afterwards. out may be any of the sources; hh may be overwritten.
-func GatedUpdate(a Activation, out, residual, u, hx, hh []float32) {
-	checkLengths(len(out), len(residual), len(u), len(hx), len(hh))
-	if a == SiLU {
-		gatedUpdate(out, residual, u, hx, hh)
-		return
-	}
-	add(hh, hx, hh)
-	Activate(a, hh, hh)
-	gatedResidual(out, residual, u, hh)
-}
-
 // SiLUMul sets out = silu(r) a: the reset gate on what attention returns
 // (equation 14 of the paper). out may be r or a.
 func SiLUMul(out, r, a []float32) {

@@ -13,17 +13,6 @@ func gatedResidual(out, residual, u, h []float32) {
 	}
 }
 
-func gatedUpdate(out, residual, u, hx, hh []float32) {
-	switch current {
-	case AVX512:
-		gatedUpdateAVX512(at(out), at(residual), at(u), at(hx), at(hh), len(out))
-	case AVX2:
-		gatedUpdateAVX2(at(out), at(residual), at(u), at(hx), at(hh), len(out))
-	default:
-		gatedUpdateGeneric(out, residual, u, hx, hh)
-	}
-}
-
 func gatedResidualGrad(dresidual, du, dh, dout, residual, u, h []float32) {
 	switch current {
 	case AVX512:

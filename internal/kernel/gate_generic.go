@@ -12,12 +12,6 @@ func gatedResidualGeneric(out, residual, u, h []float32) {
 	}
 }
 
-func gatedUpdateGeneric(out, residual, u, hx, hh []float32) {
-	for i, r := range residual {
-		out[i] = r + sigmoid32(u[i])*(silu32(hx[i]+hh[i])-r)
-	}
-}
-
 func gatedResidualGradGeneric(dresidual, du, dh, dout, residual, u, h []float32) {
 	for i, d := range dout {
 		s, rest, difference := sigmoid32(u[i]), sigmoid32(-u[i]), h[i]-residual[i]

@@ -4,8 +4,6 @@ package kernel
 
 func gatedResidual(out, residual, u, h []float32) { gatedResidualGeneric(out, residual, u, h) }
 
-func gatedUpdate(out, residual, u, hx, hh []float32) { gatedUpdateGeneric(out, residual, u, hx, hh) }
-
 func gatedResidualGrad(dresidual, du, dh, dout, residual, u, h []float32) {
 	gatedResidualGradGeneric(dresidual, du, dh, dout, residual, u, h)
 }

@@ -20,21 +20,6 @@ func gates() []operation {
 				k := x[0] * s * rest
 				return append(append(one(x[0]*rest), value{k * d.v, math.Abs(k) * d.size}), one(x[0]*s)...)
 			}},
-		{name: "GatedUpdate", results: 1, sources: 4, roundings: 8,
-			run: func(o, x [][]float32) { GatedUpdate(SiLU, o[0], x[0], x[1], x[2], x[3]) },
-			want: func(x []float64) []value {
-				w := gateOf(x[0], x[1], silu(x[2]+x[3]))
-				return []value{{w.v, w.size + sigmoid(x[1])*(math.Abs(x[2])+math.Abs(x[3]))}}
-			}},
-		{name: "GatedUpdateTanh", results: 1, sources: 4, roundings: 8,
-			run: func(o, x [][]float32) {
-				hh := append([]float32(nil), x[3]...)
-				GatedUpdate(Tanh, o[0], x[0], x[1], x[2], hh)
-			},
-			want: func(x []float64) []value {
-				w := gateOf(x[0], x[1], math.Tanh(x[2]+x[3]))
-				return []value{{w.v, w.size + sigmoid(x[1])*(math.Abs(x[2])+math.Abs(x[3]))}}
-			}},
 		{name: "SiLUMul", results: 1, sources: 2, roundings: 5,
 			run:  func(o, x [][]float32) { SiLUMul(o[0], x[0], x[1]) },
 			want: func(x []float64) []value { return one(silu(x[0]) * x[1]) }},
@@ -146,7 +131,6 @@ func BenchmarkGates(b *testing.B) {
 	}
 	benchVec(b, "GatedResidual", n, func() { GatedResidual(s[0], s[1], s[2], s[3]) })
 	benchVec(b, "GatedResidualGrad", n, func() { GatedResidualGrad(s[0], s[1], s[2], s[3], s[4], s[5], s[6]) })
-	benchVec(b, "GatedUpdate", n, func() { GatedUpdate(SiLU, s[0], s[1], s[2], s[3], s[4]) })
 	benchVec(b, "SiLUMul", n, func() { SiLUMul(s[0], s[1], s[2]) })
 	benchVec(b, "SiLUMulGrad", n, func() { SiLUMulGrad(s[0], s[1], s[2], s[3], s[4]) })
 	gamma, beta := s[0][:2*cols], s[0][2*cols:4*cols]

@@ -67,12 +67,6 @@ func Gemm(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	multiply(false, false, m, n, k, a, b, nil, c, ldc, e)
 }
 
-// GemmSerial is Gemm on the calling goroutine alone, for tasks of Parallel.
-func GemmSerial(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
-	b.check("B", k, n)
-	multiply(true, false, m, n, k, a, b, nil, c, ldc, e)
-}
-
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
 // been packed: k and n may be less than b holds. If that is in bfloat16, so is
 // the product.

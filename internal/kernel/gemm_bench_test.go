@@ -40,7 +40,7 @@ func BenchmarkGemm(b *testing.B) {
 	for _, s := range gemmShapes {
 		x := gemmOperand(r, s.m, s.k, s.at, 0)
 		y := gemmOperand(r, s.k, s.n, s.bt, 0)
-		packed := PackB(s.k, s.n, y)
+		packed := packB(s.k, s.n, y)
 		c := make([]float32, s.m*s.n)
 		run := func(name string, peak float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", s.name, name), func(b *testing.B) {
@@ -54,7 +54,7 @@ func BenchmarkGemm(b *testing.B) {
 			})
 		}
 		run("all", all, func() { Gemm(s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
-		run("one", one, func() { GemmSerial(s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
+		run("one", one, func() { multiply(true, false, s.m, s.n, s.k, x, y, nil, c, s.n, Epilogue{}) })
 		run("packed", all, func() { GemmPacked(s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
 	}
 }
@@ -66,7 +66,7 @@ func BenchmarkWeights(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var weights [matrices]*Packed
 	for i := range weights {
-		weights[i] = PackB(k, n, gemmOperand(r, k, n, true, 0))
+		weights[i] = packB(k, n, gemmOperand(r, k, n, true, 0))
 	}
 	for _, m := range []int{1, 4, 14} {
 		x, c := gemmOperand(r, m, k, false, 0), make([]float32, m*n)

@@ -2,6 +2,15 @@ package kernel
 
 import "math"
 
+// bf16 rounds the bits of a float32 to the nearest bfloat16 number, ties to even:
+// it adds half of what is cut off, less one unless the last bit that stays is odd.
+func bf16(bits uint32) uint16 {
+	if bits&0x7fffffff > 0x7f800000 { // a NaN, which must not round to infinity
+		return uint16(bits>>16) | 0x40
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}
+
 // pairOf returns the pair of two numbers, rounded.
 func pairOf(low, high float32) float32 {
 	return math.Float32frombits(uint32(bf16(math.Float32bits(low))) | uint32(bf16(math.Float32bits(high)))<<16)

@@ -52,9 +52,10 @@ func (g *gemmCase) runBF16(t *testing.T, r *rand.Rand) {
 
 // roundedToBF16 returns the bfloat16 numbers nearest to x.
 func roundedToBF16(x []float32) []float32 {
-	half, rounded := make([]uint16, len(x)), make([]float32, len(x))
-	F32ToBF16(half, x)
-	BF16ToF32(rounded, half)
+	rounded := make([]float32, len(x))
+	for i, v := range x {
+		rounded[i] = math.Float32frombits(uint32(bf16(math.Float32bits(v))) << 16)
+	}
 	return rounded
 }
 
@@ -99,7 +100,7 @@ func TestGemmBF16Edges(t *testing.T) {
 func TestPackedBF16(t *testing.T) {
 	eachBF16(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(30, 31))
-		packed := PackB(3, 4, gemmOperand(r, 3, 4, false, 0))
+		packed := packB(3, 4, gemmOperand(r, 3, 4, false, 0))
 		for _, transposed := range []bool{false, true} {
 			whole := gemmOperand(r, 91, 70, transposed, 2)
 			packed.PackBF16(91, 70, whole)
@@ -223,4 +224,27 @@ func TestCheckBF16(t *testing.T) {
 			t.Errorf("under %v: %v", Current(), err)
 		}
 	})
+}
+
+// TestBF16 rounds around every number, ties included.
+func TestBF16(t *testing.T) {
+	for i := range 1 << 16 {
+		h := uint16(i)
+		bits := uint32(h) << 16
+		if h&0x7fff > 0x7f80 {
+			if got := bf16(bits); got&0x7fff <= 0x7f80 {
+				t.Fatalf("NaN %04x becomes %04x", h, got)
+			}
+			continue
+		}
+		if h&0x7fff == 0x7f80 {
+			continue // beyond infinity lies NaN
+		}
+		if got := [3]uint16{bf16(bits | 0x7fff), bf16(bits | 0x8000), bf16(bits | 0x8001)}; got != [3]uint16{h, h + h&1, h + 1} {
+			t.Fatalf("around %04x: %04x", h, got)
+		}
+	}
+	if infinity, nan := bf16(0x7f800000), bf16(0x7f800001); infinity != 0x7f80 || nan&0x7fff <= 0x7f80 {
+		t.Errorf("infinity and the least NaN become %04x and %04x", infinity, nan)
+	}
 }

@@ -17,13 +17,6 @@ type Packed struct {
 	data  []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
 }
 
-// PackB packs the k × n operand b.
-func PackB(k, n int, b Matrix) *Packed {
-	p := new(Packed)
-	p.Pack(k, n, b)
-	return p
-}
-
 // Pack replaces what p holds by the k × n operand b. It allocates only if p
 // never held as much.
 func (p *Packed) Pack(k, n int, b Matrix) {

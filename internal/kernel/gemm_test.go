@@ -201,18 +201,24 @@ func (g *gemmCase) String() string {
 		g.m, g.n, g.k, g.a.Transposed, g.b.Transposed, g.c.ld, g.e.Accumulate, g.e.Bias != nil, g.e.Pre != nil)
 }
 
+// packB packs the k × n operand b.
+func packB(k, n int, b Matrix) *Packed {
+	p := new(Packed)
+	p.Pack(k, n, b)
+	return p
+}
+
 // gemmWays are the functions under test.
 var gemmWays = []struct {
 	name string
 	run  func(g *gemmCase)
 }{
 	{"Gemm", func(g *gemmCase) { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
-	{"GemmSerial", func(g *gemmCase) { GemmSerial(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
 	{"GemmPacked", func(g *gemmCase) {
-		GemmPacked(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+		GemmPacked(g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	}},
 	{"GemmPackedSerial", func(g *gemmCase) {
-		GemmPackedSerial(g.m, g.n, g.k, g.a, PackB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+		GemmPackedSerial(g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	}},
 }
 
@@ -240,7 +246,7 @@ func TestGemmTiles(t *testing.T) {
 		for m := 1; m <= tile.mr+1; m++ {
 			for n := 1; n <= tile.nr+1; n++ {
 				g := newGemmCase(r, m, n, 1+(m+n)%9, randomKind(r))
-				g.run(t, r, "GemmSerial")
+				g.run(t, r, "Gemm")
 			}
 		}
 	})
@@ -351,7 +357,7 @@ func TestGemmPassesNaNAndInf(t *testing.T) {
 				}
 				set(g.a, row, r.IntN(k))
 				set(g.b, r.IntN(k), column)
-				GemmSerial(m, n, k, g.a, g.b, g.c.data, g.c.ld, g.e)
+				Gemm(m, n, k, g.a, g.b, g.c.data, g.c.ld, g.e)
 				for i := range m {
 					for j := range n {
 						v := float64(g.c.data[i*g.c.ld+j])
@@ -371,7 +377,7 @@ func TestGemmPackedPrefix(t *testing.T) {
 	eachGemmImplementation(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(12, 13))
 		whole := gemmOperand(r, 90, 70, true, 2)
-		packed := PackB(90, 70, whole)
+		packed := packB(90, 70, whole)
 		for range 30 {
 			g := newGemmCase(r, 1+r.IntN(20), r.IntN(71), r.IntN(91), gemmKind{bias: true})
 			g.b = whole
@@ -405,7 +411,7 @@ func TestPackedRemembersItsImplementation(t *testing.T) {
 	g := newGemmCase(r, 20, 30, 40, gemmKind{})
 	for _, i := range Available() {
 		Use(i)
-		packed := PackB(g.k, g.n, g.b)
+		packed := packB(g.k, g.n, g.b)
 		Use(Generic)
 		GemmPacked(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
 		g.check(t, r)
@@ -419,10 +425,9 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 	r := rand.New(rand.NewPCG(18, 19))
 	for i, s := range [][3]int{{100, 200, 90}, {32, 64, 64}, {30, 60, 1100}, {1, 300, 300}} {
 		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
-		packed := PackB(g.k, g.n, g.b)
+		packed := packB(g.k, g.n, g.b)
 		for name, f := range map[string]func(){
 			"Gemm":             func() { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
-			"GemmSerial":       func() { GemmSerial(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
 			"GemmPackedSerial": func() { GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e) },
 			"Pack":             func() { packed.Pack(g.k, g.n, g.b) },
 		} {
@@ -456,7 +461,7 @@ func TestGemmPanicsOnShortOperands(t *testing.T) {
 		"ldc":    func() { Gemm(3, 4, 3, whole, whole, x, 3, Epilogue{}) },
 		"bias":   func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
 		"Pre":    func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
-		"packed": func() { GemmPacked(3, 4, 4, whole, PackB(3, 4, whole), x, 4, Epilogue{}) },
+		"packed": func() { GemmPacked(3, 4, 4, whole, packB(3, 4, whole), x, 4, Epilogue{}) },
 	} {
 		if panicOf(f) == nil {
 			t.Errorf("no panic for a short %s", name)

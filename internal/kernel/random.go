@@ -46,17 +46,6 @@ func (s *wordSource) next(offset uint64, n int) []uint32 {
 	return s.buffer[skip:end]
 }
 
-// Uniform sets dst[i] to a number that is uniform in [0, 1): the upper 24 bits
-// of word offset+i of seed, over 2^24.
-func Uniform(dst []float32, seed, offset uint64) {
-	source := wordSource{keys: philoxKeys(seed)}
-	for len(dst) > 0 {
-		words := source.next(offset, len(dst))
-		uniformFromBits(dst[:len(words)], words)
-		dst, offset = dst[len(words):], offset+uint64(len(words))
-	}
-}
-
 // Dropout sets dst[i] = 0 with probability p, to within 2^-33, and
 // x[i] / (1 - p) otherwise, as word offset+i of seed falls: element i is dropped
 // if the word is less than 2^32 p. The same call on the gradient is the backward
@@ -80,10 +69,4 @@ func Dropout(dst, x []float32, seed, offset uint64, p float32) {
 		dropoutApply(dst[:n], x[:n], words, threshold, factor)
 		dst, x, offset = dst[n:], x[n:], offset+uint64(n)
 	}
-}
-
-// DropoutMask sets dst[i] to what Dropout multiplies x[i] by: 0 or 1 / (1 - p).
-func DropoutMask(dst []float32, seed, offset uint64, p float32) {
-	fill(dst, 1)
-	Dropout(dst, dst, seed, offset, p)
 }

@@ -23,14 +23,3 @@ func dropoutApply(dst, x []float32, bits []uint32, threshold uint32, scale float
 		dropoutApplyGeneric(dst, x, bits, threshold, scale)
 	}
 }
-
-func uniformFromBits(dst []float32, bits []uint32) {
-	switch current {
-	case AVX512:
-		uniformFromBitsAVX512(at(dst), at(bits), len(dst))
-	case AVX2:
-		uniformFromBitsAVX2(at(dst), at(bits), len(dst))
-	default:
-		uniformFromBitsGeneric(dst, bits)
-	}
-}

@@ -34,9 +34,3 @@ func dropoutApplyGeneric(dst, x []float32, bits []uint32, threshold uint32, scal
 		}
 	}
 }
-
-func uniformFromBitsGeneric(dst []float32, bits []uint32) {
-	for i, b := range bits {
-		dst[i] = float32(b>>8) / (1 << 24)
-	}
-}

@@ -9,5 +9,3 @@ func philox(dst []uint32, first uint64, keys *[2 * philoxRounds]uint32) {
 func dropoutApply(dst, x []float32, bits []uint32, threshold uint32, scale float32) {
 	dropoutApplyGeneric(dst, x, bits, threshold, scale)
 }
-
-func uniformFromBits(dst []float32, bits []uint32) { uniformFromBitsGeneric(dst, bits) }

@@ -21,14 +21,3 @@ func sumExpSub(x []float32, c float32) float32 {
 	}
 	return sumExpSubGeneric(x, c)
 }
-
-func softmaxGradApply(dx, p, dp []float32, s float32) {
-	switch current {
-	case AVX512:
-		softmaxGradApplyAVX512(at(dx), at(p), at(dp), s, len(dx))
-	case AVX2:
-		softmaxGradApplyAVX2(at(dx), at(p), at(dp), s, len(dx))
-	default:
-		softmaxGradApplyGeneric(dx, p, dp, s)
-	}
-}

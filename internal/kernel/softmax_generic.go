@@ -18,9 +18,3 @@ func sumExpSubGeneric(x []float32, c float32) float32 {
 	}
 	return float32(total)
 }
-
-func softmaxGradApplyGeneric(dx, p, dp []float32, s float32) {
-	for i := range dx {
-		dx[i] = p[i] * (dp[i] - s)
-	}
-}

@@ -5,5 +5,3 @@ package kernel
 func expSub(dst, x []float32, c float32) float32 { return expSubGeneric(dst, x, c) }
 
 func sumExpSub(x []float32, c float32) float32 { return sumExpSubGeneric(x, c) }
-
-func softmaxGradApply(dx, p, dp []float32, s float32) { softmaxGradApplyGeneric(dx, p, dp, s) }

@@ -23,28 +23,10 @@ func Add(dst, a, b []float32) {
 	add(dst, a, b)
 }
 
-// Sub sets dst[i] = a[i] - b[i].
-func Sub(dst, a, b []float32) {
-	checkLengths(len(dst), len(a), len(b))
-	sub(dst, a, b)
-}
-
 // Mul sets dst[i] = a[i] b[i].
 func Mul(dst, a, b []float32) {
 	checkLengths(len(dst), len(a), len(b))
 	mul(dst, a, b)
-}
-
-// MulAdd adds a[i] b[i] to dst[i].
-func MulAdd(dst, a, b []float32) {
-	checkLengths(len(dst), len(a), len(b))
-	mulAdd(dst, a, b)
-}
-
-// MulAddTo sets dst[i] = x[i] scale[i] + shift[i].
-func MulAddTo(dst, x, scale, shift []float32) {
-	checkLengths(len(dst), len(x), len(scale), len(shift))
-	mulAddTo(dst, x, scale, shift)
 }
 
 // Scale sets dst[i] = s a[i].
@@ -73,12 +55,6 @@ func Fill(dst []float32, v float32) { fill(dst, v) }
 func Exp(dst, x []float32) {
 	checkLengths(len(dst), len(x))
 	exp(dst, x)
-}
-
-// Erf sets dst[i] = erf(x[i]), with a relative error of at most 2e-7.
-func Erf(dst, x []float32) {
-	checkLengths(len(dst), len(x))
-	erf(dst, x)
 }
 
 // sumBlock is how many elements are summed in float32; the sums of blocks are
@@ -116,13 +92,3 @@ func SumSquares(x []float32) float64 { return sumSquares(x) }
 // Max returns the greatest element of x: -Inf if there is none, NaN if any
 // element is NaN.
 func Max(x []float32) float32 { return maximum(x) }
-
-// Min returns the least element of x: +Inf if there is none, NaN if any
-// element is NaN.
-func Min(x []float32) float32 { return minimum(x) }
-
-// AllFinite reports whether no element of x is an infinity or NaN.
-func AllFinite(x []float32) bool {
-	const infinity = 0x7f800000
-	return maxMagnitude(x) < infinity
-}

@@ -18,17 +18,6 @@ func add(dst, a, b []float32) {
 	}
 }
 
-func sub(dst, a, b []float32) {
-	switch current {
-	case AVX512:
-		subAVX512(at(dst), at(a), at(b), len(dst))
-	case AVX2:
-		subAVX2(at(dst), at(a), at(b), len(dst))
-	default:
-		subGeneric(dst, a, b)
-	}
-}
-
 func mul(dst, a, b []float32) {
 	switch current {
 	case AVX512:
@@ -37,28 +26,6 @@ func mul(dst, a, b []float32) {
 		mulAVX2(at(dst), at(a), at(b), len(dst))
 	default:
 		mulGeneric(dst, a, b)
-	}
-}
-
-func mulAdd(dst, a, b []float32) {
-	switch current {
-	case AVX512:
-		mulAddAVX512(at(dst), at(a), at(b), len(dst))
-	case AVX2:
-		mulAddAVX2(at(dst), at(a), at(b), len(dst))
-	default:
-		mulAddGeneric(dst, a, b)
-	}
-}
-
-func mulAddTo(dst, x, scale, shift []float32) {
-	switch current {
-	case AVX512:
-		mulAddToAVX512(at(dst), at(x), at(scale), at(shift), len(dst))
-	case AVX2:
-		mulAddToAVX2(at(dst), at(x), at(scale), at(shift), len(dst))
-	default:
-		mulAddToGeneric(dst, x, scale, shift)
 	}
 }
 
@@ -117,17 +84,6 @@ func exp(dst, x []float32) {
 	}
 }
 
-func erf(dst, x []float32) {
-	switch current {
-	case AVX512:
-		erfAVX512(at(dst), at(x), len(dst))
-	case AVX2:
-		erfAVX2(at(dst), at(x), len(dst))
-	default:
-		erfGeneric(dst, x)
-	}
-}
-
 func sum(x []float32) float32 {
 	switch current {
 	case AVX512:
@@ -166,24 +122,4 @@ func maximum(x []float32) float32 {
 		return maxAVX2(at(x), len(x))
 	}
 	return maxGeneric(x)
-}
-
-func minimum(x []float32) float32 {
-	switch current {
-	case AVX512:
-		return minAVX512(at(x), len(x))
-	case AVX2:
-		return minAVX2(at(x), len(x))
-	}
-	return minGeneric(x)
-}
-
-func maxMagnitude(x []float32) uint32 {
-	switch current {
-	case AVX512:
-		return maxMagnitudeAVX512(at(x), len(x))
-	case AVX2:
-		return maxMagnitudeAVX2(at(x), len(x))
-	}
-	return maxMagnitudeGeneric(x)
 }

@@ -8,21 +8,9 @@ func addGeneric(dst, a, b []float32) {
 	}
 }
 
-func subGeneric(dst, a, b []float32) {
-	for i := range dst {
-		dst[i] = a[i] - b[i]
-	}
-}
-
 func mulGeneric(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = a[i] * b[i]
-	}
-}
-
-func mulAddGeneric(dst, a, b []float32) {
-	for i := range dst {
-		dst[i] += a[i] * b[i]
 	}
 }
 
@@ -62,12 +50,6 @@ func expGeneric(dst, x []float32) {
 	}
 }
 
-func erfGeneric(dst, x []float32) {
-	for i := range dst {
-		dst[i] = float32(math.Erf(float64(x[i])))
-	}
-}
-
 func sumAllGeneric(x []float32) float32 {
 	var total float64
 	for _, v := range x {
@@ -96,24 +78,6 @@ func maxGeneric(x []float32) float32 {
 	m := float32(math.Inf(-1))
 	for _, v := range x {
 		m = max(m, v)
-	}
-	return m
-}
-
-func minGeneric(x []float32) float32 {
-	m := float32(math.Inf(1))
-	for _, v := range x {
-		m = min(m, v)
-	}
-	return m
-}
-
-// maxMagnitudeGeneric returns the greatest of the bits of x[i] without its
-// sign, as an integer: they are ordered as |x[i]| is, with NaN above infinity.
-func maxMagnitudeGeneric(x []float32) uint32 {
-	m := uint32(0)
-	for _, v := range x {
-		m = max(m, math.Float32bits(v)&^(1<<31))
 	}
 	return m
 }

@@ -4,13 +4,7 @@ package kernel
 
 func add(dst, a, b []float32) { addGeneric(dst, a, b) }
 
-func sub(dst, a, b []float32) { subGeneric(dst, a, b) }
-
 func mul(dst, a, b []float32) { mulGeneric(dst, a, b) }
-
-func mulAdd(dst, a, b []float32) { mulAddGeneric(dst, a, b) }
-
-func mulAddTo(dst, x, scale, shift []float32) { mulAddToGeneric(dst, x, scale, shift) }
 
 func scale(dst, a []float32, s float32) { scaleGeneric(dst, a, s) }
 
@@ -22,8 +16,6 @@ func fill(dst []float32, v float32) { fillGeneric(dst, v) }
 
 func exp(dst, x []float32) { expGeneric(dst, x) }
 
-func erf(dst, x []float32) { erfGeneric(dst, x) }
-
 func sum(x []float32) float32 { return sumAllGeneric(x) }
 
 func dot(a, b []float32) float32 { return dotGeneric(a, b) }
@@ -31,7 +23,3 @@ func dot(a, b []float32) float32 { return dotGeneric(a, b) }
 func sumSquares(x []float32) float64 { return sumSquaresGeneric(x) }
 
 func maximum(x []float32) float32 { return maxGeneric(x) }
-
-func minimum(x []float32) float32 { return minGeneric(x) }
-
-func maxMagnitude(x []float32) uint32 { return maxMagnitudeGeneric(x) }

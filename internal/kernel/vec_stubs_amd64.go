@@ -9,25 +9,10 @@ package kernel
 //go:noescape
 func addAVX2(dst *float32, a *float32, b *float32, n int)
 
-// subAVX2 sets dst = a - b.
-//
-//go:noescape
-func subAVX2(dst *float32, a *float32, b *float32, n int)
-
 // mulAVX2 sets dst = a b.
 //
 //go:noescape
 func mulAVX2(dst *float32, a *float32, b *float32, n int)
-
-// mulAddAVX2 adds a b to dst.
-//
-//go:noescape
-func mulAddAVX2(dst *float32, a *float32, b *float32, n int)
-
-// mulAddToAVX2 sets dst = x scale + shift.
-//
-//go:noescape
-func mulAddToAVX2(dst *float32, x *float32, scale *float32, shift *float32, n int)
 
 // scaleAVX2 sets dst = s a.
 //
@@ -49,11 +34,6 @@ func addScalarAVX2(dst *float32, a *float32, s float32, n int)
 //go:noescape
 func fillAVX2(dst *float32, v float32, n int)
 
-// softmaxGradApplyAVX2 sets dst = p (dp - s).
-//
-//go:noescape
-func softmaxGradApplyAVX2(dst *float32, p *float32, dp *float32, s float32, n int)
-
 // adamStepAVX2 sets g = gradScale grad, m = beta1 m + rest1 g, v = beta2 v + rest2 g²,
 // w = w - decay w - step m / (√v + eps).
 //
@@ -64,11 +44,6 @@ func adamStepAVX2(w *float32, grad *float32, m *float32, v *float32, gradScale f
 //
 //go:noescape
 func expAVX2(dst *float32, x *float32, n int)
-
-// erfAVX2 sets dst = erf(x).
-//
-//go:noescape
-func erfAVX2(dst *float32, x *float32, n int)
 
 // sigmoidAVX2 sets dst = σ(x).
 //
@@ -155,11 +130,6 @@ func geluTanhGradAVX2(dx *float32, dy *float32, x *float32, n int)
 //go:noescape
 func gatedResidualAVX2(out *float32, residual *float32, u *float32, h *float32, n int)
 
-// gatedUpdateAVX2 sets out = residual + σ(u) (silu(hx + hh) - residual).
-//
-//go:noescape
-func gatedUpdateAVX2(out *float32, residual *float32, u *float32, hx *float32, hh *float32, n int)
-
 // gatedResidualGradAVX2 sets dresidual = dout (1 - σ(u)), dh = dout σ(u),
 // du = dout (h - residual) σ(u) (1 - σ(u)).
 //
@@ -202,20 +172,10 @@ func dotAVX2(a *float32, b *float32, n int) float32
 //go:noescape
 func sumSquaresAVX2(x *float32, n int) float64
 
-// maxMagnitudeAVX2 returns the greatest of the bits of x without its sign, as an integer.
-//
-//go:noescape
-func maxMagnitudeAVX2(x *float32, n int) uint32
-
 // maxAVX2 returns the maximum of x, NaN if any element is NaN.
 //
 //go:noescape
 func maxAVX2(x *float32, n int) float32
-
-// minAVX2 returns the minimum of x, NaN if any element is NaN.
-//
-//go:noescape
-func minAVX2(x *float32, n int) float32
 
 // expSubAVX2 sets dst = e^(x - c) and returns its sum.
 //
@@ -304,35 +264,15 @@ func philoxAVX2(dst *uint32, groups int, first uint64, keys *uint32)
 //go:noescape
 func dropoutApplyAVX2(dst *float32, x *float32, bits *uint32, threshold uint32, scale float32, n int)
 
-// uniformFromBitsAVX2 sets dst = ⌊bits / 2^8⌋ 2^-24.
-//
-//go:noescape
-func uniformFromBitsAVX2(dst *float32, bits *uint32, n int)
-
 // addAVX512 sets dst = a + b.
 //
 //go:noescape
 func addAVX512(dst *float32, a *float32, b *float32, n int)
 
-// subAVX512 sets dst = a - b.
-//
-//go:noescape
-func subAVX512(dst *float32, a *float32, b *float32, n int)
-
 // mulAVX512 sets dst = a b.
 //
 //go:noescape
 func mulAVX512(dst *float32, a *float32, b *float32, n int)
-
-// mulAddAVX512 adds a b to dst.
-//
-//go:noescape
-func mulAddAVX512(dst *float32, a *float32, b *float32, n int)
-
-// mulAddToAVX512 sets dst = x scale + shift.
-//
-//go:noescape
-func mulAddToAVX512(dst *float32, x *float32, scale *float32, shift *float32, n int)
 
 // scaleAVX512 sets dst = s a.
 //
@@ -354,11 +294,6 @@ func addScalarAVX512(dst *float32, a *float32, s float32, n int)
 //go:noescape
 func fillAVX512(dst *float32, v float32, n int)
 
-// softmaxGradApplyAVX512 sets dst = p (dp - s).
-//
-//go:noescape
-func softmaxGradApplyAVX512(dst *float32, p *float32, dp *float32, s float32, n int)
-
 // adamStepAVX512 sets g = gradScale grad, m = beta1 m + rest1 g, v = beta2 v + rest2 g²,
 // w = w - decay w - step m / (√v + eps).
 //
@@ -369,11 +304,6 @@ func adamStepAVX512(w *float32, grad *float32, m *float32, v *float32, gradScale
 //
 //go:noescape
 func expAVX512(dst *float32, x *float32, n int)
-
-// erfAVX512 sets dst = erf(x).
-//
-//go:noescape
-func erfAVX512(dst *float32, x *float32, n int)
 
 // sigmoidAVX512 sets dst = σ(x).
 //
@@ -460,11 +390,6 @@ func geluTanhGradAVX512(dx *float32, dy *float32, x *float32, n int)
 //go:noescape
 func gatedResidualAVX512(out *float32, residual *float32, u *float32, h *float32, n int)
 
-// gatedUpdateAVX512 sets out = residual + σ(u) (silu(hx + hh) - residual).
-//
-//go:noescape
-func gatedUpdateAVX512(out *float32, residual *float32, u *float32, hx *float32, hh *float32, n int)
-
 // gatedResidualGradAVX512 sets dresidual = dout (1 - σ(u)), dh = dout σ(u),
 // du = dout (h - residual) σ(u) (1 - σ(u)).
 //
@@ -507,20 +432,10 @@ func dotAVX512(a *float32, b *float32, n int) float32
 //go:noescape
 func sumSquaresAVX512(x *float32, n int) float64
 
-// maxMagnitudeAVX512 returns the greatest of the bits of x without its sign, as an integer.
-//
-//go:noescape
-func maxMagnitudeAVX512(x *float32, n int) uint32
-
 // maxAVX512 returns the maximum of x, NaN if any element is NaN.
 //
 //go:noescape
 func maxAVX512(x *float32, n int) float32
-
-// minAVX512 returns the minimum of x, NaN if any element is NaN.
-//
-//go:noescape
-func minAVX512(x *float32, n int) float32
 
 // expSubAVX512 sets dst = e^(x - c) and returns its sum.
 //
@@ -608,8 +523,3 @@ func philoxAVX512(dst *uint32, groups int, first uint64, keys *uint32)
 //
 //go:noescape
 func dropoutApplyAVX512(dst *float32, x *float32, bits *uint32, threshold uint32, scale float32, n int)
-
-// uniformFromBitsAVX512 sets dst = ⌊bits / 2^8⌋ 2^-24.
-//
-//go:noescape
-func uniformFromBitsAVX512(dst *float32, bits *uint32, n int)

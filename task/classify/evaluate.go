@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/train"
 )
 
 // An Evaluation says how well a classifier does on a split.
@@ -85,19 +86,19 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 // run fills Loss and Confusion.
 func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
 	defer kernel.Hot()()
-	order := b.order
-	loader := data.NewLoader(b.split, order, 2)
+	loader := train.NewLoader(b, 0, 1)
 	defer loader.Close()
 	t := autograd.NewTape()
 	sum := 0.0
-	for i := range order {
+	for i := range b.Len() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, err := loader.Next()
+		next, err := loader.Next()
 		if err != nil {
 			return err
 		}
+		batch := next.(batch).data
 		logits, err := m.Forward(t, input(batch))
 		if err != nil {
 			return err
@@ -109,7 +110,7 @@ func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tic
 		}
 		t.Reset()
 		if tick != nil {
-			tick(int64(i+1), int64(len(order)))
+			tick(int64(i+1), int64(b.Len()))
 		}
 	}
 	e.Loss = sum / float64(e.Samples) / math.Ln2

@@ -15,17 +15,8 @@ func emitArithmetic(set instructionSet) {
 	emit("add", "dst, a, b *float32, n int", "sets dst = a + b.", func(k *kernel) vec {
 		return k.add(k.load("a"), k.load("b"))
 	})
-	emit("sub", "dst, a, b *float32, n int", "sets dst = a - b.", func(k *kernel) vec {
-		return k.sub(k.load("a"), k.load("b"))
-	})
 	emit("mul", "dst, a, b *float32, n int", "sets dst = a b.", func(k *kernel) vec {
 		return k.mul(k.load("a"), k.load("b"))
-	})
-	emit("mulAdd", "dst, a, b *float32, n int", "adds a b to dst.", func(k *kernel) vec {
-		return k.fmaInto(k.load("dst"), k.load("a"), k.load("b"))
-	})
-	emit("mulAddTo", "dst, x, scale, shift *float32, n int", "sets dst = x scale + shift.", func(k *kernel) vec {
-		return k.fmaInto(k.load("shift"), k.load("x"), k.load("scale"))
 	})
 	emit("scale", "dst, a *float32, s float32, n int", "sets dst = s a.", func(k *kernel) vec {
 		return k.mul(k.load("a"), k.scalars["s"])
@@ -38,9 +29,6 @@ func emitArithmetic(set instructionSet) {
 	})
 	emit("fill", "dst *float32, v float32, n int", "sets dst = v.", func(k *kernel) vec {
 		return k.scalars["v"]
-	})
-	emit("softmaxGradApply", "dst, p, dp *float32, s float32, n int", "sets dst = p (dp - s).", func(k *kernel) vec {
-		return k.mul(k.sub(k.load("dp"), k.scalars["s"]), k.load("p"))
 	})
 	emitAdam(set)
 }
@@ -73,16 +61,6 @@ func emitGates(set instructionSet) {
 		s := k.sigmoid(k.load("u"))
 		r := k.load("residual")
 		k.store("out", k.fmaInto(r, s, k.sub(k.load("h"), r)))
-	})
-	k.done()
-
-	k = newKernel(set, "gatedUpdate", "out, residual, u, hx, hh *float32, n int", "",
-		"sets out = residual + σ(u) (silu(hx + hh) - residual).")
-	k.columns("n", 3, func() {
-		s := k.sigmoid(k.load("u"))
-		h := k.silu(func() vec { return k.add(k.load("hx"), k.load("hh")) })
-		r := k.load("residual")
-		k.store("out", k.fmaInto(r, s, k.sub(h, r)))
 	})
 	k.done()
 

@@ -116,22 +116,6 @@ func (k *kernel) normal(t func() vec) (distribution, density vec) {
 	return k.whereNegative(t(), tail, k.sub(constant(1), tail)), density
 }
 
-// erfCoefficients are of P in erf(x) = x P(x²) for |x| <= 1, fitted for least
-// relative error: 4.0e-8.
-var erfCoefficients = [6]float64{1.12837911, -0.37612325, 0.112801798, -0.0267113112, 0.0049175513, -0.000563142239}
-
-// erf returns the error function: x P(x²) for |x| <= 1, and beyond it
-// sign(x) (1 - 2 (1 - Φ(√2 |x|))).
-func (k *kernel) erf(x func() vec) vec {
-	tail, _ := k.normalTail(func() vec { return k.mul(x(), constant(math.Sqrt2)) })
-	large := k.fnma(tail, constant(2), constant(1))
-	large = k.or(large, k.and(x(), word(1<<31)))
-	y := x()
-	small := k.mul(k.polynomial(k.mul(y, y), erfCoefficients[:]...), x())
-	beyond := k.sub(constant(1), k.abs(x())) // negative where |x| > 1
-	return k.whereNegative(beyond, large, small)
-}
-
 // laplaceArgument returns (x - μ) / σ, so that laplace(x) = Φ of it.
 func (k *kernel) laplaceArgument(x vec) vec {
 	return k.mul(k.sub(x, constant(laplaceMean)), constant(1/laplaceDeviation))
@@ -179,7 +163,6 @@ func emitActivations(set instructionSet) {
 	}
 	zero := word(0)
 	unary("exp", "sets dst = e^x.", 4, func(k *kernel, x func() vec) vec { return k.exp(x()) })
-	unary("erf", "sets dst = erf(x).", 3, (*kernel).erf)
 	unary("sigmoid", "sets dst = σ(x).", 4, func(k *kernel, x func() vec) vec { return k.sigmoid(x()) })
 	unary("silu", "sets dst = x σ(x).", 4, (*kernel).silu)
 	unary("gelu", "sets dst = x Φ(x).", 3, func(k *kernel, x func() vec) vec {

@@ -24,18 +24,6 @@ func emitRandom(set instructionSet) {
 		k.store("dst", k.keepAtLeast(k.load("bits"), k.scalars["threshold"][0], v))
 	})
 	k.done()
-
-	k = newKernel(set, "uniformFromBits", "dst *float32, bits *uint32, n int", "",
-		"sets dst = ⌊bits / 2^8⌋ 2^-24.")
-	k.columns("n", 4, func() {
-		v := k.load("bits")
-		k.each(func(i int) {
-			VPSRLD(Imm(8), v[i], v[i])
-			VCVTDQ2PS(v[i], v[i])
-		})
-		k.store("dst", k.mul(v, constant(1.0/(1<<24))))
-	})
-	k.done()
 }
 
 // keepAtLeast returns v where the words of bits are at least threshold, as

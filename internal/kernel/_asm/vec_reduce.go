@@ -42,35 +42,24 @@ func emitReductions(set instructionSet) {
 	VMOVSD(k.fold64(VADDPD, total).AsX(), k.returned())
 	k.done()
 
-	k = newKernel(set, "maxMagnitude", "x *float32, n int", "uint32",
-		"returns the greatest of the bits of x without its sign, as an integer.")
-	total = k.zeros(4)
-	k.columns("n", 4, func() {
-		v := k.abs(k.load("x"))
-		k.each(func(i int) { VPMAXSD(v[i], total[i], total[i]) })
-	})
-	VMOVSS(k.fold(VPMAXSD, total).AsX(), k.returned())
-	k.done()
-
-	emitExtreme(set, "max", VMAXPS, 0xff800000)
-	emitExtreme(set, "min", VMINPS, 0x7f800000)
+	emitMax(set)
 }
 
-// emitExtreme emits the search for the greatest or least element, from start
-// on. The instruction forgets NaN, so the bits of NaNs are gathered beside it.
-func emitExtreme(set instructionSet, name string, op instruction, start uint32) {
-	k := newKernel(set, name, "x *float32, n int", "float32", "returns the "+name+"imum of x, NaN if any element is NaN.")
+// emitMax emits the search for the greatest element. The instruction forgets
+// NaN, so the bits of NaNs are gathered beside it.
+func emitMax(set instructionSet) {
+	k := newKernel(set, "max", "x *float32, n int", "float32", "returns the maximum of x, NaN if any element is NaN.")
 	k.flight = 4
-	best, nan := k.copy(word(start)), k.zeros(1)
+	best, nan := k.copy(word(0xff800000)), k.zeros(1)
 	k.columns("n", 4, func() {
 		v := k.liveOr(k.load("x"), best)
 		seen := k.keepWhere(unordered, v, v, v)
 		k.each(func(i int) {
-			op(v[i], best[i], best[i])
+			VMAXPS(v[i], best[i], best[i])
 			VORPS(seen[i], nan[0], nan[0])
 		})
 	})
-	extreme, bits := k.fold(op, best), k.fold(VORPS, nan)
+	extreme, bits := k.fold(VMAXPS, best), k.fold(VORPS, nan)
 	VORPS(bits.AsX(), extreme.AsX(), extreme.AsX())
 	k.result(extreme)
 	k.done()
