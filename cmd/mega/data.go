@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
-	"image/png"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/data/lra"
 	"github.com/mega-go/mega/data/pathfinder"
-	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/spf13/cobra"
 )
 
@@ -84,42 +82,30 @@ func newPathfinderConversion() *cobra.Command {
 	var size int
 	difficulty := lra.Pathfinder14
 	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", func(from, to string) error {
-		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, lra.PathfinderClasses)(from, to)
+		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, pathfinder.Classes)(from, to)
 	})
 	cmd.Flags().IntVar(&size, "size", 32, "side of an image in pixels: 32 or 128")
 	cmd.Flags().StringVar(&difficulty, "difficulty", difficulty, "directory of one difficulty")
 	return cmd
 }
 
-// splitSizes are the samples of the three splits of generated data.
+// splitSizes are the flags for how many samples are generated, and which.
 type splitSizes struct {
-	train, valid, test int
-	seed               uint64
+	data.SplitSizes
+	seed uint64
 }
 
 func (s *splitSizes) addFlags(cmd *cobra.Command, train, valid, test int) {
-	cmd.Flags().IntVar(&s.train, "train", train, "samples to train on")
-	cmd.Flags().IntVar(&s.valid, "valid", valid, "samples to validate on")
-	cmd.Flags().IntVar(&s.test, "test", test, "samples to test on")
+	cmd.Flags().IntVar(&s.Train, "train", train, "samples to train on")
+	cmd.Flags().IntVar(&s.Valid, "valid", valid, "samples to validate on")
+	cmd.Flags().IntVar(&s.Test, "test", test, "samples to test on")
 	cmd.Flags().Uint64Var(&s.seed, "seed", 1, "fixes the samples")
 }
 
-// each calls f for every split with the range of its samples.
-func (s *splitSizes) each(f func(name string, from, to int) error) error {
-	from := 0
-	for _, split := range []struct {
-		name string
-		n    int
-	}{{"train", s.train}, {"valid", s.valid}, {"test", s.test}} {
-		if split.n < 1 {
-			return usagef("--%s is %d, want at least 1", split.name, split.n)
-		}
-		if err := f(split.name, from, from+split.n); err != nil {
-			return err
-		}
-		from += split.n
-	}
-	return nil
+// print says what was written.
+func (s *splitSizes) print(w io.Writer, dir, what string) error {
+	_, err := fmt.Fprintf(w, "%s: %d, %d and %d %s\n", dir, s.Train, s.Valid, s.Test, what)
+	return err
 }
 
 func newListOps() *cobra.Command {
@@ -137,10 +123,13 @@ arena's own train.tsv, valid.tsv and test.tsv beside it.`,
 		Args:    exactArgs(1, "the directory to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config.MinLength, config.MaxLength = low-1, high+1
-			if err := config.Validate(); err != nil {
+			if err := errors.Join(config.Validate(), sizes.Validate()); err != nil {
 				return usage(err)
 			}
-			return writeListOps(cmd.OutOrStdout(), args[0], config, sizes)
+			if err := config.Write(args[0], sizes.SplitSizes, sizes.seed); err != nil {
+				return err
+			}
+			return sizes.print(cmd.OutOrStdout(), args[0], "expressions")
 		},
 	}
 	sizes.addFlags(cmd, 96000, 2000, 2000)
@@ -149,30 +138,6 @@ arena's own train.tsv, valid.tsv and test.tsv beside it.`,
 	cmd.Flags().IntVar(&config.MaxDepth, "max-depth", config.MaxDepth, "levels of nesting")
 	cmd.Flags().IntVar(&config.MaxArgs, "max-args", config.MaxArgs, "arguments of an operation")
 	return cmd
-}
-
-func writeListOps(w io.Writer, dir string, config listops.Config, sizes splitSizes) error {
-	expressions, err := config.Generate(sizes.train+sizes.valid+sizes.test, sizes.seed)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	var splits []data.TextSplit
-	err = sizes.each(func(name string, from, to int) error {
-		part := expressions[from:to]
-		splits = append(splits, data.TextSplit{Name: name, Records: listops.Records(part)})
-		return listops.WriteTSV(filepath.Join(dir, name+".tsv"), part)
-	})
-	if err != nil {
-		return err
-	}
-	if err := data.WriteText(dir, splits...); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: %d, %d and %d expressions\n", dir, sizes.train, sizes.valid, sizes.test)
-	return nil
 }
 
 func newPathfinder() *cobra.Command {
@@ -192,10 +157,14 @@ that mega train --task lra-image reads, and a contact sheet to look at.`,
 			if distractors >= 0 {
 				config.Distractors = distractors
 			}
-			if err := config.Validate(); err != nil {
+			if err := errors.Join(config.Validate(), sizes.Validate()); err != nil {
 				return usage(err)
 			}
-			return writePathfinder(cmd.OutOrStdout(), args[0], config, sizes, sheet)
+			sheet = cmp.Or(sheet, filepath.Join(args[0], "sheet.png"))
+			if err := config.Write(args[0], sheet, sizes.SplitSizes, sizes.seed); err != nil {
+				return err
+			}
+			return sizes.print(cmd.OutOrStdout(), args[0], "images; contact sheet "+sheet)
 		},
 	}
 	sizes.addFlags(cmd, 160000, 20000, 20000)
@@ -204,43 +173,4 @@ that mega train --task lra-image reads, and a contact sheet to look at.`,
 	cmd.Flags().IntVar(&distractors, "distractors", -1, "further curves (default 4)")
 	cmd.Flags().StringVar(&sheet, "sheet", "", "contact sheet of the first images (default DIR/sheet.png)")
 	return cmd
-}
-
-func writePathfinder(w io.Writer, dir string, config pathfinder.Config, sizes splitSizes, sheet string) error {
-	images, labels, err := config.Generate(sizes.train+sizes.valid+sizes.test, sizes.seed)
-	if err != nil {
-		return err
-	}
-	var splits []data.PixelSplit
-	err = sizes.each(func(name string, from, to int) error {
-		splits = append(splits, data.PixelSplit{Name: name, Images: func(yield func(data.Image, error) bool) {
-			for i := from; i < to; i++ {
-				if !yield(data.Image{Pixels: images[i], Label: labels[i]}, nil) {
-					return
-				}
-			}
-		}})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := data.WritePixels(dir, splits...); err != nil {
-		return err
-	}
-	if err := data.WriteClasses(dir, lra.PathfinderClasses); err != nil {
-		return err
-	}
-	if sheet == "" {
-		sheet = filepath.Join(dir, "sheet.png")
-	}
-	const shown, columns, side = 64, 8, 128 // images, and the side of one in pixels
-	n := min(shown, len(images))
-	scale := max(1, side/config.Size)
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, pathfinder.Sheet(images[:n], labels[:n], config.Size, columns, scale)); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: %d, %d and %d images; contact sheet %s\n", dir, sizes.train, sizes.valid, sizes.test, sheet)
-	return atomicfile.WriteFile(sheet, picture.Bytes())
 }

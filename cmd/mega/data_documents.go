@@ -1,12 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
-	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/documents"
 	"github.com/spf13/cobra"
 )
@@ -34,19 +33,22 @@ gets.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config.Seed = sizes.seed
-			if err := config.Validate(); err != nil {
+			if err := errors.Join(config.Validate(), sizes.Validate()); err != nil {
 				return usage(err)
-			}
-			counts := make(map[string]int)
-			err := sizes.each(func(name string, from, to int) error { counts[name] = to - from; return nil })
-			if err != nil {
-				return err
 			}
 			c, err := collect(args[1:], config)
 			if err != nil {
 				return err
 			}
-			return writeDocuments(cmd.OutOrStdout(), args[0], c, config, counts)
+			drawn, baseline, err := c.Write(args[0], config, sizes.SplitSizes)
+			if err != nil {
+				return err
+			}
+			for _, s := range drawn {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d texts from %d documents\n", s.Name, s.Count, s.Documents)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: of the test, counting bytes gets %.1f%% right\n", args[0], 100*baseline)
+			return nil
 		},
 	}
 	sizes.addFlags(cmd, 20000, 1000, 2000)
@@ -72,21 +74,4 @@ func collect(args []string, config documents.Config) (*documents.Collection, err
 		}
 	}
 	return c, nil
-}
-
-func writeDocuments(w io.Writer, dir string, c *documents.Collection, config documents.Config, counts map[string]int) error {
-	drawn, err := c.Draw(config, counts)
-	if err != nil {
-		return err
-	}
-	var splits []data.TextSplit
-	for _, s := range drawn {
-		splits = append(splits, data.TextSplit{Name: s.Name, Records: documents.Records(s.Samples)})
-		fmt.Fprintf(w, "%s: %d texts from %d documents\n", s.Name, s.Count, s.Documents)
-	}
-	if err := data.WriteText(dir, splits...); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: of the test, counting bytes gets %.1f%% right\n", dir, 100*documents.Baseline(drawn[0].Samples, drawn[2].Samples, config.Pairs))
-	return nil
 }

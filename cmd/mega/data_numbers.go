@@ -21,7 +21,7 @@ does, in the same directory.`,
 		Example: "  mega data numbers data/numbers\n  mega train data/numbers --preset numbers-en-de",
 		Args:    exactArgs(1, "the directory to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o := numbers.Options{Train: sizes.train, Valid: sizes.valid, Test: sizes.test, Max: most, Seed: sizes.seed}
+			o := numbers.Options{Train: sizes.Train, Valid: sizes.Valid, Test: sizes.Test, Max: most, Seed: sizes.seed}
 			if err := numbers.Write(cmd.Context(), args[0], o); err != nil {
 				return err
 			}

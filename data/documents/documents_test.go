@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/data"
 )
 
 // write makes n documents of size bytes in dir, each of one letter of letters
@@ -70,7 +72,7 @@ func TestAdd(t *testing.T) {
 func TestSplitsShareNoDocument(t *testing.T) {
 	c := collection(t)
 	for _, config := range []Config{{Window: 100, Seed: 3}, {Window: 100, Pairs: true, Seed: 3}} {
-		drawn, err := c.Draw(config, map[string]int{"train": 400, "valid": 60, "test": 60})
+		drawn, err := c.Draw(config, data.SplitSizes{Train: 400, Valid: 60, Test: 60})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +192,7 @@ func single() *Collection { return &Collection{classes: []Class{{"only", [][]byt
 func TestBaseline(t *testing.T) {
 	c := collection(t)
 	for _, config := range []Config{{Window: 100, Seed: 5}, {Window: 100, Pairs: true, Seed: 5}} {
-		drawn, err := c.Draw(config, map[string]int{"train": 400, "valid": 60, "test": 100})
+		drawn, err := c.Draw(config, data.SplitSizes{Train: 400, Valid: 60, Test: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

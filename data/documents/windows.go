@@ -136,26 +136,43 @@ type Drawn struct {
 	Samples   iter.Seq[Sample]
 }
 
-// Draw draws so many samples of each split, in the order of Splits.
-func (c *Collection) Draw(config Config, counts map[string]int) ([]Drawn, error) {
+// Draw draws samples of each split.
+func (c *Collection) Draw(config Config, sizes data.SplitSizes) ([]Drawn, error) {
 	var out []Drawn
-	for i, name := range Splits {
+	err := sizes.Each(func(name string, from, to int) error {
 		classes, err := c.Split(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		d := Drawn{Name: name, Count: counts[name]}
+		d := Drawn{Name: name, Count: to - from}
 		for _, class := range classes {
 			d.Documents += len(class.Texts)
 		}
 		own := config
-		own.Seed = uint64(len(Splits))*config.Seed + uint64(i)
+		own.Seed = 3*config.Seed + uint64(len(out))
 		if d.Samples, err = own.Samples(classes, d.Count); err != nil {
-			return nil, fmt.Errorf("split %s: %w", name, err)
+			return fmt.Errorf("split %s: %w", name, err)
 		}
 		out = append(out, d)
+		return nil
+	})
+	return out, err
+}
+
+// Write draws samples of each split and writes them to a directory, in the layout
+// that data.OpenTextDir reads. It returns them with the Baseline of the test.
+func (c *Collection) Write(dir string, config Config, sizes data.SplitSizes) (drawn []Drawn, baseline float64, err error) {
+	if drawn, err = c.Draw(config, sizes); err != nil {
+		return nil, 0, err
 	}
-	return out, nil
+	var splits []data.TextSplit
+	for _, d := range drawn {
+		splits = append(splits, data.TextSplit{Name: d.Name, Records: Records(d.Samples)})
+	}
+	if err := data.WriteText(dir, splits...); err != nil {
+		return nil, 0, err
+	}
+	return drawn, Baseline(drawn[0].Samples, drawn[2].Samples, config.Pairs), nil
 }
 
 // Records yields samples as they are binarised, byte by byte.

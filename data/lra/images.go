@@ -26,11 +26,8 @@ const (
 	cifarRecord = 1 + 3*cifarPixels
 )
 
-// CIFAR10Classes and PathfinderClasses name the classes of the images.
-var (
-	CIFAR10Classes    = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
-	PathfinderClasses = []string{"apart", "joined"}
-)
+// CIFAR10Classes names the classes of the images.
+var CIFAR10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
 // CIFAR10 returns the splits of the binary version of CIFAR-10 in DIR, or in
 // DIR/cifar-10-batches-bin, as grey images: of the five training batches nine
