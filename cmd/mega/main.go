@@ -45,10 +45,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	cmd := root
 	args, err := expandPreset(joinPairs(args))
 	if err == nil {
 		root.SetArgs(args)
-		err = root.ExecuteContext(ctx)
+		cmd, err = root.ExecuteContextC(ctx)
 	}
 	if err == nil {
 		return exitOK
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.Is(err, context.Canceled) {
 		err = train.ErrInterrupted // in the user's words
 	}
-	fmt.Fprintln(stderr, "mega:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintln(stderr, "mega:", strings.ReplaceAll(inFlags(err.Error(), cmd.Flags()), "\n", "; "))
 	return status(err)
 }
 

@@ -135,7 +135,7 @@ func TestTranslationUsage(t *testing.T) {
 		"no data of the language pair en-fr":         {"generate", pairsDir, "--path", model, "-s", "en", "-t", "fr"},
 		`no split "nothing"`:                         {"generate", pairsDir, "--path", model, "--gen-subset", "nothing"},
 		`tokenizer is "x"`:                           {"translate", pairsDir, "--checkpoint", model, "--tokenizer", "x"},
-		"neither batch_size nor max_tokens is given": {"train", pairsDir, "-a", "mega_wmt_en_de", "--train-subset", "valid"},
+		"neither --batch-size nor --max-tokens is given": {"train", pairsDir, "-a", "mega_wmt_en_de", "--train-subset", "valid"},
 	} {
 		if status, _, err := withInput(t, "one\n", args...); status == exitOK || !strings.Contains(err, want) {
 			t.Errorf("%v: status %d, %q, want %q", args, status, err, want)

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// keyPattern matches what may be the key of a configuration in an error: several
+// words as in source_lang, or one that begins what is wrong, as in "beam is 0".
+var keyPattern = regexp.MustCompile(`(?m)(^|[ (])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)|(^|[:;] )([a-z][a-z0-9-]*) is `)
+
+// modelFile matches the name of a file of a model at the beginning of what is
+// wrong with it, where keys are those of the file.
+var modelFile = regexp.MustCompile(`\.(json|pt|safetensors): `)
+
+// inFlags writes the keys of an error, by which the library complains, as the
+// flags of the command that stand for them.
+func inFlags(message string, flags *pflag.FlagSet) string {
+	if modelFile.MatchString(message) {
+		return message
+	}
+	return keyPattern.ReplaceAllStringFunc(message, func(match string) string {
+		m := keyPattern.FindStringSubmatch(match)
+		key := m[2] + m[4]
+		name := flagName(key)
+		if flags.Lookup(name) == nil {
+			return match
+		}
+		return strings.Replace(match, key, "--"+name, 1)
+	})
+}
