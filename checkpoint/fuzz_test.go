@@ -110,7 +110,7 @@ func makeModel(t *testing.T, open func() (*Checkpoint, error)) {
 	if err != nil {
 		return
 	}
-	if _, err := c.TrainingState(m.params); err == nil && len(m.params.All()) == 0 {
+	if _, err := c.TrainingState(m.params, Reset{}); err == nil && len(m.params.All()) == 0 {
 		t.Error("a model without parameters")
 	}
 }

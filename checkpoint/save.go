@@ -123,7 +123,7 @@ func (s *saving) prepare() error {
 		return err
 	}
 	if !s.options.ModelOnly {
-		if s.training, err = s.TrainingState(s.model.params); err != nil {
+		if s.training, err = s.TrainingState(s.model.params, Reset{}); err != nil {
 			return err
 		}
 	}

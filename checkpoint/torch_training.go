@@ -12,17 +12,20 @@ import (
 const adamName = "FairseqAdam"
 
 // torchTraining reads where a fairseq run stood (fairseq trainer.py:240).
-func (c *Checkpoint) torchTraining(p *nn.Params) (*Training, error) {
+func (c *Checkpoint) torchTraining(p *nn.Params, drop Reset) (*Training, error) {
 	history, err := lastHistory(c.root)
-	if history == nil || err != nil {
+	if history == nil && err == nil || err != nil && !drop.Optimizer {
 		return nil, err
 	}
 	t := &Training{Epoch: 1}
+	if err := c.readExtra(t, drop); err != nil {
+		return nil, fmt.Errorf("extra_state: %w", err)
+	}
+	if drop.Optimizer {
+		return t, nil
+	}
 	if t.Updates, err = intAt(history, "num_updates"); err != nil {
 		return nil, fmt.Errorf("optimizer_history: %w", err)
-	}
-	if err := c.readExtra(t); err != nil {
-		return nil, fmt.Errorf("extra_state: %w", err)
 	}
 	value, _ := c.root.Get("last_optimizer_state")
 	state, ok := value.(*torchfile.Dict)
@@ -30,7 +33,7 @@ func (c *Checkpoint) torchTraining(p *nn.Params) (*Training, error) {
 		return t, nil
 	}
 	if name, _ := history.Get("optimizer_name"); name != adamName {
-		return nil, fmt.Errorf("the optimiser was %v, and its state is of no use to Adam: go on without it (--reset-optimizer)", name)
+		return nil, fmt.Errorf("the optimiser was %v, and its state is of no use to Adam", name)
 	}
 	if t.Adam, err = readAdam(state, p); err != nil {
 		return nil, fmt.Errorf("last_optimizer_state: %w", err)
@@ -54,8 +57,17 @@ func lastHistory(root *torchfile.Dict) (*torchfile.Dict, error) {
 }
 
 // readExtra reads the position in the data, the best metric and the time.
-func (c *Checkpoint) readExtra(t *Training) error {
+func (c *Checkpoint) readExtra(t *Training, drop Reset) error {
 	extra, err := dictAt(c.root, "extra_state")
+	if err == nil {
+		if best, ok := floatAt(extra, "best"); ok {
+			t.Best = &best
+		}
+		t.Seconds, _ = floatAt(extra, "previous_training_time")
+	}
+	if drop.Loader {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -71,10 +83,6 @@ func (c *Checkpoint) readExtra(t *Training) error {
 	}
 	t.Epoch = max(t.Epoch, 1)
 	t.Offset *= processes(c.Args) // each has used as many (data/iterators.py:335)
-	if best, ok := floatAt(extra, "best"); ok {
-		t.Best = &best
-	}
-	t.Seconds, _ = floatAt(extra, "previous_training_time")
 	return nil
 }
 

@@ -53,26 +53,37 @@ type progress struct {
 // progressFormat is the version of StateFile that progress belongs to.
 const progressFormat = 1
 
+// A Reset says which parts of a training's state are to be dropped. They need not
+// be there, nor fit.
+type Reset struct{ Optimizer, Loader, Meters bool }
+
 // TrainingState returns where the training of the checkpoint's model, which has
 // parameters p, stood. It is nil if the checkpoint holds a model alone. Its
-// moments are read from the checkpoint, which must stay open.
-func (c *Checkpoint) TrainingState(p *nn.Params) (*Training, error) {
+// moments are read from the checkpoint, which must stay open. With the
+// optimiser the count of updates is dropped, as in the reference (trainer.py:271).
+func (c *Checkpoint) TrainingState(p *nn.Params, drop Reset) (*Training, error) {
 	var t *Training
 	var err error
 	switch {
 	case c.root != nil:
-		t, err = c.torchTraining(p)
+		t, err = c.torchTraining(p, drop)
 	case c.from != nil:
-		t, err = c.nativeTraining()
+		t, err = c.nativeTraining(drop)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if t != nil && drop.Loader {
+		t.Epoch, t.Offset = 1, 0
+	}
+	if t != nil && (drop.Optimizer || drop.Meters) {
+		t.Best = nil
 	}
 	return t, nil
 }
 
 // nativeTraining reads StateFile and OptimizerFile.
-func (c *Checkpoint) nativeTraining() (*Training, error) {
+func (c *Checkpoint) nativeTraining(drop Reset) (*Training, error) {
 	text, err := readText(c.from, StateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -89,6 +100,10 @@ func (c *Checkpoint) nativeTraining() (*Training, error) {
 			StateFile, s.Format, s.Epoch, s.Offset, s.Updates, s.Steps, progressFormat)
 	}
 	t := &Training{Updates: s.Updates, Epoch: s.Epoch, Offset: s.Offset, Best: s.Best, Seconds: s.Seconds}
+	if drop.Optimizer {
+		t.Updates = 0
+		return t, nil
+	}
 	file, err := c.from.open(OptimizerFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil

@@ -1,10 +1,13 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +113,16 @@ func (r *reporter) draw(now bool) {
 		r.warn("the learning curve was not drawn", "error", err)
 	}
 	r.drawn = time.Now()
+}
+
+// drawMissing draws the curve of a run that was killed before it did so.
+func (r *reporter) drawMissing() {
+	if r.dir == nil {
+		return
+	}
+	if _, err := os.Stat(r.dir.file("curve.png")); errors.Is(err, fs.ErrNotExist) {
+		r.draw(true)
+	}
 }
 
 // number formats a metric in four digits.

@@ -58,6 +58,17 @@ func ReadRunConfig(dir string) (RunConfig, error) {
 // Checkpoints returns where a run directory keeps its checkpoints.
 func Checkpoints(dir string) string { return filepath.Join(dir, "checkpoints") }
 
+// LastCheckpoint returns the path of the checkpoint that the run in a directory
+// goes on from, "" if there is none.
+func LastCheckpoint(dir string) (string, error) {
+	s := store{Checkpoints(dir)}
+	last, err := s.last()
+	if last == "" || err != nil {
+		return "", err
+	}
+	return s.path(last), nil
+}
+
 // A runDir is an open run directory. Only one process can have it open.
 type runDir struct {
 	path    string
@@ -149,8 +160,8 @@ func (d *runDir) close() error {
 	return errors.Join(errs...)
 }
 
-// refuseForeign fails if path is something other than a run directory or an
-// empty one.
+// refuseForeign fails if path is something other than a run directory, an empty
+// one, or one where the reference keeps its checkpoints.
 func refuseForeign(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +174,14 @@ func refuseForeign(path string) error {
 	if foreign < 0 {
 		return nil
 	}
-	if _, err := ReadRunConfig(path); err != nil {
+	_, err = ReadRunConfig(path)
+	if isTorch := func(e fs.DirEntry) bool {
+		ok, _ := filepath.Match(namePrefix+"*.pt", e.Name())
+		return ok
+	}; errors.Is(err, fs.ErrNotExist) && slices.ContainsFunc(entries, isTorch) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("%s holds files (%s) but no run: choose a new or an empty directory: %w", path, entries[foreign].Name(), err)
 	}
 	return nil

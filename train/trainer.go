@@ -153,7 +153,8 @@ func (r *run) open(about Description, o Options) error {
 		return nil
 	}
 	if reason := r.finished(); reason != "" && !r.state.Pending {
-		return fmt.Errorf("%s: %w: %s; extend it or choose another directory", o.Dir, ErrFinished, reason)
+		r.report.drawMissing()
+		return fmt.Errorf("%s: %w: %s; extend it, or choose another directory to train anew", o.Dir, ErrFinished, reason)
 	}
 	r.report.say("resuming", "epoch", r.state.Epoch, "update", r.state.Updates)
 	return nil
@@ -262,7 +263,7 @@ func (r *run) epoch(ctx context.Context) error {
 	case n == 0:
 		return fmt.Errorf("epoch %d has no batches to train on", r.state.Epoch)
 	case r.state.Offset > n:
-		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: the data is not what it was", r.state.Offset, r.state.Epoch, n)
+		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: its batches are of another size (--max-tokens, --batch-size) or of other data; with --restore-file, --reset-dataloader begins at the first epoch", r.state.Offset, r.state.Epoch, n)
 	}
 	l := NewLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
 	defer r.load.add(l)

@@ -25,12 +25,17 @@ const (
 	exitOK          = 0
 	exitFailure     = 1   // the work failed
 	exitUsage       = 2   // the command line or a configuration is wrong
-	exitInterrupted = 130 // stopped by Ctrl-C after saving
+	exitInterrupted = 130 // stopped by a signal after saving
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ending = append(ending, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) }) // another Ctrl-C ends at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -18,18 +19,19 @@ const lastTorch = "checkpoint_last.pt"
 
 // restoring is the flags about a checkpoint that training begins from.
 type restoring struct {
-	file, finetune                        string
-	optimizer, scheduler, loader, metrics bool // to reset
-	checkpoint                            *checkpoint.Checkpoint
+	file, finetune string
+	drop           checkpoint.Reset
+	scheduler      bool // to be reset too
+	checkpoint     *checkpoint.Checkpoint
 }
 
 func (r *restoring) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&r.file, "restore-file", "", "a checkpoint to go on from, such as a fairseq .pt: weights, optimiser, updates, epoch. A run directory that has checkpoints goes on from its own")
-	flags.StringVar(&r.finetune, "finetune-from-model", "", "a checkpoint to take nothing but the weights from")
-	flags.BoolVar(&r.optimizer, "reset-optimizer", false, "with --restore-file, start the optimiser and the count of updates afresh")
+	flags.StringVar(&r.file, "restore-file", "", "a checkpoint to go on from, such as a fairseq .pt: weights, optimiser, updates, epoch. A mere name is looked for in --save-dir first, and "+lastTorch+" there is the default. A run directory that has checkpoints goes on from its own")
+	flags.StringVar(&r.finetune, "finetune-from-model", "", "a checkpoint to take nothing but the weights from, unless "+lastTorch+" is in --save-dir")
+	flags.BoolVar(&r.drop.Optimizer, "reset-optimizer", false, "with --restore-file, start the optimiser and the count of updates afresh")
 	flags.BoolVar(&r.scheduler, "reset-lr-scheduler", false, "with --restore-file, no effect: learning rates follow from the count of updates and the epoch alone")
-	flags.BoolVar(&r.loader, "reset-dataloader", false, "with --restore-file, start at the first epoch")
-	flags.BoolVar(&r.metrics, "reset-meters", false, "with --restore-file, forget the best validation")
+	flags.BoolVar(&r.drop.Loader, "reset-dataloader", false, "with --restore-file, start at the first epoch")
+	flags.BoolVar(&r.drop.Meters, "reset-meters", false, "with --restore-file, forget the best validation")
 }
 
 // open loads the weights of the checkpoint that the flags name, if they do, and
@@ -37,11 +39,19 @@ func (r *restoring) addFlags(flags *pflag.FlagSet) {
 // directory. What it returns can be used until close.
 func (r *restoring) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.Training, error) {
 	path, err := r.path(dir)
-	if path == "" || err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if last := filepath.Join(train.Checkpoints(dir), "checkpoint_last"); exists(last) {
+	last, err := train.LastCheckpoint(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case path == "" && r.file != "" && last == "":
+		fmt.Fprintf(w, "mega: there is no %s, neither in %s nor here: training starts afresh\n", r.file, dir)
+	case path != "" && last != "":
 		fmt.Fprintf(w, "mega: %s is passed over: the run goes on from %s\n", path, last)
+	}
+	if path == "" || last != "" {
 		return nil, nil
 	}
 	if r.checkpoint, err = checkpoint.Open(path); err != nil {
@@ -50,52 +60,37 @@ func (r *restoring) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.Tra
 	if err := checkpoint.LoadParams(p, r.checkpoint.Weights); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if r.finetune != "" {
+	if path == r.finetune {
 		return nil, nil
 	}
-	t, err := r.checkpoint.TrainingState(p)
-	if t == nil || err != nil {
-		return nil, err
+	t, err := r.checkpoint.TrainingState(p, r.drop)
+	if err != nil {
+		return nil, fmt.Errorf("%w; --reset-optimizer, --reset-dataloader and --reset-meters go on without what they name", err)
 	}
-	if t.Adam == nil && !r.optimizer {
+	if t != nil && t.Adam == nil && !r.drop.Optimizer {
 		fmt.Fprintf(w, "mega: %s has no state of the optimiser: updates count from 0\n", path)
+		t.Updates = 0
 	}
-	r.reset(t)
 	return t, nil
 }
 
-// path returns the checkpoint to begin from, "" for none.
+// path returns the checkpoint to begin from, "" for none. As in the reference,
+// lastTorch in the run directory comes before --finetune-from-model
+// (checkpoint_utils.py:138).
 func (r *restoring) path(dir string) (string, error) {
-	anyReset := r.optimizer || r.scheduler || r.loader || r.metrics
+	name := cmp.Or(r.file, lastTorch)
+	named, inDir, mere := name != lastTorch, filepath.Join(dir, name), filepath.Base(name) == name
 	switch {
-	case r.finetune != "" && (r.file != "" && r.file != lastTorch || anyReset):
+	case r.finetune != "" && (named || r.scheduler || r.drop != checkpoint.Reset{}):
 		return "", usagef("--finetune-from-model takes nothing but weights: give it without --restore-file and --reset-*")
+	case exists(inDir) && (mere || !exists(name)):
+		return inDir, nil
 	case r.finetune != "":
 		return r.finetune, nil
-	case r.file != lastTorch:
+	case named || exists(r.file):
 		return r.file, nil
 	}
-	if inDir := filepath.Join(dir, lastTorch); exists(inDir) {
-		return inDir, nil
-	}
 	return "", nil
-}
-
-// reset drops what the flags ask for, and the count of updates where there is no
-// optimiser to count for, as the reference does (trainer.py:271).
-func (r *restoring) reset(t *checkpoint.Training) {
-	if r.optimizer {
-		t.Adam, t.Best = nil, nil
-	}
-	if t.Adam == nil {
-		t.Updates = 0
-	}
-	if r.loader {
-		t.Epoch, t.Offset = 1, 0
-	}
-	if r.metrics {
-		t.Best = nil
-	}
 }
 
 // close releases the checkpoint.

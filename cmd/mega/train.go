@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
@@ -175,7 +177,14 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if c.profile {
 		options.Profile = new(autograd.Profile)
 	}
-	summary, err := train.Run(cmd.Context(), t, training, options)
+	// Nobody reads the output any more: like other signals, after saving.
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
+	defer stop()
+	summary, err := train.Run(ctx, t, training, options)
+	if errors.Is(err, train.ErrFinished) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
+		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir)
+	}
 	if err != nil {
 		return err
 	}
@@ -188,7 +197,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
 		return nil
 	}
-	return c.evaluate(cmd.Context(), cmd.OutOrStdout(), kind, dir)
+	return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir)
 }
 
 // configs reads the flags: an architecture's defaults, then the flags.

@@ -132,7 +132,7 @@ func trainingOf(t *testing.T, path string) (*checkpoint.Training, map[string][]f
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := c.TrainingState(m.Params())
+	state, err := c.TrainingState(m.Params(), checkpoint.Reset{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func goOn(t *testing.T, s stopped) {
 	if err := checkpoint.LoadParams(params, c.Weights); err != nil {
 		t.Fatal(err)
 	}
-	start, err := c.TrainingState(params)
+	start, err := c.TrainingState(params, checkpoint.Reset{})
 	if err != nil {
 		t.Fatal(err)
 	}
