@@ -126,7 +126,7 @@ func (s *saving) exportable(h *hfConfig, prenormKey string, prenorm, embedNorm b
 		errs = append(errs, errors.New("it has no norm of embeddings, and this model has one (normalize_embedding is set)"))
 	}
 	if h.NormalizationType == "rmsnorm" && !s.options.AcceptRMSNorm {
-		errs = append(errs, errors.New("its rmsnorm leaves the input as it is, so that the model would give other numbers there (--hf-accept-rmsnorm writes it all the same)"))
+		errs = append(errs, errors.New("its rmsnorm leaves the input as it is, so that the model would give other numbers there (hf_accept_rmsnorm writes it all the same)"))
 	}
 	if !slices.Contains(hfActivations, h.Activation) {
 		errs = append(errs, fmt.Errorf("it does not know the activation %q", h.Activation))

@@ -79,7 +79,7 @@ func configOf[T any](c *Checkpoint, task string, parse func([]byte) (T, error), 
 	case c.Task != task:
 		return config, fmt.Errorf("%s is of a %s model, and a %s model is wanted", c.Path, c.Task, task)
 	case c.rmsNorm && !c.AcceptRMSNorm:
-		err = errors.New("the rmsnorm of Hugging Face leaves its input as it is, so that the model gives other numbers here, where it normalises (--hf-accept-rmsnorm converts it all the same)")
+		err = errors.New("the rmsnorm of Hugging Face leaves its input as it is, so that the model gives other numbers here, where it normalises (hf_accept_rmsnorm converts it all the same)")
 	case c.config != nil:
 		config, err = parse(c.config)
 	default:

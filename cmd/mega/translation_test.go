@@ -129,12 +129,12 @@ func TestScoreTranslations(t *testing.T) {
 func TestTranslationUsage(t *testing.T) {
 	model := golden("mt_wmt")
 	for want, args := range map[string][]string{
-		"--nbest takes --json":                       {"translate", pairsDir, "--checkpoint", model, "--nbest", "2"},
-		"--buffer-size is 0":                         {"translate", pairsDir, "--checkpoint", model, "--buffer-size", "0"},
-		"beam is 0":                                  {"generate", pairsDir, "--path", model, "--beam", "0"},
-		"no data of the language pair en-fr":         {"generate", pairsDir, "--path", model, "-s", "en", "-t", "fr"},
-		`no split "nothing"`:                         {"generate", pairsDir, "--path", model, "--gen-subset", "nothing"},
-		`tokenizer is "x"`:                           {"translate", pairsDir, "--checkpoint", model, "--tokenizer", "x"},
+		"--nbest takes --json":                           {"translate", pairsDir, "--checkpoint", model, "--nbest", "2"},
+		"--buffer-size is 0":                             {"translate", pairsDir, "--checkpoint", model, "--buffer-size", "0"},
+		"beam is 0":                                      {"generate", pairsDir, "--path", model, "--beam", "0"},
+		"no data of the language pair en-fr":             {"generate", pairsDir, "--path", model, "-s", "en", "-t", "fr"},
+		`no split "nothing"`:                             {"generate", pairsDir, "--path", model, "--gen-subset", "nothing"},
+		`tokenizer is "x"`:                               {"translate", pairsDir, "--checkpoint", model, "--tokenizer", "x"},
 		"neither --batch-size nor --max-tokens is given": {"train", pairsDir, "-a", "mega_wmt_en_de", "--train-subset", "valid"},
 	} {
 		if status, _, err := withInput(t, "one\n", args...); status == exitOK || !strings.Contains(err, want) {

@@ -105,7 +105,7 @@ func (d *Dataset) tooLongError(i, n int, o SamplerOptions) error {
 	if limit <= 0 || size <= limit {
 		side, text, size, limit = "target", d.target, d.TargetSize(i), o.MaxTarget
 	}
-	err := fmt.Errorf("%s: the %s has %d tokens, more than the %d that the model may take; shorten it or skip what is too long (--skip-invalid-size-inputs-valid-test)",
+	err := fmt.Errorf("%s: the %s has %d tokens, more than the %d that the model may take; shorten it or skip what is too long (skip_invalid_size_inputs_valid_test)",
 		text.Name(i), side, size, limit)
 	if n > 1 {
 		err = fmt.Errorf("%w; %d more pairs are too long", err, n-1)

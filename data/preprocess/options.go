@@ -55,15 +55,15 @@ func (o *Options) Validate() error {
 	pair := !o.OnlySource
 	switch {
 	case o.DestDir == "":
-		return errors.New("no directory for the result; give --destdir")
+		return errors.New("no directory for the result; give destdir")
 	case pair && (o.SourceLang == "" || o.TargetLang == ""):
-		return errors.New("no pair of languages; give --source-lang and --target-lang, or --only-source for a single text")
+		return errors.New("no pair of languages; give source_lang and target_lang, or only_source for a single text")
 	case pair && o.SourceLang == o.TargetLang:
 		return fmt.Errorf("source and target language are both %q", o.SourceLang)
 	case strings.ContainsAny(o.SourceLang+o.TargetLang, `/\`):
 		return fmt.Errorf("languages %q and %q: a language is the end of a file's name", o.SourceLang, o.TargetLang)
 	case o.TrainPref == "" && len(o.ValidPref) == 0 && len(o.TestPref) == 0:
-		return errors.New("no text; give --trainpref, --validpref or --testpref")
+		return errors.New("no text; give trainpref, validpref or testpref")
 	case o.PaddingFactor < 0:
 		return fmt.Errorf("padding factor %d, want 1 at least", o.PaddingFactor)
 	}
@@ -74,38 +74,38 @@ func (o *Options) validateDictionaries() error {
 	if o.JoinedDictionary {
 		switch {
 		case o.OnlySource:
-			return errors.New("--joined-dictionary is for two languages, --only-source for one")
+			return errors.New("joined_dictionary is for two languages, only_source for one")
 		case o.SourceDict != "" && o.TargetDict != "":
-			return errors.New("--joined-dictionary takes one of --srcdict and --tgtdict, not both")
+			return errors.New("joined_dictionary takes one of srcdict and tgtdict, not both")
 		case o.SourceDict == "" && o.TargetDict == "" && o.TrainPref == "":
-			return errors.New("no text to make the joined dictionary of; give --trainpref, --srcdict or --tgtdict")
+			return errors.New("no text to make the joined dictionary of; give trainpref, srcdict or tgtdict")
 		}
 	} else {
 		switch {
 		case o.SourceDict == "" && o.TrainPref == "":
-			return errors.New("no text to make the source dictionary of; give --trainpref or --srcdict")
+			return errors.New("no text to make the source dictionary of; give trainpref or srcdict")
 		case !o.OnlySource && o.TargetDict == "" && o.TrainPref == "":
-			return errors.New("no text to make the target dictionary of; give --trainpref or --tgtdict")
+			return errors.New("no text to make the target dictionary of; give trainpref or tgtdict")
 		}
 	}
 	if o.SourceDict == "" {
-		if err := mustNotExist(o.dictPath(o.SourceLang), "--srcdict"); err != nil {
+		if err := mustNotExist(o.dictPath(o.SourceLang), "srcdict"); err != nil {
 			return err
 		}
 	}
 	if !o.OnlySource && o.TargetDict == "" {
-		return mustNotExist(o.dictPath(o.TargetLang), "--tgtdict")
+		return mustNotExist(o.dictPath(o.TargetLang), "tgtdict")
 	}
 	return nil
 }
 
 // mustNotExist keeps a dictionary from being replaced by mistake: models trained
 // with it would become useless.
-func mustNotExist(path, flag string) error {
+func mustNotExist(path, key string) error {
 	if _, err := os.Stat(path); err != nil {
 		return nil
 	}
-	return fmt.Errorf("%s: is there already; remove it, or use it with %s", path, flag)
+	return fmt.Errorf("%s: is there already; remove it, or use it with %s", path, key)
 }
 
 // dictPath returns where the dictionary of a language goes.

@@ -95,7 +95,7 @@ func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	case "listops":
 		return openListOps(d)
 	case "":
-		return nil, errors.New("no task is given, want --task lra-text, lra-image, speech_commands or listops")
+		return nil, errors.New("no task is given, want task lra-text, lra-image, speech_commands or listops")
 	}
 	return nil, fmt.Errorf("unknown task %q, want lra-text, lra-image, speech_commands or listops", d.Task)
 }

@@ -43,7 +43,7 @@ func processedDir(dir string, all bool) string {
 // WAV files.
 func openSpeech(d DataConfig) (*Corpus, error) {
 	if d.ScDroppedRate != 0 {
-		return nil, fmt.Errorf("--sc-dropped-rate %g: recordings with gaps have a second channel, which the models do not read; want 0", d.ScDroppedRate)
+		return nil, fmt.Errorf("sc_dropped_rate is %g, want 0: recordings with gaps have a second channel, which the models do not read", d.ScDroppedRate)
 	}
 	if dir := processedDir(d.Data, d.ScAllClasses); isDir(dir) {
 		return openProcessed(d, dir)

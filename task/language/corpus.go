@@ -90,7 +90,7 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 	case c.Text != "":
 		return openByteCorpus(c)
 	case c.Data == "":
-		return nil, errors.New("no text is given, want the directory that mega preprocess wrote, or --text FILE for plain text")
+		return nil, errors.New("no text is given, want a directory of preprocessed text as data, or a file of plain text")
 	}
 	d, err := LoadDictionary(DataConfig{Data: c.Data})
 	return &Corpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
@@ -107,7 +107,7 @@ func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 		dir, _, _ := strings.Cut(c.Data, ":")
 		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
 	}
-	return nil, errors.New("no dictionary is known, want the directory that mega preprocess wrote, or --dict FILE")
+	return nil, errors.New("no dictionary is known, want a directory of preprocessed text, or the file of a dictionary")
 }
 
 func openByteCorpus(c DataConfig) (*Corpus, error) {

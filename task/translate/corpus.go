@@ -188,7 +188,7 @@ func (c *Corpus) checkModel(m mega.TranslatorConfig) error {
 // dictionaries of their own.
 func (c *Corpus) checkShared(m mega.TranslatorConfig) error {
 	if m.ShareAllEmbeddings && !c.Joined() {
-		return fmt.Errorf("%s: share_all_embeddings needs one dictionary for both languages, but dict.%s.txt and dict.%s.txt differ; preprocess with --joined-dictionary",
+		return fmt.Errorf("%s: share_all_embeddings needs one dictionary for both languages, but dict.%s.txt and dict.%s.txt differ; preprocess with joined_dictionary",
 			c.Path, c.SourceLang, c.TargetLang)
 	}
 	return nil

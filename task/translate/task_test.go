@@ -91,7 +91,7 @@ func TestTranslationErrors(t *testing.T) {
 		"cross_entropy has none":           func(d *DataConfig, _ *mega.TranslatorConfig) { d.Criterion = "cross_entropy" },
 		`criterion is "x"`:                 func(d *DataConfig, _ *mega.TranslatorConfig) { d.Criterion = "x" },
 		"label_smoothing is 1":             func(d *DataConfig, _ *mega.TranslatorConfig) { d.LabelSmoothing = 1 },
-		"--joined-dictionary":              func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = apart.Data },
+		"joined_dictionary":                func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = apart.Data },
 		`unknown field "beem"`: func(d *DataConfig, _ *mega.TranslatorConfig) {
 			d.EvalBLEU, d.EvalBLEUArgs = true, `{"beem": 4}`
 		},
