@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -81,7 +81,7 @@ func (s *Session) Step(tokens ...int32) ([]float32, error) {
 	if err := s.check(tokens, 1); err != nil {
 		return nil, err
 	}
-	kernel.WhileHot(func() {
+	parallel.WhileHot(func() {
 		s.readWindow(tokens, 0, 1, nil)
 		s.score()
 	})
@@ -124,7 +124,7 @@ func (s *Session) read(tokens []int32, each func(from, n int)) error {
 	if err := s.check(tokens, length); err != nil {
 		return err
 	}
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	for from := 0; from < length; {
 		n := s.window(length - from)
 		s.readWindow(tokens, from, n, nil)

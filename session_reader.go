@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -105,7 +105,7 @@ func (s *reader) pick(rows []int, stay bool) reader {
 	for _, r := range rows {
 		p.positions = append(p.positions, s.positions[r])
 	}
-	kernel.Parallel(len(p.layers), func(_, i int) { p.layers[i].pick(rows, stay) })
+	parallel.Run(len(p.layers), func(_, i int) { p.layers[i].pick(rows, stay) })
 	if stay {
 		p.work, p.tape = nil, autograd.NewTape()
 	}

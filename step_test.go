@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -46,7 +47,7 @@ func wideConfig(norm, attention string) mega.ClassifierConfig {
 // TestWorkersAgree: a training step gives the same numbers bit for bit on any
 // number of workers.
 func TestWorkersAgree(t *testing.T) {
-	defer kernel.SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	forEachKernel(t, func(t *testing.T) {
 		for norm, attention := range map[string]string{"batchnorm": "laplace", "layernorm": "softmax", "scalenorm": "relu2", "rmsnorm": "softmax"} {
 			if kernel.Current() == kernel.Generic && norm != "batchnorm" {
@@ -60,7 +61,7 @@ func TestWorkersAgree(t *testing.T) {
 			var want []uint32
 			var loss float64
 			for _, workers := range []int{1, 2, 3, 5} {
-				kernel.SetWorkers(workers)
+				parallel.SetWorkers(workers)
 				restore()
 				tape := autograd.NewTrainingTape()
 				l := step(t, m, tape, in, labels)

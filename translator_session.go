@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -64,7 +64,7 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 	s := &TranslatorSession{model: m, projection: w.projection, reader: newReader(&m.target, w.decoder, rows)}
 	t := autograd.NewTape()
 	t.SetBF16(m.bf16)
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	encoded, err := m.Encode(t, sources, rows, length)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (s *TranslatorSession) Step(tokens ...int32) ([]float32, error) {
 	if err := s.reachSource(positions); err != nil {
 		return nil, err
 	}
-	kernel.WhileHot(func() {
+	parallel.WhileHot(func() {
 		s.readWindow(tokens, 0, 1, &s.source)
 		s.score()
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -49,7 +50,7 @@ func (t *Tape) zeroedGrad(v *Variable) *tensor.Tensor {
 func scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) {
 	const width = 16
 	cols := dw.Cols()
-	kernel.Parallel((cols+width-1)/width, func(_, block int) {
+	parallel.Run((cols+width-1)/width, func(_, block int) {
 		from, to := block*width, min(cols, (block+1)*width)
 		for i, tok := range tokens {
 			if tok != padding {
@@ -95,7 +96,7 @@ func (t *Tape) MeanPool(x *Variable, lengths []float32) *Variable {
 	b, l, d := x.shape[0], x.shape[1], x.shape[2]
 	out := t.alloc(b, d)
 	value := t.value(x)
-	kernel.Parallel(b, func(_, i int) {
+	parallel.Run(b, func(_, i int) {
 		row := out.value.Row(i)
 		clear(row)
 		for j := range l {

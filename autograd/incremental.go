@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -171,7 +172,7 @@ func newNormArgs(dst, x *tensor.Tensor, weight, bias *Variable, eps float32) nor
 func LayerNormInto(dst, x *tensor.Tensor, weight, bias *Variable, eps float32) {
 	onRows(x.Rows(), x.Cols(), newNormArgs(dst, x, weight, bias, eps), func(o normArgs, from, to int) {
 		n := to - from
-		stats := kernel.Borrow(2 * n)
+		stats := parallel.Borrow(2 * n)
 		defer stats.Return()
 		kernel.LayerNorm(rowsFrom(o.dst, from), rowsFrom(o.a, from), o.weight, o.bias, stats.Data[:n], stats.Data[n:],
 			n, o.a.Cols(), o.dst.Stride(), o.a.Stride(), o.eps)
@@ -185,7 +186,7 @@ func RMSNormInto(dst, x *tensor.Tensor, weight *Variable, eps float32) {
 		return
 	}
 	onRows(x.Rows(), x.Cols(), newNormArgs(dst, x, weight, nil, eps), func(o normArgs, from, to int) {
-		stats := kernel.Borrow(to - from)
+		stats := parallel.Borrow(to - from)
 		defer stats.Return()
 		kernel.RMSNorm(rowsFrom(o.dst, from), rowsFrom(o.a, from), o.weight, stats.Data,
 			to-from, o.a.Cols(), o.dst.Stride(), o.a.Stride(), o.eps)
@@ -195,7 +196,7 @@ func RMSNormInto(dst, x *tensor.Tensor, weight *Variable, eps float32) {
 // ScaleNormInto is Tape.ScaleNorm; a nil scale is 1.
 func ScaleNormInto(dst, x *tensor.Tensor, scale *Variable, eps float32) {
 	onRows(x.Rows(), x.Cols(), newNormArgs(dst, x, scale, nil, eps), func(o normArgs, from, to int) {
-		stats, factor := kernel.Borrow(to-from), float32(1)
+		stats, factor := parallel.Borrow(to-from), float32(1)
 		defer stats.Return()
 		if o.weight != nil {
 			factor = o.weight[0]
@@ -208,7 +209,7 @@ func ScaleNormInto(dst, x *tensor.Tensor, scale *Variable, eps float32) {
 // BatchNormInto is Tape.BatchNormInference.
 func BatchNormInto(dst, x *tensor.Tensor, weight, bias *Variable, mean, variance *tensor.Tensor, eps float32) {
 	d := x.Cols()
-	memory := kernel.Borrow(5 * d)
+	memory := parallel.Borrow(5 * d)
 	defer memory.Return()
 	part := func(i int) []float32 { return memory.Data[i*d:][:d] }
 	a := newNormArgs(dst, x, weight, bias, eps)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -113,7 +114,7 @@ func (c *KeyValueCache) reserve(n int) {
 
 // grown returns memory for n numbers that begins with the first used ones of x.
 func grown(x []float32, used, n int) []float32 {
-	y := kernel.Aligned(n)
+	y := parallel.Aligned(n)
 	copy(y, x[:used])
 	return y
 }

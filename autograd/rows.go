@@ -1,7 +1,7 @@
 package autograd
 
 import (
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -19,7 +19,7 @@ func rowBlocks(rows, width int) (size, count int) {
 // eachBlock calls f for each block of rows, in parallel.
 func eachBlock(rows, width int, f func(block, from, to int)) {
 	size, count := rowBlocks(rows, width)
-	kernel.Parallel(count, func(_, b int) { f(b, b*size, min(rows, (b+1)*size)) })
+	parallel.Run(count, func(_, b int) { f(b, b*size, min(rows, (b+1)*size)) })
 }
 
 // eachRows calls f for each row, in parallel by blocks.

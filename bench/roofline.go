@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A Limit is the least time that a step can take on this machine: as long as its
@@ -24,7 +25,7 @@ type rates struct{ flops, bytes float64 } // a second
 
 // measureRates measures them with all workers.
 func measureRates() rates {
-	return rates{1e9 * kernel.PeakFMA(kernel.Workers()), 1e9 * kernel.MemoryBandwidth()}
+	return rates{1e9 * kernel.PeakFMA(parallel.Workers()), 1e9 * kernel.MemoryBandwidth()}
 }
 
 // mean returns the rates halfway between r and s.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -47,7 +47,7 @@ const scalingRounds = 3
 // doubling. It goes through the lengths of an operation three times, and calls
 // report with the best of a length the last time.
 func MeasureScaling(shortest, longest, reps int, report func(Scale) error) error {
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	for _, make := range []func(rng *rand.Rand, length int) operation{newAverage, newAttention} {
 		best := map[int]Scale{}
 		for round := range scalingRounds {
@@ -135,7 +135,7 @@ func newAttention(rng *rand.Rand, length int) operation {
 
 // normal returns a leaf of normally distributed numbers.
 func normal(rng *rand.Rand, deviation float64, shape ...int) *autograd.Variable {
-	x := tensor.FromSlice(kernel.Aligned(tensor.Size(shape)), shape...) // as a tape's tensors are
+	x := tensor.FromSlice(parallel.Aligned(tensor.Size(shape)), shape...) // as a tape's tensors are
 	for i := range x.Data() {
 		x.Data()[i] = float32(deviation * rng.NormFloat64())
 	}

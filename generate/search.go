@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // The tokens that a search knows, the same in every dictionary
@@ -58,7 +59,7 @@ func (s *Searcher) Search(ctx context.Context, m Model, texts []Text) ([][]Hypot
 		}
 		r.active = append(r.active, &beam{text: t, index: i, slots: []slot{{node: &node{token: t.First}}}, chooser: newChooser(s.Options, t.ID)})
 	}
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	for step := 0; len(r.active) > 0; step++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -132,7 +133,7 @@ func (r *run) step(step int) error {
 			return fmt.Errorf("with %d symbols: %w", vocab, err)
 		}
 	}
-	kernel.Parallel(len(r.active), func(_, i int) {
+	parallel.Run(len(r.active), func(_, i int) {
 		b := r.active[i]
 		r.choose(b, step, scores[b.row*vocab:][:len(b.slots)*vocab])
 	})

@@ -3,7 +3,7 @@ package tensor
 import (
 	"math/bits"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A Pool hands out tensors and takes them back, so that the steps after the
@@ -24,7 +24,7 @@ func (p *Pool) Get(shape ...int) *Tensor {
 		return FromSlice(buf[:n:c], shape...)
 	}
 	p.held += c
-	return FromSlice(kernel.Aligned(c)[:n], shape...)
+	return FromSlice(parallel.Aligned(c)[:n], shape...)
 }
 
 // Put takes back a tensor that Get returned; it must not be used afterwards.

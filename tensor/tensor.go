@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A Tensor is a dense float32 array, row-major, seen as rows of channels: all
@@ -19,7 +19,7 @@ type Tensor struct {
 
 // New returns a tensor of zeros. It panics if a dimension is negative.
 func New(shape ...int) *Tensor {
-	return FromSlice(kernel.Aligned(Size(shape)), shape...)
+	return FromSlice(parallel.Aligned(Size(shape)), shape...)
 }
 
 // Unallocated returns a tensor that has a shape but no memory until Allocate.
@@ -31,7 +31,7 @@ func Unallocated(shape ...int) *Tensor {
 // they are.
 func (t *Tensor) Allocate() {
 	if t.data == nil {
-		t.data = kernel.Aligned(Size(t.shape))
+		t.data = parallel.Aligned(Size(t.shape))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -119,7 +120,7 @@ func (a *Adam) unpack() {
 
 // Norm returns the L2 norm of all gradients together, summed in float64.
 func (a *Adam) Norm() float64 {
-	kernel.Parallel(len(a.blocks), a.square)
+	parallel.Run(len(a.blocks), a.square)
 	total := 0.0
 	for _, s := range a.sums {
 		total += s
@@ -160,7 +161,7 @@ func (a *Adam) Step(lr, scale float64) {
 		Decay:     lr * c.WeightDecay,
 		GradScale: scale,
 	}
-	kernel.Parallel(len(a.blocks), a.step)
+	parallel.Run(len(a.blocks), a.step)
 }
 
 func (a *Adam) squareBlock(_, i int) {

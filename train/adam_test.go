@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/naive"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -85,11 +85,11 @@ func widen(x []float32) []float64 {
 
 // TestAdamIsTheSameForAnyWorkers compares norms and weights bit for bit.
 func TestAdamIsTheSameForAnyWorkers(t *testing.T) {
-	defer kernel.SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	var norms []float64
 	var weights [][]float32
 	for _, workers := range []int{1, 2, 5} {
-		kernel.SetWorkers(workers)
+		parallel.SetWorkers(workers)
 		params := nn.NewParams(1)
 		p := params.Root().Parameter("w", nn.Normal(0, 1), 1, 5*blockSize+11)
 		a := NewAdam(params, AdamConfig{[2]float64{0.9, 0.999}, 1e-8, 0.01})

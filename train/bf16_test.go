@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/train"
 )
 
@@ -17,9 +18,9 @@ func TestTrainingInBF16(t *testing.T) {
 	if err := autograd.CheckBF16(); err != nil {
 		t.Skip(err)
 	}
-	defer kernel.SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	run := func(bf16 bool, workers int) []uint32 {
-		kernel.SetWorkers(workers)
+		parallel.SetWorkers(workers)
 		c := sumsConfig(10)
 		c.BF16 = bf16
 		s := newSums(t, "layernorm")

@@ -12,7 +12,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
 )
@@ -135,15 +135,15 @@ func bits(p *nn.Params) []uint32 {
 // TestClassifierResumesBitForBit trains 40 updates at once with one worker, and
 // 17 and then the rest with another number of workers.
 func TestClassifierResumesBitForBit(t *testing.T) {
-	defer kernel.SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	for _, norm := range []string{"layernorm", "batchnorm"} {
-		kernel.SetWorkers(1)
+		parallel.SetWorkers(1)
 		whole := newSums(t, norm)
 		if _, err := train.Run(context.Background(), whole, sumsConfig(40), train.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		want := bits(whole.Params())
-		kernel.SetWorkers(2)
+		parallel.SetWorkers(2)
 		dir := filepath.Join(t.TempDir(), "run")
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()

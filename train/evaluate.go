@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // An Evaluator runs a model over held-out batches.
@@ -41,7 +41,7 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 	rank, size := e.comm.Rank(), e.comm.Size()
 	l := NewLoader(b, rank, size)
 	defer l.Close()
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	var sum Stats
 	for i := rank; i < b.Len(); i += size {
 		if err := ctx.Err(); err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // ErrInterrupted is what Run returns when its context ended: the step in
@@ -286,7 +286,7 @@ func (r *run) epoch(ctx context.Context) error {
 // update takes one update's batches, of the n that the epoch has, from l and
 // steps. An update whose loss or gradient is not finite is skipped.
 func (r *run) update(ctx context.Context, l *Loader, n int) error {
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	started := time.Now()
 	first := r.state.Offset
 	last := min(n, first+r.config.updateFreq(r.state.Epoch)*r.comm.Size())

@@ -12,10 +12,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mega-go/mega/internal/parallel"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/kernel"
 )
 
 func TestTrainingLearns(t *testing.T) {
@@ -69,13 +69,13 @@ func timeless(t *testing.T, dir string) []Record {
 }
 
 func TestResumeIsBitForBit(t *testing.T) {
-	defer kernel.SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	for _, freq := range []int{1, 2} {
 		c := toyConfig()
 		c.UpdateFreq = []int{freq}
 		c.SaveIntervalUpdates, c.ValidateIntervalUpdates, c.KeepIntervalUpdates = 6, 4, 2
 		whole := filepath.Join(t.TempDir(), "whole")
-		kernel.SetWorkers(1)
+		parallel.SetWorkers(1)
 		trainToy(t, newToy(), c, whole)
 		wantBits, wantState := lastState(t, whole)
 		for _, workers := range []int{1, 2} {
@@ -85,7 +85,7 @@ func TestResumeIsBitForBit(t *testing.T) {
 			}
 			for _, stop := range stops {
 				t.Run(fmt.Sprintf("freq %d, %d workers, stop %d", freq, workers, stop), func(t *testing.T) {
-					kernel.SetWorkers(workers)
+					parallel.SetWorkers(workers)
 					dir := filepath.Join(t.TempDir(), "parts")
 					if s := interruptToy(t, newToy(), c, dir, stop); s.Updates != stop {
 						t.Fatalf("stopped at %d", s.Updates)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/bench"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/spf13/cobra"
 )
 
@@ -94,7 +94,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	kernel.SetWorkers(c.threads)
+	parallel.SetWorkers(c.threads)
 	c.decode.Roofline, c.decode.BF16 = c.options.Roofline, c.options.BF16
 	report := func(r bench.Result) error { return c.print(cmd.OutOrStdout(), r) }
 	for _, name := range args {

@@ -10,7 +10,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
 )
@@ -93,7 +93,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	if err := c.check(cmd, args); err != nil {
 		return err
 	}
-	kernel.SetWorkers(c.workers)
+	parallel.SetWorkers(c.workers)
 	p, err := c.predictor()
 	if err != nil {
 		return err

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
@@ -31,7 +31,7 @@ scores by class and the confusion matrix.`,
 				return usagef("--plot %s: want a file ending in .png or .svg", picture)
 			}
 			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
-			kernel.SetWorkers(workers)
+			parallel.SetWorkers(workers)
 			c, err := openCheckpoint(path)
 			if err != nil {
 				return err

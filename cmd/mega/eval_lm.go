@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 )
@@ -70,7 +70,7 @@ var evalLMIgnored = map[string]string{
 
 func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
-	kernel.SetWorkers(c.workers)
+	parallel.SetWorkers(c.workers)
 	ck, err := openCheckpoint(c.path)
 	if err != nil {
 		return err

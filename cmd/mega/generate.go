@@ -13,7 +13,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
@@ -134,7 +134,7 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 
 // open opens the checkpoint with its overrides.
 func (f *textModelFlags) open(cmd *cobra.Command) (*checkpoint.Checkpoint, error) {
-	kernel.SetWorkers(f.workers)
+	parallel.SetWorkers(f.workers)
 	ck, err := openCheckpoint(f.path)
 	if err != nil {
 		return nil, err

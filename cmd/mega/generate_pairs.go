@@ -12,7 +12,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/translate"
 	"github.com/spf13/cobra"
@@ -115,7 +115,7 @@ func batchThreads(n int) int {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	kernel.SetWorkers(1)
+	parallel.SetWorkers(1)
 	return n
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/recipe"
 	"github.com/mega-go/mega/train"
@@ -160,7 +160,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	c.tellForeign(cmd.ErrOrStderr(), kind, arch)
-	kernel.SetWorkers(c.workers)
+	parallel.SetWorkers(c.workers)
 	t, what, err := kind.open()
 	if err != nil {
 		return err

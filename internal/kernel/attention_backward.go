@@ -1,6 +1,10 @@
 package kernel
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 const (
 	// attentionSplit is the number of tasks that Backward cuts few, long
@@ -56,7 +60,7 @@ type attentionBackward struct {
 	tasks    int
 	workers  []backwardWorker
 
-	memory   *Scratch
+	memory   *parallel.Scratch
 	delta    []float32 // [Segments, Queries]: Σ_j P[i,j] dP[i,j], for softmax
 	dqParts  []float32 // [Segments, groups−1, Queries, Z]: of every group but the first
 	biasPart []float32 // [tasks, Queries + Keys − 1]
@@ -75,7 +79,7 @@ type backwardWorker struct {
 	kT, k, vT Packed // a block of Kᵀ, K and Vᵀ
 	q, dout   Packed // a tile's rows
 	runs      keyRuns
-	memory    *Scratch
+	memory    *parallel.Scratch
 	p, ds     []float32 // products, then P; products, then dS
 	unused    []float32 // the bias's gradient if nobody wants it
 }
@@ -92,15 +96,15 @@ func (b *attentionBackward) run() {
 	b.plan()
 	b.borrow()
 	if b.Function == AttentionSoftmax && b.groups > 1 {
-		Parallel(ceilDiv(b.Segments*b.Queries, sumDeltaRows), b.deltaTask)
+		parallel.Run(ceilDiv(b.Segments*b.Queries, sumDeltaRows), b.deltaTask)
 	}
 	clear(b.biasPart)
-	Parallel(b.tasks, b.blockTask)
+	parallel.Run(b.tasks, b.blockTask)
 	if b.groups > 1 {
-		Parallel(b.Segments*ceilDiv(b.Queries, sumQueryRows), b.sumTask)
+		parallel.Run(b.Segments*ceilDiv(b.Queries, sumQueryRows), b.sumTask)
 	}
 	if b.dbias != nil {
-		Parallel(ceilDiv(b.Queries+b.Keys-1, sumBiasColumns), b.biasTask)
+		parallel.Run(ceilDiv(b.Queries+b.Keys-1, sumBiasColumns), b.biasTask)
 	}
 	b.giveBack()
 }
@@ -132,18 +136,18 @@ func (b *attentionBackward) borrow() {
 	if b.dbias != nil {
 		biases = b.tasks * (b.Queries + b.Keys - 1)
 	}
-	b.memory = Borrow(b.Segments*b.Queries + parts + biases)
+	b.memory = parallel.Borrow(b.Segments*b.Queries + parts + biases)
 	b.delta = b.memory.Data[:b.Segments*b.Queries]
 	b.dqParts = b.memory.Data[b.Segments*b.Queries:][:parts]
 	b.biasPart = b.memory.Data[b.Segments*b.Queries+parts:]
-	for len(b.workers) < Workers() {
+	for len(b.workers) < parallel.Workers() {
 		b.workers = append(b.workers, backwardWorker{})
 	}
-	b.workers = b.workers[:Workers()]
+	b.workers = b.workers[:parallel.Workers()]
 	const block = attentionRows * attentionStride
 	for i := range b.workers {
 		w := &b.workers[i]
-		w.memory = Borrow(2*block + attentionKeys)
+		w.memory = parallel.Borrow(2*block + attentionKeys)
 		w.p, w.ds, w.unused = w.memory.Data[:block], w.memory.Data[block:2*block], w.memory.Data[2*block:]
 	}
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"sync"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // Sizes of the blocks of scores. A block takes 137 KB, so that two of them,
@@ -64,8 +66,8 @@ type attentionForward struct {
 	group, groups int // tiles in a task, tasks in a segment and split
 	split, splits int // keys in a split, splits of a segment
 	workers       []forwardWorker
-	parts         rowStates // [Segments, splits, Queries], if splits > 1
-	memory        *Scratch  // theirs
+	parts         rowStates         // [Segments, splits, Queries], if splits > 1
+	memory        *parallel.Scratch // theirs
 
 	blockTask, mergeTask func(worker, i int)
 }
@@ -74,7 +76,7 @@ type attentionForward struct {
 type forwardWorker struct {
 	k, v   Packed  // a block of Kᵀ and of V
 	runs   keyRuns // the block's keys that are not masked
-	memory *Scratch
+	memory *parallel.Scratch
 	scores []float32
 	rows   rowStates // of the task's rows; out is not used
 }
@@ -98,9 +100,9 @@ var forwards = sync.Pool{New: func() any {
 func (f *attentionForward) run() {
 	f.plan()
 	f.borrow()
-	Parallel(f.Segments*f.groups*f.splits, f.blockTask)
+	parallel.Run(f.Segments*f.groups*f.splits, f.blockTask)
 	if f.splits > 1 {
-		Parallel(f.Segments*f.Queries, f.mergeTask)
+		parallel.Run(f.Segments*f.Queries, f.mergeTask)
 		f.memory.Return()
 	}
 	for i := range f.workers {
@@ -124,7 +126,7 @@ func (f *attentionForward) plan() {
 	f.splits = max(1, min(ceilDiv(tasks, segments*f.tiles), f.Keys/least))
 	f.split = roundUp(ceilDiv(f.Keys, f.splits), least)
 	f.splits = max(1, ceilDiv(f.Keys, max(1, f.split)))
-	f.groups = min(f.tiles, ceilDiv(tasksPerWorker*Workers(), segments*f.splits))
+	f.groups = min(f.tiles, ceilDiv(tasksPerWorker*parallel.Workers(), segments*f.splits))
 	f.group = ceilDiv(f.tiles, f.groups)
 	f.groups = ceilDiv(f.tiles, f.group)
 }
@@ -135,20 +137,20 @@ func (a *Attention) direct() bool { return a.Queries <= attentionDirect && !a.BF
 
 // borrow gets scratch memory: every worker's, and that of the splits' parts.
 func (f *attentionForward) borrow() {
-	for len(f.workers) < Workers() {
+	for len(f.workers) < parallel.Workers() {
 		f.workers = append(f.workers, forwardWorker{})
 	}
-	f.workers = f.workers[:Workers()]
+	f.workers = f.workers[:parallel.Workers()]
 	rows := f.group * f.tile
 	for i := range f.workers {
 		w := &f.workers[i]
-		w.memory = Borrow(attentionRows*attentionStride + 2*rows)
+		w.memory = parallel.Borrow(attentionRows*attentionStride + 2*rows)
 		x := w.memory.Data
 		w.rows.max, w.rows.sum, w.scores = x[:rows], x[rows:2*rows], x[2*rows:]
 	}
 	if f.splits > 1 {
 		rows = f.Segments * f.splits * f.Queries
-		f.memory = Borrow(rows * (f.H + 2))
+		f.memory = parallel.Borrow(rows * (f.H + 2))
 		x := f.memory.Data
 		f.parts = rowStates{x[:rows], x[rows : 2*rows], Matrix{Data: x[2*rows:], Stride: f.H}}
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // eachAttention runs f under every implementation that this machine can run.
@@ -303,7 +305,7 @@ func TestAttentionSplits(t *testing.T) {
 // TestAttentionWorkers checks that results are the same, bit for bit, for any
 // number of workers.
 func TestAttentionWorkers(t *testing.T) {
-	defer SetWorkers(Workers())
+	defer parallel.SetWorkers(parallel.Workers())
 	for _, a := range []Attention{
 		{Segments: 1, Queries: 500, Keys: 500, Z: 4, H: 9, Causal: true, Bias: []float32{}},
 		{Segments: 3, Queries: 300, Keys: 270, Z: 4, H: 9, Function: AttentionLaplace, Bias: []float32{}, Dropout: 0.1},
@@ -312,7 +314,7 @@ func TestAttentionWorkers(t *testing.T) {
 	} {
 		var want []float32
 		for _, n := range []int{1, 2, 3, 5} {
-			SetWorkers(n)
+			parallel.SetWorkers(n)
 			p := newAttentionProblem(rand.New(rand.NewPCG(7, 8)), a)
 			p.run()
 			got := p.results(t)
@@ -380,8 +382,8 @@ func TestAttentionMemory(t *testing.T) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // so does a collection
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))  // each processor's first call allocates
-	defer SetWorkers(Workers())
-	SetWorkers(1)
+	defer parallel.SetWorkers(parallel.Workers())
+	parallel.SetWorkers(1)
 	a := Attention{Segments: 2, Queries: 600, Keys: 600, Z: 8, H: 16, Bias: []float32{}}
 	p := newAttentionProblem(rand.New(rand.NewPCG(13, 14)), a)
 	p.run()

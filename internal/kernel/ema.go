@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // emaGroup is the number of channels that are scanned together.
@@ -116,7 +118,7 @@ func (c *EMACoefficients) Set(shape EMAShape, params EMAParams) {
 	}
 	c.params = params
 	copy(c.omega, params.Omega)
-	Parallel(len(c.plain), func(_, at int) { c.setGroup(at) })
+	parallel.Run(len(c.plain), func(_, at int) { c.setGroup(at) })
 }
 
 // allocate makes room for a shape.
@@ -128,8 +130,8 @@ func (c *EMACoefficients) allocate(shape EMAShape) {
 		shape: shape, groups: groups,
 		root: 1 / math.Sqrt(float64(shape.States)),
 		rate: make([]float64, n), damping: make([]float64, n), exact: make([]float64, n),
-		decay: Aligned(n), drift: Aligned(n), output: Aligned(n), lagDecay: Aligned(n), lagSlope: Aligned(n),
-		omega: Aligned(groups * emaGroup), zeros: Aligned(shape.States * emaGroup),
+		decay: parallel.Aligned(n), drift: parallel.Aligned(n), output: parallel.Aligned(n), lagDecay: parallel.Aligned(n), lagSlope: parallel.Aligned(n),
+		omega: parallel.Aligned(groups * emaGroup), zeros: parallel.Aligned(shape.States * emaGroup),
 		plain: make([]int, all), order: make([]int32, n),
 	}
 }

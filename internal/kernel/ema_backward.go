@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 // EMABackward overwrites dx [batch, length, D] with the gradient by x, and adds
 // the gradients by the parameters to grads, given the gradient ds by EMAForward's
@@ -28,7 +32,7 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 			}
 		})
 	}
-	Parallel(len(c.plain), func(_, at int) { sums.finish(grads, at) })
+	parallel.Run(len(c.plain), func(_, at int) { sums.finish(grads, at) })
 }
 
 // emaParts is the number of parts of a batch whose parameter gradients are
@@ -122,7 +126,7 @@ func (q *emaSequences) turnedGroups(groups int) int {
 // emaSums are sums over some sequences, for the averages of all groups, or
 // several of those after each other, one for each part of the batch.
 type emaSums struct {
-	borrowed *Scratch
+	borrowed *parallel.Scratch
 	c        *EMACoefficients
 	data     []float64 // [parts][size]: dc and dq [2][N][16] for each group, omega [16] for those of one direction
 }
@@ -135,7 +139,7 @@ func emaSumSize(c *EMACoefficients) int {
 // borrowEMASums returns zero sums.
 func borrowEMASums(parts int, c *EMACoefficients) emaSums {
 	n := parts * emaSumSize(c)
-	s := Borrow(2 * n)
+	s := parallel.Borrow(2 * n)
 	clear(s.Data)
 	return emaSums{borrowed: s, c: c, data: unsafe.Slice((*float64)(unsafe.Pointer(&s.Data[0])), n)}
 }

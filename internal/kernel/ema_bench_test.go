@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // emaBenchmarks are averages of real presets: Long Range Arena's text and
@@ -37,12 +39,12 @@ func BenchmarkEMA(b *testing.B) {
 		}
 		var c EMACoefficients
 		c.Set(e.shape, e.params)
-		e.x, e.ds = append(Aligned(len(e.x))[:0], e.x...), append(Aligned(len(e.x))[:0], e.ds...)
-		s, dx, grads := Aligned(len(e.x)), Aligned(len(e.x)), e.params.zeroLike()
+		e.x, e.ds = append(parallel.Aligned(len(e.x))[:0], e.x...), append(parallel.Aligned(len(e.x))[:0], e.ds...)
+		s, dx, grads := parallel.Aligned(len(e.x)), parallel.Aligned(len(e.x)), e.params.zeroLike()
 		state := make([]float32, m.batch*c.StateSize())
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", m.name, name), func(b *testing.B) {
-				defer Hot()()
+				defer parallel.Hot()()
 				for b.Loop() {
 					f()
 				}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // emaGuarded returns n numbers between guard words, and a check of those.
@@ -62,7 +64,7 @@ func TestEMAGuards(t *testing.T) {
 
 // The results do not depend on the number of workers.
 func TestEMAWorkers(t *testing.T) {
-	defer SetWorkers(0)
+	defer parallel.SetWorkers(0)
 	r := rand.New(rand.NewPCG(17, 18))
 	e := newEMACase(r, EMAShape{Channels: 170, States: 6, Bidirectional: true, Truncation: 30}, 5, 90, -2).masked(r)[0]
 	divided := newEMACase(r, EMAShape{Channels: 170, States: 6, Bidirectional: true}, 1, emaLong+9, -2).masked(r)[0]
@@ -70,7 +72,7 @@ func TestEMAWorkers(t *testing.T) {
 	eachEMA(t, func(t *testing.T) {
 		var first map[string][]float32
 		for _, n := range []int{1, 2, 3, 5} {
-			SetWorkers(n)
+			parallel.SetWorkers(n)
 			got := e.run()
 			for name, values := range divided.run() {
 				got["divided "+name] = values

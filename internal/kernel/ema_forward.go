@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/mega-go/mega/internal/parallel"
+
 // EMAForward computes the average and residual s of x, both [batch, length, D],
 // by c: what the reference passes to silu. mask [batch, length] is true at
 // padding, which the averages see as zeros and the residual as it is; nil means
@@ -144,7 +146,7 @@ const emaBrief = 1 << 24
 // groups of a part. How many does not change the results.
 func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
 	groups := q.c.groups
-	span := emaTaskSpan(parts, groups, Workers())
+	span := emaTaskSpan(parts, groups, parallel.Workers())
 	if span < groups && parts*q.length*len(q.c.decay) <= emaBrief {
 		span = ceilDiv(span, 2)
 	}
@@ -157,7 +159,7 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 		f(m, i/spans, first, n)
 	}
 	if parts*q.length*len(q.c.decay) > emaAlone {
-		Parallel(parts*spans, task)
+		parallel.Run(parts*spans, task)
 		return
 	}
 	for i := range parts * spans {
@@ -182,7 +184,7 @@ func (q *emaSequences) divides(batch int) bool {
 func (q *emaSequences) halves(f func(m emaMemory, first, groups int, leg emaLeg)) {
 	middle := roundUp(q.length/2, emaSteps)
 	c := q.c
-	s := Borrow(emaPasses * c.groups * 2 * c.shape.States * emaGroup)
+	s := parallel.Borrow(emaPasses * c.groups * 2 * c.shape.States * emaGroup)
 	defer s.Return()
 	legs := [...]emaLeg{
 		{to: middle, fresh: true}, {fromRight: true, to: q.length - middle, fresh: true},

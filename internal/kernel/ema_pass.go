@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/mega-go/mega/internal/parallel"
+
 // An emaMask says which steps of a scan are padding: none if data is nil, else
 // step i if data[first+i*stride].
 type emaMask struct {
@@ -38,7 +40,7 @@ const emaSpan = 8
 
 // emaMemory is what a task needs beside its operands.
 type emaMemory struct {
-	borrowed *Scratch
+	borrowed *parallel.Scratch
 	groups   int
 	averages emaAverages
 	packed   []float32 // [emaSteps][32]
@@ -87,7 +89,7 @@ const emaStage = emaSteps * emaGroup // numbers in staged rows
 // zero, for the channels that the last group lacks.
 func borrowEMA(c *EMACoefficients, first, groups int) emaMemory {
 	n := 2 * 2 * groups * c.shape.States * emaGroup
-	s := Borrow(n + (2+emaStages)*emaStage)
+	s := parallel.Borrow(n + (2+emaStages)*emaStage)
 	m := emaMemory{
 		borrowed: s, groups: groups, averages: emaAverages{data: s.Data[:n], groups: groups, slots: 2},
 		packed: s.Data[n:][:2*emaStage],

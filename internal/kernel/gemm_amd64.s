@@ -7469,8 +7469,3 @@ loop:
 	MOVSS        X0, ret+16(FP)
 	VZEROUPPER
 	RET
-
-// func pause()
-TEXT ·pause(SB), NOSPLIT, $0
-	PAUSE
-	RET

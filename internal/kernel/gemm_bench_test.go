@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // gemmShapes are products of real presets: R rows of tokens, a forward
@@ -32,7 +34,7 @@ var gemmShapes = []struct {
 }
 
 // peaks returns the peak of one worker and of all, in GFLOP/s.
-var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(Workers()) })
+var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(parallel.Workers()) })
 
 func BenchmarkGemm(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -44,7 +46,7 @@ func BenchmarkGemm(b *testing.B) {
 		c := make([]float32, s.m*s.n)
 		run := func(name string, peak float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", s.name, name), func(b *testing.B) {
-				defer Hot()()
+				defer parallel.Hot()()
 				for b.Loop() {
 					f()
 				}
@@ -72,7 +74,7 @@ func BenchmarkWeights(b *testing.B) {
 		x, c := gemmOperand(r, m, k, false, 0), make([]float32, m*n)
 		b.Run(fmt.Sprint(m), func(b *testing.B) {
 			b.SetBytes(4 * n * k * matrices)
-			defer Hot()()
+			defer parallel.Hot()()
 			for b.Loop() {
 				for _, w := range weights {
 					GemmPacked(m, n, k, x, w, c, n, Epilogue{})
@@ -94,7 +96,7 @@ func BenchmarkGemmBF16(b *testing.B) {
 		y := gemmOperand(r, s.k, s.n, s.bt, 0)
 		c := make([]float32, s.m*s.n)
 		b.Run(s.name, func(b *testing.B) {
-			defer Hot()()
+			defer parallel.Hot()()
 			for b.Loop() {
 				GemmBF16(s.m, s.n, s.k, x, y, c, s.n, Epilogue{})
 			}

@@ -3,6 +3,8 @@ package kernel
 import (
 	"errors"
 	"fmt"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // Products in bfloat16 round the numbers of both operands to bfloat16, to
@@ -82,7 +84,7 @@ const pairSlice = 128
 // dst[p*nr+j] = the pair of src[j*stride+2p] and src[j*stride+2p+1].
 func packPairsTransposed(impl Implementation, dst []float32, terms, n int, src []float32, stride int) {
 	nr := tilings[impl].nr
-	memory := Borrow(nr * (pairSlice + panelSpare))
+	memory := parallel.Borrow(nr * (pairSlice + panelSpare))
 	defer memory.Return()
 	for t := 0; t < terms; t += 2 * pairSlice {
 		count := min(2*pairSlice, terms-t)

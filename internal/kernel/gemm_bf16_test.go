@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // eachBF16 runs f with the twin and, where there are, with the instructions.
@@ -83,8 +85,8 @@ func TestGemmBF16Tiles(t *testing.T) {
 }
 
 func TestGemmBF16Edges(t *testing.T) {
-	SetWorkers(3)
-	defer SetWorkers(0)
+	parallel.SetWorkers(3)
+	defer parallel.SetWorkers(0)
 	eachBF16(t, func(t *testing.T) {
 		skipSlow(t)
 		r := rand.New(rand.NewPCG(25, 26))

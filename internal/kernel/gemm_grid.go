@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/mega-go/mega/internal/parallel"
+
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
 	depthMax       = 320      // rows of a block of B: a panel of A stays in L1
@@ -32,7 +34,7 @@ func (p *product) wantedTasks() int {
 	if p.serial {
 		return 1
 	}
-	return max(1, min(tasksPerWorker*Workers(), int(p.work()/taskWork)))
+	return max(1, min(tasksPerWorker*parallel.Workers(), int(p.work()/taskWork)))
 }
 
 // rowsOfTask returns how many rows of C a task computes with advantage.
@@ -70,9 +72,9 @@ type grid struct{ rows, columns int }
 func (g *grid) cut(p *product) {
 	wanted := p.wantedTasks()
 	g.refine(p, wanted, rowsFew, taskColumns)
-	g.refine(p, min(wanted, 2*Workers()), p.mr, p.nr)
-	if g.rows >= Workers() {
-		g.rows = min(roundUp(g.rows, Workers()), p.panels)
+	g.refine(p, min(wanted, 2*parallel.Workers()), p.mr, p.nr)
+	if g.rows >= parallel.Workers() {
+		g.rows = min(roundUp(g.rows, parallel.Workers()), p.panels)
 	}
 }
 

@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"sync"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A Packed is the right-hand operand of products in the order in which the
@@ -28,7 +30,7 @@ func (p *Packed) Pack(k, n int, b Matrix) {
 func (p *Packed) pack(impl Implementation, k, n, terms int, b Matrix) {
 	size := packedSize(impl, k, n)
 	if cap(p.data) < size {
-		p.data = Aligned(size)
+		p.data = parallel.Aligned(size)
 	}
 	*p = Packed{k: k, n: n, terms: terms, impl: impl, data: p.data[:size]}
 	p.fill(b, readWork*k*n < 2*taskWork)
@@ -120,7 +122,7 @@ func packBlock(impl Implementation, terms int, dst []float32, panelRows int, raw
 // spread runs n tasks, over the workers unless serial.
 func spread(serial bool, n int, task func(worker, i int)) {
 	if !serial {
-		Parallel(n, task)
+		parallel.Run(n, task)
 		return
 	}
 	for i := range n {

@@ -1,6 +1,10 @@
 package kernel
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 // A tiling is the tile of C that an implementation keeps in registers.
 type tiling struct {
@@ -102,7 +106,7 @@ func (p *product) run() {
 // computes those columns of C.
 func (p *product) runShared() {
 	width := max(p.nr, sharedMax/max(p.k, 1)/p.nr*p.nr)
-	memory := Borrow(packedSize(p.impl, p.k, min(p.n, width)))
+	memory := parallel.Borrow(packedSize(p.impl, p.k, min(p.n, width)))
 	defer memory.Return()
 	for j := 0; j < p.n; j += width {
 		n := min(width, p.n-j)

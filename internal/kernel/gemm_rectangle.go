@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/mega-go/mega/internal/parallel"
+
 // A rectangle is what one task computes of a product: panels p0 to p1 of rows
 // and columns j0 to j1 of C, summed over k0 to k1 of the reduction.
 type rectangle struct {
@@ -35,7 +37,7 @@ func (p *product) compute(r rectangle, out output) {
 	if p.packsA() {
 		sizeA *= r.p1 - r.p0
 	}
-	memory := Borrow(sizeA + depth*width)
+	memory := parallel.Borrow(sizeA + depth*width)
 	defer memory.Return()
 	forA, forB := memory.Data[:sizeA], memory.Data[sizeA:]
 	for k := r.k0; k == r.k0 || k < r.k1; k += depth {

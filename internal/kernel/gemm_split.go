@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/mega-go/mega/internal/parallel"
+
 // Sizes of split reductions. They do not depend on the number of workers,
 // since the results depend on them.
 const (
@@ -34,7 +36,7 @@ func (p *product) tilesOfPart() int {
 
 // runSplit computes the parts of the reduction side by side, then adds them.
 func (p *product) runSplit() {
-	memory := Borrow(p.splits * p.m * p.n)
+	memory := parallel.Borrow(p.splits * p.m * p.n)
 	defer memory.Return()
 	p.parts = memory.Data
 	spread(p.serial, p.splits*p.tilesOfPart(), p.partTask)

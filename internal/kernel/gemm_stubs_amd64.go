@@ -144,6 +144,3 @@ func peakAVX512(turns int)
 //
 //go:noescape
 func readAVX2(lines int, x *float32) float32
-
-// pause passes some ten nanoseconds.
-func pause()

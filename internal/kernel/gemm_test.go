@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // eachGemmImplementation runs f under every implementation that this machine
@@ -280,8 +282,8 @@ func skipSlow(t *testing.T) {
 }
 
 func TestGemmEdges(t *testing.T) {
-	SetWorkers(3)
-	defer SetWorkers(0)
+	parallel.SetWorkers(3)
+	defer parallel.SetWorkers(0)
 	eachGemmImplementation(t, func(t *testing.T) {
 		skipSlow(t)
 		r := rand.New(rand.NewPCG(5, 6))
@@ -440,7 +442,7 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 
 func TestGemmConcurrently(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
-		Parallel(6, func(_, i int) {
+		parallel.Run(6, func(_, i int) {
 			r := rand.New(rand.NewPCG(20, uint64(i)))
 			for _, s := range [][3]int{{90, 80, 70}, {30, 60, 1100}, {1, 90, 400}} {
 				g := newGemmCase(r, s[0], s[1], s[2], randomKind(r))
@@ -467,4 +469,20 @@ func TestGemmPanicsOnShortOperands(t *testing.T) {
 			t.Errorf("no panic for a short %s", name)
 		}
 	}
+}
+
+// withWorkers runs f with each of several numbers of workers.
+func withWorkers(t *testing.T, f func(t *testing.T)) {
+	defer parallel.SetWorkers(0)
+	for _, n := range []int{1, 2, 3, 5} {
+		parallel.SetWorkers(n)
+		t.Run(fmt.Sprintf("workers=%d", n), f)
+	}
+}
+
+// panicOf returns what f panics with.
+func panicOf(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
 }

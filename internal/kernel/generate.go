@@ -5,3 +5,4 @@ package kernel
 //go:generate go -C _asm run . -family vec -out ../vec_amd64.s -stubs ../vec_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family ema -out ../ema_amd64.s -stubs ../ema_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family attention -out ../attention_amd64.s -stubs ../attention_stubs_amd64.go -pkg kernel
+//go:generate go -C _asm run . -family pause -out ../../parallel/pause_amd64.s -stubs ../../parallel/pause_stubs_amd64.go -pkg parallel

@@ -3,6 +3,8 @@ package kernel
 import (
 	"sync"
 	"time"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 const (
@@ -22,7 +24,7 @@ func PeakFMA(workers int) float64 {
 // no cache, in GB/s.
 func MemoryBandwidth() float64 {
 	const most, total = 128 << 20, 1 << 30 // bytes: beyond caches, and not without bounds
-	workers := Workers()
+	workers := parallel.Workers()
 	size := min(most, total/workers) / 256 * 256 / 4
 	data := make([]float32, workers*size)
 	for i := range data {

@@ -1,6 +1,10 @@
 package kernel
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 func TestPeakFMA(t *testing.T) {
 	eachGemmImplementation(t, func(t *testing.T) {
@@ -31,7 +35,7 @@ func TestReadMemory(t *testing.T) {
 func BenchmarkPeak(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(PeakFMA(1), "GFLOP/s/1")
-		b.ReportMetric(PeakFMA(Workers()), "GFLOP/s")
+		b.ReportMetric(PeakFMA(parallel.Workers()), "GFLOP/s")
 		b.ReportMetric(MemoryBandwidth(), "GB/s")
 	}
 }

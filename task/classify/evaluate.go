@@ -10,7 +10,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/train"
 )
 
@@ -85,7 +85,7 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 
 // run fills Loss and Confusion.
 func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	loader := train.NewLoader(b, 0, 1)
 	defer loader.Close()
 	t := autograd.NewTape()

@@ -11,7 +11,7 @@ import (
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // GenerateOptions say what Generate translates and what it writes. The
@@ -56,7 +56,7 @@ func Generate(ctx context.Context, m Ensemble, c *Corpus, s generate.Searcher, o
 	if err := g.open(); err != nil {
 		return nil, err
 	}
-	defer kernel.Hot()()
+	defer parallel.Hot()()
 	defer m.Freeze()()
 	start := time.Now()
 	err := inOrder(ctx, len(g.order), o.Workers, g.batch, func(i int, found translated) error {

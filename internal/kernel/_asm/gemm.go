@@ -24,7 +24,6 @@ func init() {
 		emitPeak("AVX2", Y, 12)
 		emitPeak("AVX512", Z, 24)
 		emitRead()
-		emitPause()
 	}
 }
 

@@ -60,12 +60,3 @@ func emitRead() {
 	VZEROUPPER()
 	RET()
 }
-
-// emitPause emits what a goroutine does between two looks at a word that it
-// waits for: a PAUSE frees the core's other thread and the memory pipeline.
-func emitPause() {
-	TEXT("pause", NOSPLIT, "func()")
-	Doc("pause passes some ten nanoseconds.")
-	PAUSE()
-	RET()
-}

@@ -1,4 +1,4 @@
-package kernel
+package parallel
 
 import (
 	"errors"
@@ -28,7 +28,7 @@ func TestParallelRunsEachTaskOnce(t *testing.T) {
 			}
 			for n := range 40 {
 				counts := make([]atomic.Int32, n)
-				Parallel(n, func(worker, i int) {
+				Run(n, func(worker, i int) {
 					if worker < 0 || worker >= Workers() {
 						t.Errorf("worker %d of %d", worker, Workers())
 					}
@@ -55,7 +55,7 @@ func TestParallelWorkersAreUnique(t *testing.T) {
 				for range 50 {
 					busy := make([]atomic.Bool, Workers())
 					plain := make([]int, Workers())
-					Parallel(20, func(worker, i int) {
+					Run(20, func(worker, i int) {
 						if !busy[worker].CompareAndSwap(false, true) {
 							t.Error("two tasks at once under one worker number")
 						}
@@ -72,8 +72,8 @@ func TestParallelWorkersAreUnique(t *testing.T) {
 func TestParallelNests(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
 		var ran atomic.Int32
-		Parallel(6, func(_, _ int) {
-			Parallel(5, func(_, _ int) { ran.Add(1) })
+		Run(6, func(_, _ int) {
+			Run(5, func(_, _ int) { ran.Add(1) })
 		})
 		if ran.Load() != 30 {
 			t.Fatalf("%d of 30 tasks ran", ran.Load())
@@ -97,17 +97,17 @@ func TestParallelPanics(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
 		for i := range 20 {
 			got := panicOf(func() {
-				Parallel(30, func(_, j int) {
+				Run(30, func(_, j int) {
 					if j == i {
 						panic("task")
 					}
 				})
 			})
 			if got != "task" {
-				t.Fatalf("Parallel panicked with %v", got)
+				t.Fatalf("Run panicked with %v", got)
 			}
 			var ran atomic.Int32
-			Parallel(30, func(_, _ int) { ran.Add(1) })
+			Run(30, func(_, _ int) { ran.Add(1) })
 			if ran.Load() != 30 {
 				t.Fatalf("%d of 30 tasks ran after a panic", ran.Load())
 			}
@@ -128,7 +128,7 @@ func TestTaskPanicFromAnotherWorker(t *testing.T) {
 		}
 	}()
 	helped := make(chan struct{})
-	Parallel(2, func(worker, _ int) {
+	Run(2, func(worker, _ int) {
 		if worker == 0 {
 			<-helped
 			return
@@ -136,7 +136,7 @@ func TestTaskPanicFromAnotherWorker(t *testing.T) {
 		defer close(helped)
 		panic(boom)
 	})
-	t.Error("Parallel returned")
+	t.Error("Run returned")
 }
 
 func TestHotNests(t *testing.T) {
@@ -175,7 +175,7 @@ func TestHotLetsTheCollectorRun(t *testing.T) {
 	defer SetWorkers(0)
 	defer Hot()()
 	for range 20 {
-		Parallel(4, func(_, _ int) {})
+		Run(4, func(_, _ int) {})
 		runtime.GC()
 	}
 }
@@ -185,7 +185,7 @@ func TestSetWorkersEndsTheOldOnes(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 10 {
 		SetWorkers(4)
-		Parallel(8, func(_, _ int) {})
+		Run(8, func(_, _ int) {})
 	}
 	SetWorkers(1)
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
@@ -200,7 +200,7 @@ func TestParallelDoesNotAllocate(t *testing.T) {
 	defer SetWorkers(0)
 	defer Hot()()
 	f := func(_, _ int) {}
-	if a := testing.AllocsPerRun(100, func() { Parallel(8, f) }); a > 0 {
+	if a := testing.AllocsPerRun(100, func() { Run(8, f) }); a > 0 {
 		t.Errorf("%v allocations a call", a)
 	}
 }
@@ -231,13 +231,13 @@ func BenchmarkParallel(b *testing.B) {
 	f := func(_, _ int) {}
 	b.Run("cold", func(b *testing.B) {
 		for b.Loop() {
-			Parallel(2, f)
+			Run(2, f)
 		}
 	})
 	b.Run("hot", func(b *testing.B) {
 		defer Hot()()
 		for b.Loop() {
-			Parallel(2, f)
+			Run(2, f)
 		}
 	})
 }

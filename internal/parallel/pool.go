@@ -1,4 +1,4 @@
-package kernel
+package parallel
 
 import (
 	"runtime"
@@ -87,7 +87,7 @@ func (p *pool) stop() {
 	p.wake(p.size)
 }
 
-// run is Parallel for the goroutine that holds p.owner, which it unlocks.
+// run is Run for the goroutine that holds p.owner, which it unlocks.
 func (p *pool) run(n int, f func(worker, i int)) {
 	p.start()
 	p.n, p.f = n, f

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package kernel
+package parallel
 
 // adviseHuge does nothing where huge pages cannot be asked for.
 func adviseHuge([]float32) {}

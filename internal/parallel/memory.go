@@ -1,4 +1,4 @@
-package kernel
+package parallel
 
 import (
 	"math/bits"
@@ -18,7 +18,7 @@ type Scratch struct {
 var scratches [bits.UintSize]sync.Pool
 
 // Borrow returns scratch memory for n numbers; Return gives it back. Once warm
-// neither allocates. Tasks of Parallel borrow their own, or index memory that
+// neither allocates. Tasks of Run borrow their own, or index memory that
 // their call borrowed by worker.
 func Borrow(n int) *Scratch {
 	class := bits.Len(uint(max(n, 1) - 1))

@@ -1,6 +1,6 @@
 //go:build !amd64 || purego
 
-package kernel
+package parallel
 
 // pause passes some ten nanoseconds.
 func pause() {
