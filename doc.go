@@ -5,7 +5,7 @@
 //
 // A Classifier reads a text, a pair of texts, pixels or audio samples:
 //
-//	cfg, err := mega.Preset("mega_lra_imdb")
+//	cfg, err := mega.ClassifierArch("mega_lra_imdb")
 //	cfg.VocabSize = 260
 //	model, err := mega.NewClassifier(cfg)
 //	logits, err := model.Logits(mega.Input{Rows: 1, Length: 5, Tokens: []int32{12, 7, 30, 4, 2}})

@@ -10,7 +10,7 @@ import (
 // A classifier of the reference's architecture for texts, with initial weights:
 // checkpoint.Open makes one of trained weights.
 func ExampleClassifier() {
-	c, err := mega.Preset("mega_lra_imdb")
+	c, err := mega.ClassifierArch("mega_lra_imdb")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func ExampleClassifier() {
 // A session reads a text once and says what may come next; a clone goes on from
 // the same place with something else.
 func ExampleSession() {
-	c, err := mega.LanguageModelPreset("mega_lm_enwik8_base")
+	c, err := mega.LanguageModelArch("mega_lm_enwik8_base")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -164,10 +164,10 @@ func (c LanguageModelConfig) block() (BlockConfig, error) {
 	return b, err
 }
 
-// languageModelPresets holds the reference's architectures
+// languageModelArchs holds the reference's architectures
 // (fairseq/models/mega_lm.py:487-600). Where one leaves activation_dropout
 // open, and the reference fails, it is 0.
-var languageModelPresets = map[string]func() LanguageModelConfig{
+var languageModelArchs = map[string]func() LanguageModelConfig{
 	"mega_lm": func() LanguageModelConfig { return lmBase(6, 512, 1664, 128) },
 	"mega_lm_big": func() LanguageModelConfig {
 		return lmBase(16, 1024, 2048, 256)
@@ -204,20 +204,20 @@ func lmAdaptive(dim, hidden, z int) LanguageModelConfig {
 	return c
 }
 
-// LanguageModelPreset returns the configuration that the reference registers
+// LanguageModelArch returns the configuration that the reference registers
 // under an architecture name. VocabSize is left to the caller.
-func LanguageModelPreset(name string) (LanguageModelConfig, error) {
-	f, ok := languageModelPresets[name]
+func LanguageModelArch(name string) (LanguageModelConfig, error) {
+	f, ok := languageModelArchs[name]
 	if !ok {
 		return LanguageModelConfig{}, fmt.Errorf("unknown language model architecture %q, want one of %s",
-			name, strings.Join(LanguageModelPresetNames(), ", "))
+			name, strings.Join(LanguageModelArchs(), ", "))
 	}
 	c := f()
 	c.Arch = name
 	return c, nil
 }
 
-// LanguageModelPresetNames lists the language model architectures.
-func LanguageModelPresetNames() []string {
-	return slices.Sorted(maps.Keys(languageModelPresets))
+// LanguageModelArchs lists the language model architectures.
+func LanguageModelArchs() []string {
+	return slices.Sorted(maps.Keys(languageModelArchs))
 }

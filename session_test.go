@@ -183,7 +183,7 @@ func checkChunkwise(t *testing.T, m *mega.LanguageModel, g golden) {
 // smallConfig is a model with everything on a small scale; its average is not
 // truncated, so that reading piece by piece is the same as at once.
 func smallConfig(change func(*mega.LanguageModelConfig)) mega.LanguageModelConfig {
-	c, err := mega.LanguageModelPreset("mega_lm_enwik8_base")
+	c, err := mega.LanguageModelArch("mega_lm_enwik8_base")
 	if err != nil {
 		panic(err) // the name is ours
 	}

@@ -153,9 +153,9 @@ func (c TranslatorConfig) decoderBlock() (BlockConfig, error) {
 	return b, err
 }
 
-// translatorPresets holds the reference's architectures
+// translatorArchs holds the reference's architectures
 // (fairseq/models/mega.py:684-747).
-var translatorPresets = map[string]func() TranslatorConfig{
+var translatorArchs = map[string]func() TranslatorConfig{
 	"mega": func() TranslatorConfig { return translatorBase(512, 1024, 128, 0.1, 0) },
 	"mega_wmt_en_de": func() TranslatorConfig {
 		return translatorBase(512, 1024, 128, 0.1, 0.1)
@@ -180,18 +180,18 @@ func translatorBase(dim, hidden, z int, dropout, inner float64) TranslatorConfig
 	}
 }
 
-// TranslatorPreset returns the configuration that the reference registers
+// TranslatorArch returns the configuration that the reference registers
 // under an architecture name. The vocabularies are left to the caller.
-func TranslatorPreset(name string) (TranslatorConfig, error) {
-	f, ok := translatorPresets[name]
+func TranslatorArch(name string) (TranslatorConfig, error) {
+	f, ok := translatorArchs[name]
 	if !ok {
 		return TranslatorConfig{}, fmt.Errorf("unknown translation architecture %q, want one of %s",
-			name, strings.Join(TranslatorPresetNames(), ", "))
+			name, strings.Join(TranslatorArchs(), ", "))
 	}
 	c := f()
 	c.Arch = name
 	return c, nil
 }
 
-// TranslatorPresetNames lists the translation architectures.
-func TranslatorPresetNames() []string { return slices.Sorted(maps.Keys(translatorPresets)) }
+// TranslatorArchs lists the translation architectures.
+func TranslatorArchs() []string { return slices.Sorted(maps.Keys(translatorArchs)) }

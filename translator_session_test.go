@@ -14,7 +14,7 @@ import (
 
 func smallTranslator(t *testing.T, change func(*mega.TranslatorConfig)) *mega.Translator {
 	t.Helper()
-	c, err := mega.TranslatorPreset("mega")
+	c, err := mega.TranslatorArch("mega")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const searchBeam = 5
 // translator is a workload of sentence pairs, source and target of one length,
 // with one vocabulary for both.
 func translator(name string, batch, length, vocab int, change func(*mega.TranslatorConfig)) Workload {
-	c, err := mega.TranslatorPreset("mega_wmt_en_de")
+	c, err := mega.TranslatorArch("mega_wmt_en_de")
 	if err != nil {
 		panic(err) // the name is ours
 	}

@@ -51,7 +51,7 @@ var Workloads = []Workload{
 }
 
 func classifier(name string, batch, length int, arch string, change func(*mega.ClassifierConfig)) Workload {
-	c, err := mega.Preset(arch)
+	c, err := mega.ClassifierArch(arch)
 	if err != nil {
 		panic(err) // the name is ours
 	}
@@ -61,7 +61,7 @@ func classifier(name string, batch, length int, arch string, change func(*mega.C
 }
 
 func languageModel(name string, batch, length int, change func(*mega.LanguageModelConfig)) Workload {
-	c, err := mega.LanguageModelPreset("mega_lm_enwik8_base")
+	c, err := mega.LanguageModelArch("mega_lm_enwik8_base")
 	if err != nil {
 		panic(err) // the name is ours
 	}

@@ -25,7 +25,7 @@ func classifierConfig(args map[string]any, w Weights) (mega.ClassifierConfig, er
 	if arch == "" {
 		return mega.ClassifierConfig{}, errors.New("the arguments name no arch")
 	}
-	c, err := mega.Preset(arch)
+	c, err := mega.ClassifierArch(arch)
 	if err != nil {
 		return c, fmt.Errorf("arch: %w", err)
 	}
@@ -46,7 +46,7 @@ func classifierConfig(args map[string]any, w Weights) (mega.ClassifierConfig, er
 // arguments of a reference run, as classifierConfig does a classifier's.
 func languageModelConfig(args map[string]any, w Weights) (mega.LanguageModelConfig, error) {
 	arch, _ := args["arch"].(string)
-	c, err := mega.LanguageModelPreset(arch)
+	c, err := mega.LanguageModelArch(arch)
 	if err != nil {
 		return c, fmt.Errorf("arch: %w", err)
 	}
@@ -76,7 +76,7 @@ func languageModelConfig(args map[string]any, w Weights) (mega.LanguageModelConf
 // reference run, as classifierConfig does a classifier's.
 func translatorConfig(args map[string]any, w Weights) (mega.TranslatorConfig, error) {
 	arch, _ := args["arch"].(string)
-	c, err := mega.TranslatorPreset(arch)
+	c, err := mega.TranslatorArch(arch)
 	if err != nil {
 		return c, fmt.Errorf("arch: %w", err)
 	}

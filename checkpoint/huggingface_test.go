@@ -204,7 +204,7 @@ func TestHuggingFaceTorchFile(t *testing.T) {
 }
 
 func TestHuggingFaceLanguageModel(t *testing.T) {
-	config, err := mega.LanguageModelPreset("mega_lm")
+	config, err := mega.LanguageModelArch("mega_lm")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type sums struct {
 
 func newSums(t *testing.T, normType string) *sums {
 	t.Helper()
-	c, err := mega.Preset("mega_lra_imdb")
+	c, err := mega.ClassifierArch("mega_lra_imdb")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,8 +57,8 @@ func listPresets(cmd *cobra.Command) error {
 	}
 	fmt.Fprintln(w, "\t")
 	fmt.Fprintln(w, "ARCH\tINPUT\tLAYERS\tD\tH\tZ\tN\tATTENTION\tNORM\tCHUNK\tTRUNCATION\tPARAMETERS")
-	for _, name := range mega.PresetNames() {
-		c, err := mega.Preset(name)
+	for _, name := range mega.ClassifierArchs() {
+		c, err := mega.ClassifierArch(name)
 		if err != nil {
 			return err
 		}

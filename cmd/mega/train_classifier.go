@@ -20,7 +20,7 @@ type classifierTrainee struct {
 	corpus *classify.Corpus
 }
 
-func (k *classifierTrainee) archs() []string { return mega.PresetNames() }
+func (k *classifierTrainee) archs() []string { return mega.ClassifierArchs() }
 
 func (k *classifierTrainee) bind(flags *pflag.FlagSet) []*binding {
 	data := classify.DefaultDataConfig()
@@ -33,7 +33,7 @@ func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	if criterion != "" && criterion != "lra_cross_entropy" {
 		return fmt.Errorf("--criterion %s is not one for classification, want lra_cross_entropy", criterion)
 	}
-	if k.model, err = mega.Preset(arch); err != nil {
+	if k.model, err = mega.ClassifierArch(arch); err != nil {
 		return err
 	}
 	if err = k.modelFlags.apply(&k.model); err != nil {

@@ -20,7 +20,7 @@ type languageTrainee struct {
 	corpus *language.Corpus
 }
 
-func (k *languageTrainee) archs() []string { return mega.LanguageModelPresetNames() }
+func (k *languageTrainee) archs() []string { return mega.LanguageModelArchs() }
 
 func (k *languageTrainee) bind(flags *pflag.FlagSet) []*binding {
 	data := language.DefaultDataConfig()
@@ -30,7 +30,7 @@ func (k *languageTrainee) bind(flags *pflag.FlagSet) []*binding {
 }
 
 func (k *languageTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
-	if k.model, err = mega.LanguageModelPreset(arch); err != nil {
+	if k.model, err = mega.LanguageModelArch(arch); err != nil {
 		return err
 	}
 	if err = k.modelFlags.apply(&k.model); err != nil {

@@ -20,7 +20,7 @@ type translatorTrainee struct {
 	task  *translate.Task
 }
 
-func (k *translatorTrainee) archs() []string { return mega.TranslatorPresetNames() }
+func (k *translatorTrainee) archs() []string { return mega.TranslatorArchs() }
 
 func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
 	data := translate.DefaultDataConfig()
@@ -31,7 +31,7 @@ func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
 }
 
 func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
-	if k.model, err = mega.TranslatorPreset(arch); err != nil {
+	if k.model, err = mega.TranslatorArch(arch); err != nil {
 		return err
 	}
 	if err = k.modelFlags.apply(&k.model); err != nil {

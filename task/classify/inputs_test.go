@@ -14,7 +14,7 @@ import (
 // no data what its data would do.
 func TestDictionaryInputs(t *testing.T) {
 	dict, labels := filepath.Join("testdata", "imdb", "dict.txt"), filepath.Join("testdata", "imdb", "labels.txt")
-	m, err := mega.Preset("mega_lra_imdb")
+	m, err := mega.ClassifierArch("mega_lra_imdb")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 // small returns a small classifier of an architecture.
 func small(t testing.TB, arch string, change func(*mega.ClassifierConfig)) *mega.Classifier {
 	t.Helper()
-	c, err := mega.Preset(arch)
+	c, err := mega.ClassifierArch(arch)
 	if err != nil {
 		t.Fatal(err)
 	}

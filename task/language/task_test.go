@@ -177,7 +177,7 @@ func writeText(t *testing.T, bytes int) string {
 
 func smallLanguageModel(t *testing.T) mega.LanguageModelConfig {
 	t.Helper()
-	m, err := mega.LanguageModelPreset("mega_lm_enwik8_base")
+	m, err := mega.LanguageModelArch("mega_lm_enwik8_base")
 	if err != nil {
 		t.Fatal(err)
 	}

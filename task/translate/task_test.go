@@ -20,7 +20,7 @@ import (
 // tinyTranslator is a model that learns to count in moments.
 func tinyTranslator(t *testing.T) mega.TranslatorConfig {
 	t.Helper()
-	c, err := mega.TranslatorPreset("mega_wmt_en_de")
+	c, err := mega.TranslatorArch("mega_wmt_en_de")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,27 +17,27 @@ func near(t *testing.T, name string, got int, want, unit float64) {
 	}
 }
 
-// TestPresetSizes holds parameter counts against those that were recomputed from
+// TestArchSizes holds parameter counts against those that were recomputed from
 // the reference's code (343 k, 475.9 k, 252.24 M, 39.14 M, 63.1 M) and, where it
 // gives one, its paper (252 M, 39 M).
-func TestPresetSizes(t *testing.T) {
+func TestArchSizes(t *testing.T) {
 	for name, want := range map[string]float64{"mega_sc_raw": 343e3, "mega_sc_raw_base": 343e3} {
-		near(t, name, classifierPreset(t, name).ParameterCount(), want, 1e3)
+		near(t, name, classifierArch(t, name).ParameterCount(), want, 1e3)
 	}
-	near(t, "mega_sc_raw_big", classifierPreset(t, "mega_sc_raw_big").ParameterCount(), 475.9e3, 100)
+	near(t, "mega_sc_raw_big", classifierArch(t, "mega_sc_raw_big").ParameterCount(), 475.9e3, 100)
 
 	for _, name := range []string{"mega_lm_wiki103", "mega_lm_adaptive_big"} {
-		c := languageModelPreset(t, name)
+		c := languageModelArch(t, name)
 		c.VocabSize, c.NormalizeBefore, c.NoAffineFinalNorm = 267744, true, true
 		c.RelPosBias, c.DecoderChunkSize = "rotary", 1024
 		near(t, name, c.ParameterCount(), 252.24e6, 1e4)
 	}
-	c := languageModelPreset(t, "mega_lm_enwik8_base")
+	c := languageModelArch(t, "mega_lm_enwik8_base")
 	c.VocabSize, c.ShareDecoderInputOutputEmbed, c.NormalizeBefore, c.NoAffineFinalNorm = 208, true, true, true
 	c.RelPosBias, c.DecoderChunkSize = "rotary", 2048
 	near(t, "mega_lm_enwik8_base", c.ParameterCount(), 39.14e6, 1e4)
 
-	tr, err := mega.TranslatorPreset("mega_wmt_en_de")
+	tr, err := mega.TranslatorArch("mega_wmt_en_de")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +45,11 @@ func TestPresetSizes(t *testing.T) {
 	near(t, "mega_wmt_en_de", tr.ParameterCount(), 63.1e6, 1e5)
 }
 
-// TestPresetsAreValid: every preset makes a model once the caller has said what
+// TestArchsAreValid: every preset makes a model once the caller has said what
 // it leaves open.
-func TestPresetsAreValid(t *testing.T) {
-	for _, name := range mega.PresetNames() {
-		c := classifierPreset(t, name)
+func TestArchsAreValid(t *testing.T) {
+	for _, name := range mega.ClassifierArchs() {
+		c := classifierArch(t, name)
 		if c.Tokens() {
 			c.VocabSize = 100
 		}
@@ -57,15 +57,15 @@ func TestPresetsAreValid(t *testing.T) {
 			t.Errorf("%s: arch %q, %v", name, c.Arch, err)
 		}
 	}
-	for _, name := range mega.LanguageModelPresetNames() {
-		c := languageModelPreset(t, name)
+	for _, name := range mega.LanguageModelArchs() {
+		c := languageModelArch(t, name)
 		c.VocabSize = 70000
 		if err := c.Validate(); err != nil || c.Arch != name {
 			t.Errorf("%s: arch %q, %v", name, c.Arch, err)
 		}
 	}
-	for _, name := range mega.TranslatorPresetNames() {
-		c, err := mega.TranslatorPreset(name)
+	for _, name := range mega.TranslatorArchs() {
+		c, err := mega.TranslatorArch(name)
 		c.SourceVocabSize, c.TargetVocabSize = 100, 100
 		if err := c.Validate(); err != nil || c.Arch != name {
 			t.Errorf("%s: arch %q, %v", name, c.Arch, err)
@@ -76,14 +76,14 @@ func TestPresetsAreValid(t *testing.T) {
 	}
 }
 
-// TestPresetsDiffer: presets of one kind are not each other's names, but where
+// TestArchsDiffer: presets of one kind are not each other's names, but where
 // the reference has two names for one architecture.
-func TestPresetsDiffer(t *testing.T) {
+func TestArchsDiffer(t *testing.T) {
 	same := map[string]string{"mega_sc_raw_base": "mega_sc_raw"}
-	names := mega.PresetNames()
+	names := mega.ClassifierArchs()
 	for i, a := range names {
 		for _, b := range names[:i] {
-			x, y := classifierPreset(t, a), classifierPreset(t, b)
+			x, y := classifierArch(t, a), classifierArch(t, b)
 			x.Arch, y.Arch = "", ""
 			if x == y && same[a] != b && same[b] != a {
 				t.Errorf("%s is %s", a, b)
@@ -92,10 +92,10 @@ func TestPresetsDiffer(t *testing.T) {
 	}
 }
 
-func TestUnknownPreset(t *testing.T) {
-	_, a := mega.Preset("mega_lra_imbd")
-	_, b := mega.LanguageModelPreset("mega_lm_enwik9")
-	_, c := mega.TranslatorPreset("mega_wmt")
+func TestUnknownArch(t *testing.T) {
+	_, a := mega.ClassifierArch("mega_lra_imbd")
+	_, b := mega.LanguageModelArch("mega_lm_enwik9")
+	_, c := mega.TranslatorArch("mega_wmt")
 	for want, err := range map[string]error{"mega_lra_imdb": a, "mega_lm_enwik8_base": b, "mega_wmt_en_de": c} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want the known names", err)
@@ -103,18 +103,18 @@ func TestUnknownPreset(t *testing.T) {
 	}
 }
 
-func classifierPreset(t *testing.T, name string) mega.ClassifierConfig {
+func classifierArch(t *testing.T, name string) mega.ClassifierConfig {
 	t.Helper()
-	c, err := mega.Preset(name)
+	c, err := mega.ClassifierArch(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func languageModelPreset(t *testing.T, name string) mega.LanguageModelConfig {
+func languageModelArch(t *testing.T, name string) mega.LanguageModelConfig {
 	t.Helper()
-	c, err := mega.LanguageModelPreset(name)
+	c, err := mega.LanguageModelArch(name)
 	if err != nil {
 		t.Fatal(err)
 	}

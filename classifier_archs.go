@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// presets holds the classifier architectures of the reference by name
+// classifierArchs holds the classifier architectures of the reference by name
 // (fairseq/models/lra/model.py:351-666 and
 // fairseq/models/speech_commands/model.py:177-229), with its defaults for
 // everything that an architecture leaves open.
-var presets = map[string]func() ClassifierConfig{
+var classifierArchs = map[string]func() ClassifierConfig{
 	"mega_lra_listop": func() ClassifierConfig {
 		c := lraText(6, 80, 160, 64, 2002)
 		c.NormType, c.SentenceClassNum = "scalenorm", 10
@@ -41,20 +41,20 @@ var presets = map[string]func() ClassifierConfig{
 	"mega_sc_raw_big":  func() ClassifierConfig { return speech(72, 144, 36) },
 }
 
-// Preset returns the configuration that the reference registers under an
+// ClassifierArch returns the configuration that the reference registers under an
 // architecture name. VocabSize is left to the caller for text.
-func Preset(name string) (ClassifierConfig, error) {
-	f, ok := presets[name]
+func ClassifierArch(name string) (ClassifierConfig, error) {
+	f, ok := classifierArchs[name]
 	if !ok {
-		return ClassifierConfig{}, fmt.Errorf("unknown architecture %q, want one of %s", name, strings.Join(PresetNames(), ", "))
+		return ClassifierConfig{}, fmt.Errorf("unknown architecture %q, want one of %s", name, strings.Join(ClassifierArchs(), ", "))
 	}
 	c := f()
 	c.Arch = name
 	return c, nil
 }
 
-// PresetNames lists the classifier architectures.
-func PresetNames() []string { return slices.Sorted(maps.Keys(presets)) }
+// ClassifierArchs lists the classifier architectures.
+func ClassifierArchs() []string { return slices.Sorted(maps.Keys(classifierArchs)) }
 
 // lraBase is what the reference's base_architecture fills in.
 func lraBase(layers, dim, hidden, z, maxPositions int) ClassifierConfig {
