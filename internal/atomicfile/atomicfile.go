@@ -129,7 +129,7 @@ func cause(err error) error {
 }
 
 // Write puts what write produces at path, whole or not at all, as Create and
-// Commit do. An error of write leaves path as it was.
+// Commit do. An error of write is returned as it is and leaves path as it was.
 func Write(path string, write func(io.Writer) error) error {
 	f, err := Create(path)
 	if err != nil {
@@ -137,7 +137,10 @@ func Write(path string, write func(io.Writer) error) error {
 	}
 	defer f.Abort()
 	if err := write(f); err != nil {
-		return fmt.Errorf("%s: cannot write: %w", path, cause(err))
+		if e := (*fs.PathError)(nil); errors.As(err, &e) && e.Path == f.file.Name() {
+			return f.failed(e)
+		}
+		return err
 	}
 	return f.Commit()
 }
