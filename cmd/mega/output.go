@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/picture"
 	"github.com/mega-go/mega/internal/printable"
 	"github.com/spf13/cobra"
 )
@@ -87,4 +88,12 @@ func toResults(cmd *cobra.Command, dir, split string, write func(io.Writer) erro
 		return err
 	}
 	return toOutput(cmd, filepath.Join(dir, "generate-"+split+".txt"), write)
+}
+
+// checkPlot reports, before the work, a picture that cannot be drawn.
+func checkPlot(path string) error {
+	if path == "" {
+		return nil
+	}
+	return usage(picture.Check(path))
 }

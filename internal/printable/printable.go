@@ -45,6 +45,8 @@ func forbidden(r rune) bool {
 		return true
 	case r == 0x061c || r == 0x200e || r == 0x200f: // marks of direction
 		return true
+	case r == 0xfffe || r == 0xffff: // no characters, nor XML's
+		return true
 	}
 	return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 // embeddings, overrides, isolates
 }
