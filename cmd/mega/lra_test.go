@@ -327,7 +327,7 @@ func TestClassifyUsage(t *testing.T) {
 		"goes with --dict":    {"classify", "--label-dict", "d", "x"},
 		"--batch-size 0":      {"classify", "--batch-size", "0", "x"},
 		"exclude each other":  {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
-		"ending in .png or":   {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
+		"ending in .png, .svg":   {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
 		"--to huggingface":    {"convert", golden("lra_text"), "x.pt", "--hf-torch-file"},
 	} {
 		status, _, stderr := command(t, args...)

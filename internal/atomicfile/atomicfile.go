@@ -35,6 +35,10 @@ type File struct {
 // descriptor (/dev/stdout, /dev/fd/N) are written into at once.
 func Create(path string) (*File, error) {
 	target, file, err := open(path)
+	return newFile(file, path, target, err)
+}
+
+func newFile(file *os.File, path, target string, err error) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot create: %w", path, cause(err))
 	}
@@ -135,6 +139,11 @@ func Write(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
+	return f.fill(write)
+}
+
+// fill writes f and commits it.
+func (f *File) fill(write func(io.Writer) error) error {
 	defer f.Abort()
 	if err := write(f); err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) && e.Path == f.file.Name() {
@@ -146,11 +155,23 @@ func Write(path string, write func(io.Writer) error) error {
 }
 
 // WriteFile is Write for content that is in memory.
-func WriteFile(path string, data []byte) error {
-	return Write(path, func(w io.Writer) error {
+func WriteFile(path string, data []byte) error { return Write(path, content(data)) }
+
+// ReplaceFile is WriteFile, but a symbolic link at path is itself replaced.
+func ReplaceFile(path string, data []byte) error {
+	file, err := create(path)
+	f, err := newFile(file, path, path, err)
+	if err != nil {
+		return err
+	}
+	return f.fill(content(data))
+}
+
+func content(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	})
+	}
 }
 
 // create makes a new temporary file beside path and deletes those that killed
@@ -175,7 +196,7 @@ func (f *File) finish() error {
 	if err := f.Flush(); err != nil {
 		return err
 	}
-	if old, err := os.Stat(f.target); err == nil {
+	if old, err := os.Lstat(f.target); err == nil && old.Mode().IsRegular() {
 		if err := f.file.Chmod(old.Mode().Perm()); err != nil {
 			return err
 		}

@@ -60,6 +60,10 @@ func TestWriteThroughLinks(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file that a link leads to has mode %v: %v", info.Mode(), err)
 	}
+	must(ReplaceFile(filepath.Join(dir, "link"), nil))
+	if info, err := os.Lstat(filepath.Join(dir, "link")); err != nil || info.Mode()&^0o666 != 0 {
+		t.Errorf("a link that is itself to be replaced became %v: %v", info.Mode(), err)
+	}
 	must(os.Symlink("loop", filepath.Join(dir, "loop")))
 	if err := WriteFile(filepath.Join(dir, "loop"), nil); err == nil || !strings.Contains(err.Error(), "loop: cannot create: too many levels") {
 		t.Errorf("a loop gives %v", err)

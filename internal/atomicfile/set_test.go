@@ -15,8 +15,8 @@ import (
 // setNames are the entries of the sets of these tests.
 var setNames = []string{"a", "b", "d"}
 
-// content writes a set whose files say of which it is.
-func content(set string) func(dir string) error {
+// written writes a set whose files say of which it is.
+func written(set string) func(dir string) error {
 	return func(dir string) error {
 		return errors.Join(
 			WriteFile(filepath.Join(dir, "a"), []byte(set)),
@@ -53,7 +53,7 @@ func TestWriteSet(t *testing.T) {
 			t.Errorf("%s leaves %s, want %s", what, got, want)
 		}
 	}
-	if err := WriteSet(dir, setNames, false, content("1")); err != nil {
+	if err := WriteSet(dir, setNames, false, written("1")); err != nil {
 		t.Fatal(err)
 	}
 	want("the first", "parent/set/a=1 parent/set/b=1 parent/set/d/c=1")
@@ -63,14 +63,14 @@ func TestWriteSet(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := WriteSet(dir, setNames, false, content("2"))
+		err := WriteSet(dir, setNames, false, written("2"))
 		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "a")+" is there already") {
 			t.Errorf("another set unasked: %v", err)
 		}
 		want("another set unasked", "parent/set/a=1 parent/set/b=1 parent/set/d/c=1"+others)
 		wrong := errors.New("wrong")
 		err = WriteSet(dir, setNames, true, func(temp string) error {
-			return errors.Join(content("2")(temp), fmt.Errorf("%s/x: %w", temp, wrong))
+			return errors.Join(written("2")(temp), fmt.Errorf("%s/x: %w", temp, wrong))
 		})
 		if !errors.Is(err, wrong) || err.Error() != dir+"/x: wrong" {
 			t.Errorf("a set that fails: %v", err)
@@ -81,7 +81,7 @@ func TestWriteSet(t *testing.T) {
 			t.Error(err)
 		}
 		want("a set with less", "parent/set/b=3"+others)
-		if err := WriteSet(dir, setNames, true, content("1")); err != nil {
+		if err := WriteSet(dir, setNames, true, written("1")); err != nil {
 			t.Error(err)
 		}
 		want("a set with more", "parent/set/a=1 parent/set/b=1 parent/set/d/c=1"+others)
@@ -92,7 +92,7 @@ func TestWriteSet(t *testing.T) {
 func TestMoveIntoIsUndone(t *testing.T) {
 	root := t.TempDir()
 	dir, temp := filepath.Join(root, "set"), filepath.Join(root, "temp")
-	err := errors.Join(os.Mkdir(dir, 0o777), os.Mkdir(temp, 0o777), content("1")(dir), content("2")(temp))
+	err := errors.Join(os.Mkdir(dir, 0o777), os.Mkdir(temp, 0o777), written("1")(dir), written("2")(temp))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestMoveIntoIsUndone(t *testing.T) {
 func TestKillLeavesAWholeSet(t *testing.T) {
 	if dir := os.Getenv("ATOMICFILE_TEST_SET"); dir != "" {
 		for i := 0; ; i = (i + 1) % 10 {
-			if err := WriteSet(dir, setNames, true, content(fmt.Sprint(i))); err != nil {
+			if err := WriteSet(dir, setNames, true, written(fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -125,7 +125,7 @@ func TestKillLeavesAWholeSet(t *testing.T) {
 		t.Skip("this system cannot swap directories")
 	}
 	dir := filepath.Join(root, "set")
-	if err := WriteSet(dir, setNames, true, content("0")); err != nil {
+	if err := WriteSet(dir, setNames, true, written("0")); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 8 {
@@ -143,7 +143,7 @@ func TestKillLeavesAWholeSet(t *testing.T) {
 		}
 	}
 	age(t, root)
-	if err := WriteSet(dir, setNames, true, content("0")); err != nil {
+	if err := WriteSet(dir, setNames, true, written("0")); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, root); len(got) != 1 {
