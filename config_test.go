@@ -190,10 +190,10 @@ func TestParseConfigs(t *testing.T) {
 			`{"relpos_bias": "simple"}`: `configuration: unknown key "relpos_bias", did you mean "rel_pos_bias"?`,
 			`{"REL_POS_BIAS": ""}`:      `unknown key "REL_POS_BIAS"`,
 			`{"xyzzy_plugh_plover": 1}`: `unknown key "xyzzy_plugh_plover"`,
-			`{"dropout": "much"}`:       "cannot unmarshal string",
-			`{"seed": -1}`:              "cannot unmarshal number -1",
-			`{"dropout": 0.1`:           "unexpected end of JSON input",
-			`[]`:                        "cannot unmarshal array",
+			`{"dropout": "much"}`:       "dropout is a string, want a number",
+			`{"seed": -1}`:              "seed is -1, want a whole number from 0",
+			`{"dropout": 0.1`:           "ends at byte 15, within a value: is it cut off?",
+			`[]`:                        "the value is a list, want an object",
 			`null`:                      "activation_fn",
 		} {
 			if _, err := c.parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
