@@ -344,7 +344,7 @@ func TestAnyTranslator(t *testing.T) {
 		sources, _ := randomText(rng, 3, from, c.SourceVocabSize, true)
 		targets, _ := randomText(rng, 3, to, c.TargetVocabSize, false)
 		checkStep(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) {
-			return m.Loss(tape, sources, 3, from, targets, targets, to, 0.1)
+			return m.Loss(tape, &mega.Input{Rows: 3, Length: from, Tokens: sources}, &mega.Input{Rows: 3, Length: to, Tokens: targets}, targets, 0.1)
 		})
 	})
 }

@@ -182,13 +182,10 @@ func (h *hfConfig) importable() error {
 	check(!h.NormAffine, "norm_affine is not set, and norms here have weights")
 	check(h.AddTokenTypeEmbeddings, "add_token_type_embeddings is set, and models here have no token types")
 	check(h.AddCrossAttention, "add_cross_attention is set, and there is no encoder to attend to")
-	check(h.PadTokenID != padID, "pad_token_id is %d, and padding is %d here", h.PadTokenID, padID)
+	check(h.PadTokenID != mega.Pad, "pad_token_id is %d, and padding is %d here", h.PadTokenID, mega.Pad)
 	check(h.Bidirectional == h.IsDecoder, "bidirectional is %t and is_decoder %t, want one of them", h.Bidirectional, h.IsDecoder)
 	return errors.Join(errs...)
 }
-
-// padID is <pad> in the reference's dictionaries.
-const padID = 1
 
 // positions returns the chunk size here (-1 for none) and the reach of a simple
 // bias. Hugging Face bounds it by chunk_size even without chunks.
