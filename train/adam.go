@@ -148,6 +148,22 @@ func (a *Adam) notFinite() string {
 	return ""
 }
 
+// broken names the first of the weights, moments and buffers of a model that
+// holds NaN or infinity, "" if none does.
+func (a *Adam) broken(buffers []*nn.Buffer) string {
+	for _, p := range a.params {
+		if !finite(kernel.SumSquares(p.Value().Data())) {
+			return p.Name
+		}
+	}
+	for _, b := range append(a.buffers(), buffers...) {
+		if !finite(kernel.SumSquares(b.Data())) {
+			return b.Name
+		}
+	}
+	return ""
+}
+
 // Step updates every parameter that a gradient has reached, by its gradient
 // times scale, at learning rate lr.
 func (a *Adam) Step(lr, scale float64) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // settle does what is due between updates: validation, records, checkpoints,
@@ -65,6 +66,9 @@ func (r *run) over(end bool) bool {
 // validate measures the model and returns the value of the metric that
 // checkpoints go by if it is the best so far, else nil.
 func (r *run) validate(ctx context.Context) (best *float64, err error) {
+	if err := r.sound(); err != nil {
+		return nil, err
+	}
 	if r.comm.Size() > 1 {
 		ctx = context.WithoutCancel(ctx) // all processes stop after the same step, in settle
 	}
@@ -86,6 +90,10 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	s := &r.state
 	s.Valid, s.Validated, s.Pending, r.saved = metrics, s.Updates, false, false
 	note := ""
+	if !finite(metrics["loss"]) { // a model of NaN is right about every sample of class 0
+		r.report.warn("the loss of validation is not finite", "update", s.Updates)
+		value = math.NaN()
+	}
 	if s.judge(value, r.config.MaximizeBestCheckpointMetric) {
 		s.BestUpdate, best, note = s.Updates, &value, "  best so far"
 	}
@@ -134,10 +142,13 @@ func (r *run) finish(ctx context.Context) error {
 }
 
 // save writes a checkpoint and gives it its names, unless the last one is of
-// this very state or none are to be written.
+// this very state, none are to be written, or the model is not finite.
 func (r *run) save(m moment) error {
-	if r.saved || r.config.NoSave {
+	if r.saved {
 		return nil
+	}
+	if err := r.sound(); err != nil || r.config.NoSave {
+		return err
 	}
 	r.saved = true
 	if r.dir != nil {

@@ -369,9 +369,21 @@ func stepSeed(seed uint64, update, batch int) uint64 {
 	return seed ^ (uint64(update)+1)*a ^ (uint64(batch)+1)*b
 }
 
+// sound fails if a step has made the model not finite, which no further one can
+// mend: it is neither saved nor gone on with.
+func (r *run) sound() error {
+	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
+		return fmt.Errorf("update %d, at the latest, has made %s not finite; checkpoints saved before are kept: go on from one with a lower learning rate, a longer warm-up, clip_norm or a larger adam_eps", r.state.Updates, where)
+	}
+	return nil
+}
+
 // skip drops an update, and fails after too many.
 func (r *run) skip(loss, norm float64) error {
 	r.buffers.restore()
+	if err := r.sound(); err != nil {
+		return err
+	}
 	s := &r.state
 	s.Skipped++
 	s.SkippedInRow++

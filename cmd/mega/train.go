@@ -59,7 +59,10 @@ type trainee interface {
 
 // An evaluation is the result of a training, which is printed as a line or as
 // JSON.
-type evaluation interface{ Line() string }
+type evaluation interface {
+	Line() string
+	Finite() bool // the loss is a number
+}
 
 func newTrain() *cobra.Command {
 	c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}, &translatorTrainee{}}}
@@ -296,6 +299,9 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind trainee, 
 	e, err := kind.evaluate(ctx, ck)
 	if err != nil {
 		return err
+	}
+	if !e.Finite() {
+		return fmt.Errorf("the loss of the final evaluation of %s is not finite: training has diverged; want a lower learning rate, a longer warm-up or --clip-norm", ck.Path)
 	}
 	if c.json {
 		return printJSON(w, e)

@@ -148,6 +148,9 @@ func (e *Evaluation) macroF1() Ratio {
 	return sum / Ratio(n)
 }
 
+// Finite reports whether the loss is a number.
+func (e *Evaluation) Finite() bool { return !math.IsNaN(e.Loss) && !math.IsInf(e.Loss, 0) }
+
 // Line returns the evaluation in a line.
 func (e *Evaluation) Line() string {
 	return fmt.Sprintf("%s: accuracy %.2f%% of %d held-out samples; always answering the most frequent class: %.2f%%; loss %.3f (base 2)",

@@ -148,6 +148,9 @@ func (e *evaluation) run(ctx context.Context, b *blocks.Batch) error {
 	return nil
 }
 
+// Finite reports whether the loss is a number.
+func (e *Evaluation) Finite() bool { return !math.IsNaN(e.Loss) && !math.IsInf(e.Loss, 0) }
+
 // Line returns the evaluation in a line.
 func (e *Evaluation) Line() string {
 	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f", e.Split, e.Loss, e.Tokens, e.Perplexity)

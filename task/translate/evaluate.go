@@ -25,6 +25,9 @@ func (t *Task) Evaluate(ctx context.Context, m *mega.Translator) (*Generation, e
 	return Generate(ctx, Ensemble{m}, t.corpus, s, o, io.Discard, nil)
 }
 
+// Finite reports whether the loss is a number. BLEU always is.
+func (s *Generation) Finite() bool { return true }
+
 // Line says how translations are in a line.
 func (s *Generation) Line() string {
 	text := fmt.Sprintf("%s: %d sentences in %.1f s, beam %d", s.Split, s.Sentences, s.Seconds, s.Beam)
