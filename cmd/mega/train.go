@@ -51,6 +51,8 @@ type trainee interface {
 	configure(flags *pflag.FlagSet, arch, data, criterion string) error
 	// open opens the data, makes the model and says what they are.
 	open() (t train.Task, what string, err error)
+	// check fails where evaluate would for reasons that are known before training.
+	check() error
 	// evaluate runs a checkpoint on held-out data and returns how it did.
 	evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error)
 	// close closes the data.
@@ -169,6 +171,11 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer kind.close()
+	if !training.NoSave {
+		if err := kind.check(); err != nil {
+			return fmt.Errorf("the final evaluation would fail: %w", err)
+		}
+	}
 	dir := c.directory(arch)
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s\n", t.Params().Count(), what, dir)
 	defer c.restore.close()
@@ -309,6 +316,18 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind trainee, 
 	fmt.Fprintln(w, e.Line())
 	fmt.Fprintf(w, "run directory: %s (learning curve: %s)\n", dir, filepath.Join(dir, "curve.png"))
 	return nil
+}
+
+// testSplit returns the split for the final evaluation: test or, where there is
+// none, valid. One that was named must be there.
+func testSplit(data interface{ Has(split string) bool }, test, valid string) (string, error) {
+	switch {
+	case data.Has(test):
+		return test, nil
+	case test != "test":
+		return "", usagef("--test-subset %s: the data has no such split", test)
+	}
+	return valid, nil
 }
 
 func printJSON(w io.Writer, v any) error {

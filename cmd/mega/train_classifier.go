@@ -15,9 +15,9 @@ import (
 type classifierTrainee struct {
 	modelFlags, dataFlags *binding
 
-	model  mega.ClassifierConfig
-	data   classify.DataConfig
-	corpus *classify.Corpus
+	model mega.ClassifierConfig
+	data  classify.DataConfig
+	task  *classify.Task
 }
 
 func (k *classifierTrainee) archs() []string { return mega.ClassifierArchs() }
@@ -55,8 +55,16 @@ func (k *classifierTrainee) open() (train.Task, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	k.corpus = t.Corpus()
-	return t, fmt.Sprintf("%d kinds of symbols, %d classes", k.corpus.Vocabulary, k.model.SentenceClassNum), nil
+	k.task = t
+	return t, fmt.Sprintf("%d kinds of symbols, %d classes", t.Corpus().Vocabulary, k.model.SentenceClassNum), nil
+}
+
+func (k *classifierTrainee) check() error {
+	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
+	if err != nil {
+		return err
+	}
+	return classify.CheckEvaluation(k.task.Model(), k.task.Corpus(), k.data, split)
 }
 
 // evaluate runs the test split, or the validation split where there is none.
@@ -65,11 +73,11 @@ func (k *classifierTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoi
 	if err != nil {
 		return nil, err
 	}
-	split := k.data.TestSubset
-	if !k.corpus.Has(split) {
-		split = k.data.ValidSubset
+	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
+	if err != nil {
+		return nil, err
 	}
-	return classify.Evaluate(ctx, m, k.corpus, k.data, split, nil)
+	return classify.Evaluate(ctx, m, k.task.Corpus(), k.data, split, nil)
 }
 
 func (k *classifierTrainee) close() error { return nil }

@@ -15,9 +15,9 @@ import (
 type languageTrainee struct {
 	modelFlags, dataFlags *binding
 
-	model  mega.LanguageModelConfig
-	data   language.DataConfig
-	corpus *language.Corpus
+	model mega.LanguageModelConfig
+	data  language.DataConfig
+	task  *language.Task
 }
 
 func (k *languageTrainee) archs() []string { return mega.LanguageModelArchs() }
@@ -62,8 +62,22 @@ func (k *languageTrainee) open() (train.Task, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	k.corpus = t.Corpus()
-	return t, fmt.Sprintf("%d kinds of tokens", k.corpus.Dictionary.Len()), nil
+	k.task = t
+	return t, fmt.Sprintf("%d kinds of tokens", t.Corpus().Dictionary.Len()), nil
+}
+
+func (k *languageTrainee) evalOptions() (o language.EvalOptions, err error) {
+	o = language.DefaultEvalOptions()
+	o.Subset, err = testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
+	return o, err
+}
+
+func (k *languageTrainee) check() error {
+	o, err := k.evalOptions()
+	if err != nil {
+		return err
+	}
+	return language.CheckEvaluation(k.task.Model(), k.task.Corpus(), o)
 }
 
 // evaluate runs the test split, or the validation split where there is none, in
@@ -73,16 +87,16 @@ func (k *languageTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint
 	if err != nil {
 		return nil, err
 	}
-	o := language.DefaultEvalOptions()
-	if o.Subset = k.data.TestSubset; !k.corpus.Has(o.Subset) {
-		o.Subset = k.data.ValidSubset
+	o, err := k.evalOptions()
+	if err != nil {
+		return nil, err
 	}
-	return language.Evaluate(ctx, m, k.corpus, o, nil, nil)
+	return language.Evaluate(ctx, m, k.task.Corpus(), o, nil, nil)
 }
 
 func (k *languageTrainee) close() error {
-	if k.corpus == nil {
+	if k.task == nil {
 		return nil
 	}
-	return k.corpus.Close()
+	return k.task.Corpus().Close()
 }

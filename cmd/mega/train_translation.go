@@ -65,6 +65,14 @@ func (k *translatorTrainee) open() (train.Task, string, error) {
 	return t, what, nil
 }
 
+func (k *translatorTrainee) check() error {
+	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
+	if err != nil {
+		return err
+	}
+	return k.task.CheckEvaluation(split)
+}
+
 // evaluate translates the test split, or the validation split where there is
 // none.
 func (k *translatorTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
@@ -72,7 +80,11 @@ func (k *translatorTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoi
 	if err != nil {
 		return nil, err
 	}
-	return k.task.Evaluate(ctx, m)
+	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
+	if err != nil {
+		return nil, err
+	}
+	return k.task.Evaluate(ctx, m, split)
 }
 
 func (k *translatorTrainee) close() error {

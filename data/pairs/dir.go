@@ -123,6 +123,9 @@ type Split struct {
 	files []*lines.Files
 }
 
+// Has reports whether there is a split.
+func (d *Dir) Has(split string) bool { return d.prefix(split) != nil }
+
 // Open opens a split (train, valid, test). The targets may be missing. Close it
 // when done.
 func (d *Dir) Open(split string, o OpenOptions) (*Split, error) {

@@ -60,13 +60,7 @@ func (r Ratio) String() string {
 // Evaluate runs a classifier over a split. tick, if not nil, is called after
 // each batch.
 func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int64)) (*Evaluation, error) {
-	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
-		return nil, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
-	}
-	size, tokens := d.validSize()
-	b, err := newBatches(m, c, split, d, data.SamplerOptions{
-		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.naturalOrder(),
-	})
+	b, err := heldOut(m, c, d, split)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +75,23 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 	}
 	e.score(c.Classes)
 	return e, nil
+}
+
+// CheckEvaluation fails where Evaluate would for want of fitting data.
+func CheckEvaluation(m *mega.Classifier, c *Corpus, d DataConfig, split string) error {
+	_, err := heldOut(m, c, d, split)
+	return err
+}
+
+// heldOut returns the batches of a split that is not trained on.
+func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches, error) {
+	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
+		return batches{}, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
+	}
+	size, tokens := d.validSize()
+	return newBatches(m, c, split, d, data.SamplerOptions{
+		BatchSize: size, MaxTokens: tokens, Multiple: d.RequiredMultiple, Seed: uint32(m.Config().Seed), NaturalOrder: d.naturalOrder(),
+	})
 }
 
 // run fills Loss and Confusion.

@@ -77,6 +77,11 @@ func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptio
 	}, nil
 }
 
+// CheckEvaluation fails where Evaluate would for want of fitting data or options.
+func CheckEvaluation(m *mega.LanguageModel, c *Corpus, o EvalOptions) error {
+	return (&evaluation{model: m, options: o}).open(c)
+}
+
 // evaluation is one call of Evaluate.
 type evaluation struct {
 	model   *mega.LanguageModel

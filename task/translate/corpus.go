@@ -138,15 +138,6 @@ func (c *Corpus) Close() error {
 	return errors.Join(errs...)
 }
 
-// Has reports whether the corpus has a split.
-func (c *Corpus) Has(split string) bool {
-	s, err := c.Dir.Open(split, pairs.OpenOptions{})
-	if err != nil {
-		return false
-	}
-	return s.Close() == nil
-}
-
 // open opens a split in one of the directories for a model.
 func (c *Corpus) open(split string, dir int, m mega.TranslatorConfig) (*pairs.Split, error) {
 	o := pairs.OpenOptions{Combine: split == c.config.TrainSubset, UpsamplePrimary: c.config.UpsamplePrimary}

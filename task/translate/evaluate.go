@@ -9,20 +9,33 @@ import (
 	"github.com/mega-go/mega/generate"
 )
 
-// Evaluate translates the test split, or the validation split where there is
-// none, as validation does: with the search and the subwords put together that
-// eval_bleu_args and eval_bleu_remove_bpe say.
-func (t *Task) Evaluate(ctx context.Context, m *mega.Translator) (*Generation, error) {
+// Evaluate translates a split as validation does: in batches of its size, with
+// the search and the subwords put together that eval_bleu_args and
+// eval_bleu_remove_bpe say.
+func (t *Task) Evaluate(ctx context.Context, m *mega.Translator, split string) (*Generation, error) {
+	g, err := t.generation(m, split)
+	if err != nil {
+		return nil, err
+	}
+	return g.run(ctx, nil)
+}
+
+// CheckEvaluation fails where Evaluate would for want of fitting data or settings.
+func (t *Task) CheckEvaluation(split string) error {
+	_, err := t.generation(t.model, split)
+	return err
+}
+
+func (t *Task) generation(m *mega.Translator, split string) (*generation, error) {
 	s := generate.Searcher{Options: generate.DefaultOptions()}
 	if err := unmarshalKnown(t.config.EvalBLEUArgs, &s.Options); err != nil {
 		return nil, fmt.Errorf("eval_bleu_args: %w", err)
 	}
 	o := DefaultGenerateOptions()
 	o.Quiet, o.RemoveBPE, o.SacreBLEU = true, t.config.EvalBLEURemoveBPE, t.config.EvalBLEU && !t.config.EvalTokenizedBLEU
-	if o.Subset = t.config.TestSubset; !t.corpus.Has(o.Subset) {
-		o.Subset = t.config.ValidSubset
-	}
-	return Generate(ctx, Ensemble{m}, t.corpus, s, o, io.Discard, nil)
+	o.Subset = split
+	t.corpus.config.BatchSize, t.corpus.config.MaxTokens = t.config.validSize() // training's batches are cut
+	return newGeneration(Ensemble{m}, t.corpus, s, o, io.Discard)
 }
 
 // Finite reports whether the loss is a number. BLEU always is.

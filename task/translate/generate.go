@@ -52,14 +52,23 @@ type Generation struct {
 // detokenised (D-) and the scores of the tokens (P-). d says how the split is
 // batched; w receives the lines.
 func Generate(ctx context.Context, m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer, tick func(done, total int)) (*Generation, error) {
-	g := &generation{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
-	if err := g.open(); err != nil {
+	g, err := newGeneration(m, c, s, o, w)
+	if err != nil {
 		return nil, err
 	}
+	return g.run(ctx, tick)
+}
+
+func newGeneration(m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer) (*generation, error) {
+	g := &generation{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
+	return g, g.open()
+}
+
+func (g *generation) run(ctx context.Context, tick func(done, total int)) (*Generation, error) {
 	defer parallel.Hot()()
-	defer m.Freeze()()
+	defer g.models.Freeze()()
 	start := time.Now()
-	err := inOrder(ctx, len(g.order), o.Workers, g.batch, func(i int, found translated) error {
+	err := inOrder(ctx, len(g.order), g.options.Workers, g.batch, func(i int, found translated) error {
 		if tick != nil {
 			tick(i+1, len(g.order))
 		}

@@ -66,7 +66,7 @@ func TestTrainTranslator(t *testing.T) {
 	if after := summary.Valid; !(after["loss"] < 0.7*before["loss"]) || !(after["bleu"] >= before["bleu"]) || after["nll_loss"] >= after["loss"] {
 		t.Errorf("before %v, after %v", before, after)
 	}
-	e, err := task.Evaluate(context.Background(), task.Model())
+	e, err := task.Evaluate(context.Background(), task.Model(), "test")
 	if err != nil || e.Sentences != 4 || !strings.Contains(e.Line(), "test: 4 sentences") || !strings.Contains(e.Line(), "BLEU4 = ") {
 		t.Errorf("evaluation %+v, %v", e, err)
 	}
