@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/mega-go/mega/internal/config"
 )
 
 // TranslatorConfig is everything that fixes the architecture of a Translator.
@@ -60,7 +58,7 @@ type TranslatorConfig struct {
 // key is an error that names the nearest known one.
 func ParseTranslatorConfig(data []byte) (TranslatorConfig, error) {
 	var c TranslatorConfig
-	if err := config.Strict(data, &c); err != nil {
+	if err := unmarshalStrict(data, &c); err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
 	return c, c.Validate()

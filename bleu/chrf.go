@@ -3,6 +3,8 @@ package bleu
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // ChrFConfig says what chrF counts.
@@ -67,7 +69,7 @@ func (c ChrFConfig) compare(hypothesis, reference []map[string]int) ChrFStats {
 func (c ChrFConfig) grams(sentence string) []map[string]int {
 	chars := sentence
 	if !c.Whitespace {
-		chars = strings.Join(strings.Fields(sentence), "")
+		chars = strings.Join(textfile.Fields(sentence), "")
 	}
 	var all []map[string]int
 	letters := strings.Split(chars, "")
@@ -87,7 +89,7 @@ const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 // beginning.
 func partPunctuation(sentence string) []string {
 	var words []string
-	for _, w := range strings.Fields(sentence) {
+	for _, w := range textfile.Fields(sentence) {
 		n := len(w)
 		switch {
 		case utf8.RuneCountInString(w) == 1:

@@ -1,34 +1,28 @@
 package bleu
 
 import (
-	"bufio"
-	"fmt"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // ReadLines reads text, a sentence a line, in small letters if asked for. name is
 // the file's, for errors.
 func ReadLines(r io.Reader, name string, lower bool) ([]string, error) {
 	var lines []string
-	for in := bufio.NewReader(r); ; {
-		line, err := in.ReadString('\n')
-		if line != "" {
-			if !utf8.ValidString(line) {
-				return nil, fmt.Errorf("%s:%d: the line is not UTF-8", name, len(lines)+1)
-			}
-			line = strings.TrimRight(line, "\r\n")
-			if lower {
-				line = strings.ToLower(line)
-			}
-			lines = append(lines, line)
+	err := textfile.EachLine(r, name, func(text []byte) error {
+		if !utf8.Valid(text) {
+			return errors.New("the line is not UTF-8")
 		}
-		if err == io.EOF {
-			return lines, nil
+		line := string(text)
+		if lower {
+			line = strings.ToLower(line)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
+		lines = append(lines, line)
+		return nil
+	})
+	return lines, err
 }

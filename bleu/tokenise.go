@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Tokeniser parts a line into the tokens that BLEU counts.
@@ -14,7 +16,7 @@ type Tokeniser struct {
 
 // Tokenisers are those there are: 13a, that of WMT's mteval-v13a.pl and
 // sacreBLEU's default; char, characters; none, words as they are.
-var Tokenisers = []Tokeniser{{"13a", part13a}, {"char", partChars}, {"none", strings.Fields}}
+var Tokenisers = []Tokeniser{{"13a", part13a}, {"char", partChars}, {"none", textfile.Fields}}
 
 // FindTokeniser returns the tokeniser of that name.
 func FindTokeniser(name string) (Tokeniser, error) {
@@ -52,13 +54,13 @@ func part13a(line string) []string {
 	for _, r := range rules13a {
 		line = r.pattern.ReplaceAllString(line, r.with)
 	}
-	return strings.Fields(line)
+	return textfile.Fields(line)
 }
 
 func partChars(line string) []string {
 	var out []string
 	for _, r := range line {
-		if s := string(r); strings.TrimSpace(s) != "" {
+		if s := string(r); textfile.Trim(s) != "" {
 			out = append(out, s)
 		}
 	}

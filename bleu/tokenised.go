@@ -3,6 +3,8 @@ package bleu
 import (
 	"fmt"
 	"strings"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Unknown is the word that never matches, as fairseq has it.
@@ -12,7 +14,7 @@ const Unknown = "<unk>"
 // line is one token, for </s> is never taken off the last one
 // (clib/libbleu/libbleu.cpp, bleu_rtrim).
 func Tokens(line string) []string {
-	tokens := strings.Fields(line)
+	tokens := textfile.Fields(line)
 	if len(tokens) == 0 {
 		return []string{"</s>"}
 	}

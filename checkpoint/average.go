@@ -11,7 +11,6 @@ import (
 	"strconv"
 
 	"github.com/mega-go/mega/format/dtype"
-	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -71,7 +70,7 @@ func accumulate(p *nn.Params, path, task string) error {
 	for _, a := range p.Aliases() {
 		l.wanted[a.Name] = true
 	}
-	return config.Wrap(path, l.err())
+	return wrapPath(path, l.err())
 }
 
 // add is load, added to dst.

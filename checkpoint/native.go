@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/atomicfile"
-	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -120,7 +119,7 @@ func readTensors(path string, load func(w Weights) error) (stamp string, err err
 
 // readJSON reads a file that must be JSON.
 func readJSON(path string) (json.RawMessage, error) {
-	data, err := filemap.Read(path, config.MaxFile)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

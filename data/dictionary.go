@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // overwriteFlag at the end of a line of dict.txt lets its word be given again.
@@ -25,11 +24,12 @@ type Dictionary struct {
 	symbols []string
 	counts  []int64
 	index   map[string]int32
+	again   map[int32]bool // ids whose word is an earlier id's too
 }
 
 // NewDictionary returns a dictionary of the four special symbols.
 func NewDictionary() *Dictionary {
-	d := &Dictionary{index: map[string]int32{}}
+	d := &Dictionary{index: map[string]int32{}, again: map[int32]bool{}}
 	for _, s := range []string{"<s>", "<pad>", "</s>", "<unk>"} {
 		d.Add(s, 1)
 	}
@@ -49,19 +49,9 @@ func LoadDictionary(path string) (*Dictionary, error) {
 // ReadDictionary reads lines of "<word> <count>"; name is the file's, for
 // errors.
 func ReadDictionary(r io.Reader, name string) (*Dictionary, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read: %w", name, err)
-	}
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	d := NewDictionary()
-	number := 0
-	for line := range bytes.Lines(text) {
-		number++
-		if err := d.addLine(line); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, number, err)
-		}
+	if err := textfile.EachLine(r, name, d.addLine); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -72,20 +62,21 @@ func (d *Dictionary) addLine(line []byte) error {
 	if !utf8.Valid(line) {
 		return errors.New("not UTF-8; rebuild the dictionary")
 	}
-	word, field, ok := cutLast(strings.TrimRightFunc(string(line), isSpace))
+	word, field, ok := cutLast(strings.TrimRightFunc(string(line), textfile.IsSpace))
 	overwrite := field == overwriteFlag
 	if overwrite {
 		word, field, ok = cutLast(word)
 	}
 	count, err := strconv.ParseInt(field, 10, 64)
 	if !ok || err != nil {
-		return fmt.Errorf("want %q, have %q", "<word> <count>", bytes.TrimRight(line, "\n"))
+		return fmt.Errorf("want %q, have %q", "<word> <count>", line)
 	}
 	if d.Contains(word) {
 		if !overwrite {
 			return fmt.Errorf("the word %q is there twice; end the line with %s to replace the first", word, overwriteFlag)
 		}
 		delete(d.index, word)
+		d.again[int32(len(d.symbols))] = true
 	}
 	d.Add(word, count)
 	return nil
@@ -176,7 +167,7 @@ func (d *Dictionary) Finalize(threshold int64, words, multiple int) {
 // CountLine adds the words of a line of text and one </s>, as counting a file
 // does before Finalize.
 func (d *Dictionary) CountLine(line string) {
-	for word := range strings.FieldsFuncSeq(line, isSpace) {
+	for word := range strings.FieldsFuncSeq(line, textfile.IsSpace) {
 		d.Add(word, 1)
 	}
 	d.counts[EOS]++
@@ -185,7 +176,7 @@ func (d *Dictionary) CountLine(line string) {
 // Encode appends the ids of the words of a line, which white space parts, and
 // EOS to dst. Words that are not there become Unknown.
 func (d *Dictionary) Encode(dst []int32, line string) []int32 {
-	for word := range strings.FieldsFuncSeq(line, isSpace) {
+	for word := range strings.FieldsFuncSeq(line, textfile.IsSpace) {
 		dst = append(dst, d.Index(word))
 	}
 	return append(dst, EOS)
@@ -208,7 +199,11 @@ func (d *Dictionary) Decode(ids []int32) string {
 func (d *Dictionary) WriteTo(w io.Writer) (int64, error) {
 	var b bytes.Buffer
 	for i := int(NumSpecial); i < len(d.symbols); i++ {
-		fmt.Fprintf(&b, "%s %d\n", d.symbols[i], d.counts[i])
+		flag := ""
+		if d.again[int32(i)] {
+			flag = " " + overwriteFlag
+		}
+		fmt.Fprintf(&b, "%s %d%s\n", d.symbols[i], d.counts[i], flag)
 	}
 	return b.WriteTo(w)
 }
@@ -224,10 +219,4 @@ func (d *Dictionary) Save(path string) error {
 		return fmt.Errorf("%s: cannot write: %w", path, err)
 	}
 	return f.Commit()
-}
-
-// isSpace is Python's str.isspace, which knows four separators that
-// unicode.IsSpace does not.
-func isSpace(r rune) bool {
-	return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
 }

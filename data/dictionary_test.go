@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,6 +138,7 @@ func TestEncodeDecode(t *testing.T) {
 func FuzzReadDictionary(f *testing.F) {
 	f.Add([]byte("the 9\na 3 #fairseq:overwrite\n"))
 	f.Add([]byte("a b 3\r\n"))
+	f.Add([]byte("<s> 9 #fairseq:overwrite\nthe 2\nthe 1 #fairseq:overwrite\n 3\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := ReadDictionary(bytes.NewReader(text), "f")
 		if err != nil {
@@ -145,6 +147,10 @@ func FuzzReadDictionary(f *testing.F) {
 		var out bytes.Buffer
 		if _, err := d.WriteTo(&out); err != nil {
 			t.Fatal(err)
+		}
+		back, err := ReadDictionary(&out, "back")
+		if marked := d.Len() > int(NumSpecial) && strings.HasPrefix(d.Symbol(NumSpecial), "\ufeff"); !marked && (err != nil || !slices.Equal(back.symbols, d.symbols) || !maps.Equal(back.index, d.index)) {
+			t.Errorf("%q is written as %q, which has other words: %v", text, out.String(), err)
 		}
 		d.Finalize(-1, 0, 8)
 		d.Encode(nil, string(text))

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // PixelOptions says how pixels become numbers. The zero Std stands for the

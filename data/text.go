@@ -23,6 +23,7 @@ type TextDir struct {
 	Path   string
 	Source *Dictionary // src-bin/dict.txt, then CLS: the ids of both texts
 	Labels *Dictionary // label-bin/dict.txt: label id - 4 is the class
+	Bytes  bool        // BytesFile is there
 }
 
 // OpenTextDir reads the two dictionaries.
@@ -52,6 +53,8 @@ func OpenTextDictionaries(source, labels string) (*TextDir, error) {
 		}
 	}
 	d.Source.Add(CLS, 1)
+	_, missing := os.Stat(filepath.Join(filepath.Dir(source), BytesFile))
+	d.Bytes = missing == nil
 	return d, nil
 }
 

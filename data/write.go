@@ -12,8 +12,8 @@ import (
 	"strconv"
 
 	"github.com/mega-go/mega/data/indexed"
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Record is a labelled text, or pair of texts, before it is binarised: words
@@ -29,7 +29,12 @@ type Record struct {
 type TextSplit struct {
 	Name    string
 	Records iter.Seq2[Record, error]
+	Bytes   bool // texts are ByteWords, which is recorded
 }
+
+// BytesFile, beside the dictionary of texts whose words are bytes, tells that they
+// are. The reference has no such file; without it the dictionary must tell.
+const BytesFile = "bytes"
 
 // ByteWords returns a text as the reference's byte-level tasks have it: each
 // byte a word, a decimal number.
@@ -65,6 +70,11 @@ func WriteText(dir string, splits ...TextSplit) error {
 			return err
 		}
 		if err := d.Save(filepath.Join(dir, kind, "dict.txt")); err != nil {
+			return err
+		}
+	}
+	if splits[0].Bytes {
+		if err := atomicfile.WriteFile(filepath.Join(dir, "src-bin", BytesFile), nil); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // records returns a split of given records, then an error if there is one.
 func records(name string, err error, all ...Record) TextSplit {
-	return TextSplit{name, func(yield func(Record, error) bool) {
+	return TextSplit{Name: name, Records: func(yield func(Record, error) bool) {
 		for _, r := range all {
 			if !yield(r, nil) {
 				return
@@ -56,7 +56,7 @@ func TestWriteTextRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := WriteText(dir, TextSplit{"train", textOf(t, want, "valid")}, TextSplit{"valid", textOf(t, want, "valid")}); err != nil {
+	if err := WriteText(dir, TextSplit{Name: "train", Records: textOf(t, want, "valid")}, TextSplit{Name: "valid", Records: textOf(t, want, "valid")}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := OpenTextDir(dir)

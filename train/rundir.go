@@ -14,7 +14,6 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/atomicfile"
-	"github.com/mega-go/mega/internal/config"
 )
 
 // runConfigFile is where a run directory keeps what it was started with.
@@ -43,8 +42,12 @@ func newRunConfig(d Description, c Config) (RunConfig, error) {
 func ReadRunConfig(dir string) (RunConfig, error) {
 	var c RunConfig
 	path := filepath.Join(dir, runConfigFile)
-	if err := config.ReadFile(path, &c); err != nil {
+	data, err := os.ReadFile(path)
+	if err != nil {
 		return c, err
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	if c.Task == "" {
 		return c, fmt.Errorf("%s: no task: not the configuration of a run", path)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
@@ -204,8 +203,5 @@ func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierCon
 
 // open opens a stream.
 func (c *classifyCommand) open(path string) (io.ReadCloser, error) {
-	if path == "-" {
-		return io.NopCloser(c.sources.Stdin), nil
-	}
-	return os.Open(path)
+	return openInput(path, c.sources.Stdin)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
@@ -9,7 +11,7 @@ import (
 )
 
 func newEval() *cobra.Command {
-	var path, split, plot string
+	var path, split, picture string
 	var asJSON bool
 	var workers int
 	var data *binding
@@ -25,8 +27,8 @@ scores by class and the confusion matrix.`,
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkPlot(plot); err != nil {
-				return err
+			if ext := filepath.Ext(picture); picture != "" && ext != ".png" && ext != ".svg" {
+				return usagef("--plot %s: want a file ending in .png or .svg", picture)
 			}
 			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 			parallel.SetWorkers(workers)
@@ -40,8 +42,8 @@ scores by class and the confusion matrix.`,
 				return usage(err)
 			}
 			e, err := evaluate(cmd, c, config, split)
-			if err == nil && plot != "" {
-				err = e.WritePlot(plot)
+			if err == nil && picture != "" {
+				err = e.WritePlot(picture)
 			}
 			if err != nil {
 				return err
@@ -54,7 +56,7 @@ scores by class and the confusion matrix.`,
 	}
 	addCheckpoint(cmd.Flags(), &path)
 	cmd.Flags().StringVar(&split, "gen-subset", "", "split to evaluate (default the test split, or the validation split where there is none)")
-	cmd.Flags().StringVar(&plot, "plot", "", "file to draw the confusion matrix into, .png, .svg or .pdf")
+	cmd.Flags().StringVar(&picture, "plot", "", "file to draw the confusion matrix into, .png or .svg")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().IntVar(&workers, "workers", 0, "threads that compute; 0 for all cores")
 	defaults := classify.DefaultDataConfig()

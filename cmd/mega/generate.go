@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mega-go/mega/checkpoint"
@@ -15,6 +14,7 @@ import (
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
+	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -252,17 +252,27 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 	prompts := c.prompts
 	for _, path := range c.promptFiles {
 		text, err := os.ReadFile(path)
+		if err == nil {
+			text, err = textfile.SkipMark(text)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		prompts = append(prompts, string(text))
 	}
 	if c.promptList != "" {
-		text, err := readAll(c.promptList, stdin)
+		in, err := openInput(c.promptList, stdin)
 		if err != nil {
 			return nil, err
 		}
-		prompts = append(prompts, strings.Split(strings.TrimSuffix(text, "\n"), "\n")...)
+		defer in.Close()
+		err = textfile.EachLine(in, c.promptList, func(line []byte) error {
+			prompts = append(prompts, string(line))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if len(prompts) == 0 && c.loadState != "" {
 		prompts = []string{""}
@@ -270,14 +280,12 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 	return prompts, nil
 }
 
-// readAll reads a file, or standard input for -.
-func readAll(path string, stdin io.Reader) (string, error) {
+// openInput opens a file, or standard input for -.
+func openInput(path string, stdin io.Reader) (io.ReadCloser, error) {
 	if path == "-" {
-		text, err := io.ReadAll(stdin)
-		return string(text), err
+		return io.NopCloser(stdin), nil
 	}
-	text, err := os.ReadFile(path)
-	return string(text), err
+	return os.Open(path)
 }
 
 func (c *generateCommand) check(prompts []string, how ways) error {
@@ -342,7 +350,7 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 // continueTexts adds to the texts and prints them. A single one is printed as it
 // comes.
 func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how ways) error {
-	out, n := textOutput(cmd), how.search.NBest
+	out, n := cmd.OutOrStdout(), how.search.NBest
 	var emit func(int, []byte)
 	stream := len(texts)*n == 1 && !c.json && !how.beam
 	if stream {

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -88,11 +87,9 @@ func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	in := io.NopCloser(cmd.InOrStdin())
-	if c.input != "-" {
-		if in, err = os.Open(c.input); err != nil {
-			return err
-		}
+	in, err := openInput(c.input, cmd.InOrStdin())
+	if err != nil {
+		return err
 	}
 	defer in.Close()
 	return c.converse(cmd, m, in, o)
@@ -105,7 +102,7 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 		return err
 	}
 	text := first.Clone()
-	lines := readLines(in)
+	lines := readLines(in, c.input)
 	for {
 		c.ask(cmd)
 		line, err := next(cmd.Context(), lines)
@@ -118,11 +115,7 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 		if !c.keep {
 			text = first.Clone()
 		}
-		err = c.goOn(cmd, m, text, line, o)
-		if err := outputError(cmd); err != nil {
-			return err
-		}
-		if err != nil {
+		if err := c.goOn(cmd, m, text, line, o); err != nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
 		}
 	}
@@ -134,17 +127,17 @@ type typed struct {
 	err  error
 }
 
-// readLines reads lines, without their ends, in a goroutine of its own.
-func readLines(in io.Reader) <-chan typed {
+// readLines reads the lines of a file of that name in a goroutine of its own.
+func readLines(in io.Reader, name string) <-chan typed {
 	lines := make(chan typed)
 	go func() {
-		for r := bufio.NewReader(in); ; {
-			line, err := r.ReadString('\n')
-			if line != "" {
-				lines <- typed{line: strings.TrimRight(line, "\r\n")}
+		for r := textfile.NewReader(in); ; {
+			line, err := r.Next()
+			if err != nil && err != io.EOF {
+				err = fmt.Errorf("%s: %w", name, err)
 			}
+			lines <- typed{string(line), err}
 			if err != nil {
-				lines <- typed{err: err}
 				return
 			}
 		}
@@ -175,7 +168,7 @@ func (c *interactiveCommand) ask(cmd *cobra.Command) {
 func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.Model, text *language.Prompt, line string, o generate.ContinueOptions) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt)
 	defer stop()
-	out := textOutput(cmd)
+	out := cmd.OutOrStdout()
 	if err := m.Read(ctx, text, line, nil); err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/mega-go/mega/generate"
 	"github.com/spf13/cobra"
@@ -50,21 +48,19 @@ func (p *pairTalk) run(cmd *cobra.Command, model textModelFlags, input string, a
 		return err
 	}
 	t.Alignment = p.align
-	in := io.NopCloser(cmd.InOrStdin())
-	if input != "-" {
-		if in, err = os.Open(input); err != nil {
-			return err
-		}
+	in, err := openInput(input, cmd.InOrStdin())
+	if err != nil {
+		return err
 	}
 	defer in.Close()
 	first := 0
-	return eachLines(in, p.buffer, func(lines []string) error {
+	return eachLines(in, input, p.buffer, func(lines []string) error {
 		found, err := t.Translate(cmd.Context(), lines, first+1, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", input, err)
 		}
 		for i, l := range found {
-			if err := t.WriteLines(textOutput(cmd), first+i, l); err != nil {
+			if err := t.WriteLines(cmd.OutOrStdout(), first+i, l); err != nil {
 				return err
 			}
 		}

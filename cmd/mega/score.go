@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	"github.com/mega-go/mega/task/language"
@@ -68,15 +67,13 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	text := io.NopCloser(cmd.InOrStdin())
-	if path != "-" {
-		if text, err = os.Open(path); err != nil {
-			return err
-		}
+	text, err := openInput(path, cmd.InOrStdin())
+	if err != nil {
+		return err
 	}
 	defer text.Close()
 	sum, err := m.Score(cmd.Context(), text, language.ScoreOptions{LinesApart: c.apart}, func(l language.LineScore) error {
-		return c.print(textOutput(cmd), l)
+		return c.print(cmd.OutOrStdout(), l)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/mega-go/mega/bleu"
 	"github.com/spf13/cobra"
@@ -91,12 +90,9 @@ func (b *bleuFlags) check() error {
 }
 
 func (b *bleuFlags) lines(path string, stdin io.Reader) ([]string, error) {
-	f := io.NopCloser(stdin)
-	if path != "-" {
-		var err error
-		if f, err = os.Open(path); err != nil {
-			return nil, err
-		}
+	f, err := openInput(path, stdin)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	return bleu.ReadLines(f, path, b.ignoreCase)

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/progress"
+	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/translate"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -164,14 +163,16 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	in := io.NopCloser(cmd.InOrStdin())
-	if c.input != "-" {
-		if in, err = os.Open(c.input); err != nil {
-			return err
-		}
+	in, err := openInput(c.input, cmd.InOrStdin())
+	if err != nil {
+		return err
 	}
 	defer in.Close()
-	return toOutput(cmd, c.output, func(w io.Writer) error { return c.translate(cmd, t, in, w) })
+	work := func(w io.Writer) error { return c.translate(cmd, t, in, w) }
+	if c.output == "-" {
+		return work(cmd.OutOrStdout())
+	}
+	return atomicfile.Write(c.output, work)
 }
 
 // translate reads text and writes its translation.
@@ -180,7 +181,7 @@ func (c *translateCommand) translate(cmd *cobra.Command, t *translate.Translator
 	defer meter.Close()
 	unknown := newUnknownWords()
 	first := 1
-	return eachLines(in, c.buffer, func(lines []string) error {
+	return eachLines(in, c.input, c.buffer, func(lines []string) error {
 		found, err := t.Translate(cmd.Context(), lines, first, func(done int) { meter.Show(int64(first-1+done), int64(first-1+len(lines))) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.input, err)
@@ -223,20 +224,20 @@ func (c *translateCommand) print(w io.Writer, t *translate.Translator, number in
 	return printJSONLine(w, out)
 }
 
-// eachLines hands out lines, so many at a time.
-func eachLines(in io.Reader, most int, f func(lines []string) error) error {
-	r := bufio.NewReader(in)
+// eachLines hands out the lines of a file of that name, so many at a time.
+func eachLines(in io.Reader, name string, most int, f func(lines []string) error) error {
+	r := textfile.NewReader(in)
 	for {
 		var lines []string
 		var err error
 		for len(lines) < most && err == nil {
-			var line string
-			if line, err = r.ReadString('\n'); line != "" {
-				lines = append(lines, strings.TrimRight(line, "\r\n"))
+			var line []byte
+			if line, err = r.Next(); err == nil {
+				lines = append(lines, string(line))
 			}
 		}
 		if err != nil && err != io.EOF {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		if len(lines) > 0 {
 			if err := f(lines); err != nil {

@@ -1,17 +1,15 @@
 package audio
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/data/mt19937"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // SC10 is the ten words of the reference's task, in the order of its classes
@@ -107,7 +105,7 @@ func OpenSpeechCommands(dir string, o Options) (*SpeechCommands, error) {
 func findRecordings(dir string, classes []string) ([]recording, error) {
 	var all []recording
 	for label, word := range classes {
-		entries, err := os.ReadDir(filepath.Join(dir, word)) // sorted
+		entries, err := textfile.ReadDir(filepath.Join(dir, word)) // sorted
 		if err != nil {
 			return nil, fmt.Errorf("%s: no directory of recordings of %q; want one for each of %s",
 				filepath.Join(dir, word), word, strings.Join(classes, " "))
@@ -129,36 +127,21 @@ func findRecordings(dir string, classes []string) ([]recording, error) {
 // shuffled, as the reference's is by its lots: batches are cut in this order,
 // and must not be of one word.
 func (s *SpeechCommands) splitByLists(dir string, recordings []recording) error {
-	splitOf := map[string]string{}
-	for split, list := range map[string]string{"valid": "validation_list.txt", "test": "testing_list.txt"} {
-		if err := readList(filepath.Join(dir, list), split, splitOf); err != nil {
-			return err
-		}
+	lists, err := readLists(dir)
+	if err != nil {
+		return err
 	}
 	s.splits = map[string][]recording{}
 	for _, r := range recordings {
-		word := filepath.Base(filepath.Dir(r.path))
-		split, listed := splitOf[word+"/"+filepath.Base(r.path)]
-		if !listed {
-			split = "train"
-		}
+		split := lists.split(r.path)
 		s.splits[split] = append(s.splits[split], r)
+	}
+	if err := lists.check(dir, s.options.Classes); err != nil {
+		return err
 	}
 	train := s.splits["train"]
 	mt19937.New(0).Shuffle(len(train), func(i, j int) { train[i], train[j] = train[j], train[i] })
 	return nil
-}
-
-// readList records split for every line "WORD/FILE.wav" of a list.
-func readList(path, split string, splitOf map[string]string) error {
-	return textfile.Open("list", path, func(r io.Reader, name string) error {
-		return textfile.EachLine(r, name, func(line []byte) error {
-			if entry := string(bytes.TrimSpace(line)); entry != "" {
-				splitOf[entry] = split
-			}
-			return nil
-		})
-	})
 }
 
 // splitAsReference leaves out what has not the right length and divides the

@@ -181,6 +181,33 @@ func TestListsPadAndCut(t *testing.T) {
 	}
 }
 
+// TestListSpellings: a list may spell the names of recordings in other ways, and
+// must not name what is not there.
+func TestListSpellings(t *testing.T) {
+	dir := speechDir(t, 4, "a", "b")
+	os.WriteFile(filepath.Join(dir, "a", "._00.wav"), []byte("not a recording"), 0o644)
+	write := func(valid, test string) {
+		os.WriteFile(filepath.Join(dir, "validation_list.txt"), []byte(valid), 0o644)
+		os.WriteFile(filepath.Join(dir, "testing_list.txt"), []byte(test), 0o644)
+	}
+	o := Options{Classes: []string{"a", "b"}, Lists: true, Length: 160}
+	write("\ufeff./a/00.wav\r\nb\\03.wav  \r\n\r\n", "/home/x/B/01.WAV\nyes/00.wav\n")
+	s := openSpeech(t, dir, o)
+	if n := []int{split(t, s, "train").Len(), split(t, s, "valid").Len(), split(t, s, "test").Len()}; !slices.Equal(n, []int{5, 2, 1}) {
+		t.Errorf("splits of %v recordings, want 5, 2, 1", n)
+	}
+	for want, lists := range map[string][2]string{
+		"testing_list.txt:1: lamp/1.wav names no recording, as 2 of the 4 entries": {"a/00.wav\n\na/9.wav\n", "lamp/1.wav\nb/01.wav\n"},
+		"testing_list.txt:1: a/00.wav is in":                                       {"a/00.wav\n", "a/00.wav\n"},
+		`testing_list.txt:2: "01.wav", want WORD/FILE.wav`:                         {"a/00.wav\n", "b/01.wav\n01.wav\n"},
+	} {
+		write(lists[0], lists[1])
+		if _, err := OpenSpeechCommands(dir, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
 // TestListsMixWords: batches are cut in the order of the training split, in
 // which words must not come one after another.
 func TestListsMixWords(t *testing.T) {

@@ -76,11 +76,24 @@ func TestReadErrors(t *testing.T) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
 	}
-	if _, err := Load("testdata/none"); err == nil || !strings.Contains(err.Error(), "no such file of BPE codes") {
+	if _, err := Load("testdata/none"); err == nil || !strings.Contains(err.Error(), "no such BPE code file") {
 		t.Errorf("error %v", err)
 	}
-	if c := codes(t, "#version: 0.2", "a b</w> 17"); !slices.Equal(c.Split("ab"), []string{"ab"}) {
-		t.Error("codes with counts")
+	for text, whole := range map[string]bool{
+		"#version: 0.2\na b</w> 17":                 true, // with counts
+		"a b</w> 17":                                true, // fastBPE
+		"a b</w>":                                   true, // its counts cut off
+		"\ufeffa b</w> 17\r\n":                      true,
+		"b </w>\na b</w>":                           true, // version 0.1
+		"#version: 0.1\nb </w>\na b</w>\n":          true,
+		"#version: 0.1\na b</w> 17":                 false, // which has no symbol b</w>
+		"a b 17":                                    false,
+		"#version: 0.2\r\na b</w>\r\na\u0085 c\r\n": true, // Python's split("\n") parts lines
+	} {
+		c, err := Read(strings.NewReader(text), "codes")
+		if err != nil || slices.Equal(c.Split("ab"), []string{"ab"}) != whole {
+			t.Errorf("%q: error %v, ab whole is not %v", text, err, whole)
+		}
 	}
 }
 

@@ -3,16 +3,14 @@
 package bpe
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Marker stands after every subword that another one follows.
@@ -39,58 +37,60 @@ const cacheSize = 1 << 16
 
 // Load reads a file of codes.
 func Load(path string) (*Codes, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no such file of BPE codes", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot open BPE codes: %w", err)
-	}
-	defer f.Close()
-	return Read(f, path)
+	var c *Codes
+	err := textfile.Open("BPE code", path, func(r io.Reader, name string) (err error) {
+		c, err = Read(r, name)
+		return err
+	})
+	return c, err
 }
 
 // Read reads codes as learn_bpe.py writes them: "#version: 0.2" and a pair of
-// symbols a line. Without the first line they are of version 0.1. A third
-// column, which fastBPE writes, is left out. name is the file's, for errors.
+// symbols a line, of which the first of several equal ones counts. fastBPE writes
+// no version, a count after each pair, and has version 0.2's rules. Codes without
+// a version are its own if there is a count or a word's end that is part of a
+// symbol and never one of its own; else they are of version 0.1. name is the
+// file's, for errors.
 func Read(r io.Reader, name string) (*Codes, error) {
-	c := &Codes{ranks: map[[2]string]int{}, separate: true, cache: map[string][]string{}}
-	lines := bufio.NewScanner(r)
-	for number := 1; lines.Scan(); number++ {
-		line := strings.Trim(lines.Text(), "\r\n ")
-		if number == 1 && strings.HasPrefix(line, "#version:") {
-			if err := c.setVersion(strings.TrimSpace(line[len("#version:"):])); err != nil {
-				return nil, fmt.Errorf("%s:1: %w", name, err)
-			}
-			continue
+	c := &Codes{ranks: map[[2]string]int{}, cache: map[string][]string{}}
+	version := ""
+	var alone, joined bool
+	number := 0
+	err := textfile.EachRecord(r, name, func(text []byte) (err error) {
+		number++
+		line := strings.Trim(string(text), " ")
+		if number == 1 && strings.HasPrefix(line, versionMark) {
+			version, err = parseVersion(line[len(versionMark):])
+			return err
 		}
 		fields := strings.Split(line, " ")
 		if len(fields) != 2 && len(fields) != 3 || fields[0] == "" || fields[1] == "" {
-			return nil, fmt.Errorf("%s:%d: want two symbols with a space between, have %q", name, number, line)
+			return fmt.Errorf("want two symbols with a space between, have %q", line)
 		}
+		alone = alone || fields[1] == endOfWord
+		joined = joined || len(fields) == 3 || strings.HasSuffix(fields[1], endOfWord)
 		pair := [2]string{fields[0], fields[1]}
-		if _, ok := c.ranks[pair]; !ok { // the first of several counts
+		if _, ok := c.ranks[pair]; !ok {
 			c.ranks[pair] = number
 		}
+		return nil
+	})
+	if err == nil && len(c.ranks) == 0 {
+		err = fmt.Errorf("%s: no BPE codes", name)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: cannot read: %w", name, err)
-	}
-	if len(c.ranks) == 0 {
-		return nil, fmt.Errorf("%s: no BPE codes", name)
-	}
-	return c, nil
+	c.separate = version == "0.1" || version == "" && (alone || !joined)
+	return c, err
 }
 
-func (c *Codes) setVersion(version string) error {
-	switch version {
-	case "0.1":
-	case "0.2":
-		c.separate = false
-	default:
-		return fmt.Errorf("version %q of BPE codes, want 0.1 or 0.2", version)
+// versionMark begins the first line of subword-nmt's codes.
+const versionMark = "#version:"
+
+func parseVersion(text string) (string, error) {
+	version := textfile.Trim(text)
+	if version != "0.1" && version != "0.2" {
+		return "", fmt.Errorf("version %q of BPE codes, want 0.1 or 0.2", version)
 	}
-	return nil
+	return version, nil
 }
 
 // Len returns the number of merges.

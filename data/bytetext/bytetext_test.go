@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -245,5 +246,44 @@ func TestSplitErrors(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestIsDictionary: numbers that are words are no bytes.
+func TestIsDictionary(t *testing.T) {
+	span := func(from, to int) (words []string) {
+		for b := from; b < to; b++ {
+			words = append(words, strconv.Itoa(b))
+		}
+		return words
+	}
+	text := append([]string{"101", "32", "9", "195", "169"}, span(97, 123)...)
+	for _, c := range []struct {
+		name  string
+		words []string
+		bytes bool
+	}{
+		{"all bytes in order", span(0, 256), true},
+		{"all bytes, filled up", append(span(0, 256), "madeupword0000", data.CLS), true},
+		{"a text", text, true},
+		{"a text with lines", append(slices.Clone(text), "10", "13"), true},
+		{"pixels by frequency", append([]string{"255"}, span(0, 255)...), false},
+		{"100 units of speech", span(0, 100), false},
+		{"500 units of speech", span(0, 500), false},
+		{"units 10 to 59", span(10, 60), false},
+		{"units 32 to 131", span(32, 132), false},
+		{"notes 36 to 96", span(36, 97), false},
+		{"digits", span(0, 10), false},
+		{"a text and a word", append(slices.Clone(text), "the"), false},
+		{"a text and 007", append(slices.Clone(text), "007"), false},
+		{"nothing", nil, false},
+	} {
+		d := data.NewDictionary()
+		for _, w := range c.words {
+			d.Add(w, 1)
+		}
+		if got := IsDictionary(d); got != c.bytes {
+			t.Errorf("%s: %v, want %v", c.name, got, c.bytes)
+		}
 	}
 }

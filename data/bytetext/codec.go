@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/mega-go/mega/data"
 )
@@ -16,6 +17,47 @@ func Dictionary() *data.Dictionary {
 		d.Add(strconv.Itoa(b), 1)
 	}
 	return d
+}
+
+// IsDictionary tells whether a dictionary is certainly one of byte text: it is
+// Dictionary, or one made of bytes in the form of text. The numbers of speech
+// units, pixels or notes are words, though each of them could be a byte: they
+// lack the commonest letters, or have bytes that no text in UTF-8 has. Words
+// that fill a dictionary up do not count, nor does data.CLS.
+func IsDictionary(d *data.Dictionary) bool {
+	var has [256]bool
+	plain := true
+	for id := data.NumSpecial; int(id) < d.Len(); id++ {
+		word := d.Symbol(id)
+		if word == data.CLS || strings.HasPrefix(word, "madeupword") {
+			continue
+		}
+		b, err := strconv.ParseUint(word, 10, 8)
+		if err != nil || word != strconv.FormatUint(b, 10) {
+			return false
+		}
+		has[b] = true
+		plain = plain && b == uint64(id-data.NumSpecial)
+	}
+	return plain && has[255] || ofText(&has)
+}
+
+// ofText tells whether a set of bytes is that of a text in UTF-8: with the
+// commonest letters, and without control characters but tab and line ends.
+func ofText(has *[256]bool) bool {
+	for _, letter := range []byte(" aeinorst") {
+		if !has[letter] {
+			return false
+		}
+	}
+	for b, is := range has {
+		control := b < ' ' && b != '\t' && b != '\n' && b != '\r' || b == 0x7f
+		foreign := b == 0xc0 || b == 0xc1 || b >= 0xf5
+		if is && (control || foreign) {
+			return false
+		}
+	}
+	return true
 }
 
 // Codec translates between bytes and the ids of a dictionary.

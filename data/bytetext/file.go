@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // File is a file of plain text, or a range of one, as a text of a single line.
@@ -18,13 +19,16 @@ import (
 // Its methods may be called from several goroutines.
 type File struct {
 	file     *os.File
+	name     string
+	close    func() error
 	codec    *Codec
 	from, to int64
 }
 
-// Open opens a file, which must not be empty. Close it when done.
+// Open opens a file, which must not be empty. What a pipe brings is kept in a
+// temporary file. Close it when done.
 func Open(path string, c *Codec) (*File, error) {
-	f, err := os.Open(path)
+	f, close, err := textfile.OpenSeekable(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -32,16 +36,14 @@ func Open(path string, c *Codec) (*File, error) {
 	switch {
 	case err != nil:
 		err = openError(path, err)
-	case info.IsDir():
-		err = fmt.Errorf("%s: is a directory, want a text file", path)
 	case info.Size() == 0:
 		err = fmt.Errorf("%s: the text is empty", path)
 	}
 	if err != nil {
-		f.Close()
+		close()
 		return nil, err
 	}
-	return &File{file: f, codec: c, to: info.Size()}, nil
+	return &File{file: f, name: path, close: close, codec: c, to: info.Size()}, nil
 }
 
 // openError words a failure to open a file.
@@ -51,9 +53,9 @@ func openError(path string, err error) error {
 	}
 	var e *fs.PathError
 	if errors.As(err, &e) {
-		err = e.Err
+		err = fmt.Errorf("%s: cannot open: %w", path, e.Err)
 	}
-	return fmt.Errorf("%s: cannot open: %w", path, err)
+	return err
 }
 
 // Slice returns the bytes [from, to) of the text. It shares the file, which
@@ -61,13 +63,15 @@ func openError(path string, err error) error {
 // leaves the text.
 func (f *File) Slice(from, to int) (*File, error) {
 	if from < 0 || to > f.Size(0) || from >= to {
-		return nil, fmt.Errorf("%s: no bytes %d to %d in a text of %d", f.file.Name(), from, to, f.Size(0))
+		return nil, fmt.Errorf("%s: no bytes %d to %d in a text of %d", f.name, from, to, f.Size(0))
 	}
-	return &File{f.file, f.codec, f.from + int64(from), f.from + int64(to)}, nil
+	part := *f
+	part.from, part.to = f.from+int64(from), f.from+int64(to)
+	return &part, nil
 }
 
 // Close closes the file.
-func (f *File) Close() error { return f.file.Close() }
+func (f *File) Close() error { return f.close() }
 
 // Len returns 1: all is one line.
 func (f *File) Len() int { return 1 }
@@ -76,7 +80,7 @@ func (f *File) Len() int { return 1 }
 func (f *File) Size(int) int { return int(f.to - f.from) }
 
 // Name returns the file's name.
-func (f *File) Name(int) string { return f.file.Name() }
+func (f *File) Name(int) string { return f.name }
 
 // readSize is how much is read at once.
 const readSize = 1 << 15
@@ -99,13 +103,13 @@ func (f *File) Read(dst []int32, _, from int) error {
 
 func (f *File) readError(at int64, err error) error {
 	if err == io.EOF {
-		return fmt.Errorf("%s: ends before byte %d, though it was longer when opened", f.file.Name(), f.to)
+		return fmt.Errorf("%s: ends before byte %d, though it was longer when opened", f.name, f.to)
 	}
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		err = e.Err
 	}
-	return fmt.Errorf("%s: cannot read at byte %d: %w", f.file.Name(), at, err)
+	return fmt.Errorf("%s: cannot read at byte %d: %w", f.name, at, err)
 }
 
 // Unknown returns how many bytes of the text the dictionary lacks. It reads the

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Class is documents of one kind.
@@ -24,7 +26,7 @@ type Collection struct {
 }
 
 // Add reads the files below a directory whose names match a pattern of
-// filepath.Match, and that are not shorter than least bytes, into the class of
+// filepath.Match and are not clutter (textfile.Clutter), and that are not shorter than least bytes, into the class of
 // that name. Copies of earlier documents are left out, so that none is on both
 // sides of a split. It is an error if there are none.
 func (c *Collection) Add(class, dir, pattern string, least int) error {
@@ -39,6 +41,12 @@ func (c *Collection) Add(class, dir, pattern string, least int) error {
 	}
 	added := 0
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && path != dir && textfile.Clutter(e.Name()) {
+			if e.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}

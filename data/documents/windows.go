@@ -167,7 +167,7 @@ func (c *Collection) Write(dir string, config Config, sizes data.SplitSizes) (dr
 	}
 	var splits []data.TextSplit
 	for _, d := range drawn {
-		splits = append(splits, data.TextSplit{Name: d.Name, Records: Records(d.Samples)})
+		splits = append(splits, data.TextSplit{Name: d.Name, Records: Records(d.Samples), Bytes: true})
 	}
 	if err := data.WriteText(dir, splits...); err != nil {
 		return nil, 0, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Token is a digit (its own value), an operator or the closing bracket.
@@ -48,7 +50,7 @@ type Expression []Token
 // do not match.
 func Parse(s string) (Expression, error) {
 	var e Expression
-	for field := range strings.FieldsSeq(s) {
+	for field := range strings.FieldsFuncSeq(s, textfile.IsSpace) {
 		if field == "(" || field == ")" {
 			continue
 		}

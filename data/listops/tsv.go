@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 const header = "Source\tTarget"
@@ -27,7 +27,7 @@ func ReadTSV(path string) ([]Expression, error) {
 func readTSV(r io.Reader, name string) ([]Expression, error) {
 	var expressions []Expression
 	headed := false
-	err := textfile.EachLine(r, name, func(line []byte) error {
+	err := textfile.EachRecord(r, name, func(line []byte) error {
 		if !headed {
 			headed = true
 			if string(line) != header {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mega-go/mega/data/internal/textfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 func FuzzTSV(f *testing.F) {

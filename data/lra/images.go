@@ -13,8 +13,8 @@ import (
 	"strconv"
 
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/data/mt19937"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // splitSeed draws the reference's random splits (examples/mega/lra/data_process.py).

@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/data/internal/textfile"
 	"github.com/mega-go/mega/data/listops"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // IMDB returns the splits of film reviews in DIR, byte by byte: either aclImdb's
@@ -23,7 +23,7 @@ import (
 // {train,valid,test}.tsv of a label, a tab and the review. Where there is no
 // valid, it is the test split, as in the Long Range Arena.
 func IMDB(dir string) ([]data.TextSplit, error) {
-	return textSplits(dir, "reviews", func(split string) (records, bool) {
+	return textSplits(dir, "reviews", true, func(split string) (records, bool) {
 		if path := filepath.Join(dir, split); isDir(path) {
 			return reviewDirectory(path), true
 		}
@@ -36,7 +36,7 @@ func IMDB(dir string) ([]data.TextSplit, error) {
 // new_aan_pairs.{train,eval,test}.tsv or {train,valid,test}.tsv, a line a
 // label, two names and two texts with tabs between.
 func AAN(dir string) ([]data.TextSplit, error) {
-	return textSplits(dir, "pairs of papers", func(split string) (records, bool) {
+	return textSplits(dir, "pairs of papers", true, func(split string) (records, bool) {
 		path := filepath.Join(dir, split+".tsv")
 		if !exists(path) {
 			original := map[string]string{"valid": "eval"}
@@ -49,7 +49,7 @@ func AAN(dir string) ([]data.TextSplit, error) {
 // ListOps returns the splits in DIR: the files basic_{train,val,test}.tsv or
 // {train,valid,test}.tsv of the generator (listops.WriteTSV writes them too).
 func ListOps(dir string) ([]data.TextSplit, error) {
-	return textSplits(dir, "ListOps", func(split string) (records, bool) {
+	return textSplits(dir, "ListOps", false, func(split string) (records, bool) {
 		path := filepath.Join(dir, split+".tsv")
 		if !exists(path) {
 			original := map[string]string{"valid": "val"}
@@ -63,7 +63,7 @@ type records = iter.Seq2[data.Record, error]
 
 // textSplits returns the three splits that find finds; a missing valid is the
 // test split.
-func textSplits(dir, kind string, find func(split string) (records, bool)) ([]data.TextSplit, error) {
+func textSplits(dir, kind string, bytes bool, find func(split string) (records, bool)) ([]data.TextSplit, error) {
 	var splits []data.TextSplit
 	for _, name := range []string{"train", "valid", "test"} {
 		r, ok := find(name)
@@ -73,7 +73,7 @@ func textSplits(dir, kind string, find func(split string) (records, bool)) ([]da
 		if !ok {
 			return nil, fmt.Errorf("%s: no %s split of %s", dir, name, kind)
 		}
-		splits = append(splits, data.TextSplit{Name: name, Records: r})
+		splits = append(splits, data.TextSplit{Name: name, Records: r, Bytes: bytes})
 	}
 	return splits, nil
 }
@@ -98,7 +98,7 @@ func reviewDirectory(dir string) records {
 
 // filesIn returns the files of a directory with the given ending, by name.
 func filesIn(dir, ending string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := textfile.ReadDir(dir)
 	var paths []string
 	for _, e := range entries {
 		if filepath.Ext(e.Name()) == ending {
@@ -131,11 +131,11 @@ func parseLine(line []byte, fields int) (data.Record, error) {
 	if len(parts) != fields {
 		return data.Record{}, fmt.Errorf("%d fields with tabs between, want %d", len(parts), fields)
 	}
-	label, text := parts[0], parts[fields-1]
+	label, text := wholeNumber(parts[0]), parts[fields-1]
 	if label == "" || text == "" {
 		return data.Record{}, errors.New("the label or the text is empty")
 	}
-	r := data.Record{Text: data.ByteWords(text), Label: wholeNumber(label)}
+	r := data.Record{Text: data.ByteWords(text), Label: label}
 	if fields == 5 {
 		if parts[3] == "" {
 			return data.Record{}, errors.New("the first text is empty")
@@ -151,7 +151,7 @@ func wholeNumber(label string) string {
 	if v, err := strconv.ParseFloat(label, 64); err == nil && v == math.Trunc(v) && math.Abs(v) < 1e9 {
 		return strconv.Itoa(int(v))
 	}
-	return strings.Join(strings.Fields(label), "_")
+	return strings.Join(textfile.Fields(label), "_")
 }
 
 // expressions yields the expressions of a ListOps file, its parentheses left out.
@@ -173,7 +173,7 @@ var errStop = errors.New("stopped")
 func eachRecord(path string, parse func(line []byte) (data.Record, error)) records {
 	return func(yield func(data.Record, error) bool) {
 		err := textfile.Open("tsv", path, func(r io.Reader, name string) error {
-			return textfile.EachLine(r, name, func(line []byte) error {
+			return textfile.EachRecord(r, name, func(line []byte) error {
 				record, err := parse(line)
 				if err == nil && !yield(record, nil) {
 					err = errStop

@@ -4,17 +4,19 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Detokenise puts tokens, with spaces between, together to text.
 func (m *Moses) Detokenise(line string) string {
 	line = strings.ReplaceAll(" "+line+" ", " @-@ ", "-")
-	words := strings.Fields(toMarks.Replace(line))
+	words := textfile.Fields(toMarks.Replace(line))
 	j := joiner{lang: m.lang, quotes: map[string]int{}}
 	for i, word := range words {
 		j.add(word, i, words)
 	}
-	return strings.TrimSpace(j.out.String())
+	return textfile.Trim(j.out.String())
 }
 
 // joiner puts words together one after another.

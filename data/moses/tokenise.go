@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Moses parts and joins text of one language.
@@ -22,7 +24,7 @@ func New(lang string) *Moses {
 
 func set(words string) map[string]bool {
 	s := map[string]bool{}
-	for word := range strings.FieldsSeq(words) {
+	for word := range strings.FieldsFuncSeq(words, textfile.IsSpace) {
 		s[word] = true
 	}
 	return s
@@ -55,17 +57,17 @@ var (
 
 // Tokenise returns a line in tokens with spaces between.
 func (m *Moses) Tokenise(line string) string {
-	line = controls.ReplaceAllString(strings.Join(strings.Fields(line), " "), "")
-	line = partHyphens(partMarks(strings.TrimSpace(line)))
+	line = controls.ReplaceAllString(strings.Join(textfile.Fields(line), " "), "")
+	line = partHyphens(partMarks(textfile.Trim(line)))
 	line = dots.ReplaceAllString(line, " $0 ")
 	line = commaPre.ReplaceAllString(line, "$1 , ")
 	line = commaPost.ReplaceAllString(line, " , $1")
 	line = commaEnd.ReplaceAllString(line, "$1 ,")
-	words := m.partPeriods(strings.Fields(m.partApostrophes(line)))
+	words := m.partPeriods(textfile.Fields(m.partApostrophes(line)))
 	if last := len(words) - 1; last >= 0 && strings.HasSuffix(words[last], ".'") {
 		words[last] = strings.TrimSuffix(words[last], ".'") + " . '"
 	}
-	return escape(strings.TrimSpace(strings.Join(words, " ")))
+	return escape(textfile.Trim(strings.Join(words, " ")))
 }
 
 // The classes of characters that Moses goes by, as Unicode defines them.

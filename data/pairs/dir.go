@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/indexed"
 	"github.com/mega-go/mega/data/lines"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Dir is a directory of sentence pairs in the reference's layout:
@@ -24,7 +25,7 @@ type Dir struct {
 // OpenDir reads the two dictionaries of a directory. Languages that are not
 // given, which are empty, are those of the files in it.
 func OpenDir(path, source, target string) (*Dir, error) {
-	entries, err := os.ReadDir(path)
+	entries, err := textfile.ReadDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: no such directory; want one that holds dict.LANG.txt and SPLIT.SRC-TGT.LANG.idx", path)
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Codec translates between text and ids.
@@ -19,32 +19,14 @@ type Codec struct {
 	bytes      *bytetext.Codec // nil for words
 }
 
-// New returns the codec of a dictionary.
-func New(d *data.Dictionary) (*Codec, error) {
-	c := &Codec{dictionary: d}
-	if !ofBytes(d) {
-		return c, nil
+// New returns the codec of a dictionary, of bytes if it is certainly one of
+// bytes or the caller knows that it is.
+func New(d *data.Dictionary, bytes bool) (c *Codec, err error) {
+	c = &Codec{dictionary: d}
+	if bytes || bytetext.IsDictionary(d) {
+		c.bytes, err = bytetext.NewCodec(d)
 	}
-	var err error
-	c.bytes, err = bytetext.NewCodec(d)
 	return c, err
-}
-
-// ofBytes reports whether all words of a dictionary, apart from those that fill
-// it up, are numbers of bytes.
-func ofBytes(d *data.Dictionary) bool {
-	found := false
-	for id := data.NumSpecial; int(id) < d.Len(); id++ {
-		word := d.Symbol(id)
-		if strings.HasPrefix(word, "madeupword") {
-			continue
-		}
-		if n, err := strconv.ParseUint(word, 10, 8); err != nil || strconv.FormatUint(n, 10) != word {
-			return false
-		}
-		found = true
-	}
-	return found
 }
 
 // Bytes reports whether text is read byte by byte.
@@ -61,6 +43,9 @@ func (c *Codec) Newline() int32 {
 	return data.EOS
 }
 
+// lineEnds turns the ends of lines, as Python has them, into line feeds.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // Encode returns the ids of a text. Of bytes, all must be in the dictionary. Of
 // words, those that are not become <unk> and are returned besides.
 func (c *Codec) Encode(text string) (ids []int32, unknown []string, err error) {
@@ -71,9 +56,10 @@ func (c *Codec) Encode(text string) (ids []int32, unknown []string, err error) {
 	if !utf8.ValidString(text) {
 		return nil, nil, errors.New("the text is not UTF-8, and the model reads words")
 	}
+	text = lineEnds.Replace(text)
 	for {
 		line, rest, more := strings.Cut(text, "\n")
-		for word := range strings.FieldsSeq(line) {
+		for word := range strings.FieldsFuncSeq(line, textfile.IsSpace) {
 			if !c.dictionary.Contains(word) {
 				unknown = append(unknown, word)
 			}
@@ -154,9 +140,9 @@ const maxLine = 1 << 16
 // than 64 KiB come in parts of the same number. A byte that is not in the
 // dictionary is an error that says in which line; unknown words are counted.
 func (c *Codec) Lines(r io.Reader, each func(Line) error) (unknown int, err error) {
-	in := bufio.NewReaderSize(r, maxLine)
+	next := c.parts(r)
 	for number := 1; ; {
-		part, err := c.readLine(in)
+		part, err := next()
 		if part != "" {
 			ids, missing, err := c.Encode(part)
 			if err != nil {
@@ -178,15 +164,25 @@ func (c *Codec) Lines(r io.Reader, each func(Line) error) (unknown int, err erro
 	}
 }
 
-// readLine returns a line with its end, or of bytes as much of it as the buffer
-// holds.
-func (c *Codec) readLine(in *bufio.Reader) (string, error) {
+// parts returns a function that returns the next line with its end, or of bytes
+// as much of it as the buffer holds.
+func (c *Codec) parts(r io.Reader) func() (string, error) {
 	if c.bytes == nil {
-		return in.ReadString('\n')
+		lines := textfile.NewReader(r)
+		return func() (string, error) {
+			line, err := lines.Next()
+			if lines.Ended() {
+				return string(line) + "\n", err
+			}
+			return string(line), err
+		}
 	}
-	part, err := in.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
-		err = nil
+	in := bufio.NewReaderSize(r, maxLine)
+	return func() (string, error) {
+		part, err := in.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			err = nil
+		}
+		return string(part), err
 	}
-	return string(part), err
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/mega-go/mega/data/bytetext"
 )
 
-func codec(t *testing.T, words ...string) *Codec {
+func codec(t *testing.T, bytes bool, words ...string) *Codec {
 	t.Helper()
 	d := data.NewDictionary()
 	for _, w := range words {
 		d.Add(w, 1)
 	}
-	c, err := New(d)
+	c, err := New(d, bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func codec(t *testing.T, words ...string) *Codec {
 }
 
 func TestBytes(t *testing.T) {
-	c, err := New(bytetext.Dictionary())
+	c, err := New(bytetext.Dictionary(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestBytes(t *testing.T) {
 
 // A dictionary of some bytes refuses others; what fills it up is no byte.
 func TestFewBytes(t *testing.T) {
-	c := codec(t, "97", "98", "madeupword0000")
+	c := codec(t, true, "97", "98", "madeupword0000")
 	if !c.Bytes() || c.Newline() != data.EOS || c.Vocabulary() != 7 {
 		t.Errorf("bytes %v, newline %d, vocabulary %d", c.Bytes(), c.Newline(), c.Vocabulary())
 	}
@@ -62,7 +62,7 @@ func TestFewBytes(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	c := codec(t, "the", "cat", "12")
+	c := codec(t, false, "the", "cat", "12")
 	if c.Bytes() {
 		t.Error("words and a number are taken for bytes")
 	}
@@ -82,7 +82,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestLines(t *testing.T) {
-	c := codec(t, "97", "98", "10")
+	c := codec(t, true, "97", "98", "10")
 	long := strings.Repeat("a", maxLine+5)
 	var got []string
 	_, err := c.Lines(strings.NewReader("ab\n\n"+long+"\nb"), func(l Line) error {
@@ -96,7 +96,7 @@ func TestLines(t *testing.T) {
 	if _, err := c.Lines(strings.NewReader("a\nab\nac"), func(Line) error { return nil }); err == nil || !strings.Contains(err.Error(), "line 3: byte 99") {
 		t.Errorf("error %v", err)
 	}
-	words := codec(t, "a")
+	words := codec(t, false, "a")
 	if n, err := words.Lines(strings.NewReader("a b\nc"), func(Line) error { return nil }); n != 2 || err != nil {
 		t.Errorf("%d unknown words, %v", n, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // chunkSize is about how much of a text one worker takes at a time.
@@ -110,11 +112,12 @@ func feed[T any](ctx context.Context, in *chunkReader, jobs chan<- job[T], order
 
 // chunkReader parts a text into chunks.
 type chunkReader struct {
-	in   io.Reader
-	path string // for errors
-	size int
-	rest []byte // read, but not handed out
-	err  error  // that reading ended with
+	in    io.Reader
+	path  string // for errors
+	size  int
+	begun bool   // the text's beginning has been read
+	rest  []byte // read, but not handed out
+	err   error  // that reading ended with
 }
 
 func newChunkReader(in io.Reader, path string, size int) *chunkReader {
@@ -130,6 +133,14 @@ func (r *chunkReader) next() (string, error) {
 			var m int
 			m, r.err = io.ReadFull(r.in, more[n:])
 			r.rest = more[:n+m]
+		}
+		if !r.begun {
+			r.begun = true
+			rest, err := textfile.SkipMark(r.rest)
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", r.path, err)
+			}
+			r.rest = rest
 		}
 		if r.err == io.EOF || r.err == io.ErrUnexpectedEOF {
 			return r.last()

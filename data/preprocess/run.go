@@ -78,8 +78,8 @@ func (r *run) measure() error {
 			if err != nil {
 				return openError(textPath(s.prefix, lang), err)
 			}
-			if info.IsDir() {
-				return fmt.Errorf("%s: is a directory, want a text file", textPath(s.prefix, lang))
+			if !info.Mode().IsRegular() { // texts are read twice
+				return fmt.Errorf("%s: is %s, want a text file", textPath(s.prefix, lang), kind(info.Mode()))
 			}
 			if !r.DictOnly {
 				r.progress.Total += info.Size()
@@ -90,6 +90,17 @@ func (r *run) measure() error {
 		}
 	}
 	return nil
+}
+
+// kind says what a file is that is not a regular one.
+func kind(mode os.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&os.ModeNamedPipe != 0:
+		return "a pipe, which can be read only once"
+	}
+	return "a device"
 }
 
 // encoded returns the splits that token files are made of.

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/listops"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // DataConfig says where the data of a classification comes from and how it is
@@ -93,7 +94,7 @@ func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	case "speech_commands":
 		return openSpeech(d)
 	case "listops":
-		return openListOps(d, m)
+		return openListOps(d)
 	case "":
 		return nil, errors.New("no task is given, want task lra-text, lra-image, speech_commands or listops")
 	}
@@ -106,7 +107,7 @@ func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 		return nil, err
 	}
 	return &Corpus{
-		Vocabulary: dir.Source.Len(), Classes: dir.Classes(), Inputs: textInputs(dir.Source, dir.Classes()),
+		Vocabulary: dir.Source.Len(), Classes: dir.Classes(), Inputs: textInputs(dir.Source, dir.Bytes, dir.Classes()),
 		names: splitsWith(d.Data, "src-bin", ".idx"),
 		open: func(split string) (Split, error) {
 			return dir.Open(split, data.TextOptions{
@@ -141,7 +142,7 @@ func openImages(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 
 // listOpsInputs describes generated expressions.
 func listOpsInputs() Inputs {
-	return textInputs(listops.Vocabulary(), numberedClasses(listops.Classes))
+	return textInputs(listops.Vocabulary(), false, numberedClasses(listops.Classes))
 }
 
 // splitsWith lists the files DIR/SUB/NAME+suffix by NAME.
@@ -149,8 +150,8 @@ func splitsWith(dir, sub, suffix string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, sub, "*"+suffix)) // the pattern is always valid
 	var names []string
 	for _, f := range files {
-		if info, err := os.Stat(f); err == nil && !info.IsDir() {
-			base := filepath.Base(f)
+		base := filepath.Base(f)
+		if info, err := os.Stat(f); err == nil && !info.IsDir() && !textfile.Clutter(base) {
 			names = append(names, base[:len(base)-len(suffix)])
 		}
 	}
@@ -165,30 +166,9 @@ func numberedClasses(n int) []string {
 	return names
 }
 
-// maxListOps bounds the symbols of generated expressions, which are all in memory.
-const maxListOps = 1 << 28
-
-// checkListOps holds the sizes of generated expressions against the model.
-func checkListOps(d DataConfig, m mega.ClassifierConfig) error {
-	if short, long := d.ListopsLength[0], d.ListopsLength[1]; short < 1 || long < short || long > m.MaxPositions {
-		return fmt.Errorf("listops_length is %d to %d, want lengths from 1 to max_positions = %d", short, long, m.MaxPositions)
-	}
-	left := maxListOps / d.ListopsLength[1]
-	for _, n := range d.ListopsSizes {
-		if n < 0 || n > left {
-			return fmt.Errorf("listops_sizes are %v, want no negative ones, and %d symbols at most in all", d.ListopsSizes, maxListOps)
-		}
-		left -= n
-	}
-	return nil
-}
-
 // openListOps generates expressions; all splits come from one list without
 // repetition, so none of the held-out ones was trained on.
-func openListOps(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
-	if err := checkListOps(d, m); err != nil {
-		return nil, err
-	}
+func openListOps(d DataConfig) (*Corpus, error) {
 	c := listops.LRA
 	c.MinLength, c.MaxLength = d.ListopsLength[0]-1, d.ListopsLength[1]+1
 	total := d.ListopsSizes[0] + d.ListopsSizes[1] + d.ListopsSizes[2]

@@ -1,18 +1,17 @@
 package classify
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
-	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/data/bytetext"
 )
 
 // The kinds of input of a classifier.
@@ -42,23 +41,17 @@ type Inputs struct {
 	Normalization *audio.Normalization `json:"normalization,omitempty"`
 }
 
-// textInputs describes texts of a dictionary.
-func textInputs(source *data.Dictionary, classes []string) Inputs {
-	in := Inputs{Kind: InputBytes, Classes: classes}
+// textInputs describes texts of a dictionary, whose words are bytes if that is
+// known or certain.
+func textInputs(source *data.Dictionary, bytes bool, classes []string) Inputs {
+	in := Inputs{Kind: InputWords, Classes: classes}
+	if bytes || bytetext.IsDictionary(source) {
+		in.Kind = InputBytes
+	}
 	for id := data.NumSpecial; int(id) < source.Len(); id++ {
-		word := source.Symbol(id)
-		in.Words = append(in.Words, word)
-		if !isByte(word) && word != data.CLS && !strings.HasPrefix(word, "madeupword") {
-			in.Kind = InputWords
-		}
+		in.Words = append(in.Words, source.Symbol(id))
 	}
 	return in
-}
-
-// isByte tells whether a word is a byte as data.ByteWords writes it.
-func isByte(word string) bool {
-	n, err := strconv.ParseUint(word, 10, 8)
-	return err == nil && word == strconv.FormatUint(n, 10)
 }
 
 // dictionary returns the dictionary of texts.
@@ -87,12 +80,16 @@ type trainedOn struct {
 // CheckpointData returns what a checkpoint was trained on: the defaults where it
 // does not say.
 func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
-	d := DefaultDataConfig()
-	d.BatchSize = 32
-	err := c.DataConfig(&d)
+	config := DefaultDataConfig()
+	config.BatchSize = 32
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, &config); err != nil {
+			return config, fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
 	// The reference knows one way to read recordings.
-	d.ScReference = d.ScReference || c.Args != nil
-	return d, err
+	config.ScReference = config.ScReference || c.Args != nil
+	return config, c.DataArgs(&config)
 }
 
 // CheckpointInputs returns how raw inputs become what a checkpoint's model
@@ -101,11 +98,13 @@ func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
 // recordings speech.json or the recordings.
 func CheckpointInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataConfig) (Inputs, error) {
 	var t trainedOn
-	if err := c.DataConfig(&t); err != nil {
-		return Inputs{}, err
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, &t); err != nil {
+			return Inputs{}, fmt.Errorf("%s: data: %w", c.Path, err)
+		}
 	}
 	if t.Inputs != nil {
-		return *t.Inputs, config.Wrap(c.Path+": data: inputs", t.Inputs.check(m))
+		return *t.Inputs, t.Inputs.check(m)
 	}
 	in, err := derivedInputs(d, m)
 	if err == nil {
@@ -125,7 +124,7 @@ func DictionaryInputs(m mega.ClassifierConfig, source, labels string) (Inputs, e
 	if err != nil {
 		return Inputs{}, err
 	}
-	in := textInputs(d.Source, d.Classes())
+	in := textInputs(d.Source, d.Bytes, d.Classes())
 	if err := in.check(m); err != nil {
 		return Inputs{}, fmt.Errorf("%s: %w", source, err)
 	}
@@ -143,7 +142,7 @@ func derivedInputs(d DataConfig, m mega.ClassifierConfig) (Inputs, error) {
 		if err != nil {
 			return Inputs{}, err
 		}
-		return textInputs(dir.Source, dir.Classes()), nil
+		return textInputs(dir.Source, dir.Bytes, dir.Classes()), nil
 	case mega.InputImage:
 		classes, err := imageClasses(d.Data, m.SentenceClassNum)
 		in := Inputs{Kind: InputImage, Classes: classes, PixelNormalization: d.PixelNormalization}
@@ -160,7 +159,7 @@ func derivedInputs(d DataConfig, m mega.ClassifierConfig) (Inputs, error) {
 	return corpus.Inputs, nil
 }
 
-// check holds inputs against a model, whose size bounds what is made of a file.
+// check holds inputs against a model.
 func (in *Inputs) check(m mega.ClassifierConfig) error {
 	kinds := map[string]string{InputBytes: mega.InputText, InputWords: mega.InputText, InputImage: mega.InputImage, InputAudio: mega.InputAudio}
 	switch {
@@ -170,14 +169,10 @@ func (in *Inputs) check(m mega.ClassifierConfig) error {
 		return fmt.Errorf("the dictionary has %d symbols, the model %d", len(in.Words)+int(data.NumSpecial), m.VocabSize)
 	case len(in.Classes) > m.SentenceClassNum:
 		return fmt.Errorf("%d names for %d classes", len(in.Classes), m.SentenceClassNum)
-	case in.Kind == InputImage && (in.Width < 1 || in.Height < 1 || in.Width > m.MaxPositions/in.Height):
-		return fmt.Errorf("width and height are %d by %d pixels, want 1 to max_positions = %d in all", in.Width, in.Height, m.MaxPositions)
-	case in.Kind == InputAudio && (in.Length < 1 || in.Length > m.MaxPositions):
-		return fmt.Errorf("length is %d samples, want 1 to max_positions = %d", in.Length, m.MaxPositions)
-	case in.Kind == InputAudio && !in.Normalization.Valid():
-		return errors.New("nothing says with what normalisation recordings were read")
-	case in.Kind == InputAudio:
-		return config.Wrap("rate", audio.CheckRate(in.Rate))
+	case in.Kind == InputImage && (in.Width < 1 || in.Height < 1):
+		return fmt.Errorf("images of %d by %d pixels", in.Width, in.Height)
+	case in.Kind == InputAudio && (in.Rate < 1 || in.Length < 1 || !in.Normalization.Valid()):
+		return errors.New("nothing says at which rate and with what normalisation recordings were read")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Sources name inputs to classify.
@@ -146,30 +147,12 @@ func (s Sources) eachLine(path string, use func(line []byte, number int) error) 
 		defer f.Close()
 		in = f
 	}
-	return scanLines(in, path, func(line []byte, number int) error {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+	number := 0
+	return textfile.EachLine(in, path, func(line []byte) error {
+		number++
+		if line = bytes.TrimFunc(line, textfile.IsSpace); len(line) == 0 {
 			return nil
 		}
 		return use(line, number)
 	})
-}
-
-// maxLine bounds a line: a long text as JSON, or a recording as numbers.
-const maxLine = 1 << 28
-
-// scanLines calls use with each line; errors name the file and the line.
-func scanLines(r io.Reader, name string, use func(line []byte, number int) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	number := 0
-	for lines.Scan() {
-		number++
-		if err := use(lines.Bytes(), number); err != nil {
-			return fmt.Errorf("%s:%d: %w", name, number, err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s:%d: %w", name, number+1, err)
-	}
-	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // maxFile bounds what is read of an input that is not a stream: what is longer
@@ -74,9 +75,14 @@ func (p *Predictor) Bytes(name string, contents ...[]byte) (Example, error) {
 		e, err = p.wav(contents[0])
 	default:
 		for i, b := range contents {
+			if p.Inputs.Kind == InputWords {
+				b, err = textfile.SkipMark(b)
+			}
 			contents[i] = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 		}
-		e, err = p.texts(contents)
+		if err == nil {
+			e, err = p.texts(contents)
+		}
 	}
 	e.Name = name
 	if err != nil {

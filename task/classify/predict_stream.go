@@ -9,6 +9,7 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // StreamOptions say how a stream is cut into windows.
@@ -114,9 +115,23 @@ func (p *Predictor) streamSound(r io.Reader, o StreamOptions, classify func(int6
 // maxWord bounds the words of a stream.
 const maxWord = 1 << 16
 
+// separated makes spaces of the separators that Python splits words at and
+// bufio.ScanWords does not.
+type separated struct{ io.Reader }
+
+func (s separated) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	for i, c := range p[:n] {
+		if c < ' ' && textfile.IsSpace(rune(c)) {
+			p[i] = ' '
+		}
+	}
+	return n, err
+}
+
 // streamWords cuts text into windows of words.
 func (p *Predictor) streamWords(r io.Reader, o StreamOptions, classify func(int64, Example, error) error) error {
-	words := bufio.NewScanner(r)
+	words := bufio.NewScanner(separated{r})
 	words.Buffer(nil, maxWord)
 	words.Split(bufio.ScanWords)
 	listOps := p.listOps()

@@ -18,6 +18,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // small returns a small classifier of an architecture.
@@ -51,7 +52,7 @@ func byteInputs() Inputs {
 		d.Add(fmt.Sprint(b), 1)
 	}
 	d.Add(data.CLS, 1)
-	return textInputs(d, []string{"bad", "good"})
+	return textInputs(d, true, []string{"bad", "good"})
 }
 
 func textPredictor(t testing.TB, arch string, change func(*mega.ClassifierConfig)) *Predictor {
@@ -107,7 +108,7 @@ func TestBytesAreTheTrainingTokens(t *testing.T) {
 		_ = yield(data.Record{Text: data.ByteWords("good é"), Label: "good"}, nil) &&
 			yield(data.Record{Text: data.ByteWords("bad"), Label: "bad"}, nil)
 	}
-	if err := data.WriteText(dir, data.TextSplit{Name: "train", Records: records}); err != nil {
+	if err := data.WriteText(dir, data.TextSplit{Name: "train", Records: records, Bytes: true}); err != nil {
 		t.Fatal(err)
 	}
 	texts, err := data.OpenTextDir(dir)
@@ -118,7 +119,7 @@ func TestBytesAreTheTrainingTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := textInputs(texts.Source, texts.Classes())
+	in := textInputs(texts.Source, texts.Bytes, texts.Classes())
 	m := small(t, "mega_lra_imdb", func(c *mega.ClassifierConfig) { c.VocabSize = texts.Source.Len() })
 	p, err := NewPredictor(m, in)
 	if err != nil {
@@ -453,7 +454,7 @@ func TestRecords(t *testing.T) {
 		"the text is empty":          `{"text": ""}`,
 		"no such file":               `{"file": "does-not-exist"}`,
 	} {
-		err := scanLines(strings.NewReader(line), "x", func(b []byte, _ int) error {
+		err := textfile.EachLine(strings.NewReader(line), "x", func(b []byte) error {
 			r, err := ParseRecord(b)
 			if err == nil {
 				_, err = p.Record(r)

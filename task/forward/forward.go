@@ -193,7 +193,8 @@ func (f *runner) translate(m *mega.Translator, smoothing float64) error {
 	f.addOutput("logits", logits)
 	target, err := f.target(len(shifted), m.Config().TargetVocabSize)
 	if target != nil {
-		f.addLoss(f.tape.CrossEntropy(logits, target, mega.Pad, smoothing))
+		const pad = 1
+		f.addLoss(f.tape.CrossEntropy(logits, target, pad, smoothing))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package language
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -62,7 +63,12 @@ const WholeText = "all"
 // CheckpointData sets in config what a checkpoint says of the text that it was
 // trained on.
 func CheckpointData(c *checkpoint.Checkpoint, config *DataConfig) error {
-	return c.DataConfig(config)
+	if c.Data != nil {
+		if err := json.Unmarshal(c.Data, config); err != nil {
+			return fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
+	return c.DataArgs(config)
 }
 
 // A Corpus is the text of a language model: a dictionary, and splits

@@ -36,8 +36,8 @@ func OpenModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Freeze() // for good
-	codec, err := plaintext.New(dictionary)
+	m.Freeze()                                            // for good
+	codec, err := plaintext.New(dictionary, d.Text != "") // what --text read was bytes
 	return &Model{m, codec}, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A pairWriter writes translations as the reference's generate.py does and keeps
@@ -32,7 +33,7 @@ func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) er
 	var text strings.Builder
 	source := decode(p.corpus.Source, b.SourceRow(i), bleu.Unknown)
 	words := func(h generate.Hypothesis) string {
-		return p.options.remove(p.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), strings.Fields(source)))
+		return p.options.remove(p.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), textfile.Fields(source)))
 	}
 	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.options.remove(source))
 	if target := b.TargetRow(i); target != nil {

@@ -233,7 +233,7 @@ func TestReplaceUnknown(t *testing.T) {
 			t.Errorf("%q: %q, want %q", replace, got, want)
 		}
 	}
-	if _, err := newUnknownReplacer(file + "x"); err == nil || !strings.Contains(err.Error(), "replace_unk: ") {
+	if _, err := newUnknownReplacer(file + "x"); err == nil || !strings.Contains(err.Error(), "no such replacement file") {
 		t.Errorf("no file: error %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Translator translates lines of text.
@@ -100,7 +101,7 @@ func (t *Translator) read(line string) Line {
 	words := t.Text.encode(line)
 	l.Source = t.Source.Encode(nil, words)
 	if slices.Contains(l.Source, data.Unknown) {
-		for word := range strings.FieldsSeq(words) {
+		for word := range strings.FieldsFuncSeq(words, textfile.IsSpace) {
 			if !t.Source.Contains(word) {
 				l.Unknown = append(l.Unknown, word)
 			}
@@ -141,7 +142,7 @@ func (t *Translator) collate(indices []int, lines []Line) *pairs.Batch {
 
 // Words returns the words of a hypothesis for a line, with subwords put together.
 func (t *Translator) Words(l Line, h generate.Hypothesis) string {
-	return t.Text.join(t.Text.unknown.decode(t.Target, h, "<unk>", l.Source, strings.Fields(t.Text.encode(l.Line))))
+	return t.Text.join(t.Text.unknown.decode(t.Target, h, "<unk>", l.Source, textfile.Fields(t.Text.encode(l.Line))))
 }
 
 // SourceWords returns the words that were read of a line.

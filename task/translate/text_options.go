@@ -2,11 +2,11 @@ package translate
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
 	"github.com/mega-go/mega/data/sentencepiece"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // TextConfig says how text becomes tokens and tokens text. The JSON names are
@@ -97,7 +97,7 @@ func (c TextConfig) kind() (string, error) {
 
 // encode turns a line into tokens with spaces between.
 func (o TextOptions) encode(line string) string {
-	line = strings.TrimSpace(line)
+	line = textfile.Trim(line)
 	if o.tokenise != nil {
 		line = o.tokenise(line)
 	}

@@ -1,13 +1,13 @@
 package translate
 
 import (
-	"bufio"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // copyUnknown is the value of replace_unk without a file.
@@ -27,24 +27,18 @@ func newUnknownReplacer(replace string) (*unknownReplacer, error) {
 	case copyUnknown:
 		return &unknownReplacer{}, nil
 	}
-	f, err := os.Open(replace)
-	if err != nil {
-		return nil, fmt.Errorf("replace_unk: %w", err)
-	}
-	defer f.Close()
 	u := &unknownReplacer{map[string]string{}}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		words := strings.Fields(lines.Text())
-		if len(words) < 2 {
-			return nil, fmt.Errorf("replace_unk: %s:%d: %q, want a source token and its translation", replace, n, lines.Text())
-		}
-		u.dictionary[words[0]] = words[1]
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("replace_unk: %s: %w", replace, err)
-	}
-	return u, nil
+	err := textfile.Open("replacement", replace, func(r io.Reader, name string) error {
+		return textfile.EachLine(r, name, func(line []byte) error {
+			words := textfile.Fields(string(line))
+			if len(words) < 2 {
+				return fmt.Errorf("%q, want a source token and its translation", line)
+			}
+			u.dictionary[words[0]] = words[1]
+			return nil
+		})
+	})
+	return u, err
 }
 
 // decode is the function decode for a hypothesis, of which attention was noted,

@@ -1,0 +1,72 @@
+package textfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Clutter tells whether a file or directory of that name is what systems and
+// editors leave behind and no data: hidden files, which Python's glob does not
+// see either (AppleDouble's ._x among them), and backups.
+func Clutter(name string) bool {
+	switch strings.ToLower(name) {
+	case "thumbs.db", "desktop.ini", "__macosx":
+		return true
+	}
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~")
+}
+
+// ReadDir lists a directory by name, without clutter.
+func ReadDir(dir string) ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(dir)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return Clutter(e.Name()) }), err
+}
+
+// OpenSeekable opens a file that is to be read at any place and more than once.
+// What a pipe brings is copied to a temporary file first, which close removes.
+func OpenSeekable(path string) (f *os.File, close func() error, err error) {
+	if f, err = os.Open(path); err != nil {
+		return nil, nil, err
+	}
+	return seekable(f)
+}
+
+func seekable(f *os.File) (*os.File, func() error, error) {
+	path := f.Name()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = fmt.Errorf("%s: is a directory, want a file", path)
+	case info.Mode().IsRegular():
+		return f, f.Close, nil
+	case info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) == 0:
+		err = fmt.Errorf("%s: is a device, want a file or a pipe", path)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	defer f.Close()
+	return spool(f)
+}
+
+// spool copies a pipe to a temporary file.
+func spool(pipe *os.File) (*os.File, func() error, error) {
+	temp, err := os.CreateTemp("", "mega-pipe-*")
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: is a pipe, and cannot be copied: %w", pipe.Name(), err)
+	}
+	remove := func() error { return errors.Join(temp.Close(), os.Remove(temp.Name())) }
+	if _, err := io.Copy(temp, pipe); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: is a pipe, and cannot be copied: %w", pipe.Name(), err), remove())
+	}
+	if os.Remove(temp.Name()) == nil { // an open file outlives its name
+		remove = temp.Close
+	}
+	return temp, remove, nil
+}
