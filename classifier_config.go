@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -57,7 +58,7 @@ const (
 // key is an error that names the nearest known one.
 func ParseClassifierConfig(data []byte) (ClassifierConfig, error) {
 	var c ClassifierConfig
-	if err := unmarshalStrict(data, &c); err != nil {
+	if err := config.Strict(data, &c); err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
 	return c, c.Validate()

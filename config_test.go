@@ -190,10 +190,10 @@ func TestParseConfigs(t *testing.T) {
 			`{"relpos_bias": "simple"}`: `configuration: unknown key "relpos_bias", did you mean "rel_pos_bias"?`,
 			`{"REL_POS_BIAS": ""}`:      `unknown key "REL_POS_BIAS"`,
 			`{"xyzzy_plugh_plover": 1}`: `unknown key "xyzzy_plugh_plover"`,
-			`{"dropout": "much"}`:       "cannot unmarshal string",
-			`{"seed": -1}`:              "cannot unmarshal number -1",
-			`{"dropout": 0.1`:           "unexpected end of JSON input",
-			`[]`:                        "cannot unmarshal array",
+			`{"dropout": "much"}`:       "dropout is a string, want a number",
+			`{"seed": -1}`:              "seed is -1, want a whole number from 0",
+			`{"dropout": 0.1`:           "ends at byte 15, within a value: is it cut off?",
+			`[]`:                        "the value is a list, want an object",
 			`null`:                      "activation_fn",
 		} {
 			if _, err := c.parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -344,7 +344,7 @@ func TestAnyTranslator(t *testing.T) {
 		sources, _ := randomText(rng, 3, from, c.SourceVocabSize, true)
 		targets, _ := randomText(rng, 3, to, c.TargetVocabSize, false)
 		checkStep(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) {
-			return m.Loss(tape, sources, 3, from, targets, targets, to, 0.1)
+			return m.Loss(tape, &mega.Input{Rows: 3, Length: from, Tokens: sources}, &mega.Input{Rows: 3, Length: to, Tokens: targets}, targets, 0.1)
 		})
 	})
 }

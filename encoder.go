@@ -30,7 +30,7 @@ func NewEncoder(p nn.Path, c ClassifierConfig) (*Encoder, error) {
 		e.embedReals(reals)
 		return e, nil
 	}
-	tokens := nn.NewEmbedding(embed.Sub("embed"), c.VocabSize, c.EncoderEmbedDim, padToken, false)
+	tokens := nn.NewEmbedding(embed.Sub("embed"), c.VocabSize, c.EncoderEmbedDim, Pad, false)
 	e := &Encoder{newStack(p, block, options), c}
 	e.embedTokens(tokens)
 	return e, nil

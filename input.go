@@ -2,8 +2,8 @@ package mega
 
 import "fmt"
 
-// padToken is the id of <pad> in every dictionary of the reference.
-const padToken = 1
+// Pad is the id of <pad> in every dictionary of the reference.
+const Pad = 1
 
 // Input is a batch of sequences for a Classifier.
 type Input struct {
@@ -44,12 +44,12 @@ func (in *Input) checkPadding() error {
 		n := in.length(i)
 		row := in.Tokens[i*in.Length:][:in.Length]
 		for j, tok := range row[n:] {
-			if tok != padToken {
-				return fmt.Errorf("row %d has length %d, but token %d at position %d, want padding (%d)", i, n, tok, n+j, padToken)
+			if tok != Pad {
+				return fmt.Errorf("row %d has length %d, but token %d at position %d, want padding (%d)", i, n, tok, n+j, Pad)
 			}
 		}
-		if in.Lengths == nil && row[n-1] == padToken {
-			return fmt.Errorf("row %d ends in padding (%d), but the input has no lengths", i, padToken)
+		if in.Lengths == nil && row[n-1] == Pad {
+			return fmt.Errorf("row %d ends in padding (%d), but the input has no lengths", i, Pad)
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (in *Input) floatLengths() []float32 {
 func (in *Input) padded(l int) *Input {
 	out := &Input{Rows: in.Rows, Length: l, Lengths: in.Lengths}
 	if in.Tokens != nil {
-		out.Tokens = padRows(in.Tokens, in.Rows, in.Length, l, padToken)
+		out.Tokens = padRows(in.Tokens, in.Rows, in.Length, l, Pad)
 	} else {
 		out.Samples = padRows(in.Samples, in.Rows, in.Length, l, 0)
 	}
@@ -119,7 +119,7 @@ func (in *Input) mask() []bool {
 		for j := range in.Length {
 			pad := j >= in.length(i)
 			if in.Tokens != nil {
-				pad = in.Tokens[i*in.Length+j] == padToken
+				pad = in.Tokens[i*in.Length+j] == Pad
 			}
 			if pad {
 				if mask == nil {

@@ -182,7 +182,7 @@ func TestEveryTranslatorKeyMatters(t *testing.T) {
 			sources, _ := randomText(rng, 3, 11, base.SourceVocabSize, true)
 			targets, _ := randomText(rng, 3, 10, base.TargetVocabSize, false)
 			return try(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) {
-				return m.Loss(tape, sources, 3, 11, targets, targets, 10, 0.1)
+				return m.Loss(tape, &mega.Input{Rows: 3, Length: 11, Tokens: sources}, &mega.Input{Rows: 3, Length: 10, Tokens: targets}, targets, 0.1)
 			})
 		})
 }

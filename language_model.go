@@ -40,7 +40,7 @@ func NewLanguageModelOf(params *nn.Params, config LanguageModelConfig) (*Languag
 	root := m.params.Root().Sub("decoder")
 	options := config.stackOptions()
 	if !config.AdaptiveInput {
-		table := nn.NewEmbedding(root.Sub("embed_tokens"), config.VocabSize, config.DecoderInputDim, padToken, true)
+		table := nn.NewEmbedding(root.Sub("embed_tokens"), config.VocabSize, config.DecoderInputDim, Pad, true)
 		table.Scale = float32(config.embedScale())
 		m.decoder = newStack(root, block, options)
 		m.decoder.embedTokens(table)
@@ -71,7 +71,7 @@ func (c LanguageModelConfig) newAdaptiveInput(p nn.Path) (*nn.AdaptiveInput, err
 	if err != nil {
 		return nil, err
 	}
-	return nn.NewAdaptiveInput(p, bands, c.DecoderInputDim, c.DecoderEmbedDim, c.AdaptiveInputFactor, c.embedScale(), padToken), nil
+	return nn.NewAdaptiveInput(p, bands, c.DecoderInputDim, c.DecoderEmbedDim, c.AdaptiveInputFactor, c.embedScale(), Pad), nil
 }
 
 // embedScale is what embeddings are multiplied by (reference mega_lm.py:261).
@@ -155,7 +155,7 @@ func (m *LanguageModel) Loss(t *autograd.Tape, tokens, targets []int32, rows, le
 // FeatureLoss is Loss from features on, which are [B, L, D].
 func (m *LanguageModel) FeatureLoss(t *autograd.Tape, features *autograd.Variable, targets []int32) autograd.Loss {
 	if m.adaptive != nil {
-		return m.adaptive.Loss(t, features, targets, padToken)
+		return m.adaptive.Loss(t, features, targets, Pad)
 	}
-	return t.CrossEntropy(m.Scores(t, features), targets, padToken, 0)
+	return t.CrossEntropy(m.Scores(t, features), targets, Pad, 0)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -57,7 +58,7 @@ type LanguageModelConfig struct {
 // unknown key is an error that names the nearest known one.
 func ParseLanguageModelConfig(data []byte) (LanguageModelConfig, error) {
 	var c LanguageModelConfig
-	if err := unmarshalStrict(data, &c); err != nil {
+	if err := config.Strict(data, &c); err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
 	return c, c.Validate()

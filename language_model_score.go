@@ -35,7 +35,7 @@ func (m *LanguageModel) TargetLogProbs(t *autograd.Tape, features *autograd.Vari
 		t.Reset()
 	}
 	for i, target := range targets {
-		if target == padToken {
+		if target == Pad {
 			out[i] = 0
 		}
 	}

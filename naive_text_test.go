@@ -169,7 +169,7 @@ func TestTranslatorsMatchSpecification(t *testing.T) {
 				}
 				within(t, "logits", logits.Value().Clone().Data(), slow.Forward(batch).Logits.Data, outputBound, 0)
 				loss := train(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) {
-					return m.Loss(tape, sources, rows, from, shifted, targets, to, smoothing)
+					return m.Loss(tape, &mega.Input{Rows: rows, Length: from, Tokens: sources}, &mega.Input{Rows: rows, Length: to, Tokens: shifted}, targets, smoothing)
 				})
 				compareTraining(t, slow, batch, m.Params(), loss)
 			})

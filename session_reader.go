@@ -64,7 +64,7 @@ func (s *reader) readWindow(tokens []int32, from, n int, source *sourceState) {
 		d.finalNorm.Into(w.x, w.x)
 	}
 	for i, token := range s.tokens {
-		if token == padToken {
+		if token == Pad {
 			clear(w.x.Row(i)) // as in the reference (models/mega_lm.py:420)
 		}
 	}

@@ -48,7 +48,7 @@ func (m *Translator) newEncoder(p nn.Path) (*nn.Embedding, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := nn.NewEmbedding(p.Sub("embed_tokens"), c.SourceVocabSize, c.EncoderEmbedDim, padToken, true)
+	table := nn.NewEmbedding(p.Sub("embed_tokens"), c.SourceVocabSize, c.EncoderEmbedDim, Pad, true)
 	table.Scale = c.embedScale(c.EncoderEmbedDim)
 	m.source = newStack(p, block, c.sourceOptions())
 	m.source.embedTokens(table)
@@ -95,9 +95,9 @@ func (c TranslatorConfig) targetEmbedding(p nn.Path, source *nn.Embedding) *nn.E
 	scale := c.embedScale(c.DecoderEmbedDim)
 	if c.ShareAllEmbeddings {
 		p.Alias("weight", source.Weight)
-		return &nn.Embedding{Weight: source.Weight, Scale: scale, Padding: padToken}
+		return &nn.Embedding{Weight: source.Weight, Scale: scale, Padding: Pad}
 	}
-	table := nn.NewEmbedding(p, c.TargetVocabSize, c.DecoderInputDim, padToken, true)
+	table := nn.NewEmbedding(p, c.TargetVocabSize, c.DecoderInputDim, Pad, true)
 	table.Scale = scale
 	return table
 }
@@ -142,22 +142,22 @@ func (m *Translator) Decode(t *autograd.Tape, source Encoded, tokens []int32, ro
 	return t.Linear(x, m.projection.Variable, nil, autograd.Identity), nil
 }
 
-// Loss returns the summed cross-entropy, label-smoothed, of targets [B, L]
-// given sources [B, S] and the targets shifted right by one; targets of <pad>
-// do not count.
-func (m *Translator) Loss(t *autograd.Tape, sources []int32, rows, sourceLength int, shifted, targets []int32, length int, smoothing float64) (autograd.Loss, error) {
-	if err := checkText("target", targets, rows, length, m.config.TargetVocabSize, length); err != nil {
+// Loss returns the summed cross-entropy, label-smoothed, of targets [B, L] given
+// the tokens of sources [B, S] and those of the targets shifted right by one,
+// [B, L]; targets of <pad> do not count.
+func (m *Translator) Loss(t *autograd.Tape, source, shifted *Input, targets []int32, smoothing float64) (autograd.Loss, error) {
+	if err := checkText("target", targets, shifted.Rows, shifted.Length, m.config.TargetVocabSize, shifted.Length); err != nil {
 		return autograd.Loss{}, err
 	}
-	encoded, err := m.Encode(t, sources, rows, sourceLength)
+	encoded, err := m.Encode(t, source.Tokens, source.Rows, source.Length)
 	if err != nil {
 		return autograd.Loss{}, err
 	}
-	logits, err := m.Decode(t, encoded, shifted, rows, length)
+	logits, err := m.Decode(t, encoded, shifted.Tokens, shifted.Rows, shifted.Length)
 	if err != nil {
 		return autograd.Loss{}, err
 	}
-	return t.CrossEntropy(logits, targets, padToken, smoothing), nil
+	return t.CrossEntropy(logits, targets, Pad, smoothing), nil
 }
 
 // checkText reports what is wrong with a batch of texts.

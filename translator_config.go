@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/mega-go/mega/internal/config"
 )
 
 // TranslatorConfig is everything that fixes the architecture of a Translator.
@@ -58,7 +60,7 @@ type TranslatorConfig struct {
 // key is an error that names the nearest known one.
 func ParseTranslatorConfig(data []byte) (TranslatorConfig, error) {
 	var c TranslatorConfig
-	if err := unmarshalStrict(data, &c); err != nil {
+	if err := config.Strict(data, &c); err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
 	return c, c.Validate()

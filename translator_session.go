@@ -91,10 +91,10 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 // sourceColumns returns where the tokens of a padded source begin and end.
 func sourceColumns(tokens []int32) ([2]int, error) {
 	from, to := 0, len(tokens)
-	for from < to && tokens[from] == padToken {
+	for from < to && tokens[from] == Pad {
 		from++
 	}
-	for to > from && tokens[to-1] == padToken {
+	for to > from && tokens[to-1] == Pad {
 		to--
 	}
 	if from == to {

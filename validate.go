@@ -1,51 +1,11 @@
 package mega
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/mega-go/mega/internal/spell"
 )
-
-// unmarshalStrict decodes a JSON object into the struct that config points to.
-// A key that the struct does not have is an error, and names the nearest.
-func unmarshalStrict(data []byte, config any) error {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return err
-	}
-	known := jsonKeys(reflect.TypeOf(config).Elem())
-	v := validator{}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if slices.Contains(known, key) {
-			continue
-		}
-		if near := spell.Nearest(key, known); near != "" {
-			v.fail("unknown key %q, did you mean %q?", key, near)
-		} else {
-			v.fail("unknown key %q", key)
-		}
-	}
-	if err := v.err(""); err != nil {
-		return err
-	}
-	return json.Unmarshal(data, config)
-}
-
-// jsonKeys lists the JSON names of a struct's fields.
-func jsonKeys(t reflect.Type) []string {
-	var keys []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		keys = append(keys, name)
-	}
-	return keys
-}
 
 // A validator collects complaints about a configuration.
 type validator struct{ errs []error }

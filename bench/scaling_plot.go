@@ -1,28 +1,22 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"path/filepath"
-	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/picture"
 )
 
 // PlotScaling draws the time and the memory of a token against the length, each
 // in multiples of its mean so that a flat line means a cost in proportion to the
-// length. The ending of path, .png or .svg, says the format.
+// length. The ending of path says the format
+// (picture.Write).
 func PlotScaling(path string, scales []Scale) error {
-	format := filepath.Ext(path)
-	if !slices.Contains([]string{".png", ".svg"}, format) {
-		return fmt.Errorf("%s: want a file ending in .png or .svg", path)
-	}
 	p := plot.New()
 	p.X.Label.Text, p.Y.Label.Text = "length (tokens)", "cost of a token over the mean"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.ConstantTicks(lengthTicks(scales))
@@ -41,15 +35,10 @@ func PlotScaling(path string, scales []Scale) error {
 		}
 	}
 	p.Y.Min, p.Y.Max = 0, max(2, p.Y.Max*1.1)
-	var image bytes.Buffer
-	w, err := p.WriterTo(18*vg.Centimeter, 10*vg.Centimeter, format[1:])
-	if err != nil {
-		return err
-	}
-	if _, err := w.WriteTo(&image); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, image.Bytes())
+	return picture.Write(path, 18*vg.Centimeter, 10*vg.Centimeter, func(c draw.Canvas) error {
+		p.Draw(c)
+		return nil
+	})
 }
 
 // lineColors are those of the first operation's time and memory, then the

@@ -34,19 +34,21 @@ func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
 		return nil, err
 	}
 	n, vocab := w.Batch*w.Length, w.translator.SourceVocabSize
-	sources, shifted, targets := randomTokens(rng, n, vocab), randomTokens(rng, n, vocab), randomTokens(rng, n, vocab)
+	source := &mega.Input{Rows: w.Batch, Length: w.Length, Tokens: randomTokens(rng, n, vocab)}
+	shifted := &mega.Input{Rows: w.Batch, Length: w.Length, Tokens: randomTokens(rng, n, vocab)}
+	targets := randomTokens(rng, n, vocab)
 	const smoothing = 0.1
 	var freeze sync.Once
 	return &model{
 		params: m.Params(),
 		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, sources, w.Batch, w.Length, shifted, targets, w.Length, smoothing)
+			l, err := m.Loss(t, source, shifted, targets, smoothing)
 			return l.Variable, err
 		},
 		infer: func(t *autograd.Tape) error {
-			encoded, err := m.Encode(t, sources, w.Batch, w.Length)
+			encoded, err := m.Encode(t, source.Tokens, w.Batch, w.Length)
 			if err == nil {
-				_, err = m.Decode(t, encoded, shifted, w.Batch, w.Length)
+				_, err = m.Decode(t, encoded, shifted.Tokens, w.Batch, w.Length)
 			}
 			return err
 		},
@@ -55,7 +57,7 @@ func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
 				m.SetBF16(bf16)
 				m.Freeze()
 			})
-			return w.search(m, sources)
+			return w.search(m, source.Tokens)
 		},
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // classifierConfig reads a classifier's configuration from the arguments of a
@@ -38,7 +39,12 @@ func classifierConfig(args map[string]any, w Weights) (mega.ClassifierConfig, er
 	if err := applyArgs(&c, args); err != nil {
 		return c, err
 	}
-	c.VocabSize = rowsOf(w, "encoder.encoder.embed_tokens.embed.weight")
+	if !c.Tokens() {
+		return c, c.Validate()
+	}
+	if c.VocabSize, err = rowsOf(w, "encoder.encoder.embed_tokens.embed.weight"); err != nil {
+		return c, err
+	}
 	return c, c.Validate()
 }
 
@@ -61,13 +67,8 @@ func languageModelConfig(args map[string]any, w Weights) (mega.LanguageModelConf
 	if err := applyArgs(&c, args); err != nil {
 		return c, err
 	}
-	c.VocabSize = rowsOf(w, "decoder.embed_tokens.weight")
-	for band := 0; ; band++ {
-		n := rowsOf(w, fmt.Sprintf("decoder.embed_tokens.embeddings.%d.0.weight", band))
-		if n == 0 {
-			break
-		}
-		c.VocabSize += n
+	if c.VocabSize, err = vocabularyOf(c, w); err != nil {
+		return c, err
 	}
 	return c, c.Validate()
 }
@@ -83,17 +84,42 @@ func translatorConfig(args map[string]any, w Weights) (mega.TranslatorConfig, er
 	if err := applyArgs(&c, args); err != nil {
 		return c, err
 	}
-	c.SourceVocabSize = rowsOf(w, "encoder.embed_tokens.weight")
-	c.TargetVocabSize = rowsOf(w, "decoder.embed_tokens.weight")
+	if c.SourceVocabSize, err = rowsOf(w, "encoder.embed_tokens.weight"); err != nil {
+		return c, err
+	}
+	if c.TargetVocabSize, err = rowsOf(w, "decoder.embed_tokens.weight"); err != nil {
+		return c, err
+	}
 	return c, c.Validate()
 }
 
-// rowsOf returns the rows of a matrix, 0 if there is none of that name.
-func rowsOf(w Weights, name string) int {
-	if shape, ok := w.Shape(name); ok && len(shape) == 2 {
-		return shape[0]
+// vocabularyOf returns the number of words of a language model, whose table may
+// be divided into bands.
+func vocabularyOf(c mega.LanguageModelConfig, w Weights) (int, error) {
+	if !c.AdaptiveInput {
+		return rowsOf(w, "decoder.embed_tokens.weight")
 	}
-	return 0
+	words := 0
+	for band := range len(c.AdaptiveInputCutoff) + 1 {
+		n, err := rowsOf(w, fmt.Sprintf("decoder.embed_tokens.embeddings.%d.0.weight", band))
+		if err != nil {
+			return 0, err
+		}
+		words += n
+	}
+	return words, nil
+}
+
+// rowsOf returns the rows of a matrix that must be there.
+func rowsOf(w Weights, name string) (int, error) {
+	shape, ok := w.Shape(name)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("missing: %s; the file holds %s", withNearest([]string{name}, w.Names()), withNearest(w.Names(), nil))
+	case len(shape) != 2:
+		return 0, fmt.Errorf("%s has shape %v, want two dimensions", name, shape)
+	}
+	return shape[0], nil
 }
 
 // cutoffs reads a list of numbers that the reference writes as a text with
@@ -117,14 +143,12 @@ func cutoffs(value any) (any, error) {
 	return out, nil
 }
 
-// applyArgs sets the fields of the configuration that config points to from the
+// applyArgs sets the fields of the configuration that into points to from the
 // arguments of the same names. Null arguments leave a field as it is, except
 // that truncation_length's null means none.
-func applyArgs(config any, args map[string]any) error {
+func applyArgs(into any, args map[string]any) error {
 	known := make(map[string]any)
-	t := reflect.TypeOf(config).Elem()
-	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for _, key := range config.Keys(reflect.TypeOf(into).Elem()) {
 		value, ok := args[key]
 		if !ok {
 			continue
@@ -140,10 +164,7 @@ func applyArgs(config any, args map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("arguments: %w", err)
 	}
-	if err := json.Unmarshal(data, config); err != nil {
-		return fmt.Errorf("arguments: %w", err)
-	}
-	return nil
+	return config.Wrap("arguments", config.Decode(data, into))
 }
 
 // parseArgs reads arguments that are kept as JSON. Numbers are int64 where they

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -70,7 +71,7 @@ func accumulate(p *nn.Params, path, task string) error {
 	for _, a := range p.Aliases() {
 		l.wanted[a.Name] = true
 	}
-	return wrapPath(path, l.err())
+	return config.Wrap(path, l.err())
 }
 
 // add is load, added to dst.

@@ -16,7 +16,9 @@ var goldenCases = []string{
 
 func goldenDir(name string) string { return filepath.Join("..", "testdata", "golden", name) }
 
-func torchFile(name string) string { return filepath.Join("..", "format", "torchfile", "testdata", name) }
+func torchFile(name string) string {
+	return filepath.Join("..", "format", "torchfile", "testdata", name)
+}
 
 func openTest(t testing.TB, path string) *Checkpoint {
 	t.Helper()

@@ -57,12 +57,12 @@ func TestHugeConfigurations(t *testing.T) {
 	one := &torchfile.Dict{Ordered: true}
 	one.Set("encoder.encoder.embed_tokens.embed.weight", torchfile.Of([]int{4, 2}, make([]float32, 8)))
 	for want, other := range map[string]map[string]any{
-		"missing: ":                             {"encoder_embed_dim": 8192, "encoder_hidden_dim": 32768, "classifier_in_dim": 8192},
-		"and 81915 more":                        {"encoder_layers": 4096},
-		"encoder_layers is 1000000, want 1 to":  {"encoder_layers": 1000000},
-		"encoder_embed_dim is 4294967296, want": {"encoder_embed_dim": 1 << 32, "classifier_in_dim": 1 << 32},
-		"max_positions is 1099511627776, want":  {"max_positions": 1 << 40},
-		"cannot unmarshal":                      {"encoder_layers": 1e300},
+		"missing: ":                                     {"encoder_embed_dim": 8192, "encoder_hidden_dim": 32768, "classifier_in_dim": 8192},
+		"and 81915 more":                                {"encoder_layers": 4096},
+		"encoder_layers is 1000000, want 1 to":          {"encoder_layers": 1000000},
+		"encoder_embed_dim is 4294967296, want":         {"encoder_embed_dim": 1 << 32, "classifier_in_dim": 1 << 32},
+		"max_positions is 1099511627776, want":          {"max_positions": 1 << 40},
+		"encoder_layers is 1e+300, want a whole number": {"encoder_layers": 1e300},
 	} {
 		wantRefused(t, fairseqFile(t, argsOf(t, "lra_text", other), one), want)
 	}
@@ -161,7 +161,8 @@ func TestForeignFiles(t *testing.T) {
 		{writeTest(t, "x.png", []byte("\x89PNG\r\n\x1a\n0000000000")), "not a file of torch.save"},
 		{tensors, "holds tensors without the configuration of their model"},
 		{save(&torchfile.List{}), "want a fairseq checkpoint"},
-		{save(empty), "has no args"},
+		{save(empty), "has no model, want a fairseq checkpoint"},
+		{save(dict("model", empty, "args", nil)), "has neither args nor cfg"},
 		{save(dict("args", namespace(map[string]any{}))), "has no model"},
 		{save(dict("args", namespace(map[string]any{}), "model", empty)), `task is "", want lra-text`},
 		{save(dict("args", namespace(map[string]any{"task": "masked_lm"}), "model", empty)), `task is "masked_lm"`},

@@ -7,15 +7,8 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/format/safetensors"
-	"github.com/mega-go/mega/format/torchfile"
+	"github.com/mega-go/mega/internal/config"
 )
-
-// torchModelFile is where older directories of Hugging Face keep the weights.
-const torchModelFile = "pytorch_model.bin"
-
-// weightFiles are what a directory may keep the weights in.
-var weightFiles = []string{ModelFile, torchModelFile}
 
 // hfConfig is the configuration of Hugging Face's Mega (transformers
 // models/deprecated/mega/configuration_mega.py), with its names.
@@ -95,7 +88,7 @@ func parseHuggingFace(text []byte) (*hfConfig, error) {
 	var kind struct {
 		ModelType string `json:"model_type"`
 	}
-	if err := json.Unmarshal(text, &kind); err != nil {
+	if err := config.Decode(text, &kind); err != nil {
 		return nil, err
 	}
 	if kind.ModelType == "" {
@@ -105,7 +98,7 @@ func parseHuggingFace(text []byte) (*hfConfig, error) {
 		return nil, fmt.Errorf("a Hugging Face configuration with model_type %q, want \"mega\"", kind.ModelType)
 	}
 	h := hfDefaults()
-	return &h, json.Unmarshal(text, &h)
+	return &h, config.Decode(text, &h)
 }
 
 // openHuggingFace takes over a directory of Hugging Face.
@@ -118,32 +111,6 @@ func (c *Checkpoint) openHuggingFace(h *hfConfig) error {
 		return errors.Join(fmt.Errorf("%s: %w", c.from.path(ConfigFile), err), c.Close())
 	}
 	return nil
-}
-
-// openWeights opens the file of weights of a directory of Hugging Face.
-func (c *Checkpoint) openWeights() (Weights, error) {
-	file, name, err := openFirst(c.from, weightFiles...)
-	if err != nil {
-		return nil, err
-	}
-	if name == ModelFile {
-		r, err := safetensors.OpenFile(file)
-		if err != nil {
-			return nil, err
-		}
-		c.closers = append(c.closers, r.Close)
-		return r, nil
-	}
-	f, err := torchfile.OpenFile(file)
-	if err != nil {
-		return nil, err
-	}
-	c.closers = append(c.closers, f.Close)
-	weights, err := torchfile.NewStateDict(f.Root())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", c.from.path(name), err), c.Close())
-	}
-	return weights, nil
 }
 
 // fromHuggingFace sets configuration and weights.
@@ -159,26 +126,25 @@ func (c *Checkpoint) fromHuggingFace(h *hfConfig, weights Weights) error {
 		c.Weights, err = h.ownWeights(weights, c.config)
 		return err
 	}
-	if err := h.importable(); err != nil {
-		return err
-	}
-	c.rmsNorm = h.NormalizationType == "rmsnorm"
-	var config any
+	var own any
 	var err error
 	switch h.architecture() {
 	case hfClassifier:
 		c.Task = Classification
-		config, c.Weights, err = h.classifier(weights)
+		own, c.Weights, err = h.classifier(weights)
 	case hfDecoder:
 		c.Task = LanguageModelling
-		config, c.Weights, err = h.languageModel(weights)
-	default:
-		return fmt.Errorf("a %s has no counterpart here, want %s or %s", h.architecture(), hfClassifier, hfDecoder)
-	}
-	if err != nil {
+		own, c.Weights, err = h.languageModel(weights)
+	default: // to be looked at
+		c.Task, c.Weights, own = h.architecture(), newHFWeights(weights, h), h
+		c.config, err = json.Marshal(own)
 		return err
 	}
-	c.config, err = json.Marshal(config)
+	if err = errors.Join(h.importable(), err); err != nil {
+		return oneLine(err)
+	}
+	c.rmsNorm = h.NormalizationType == "rmsnorm"
+	c.config, err = json.Marshal(own)
 	return err
 }
 
@@ -216,13 +182,10 @@ func (h *hfConfig) importable() error {
 	check(!h.NormAffine, "norm_affine is not set, and norms here have weights")
 	check(h.AddTokenTypeEmbeddings, "add_token_type_embeddings is set, and models here have no token types")
 	check(h.AddCrossAttention, "add_cross_attention is set, and there is no encoder to attend to")
-	check(h.PadTokenID != padID, "pad_token_id is %d, and padding is %d here", h.PadTokenID, padID)
+	check(h.PadTokenID != mega.Pad, "pad_token_id is %d, and padding is %d here", h.PadTokenID, mega.Pad)
 	check(h.Bidirectional == h.IsDecoder, "bidirectional is %t and is_decoder %t, want one of them", h.Bidirectional, h.IsDecoder)
 	return errors.Join(errs...)
 }
-
-// padID is <pad> in the reference's dictionaries.
-const padID = 1
 
 // positions returns the chunk size here (-1 for none) and the reach of a simple
 // bias. Hugging Face bounds it by chunk_size even without chunks.

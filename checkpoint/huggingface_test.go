@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/safetensors"
@@ -222,14 +223,14 @@ func TestHuggingFaceLanguageModel(t *testing.T) {
 
 func TestHuggingFaceErrors(t *testing.T) {
 	for want, change := range map[string]func(map[string]any){
-		"no final norm":                        func(h map[string]any) { h["normalize_before_mega"] = true },
-		"norm_affine is not set":               func(h map[string]any) { h["norm_affine"] = false },
-		"pad_token_id is 0":                    func(h map[string]any) { h["pad_token_id"] = 0 },
-		"a MegaForMaskedLM has no counterpart": func(h map[string]any) { h["architectures"] = []string{"MegaForMaskedLM"} },
-		`model_type "bert", want "mega"`:       func(h map[string]any) { h["model_type"] = "bert" },
-		"do not fit hidden_size = 32":          func(h map[string]any) { h["hidden_size"] = 32 },
-		"missing: encoder.encoder.layers.2.":   func(h map[string]any) { h["num_hidden_layers"] = 3 },
-		"cannot unmarshal":                     func(h map[string]any) { h["num_hidden_layers"] = "two" },
+		"no final norm":          func(h map[string]any) { h["normalize_before_mega"] = true },
+		"norm_affine is not set": func(h map[string]any) { h["norm_affine"] = false },
+		"pad_token_id is 0":      func(h map[string]any) { h["pad_token_id"] = 0 },
+		"is of a MegaForMaskedLM, of which no model can be made here": func(h map[string]any) { h["architectures"] = []string{"MegaForMaskedLM"} },
+		`model_type "bert", want "mega"`:                              func(h map[string]any) { h["model_type"] = "bert" },
+		"do not fit hidden_size = 32":                                 func(h map[string]any) { h["hidden_size"] = 32 },
+		"missing: encoder.encoder.layers.2.":                          func(h map[string]any) { h["num_hidden_layers"] = 3 },
+		"num_hidden_layers is a string, want a whole number":          func(h map[string]any) { h["num_hidden_layers"] = "two" },
 	} {
 		dir, _ := hfClassifierDir(t, "scalenorm", change)
 		wantError(t, dir, want)
@@ -249,5 +250,78 @@ func TestHuggingFaceErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", name, err, want)
 		}
+	}
+}
+
+// TestHuggingFaceShards reads weights that an index divides over two files, and
+// refuses an index that says what is not so.
+func TestHuggingFaceShards(t *testing.T) {
+	dir, _ := hfClassifierDir(t, "layernorm", unchanged)
+	want := numbersIn(t, dir)
+	r, err := safetensors.Open(filepath.Join(dir, ModelFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	files := []string{"pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"}
+	parts := []*torchfile.Dict{{}, {}}
+	index := make(map[string]string)
+	for i, name := range r.Names() {
+		x, err := r.Float32(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shape, _ := r.Shape(name)
+		parts[i%2].Set("module."+name, torchfile.Of(shape, x))
+		index["module."+name] = files[i%2]
+	}
+	for i, part := range parts {
+		if err := torchfile.Save(filepath.Join(dir, files[i]), part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, ModelFile)); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, dir, "has none of model.safetensors, model.safetensors.index.json")
+	writeIndex := func() {
+		text, err := json.Marshal(map[string]any{"metadata": map[string]any{"total_size": 1 << 60}, "weight_map": index})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, torchModelFile+indexSuffix), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeIndex()
+	if d := cmp.Diff(want, numbersIn(t, dir)); d != "" {
+		t.Errorf("the weights differ: %s", d)
+	}
+	const first = "module.mega.embedding_layer.word_embeddings.weight"
+	for file, want := range map[string]string{
+		files[1]:           first + " is not in " + files[1],
+		"../" + files[0]:   "is no file of weights beside it",
+		"/dev/zero":        "is no file of weights beside it",
+		"absent.bin":       "no such file",
+		"model-1-of-2.txt": "is no file of weights beside it",
+	} {
+		index[first] = file
+		writeIndex()
+		wantError(t, dir, want)
+		wantError(t, dir, torchModelFile+indexSuffix)
+	}
+}
+
+// TestHuggingFaceOtherHeads opens the classes that no model here is, to look at.
+func TestHuggingFaceOtherHeads(t *testing.T) {
+	for _, class := range []string{"MegaForMaskedLM", "MegaForTokenClassification", "MegaForQuestionAnswering", "MegaForMultipleChoice"} {
+		dir, _ := hfClassifierDir(t, "layernorm", func(h map[string]any) {
+			h["architectures"], h["normalize_before_mega"] = []string{class}, true
+		})
+		c := openTest(t, dir)
+		if c.Task != class || !slices.Contains(c.Weights.Names(), "encoder.encoder.layers.0.mega_layer.move.delta") {
+			t.Errorf("%s: opened as %s with %v", class, c.Task, c.Weights.Names())
+		}
+		wantError(t, dir, "is of a "+class+", of which no model can be made here")
 	}
 }

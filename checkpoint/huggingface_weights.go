@@ -48,7 +48,11 @@ func hfName(name, class string) string { return rename(name, class, 0, 1) }
 func ownName(name, class string) string { return rename(name, class, 1, 0) }
 
 func rename(name, class string, from, to int) string {
-	for _, place := range hfPlaces[class] {
+	places, ok := hfPlaces[class]
+	if !ok { // an encoder with another head
+		places = hfPlaces[hfClassifier]
+	}
+	for _, place := range places {
 		rest, ok := strings.CutPrefix(name, place[from])
 		if !ok {
 			continue
@@ -80,11 +84,9 @@ const hfBias = 32
 
 // hfWeights shows weights of Hugging Face under our names.
 type hfWeights struct {
-	Weights
-	names  []string
-	theirs map[string]string     // by our names
-	cut    int                   // of a simple bias: how many of its numbers mean something
-	made   map[string]madeWeight // what is put together from several tensors
+	renamed
+	cut  int                   // of a simple bias: how many of its numbers mean something
+	made map[string]madeWeight // what is put together from several tensors
 }
 
 type madeWeight struct {
@@ -94,7 +96,7 @@ type madeWeight struct {
 
 // newHFWeights renames w.
 func newHFWeights(w Weights, h *hfConfig) *hfWeights {
-	out := &hfWeights{Weights: w, theirs: make(map[string]string), made: make(map[string]madeWeight)}
+	out := &hfWeights{renamed: renamed{Weights: w, theirs: make(map[string]string)}, made: make(map[string]madeWeight)}
 	// In chunks, Hugging Face allocates the bias for max_positions and uses the
 	// part for chunk_size.
 	_, reach := h.positions()
@@ -117,24 +119,15 @@ func hfIgnored(name, class string, h *hfConfig) bool {
 	return class == hfDecoder && (name == "lm_head.bias" || name == "lm_head.weight" && h.TieWordEmbeddings)
 }
 
-func (w *hfWeights) Names() []string { return slices.Clone(w.names) }
-
 func (w *hfWeights) Shape(name string) ([]int, bool) {
 	if m, ok := w.made[name]; ok {
 		return m.shape, true
 	}
-	shape, ok := w.Weights.Shape(w.their(name))
+	shape, ok := w.renamed.Shape(name)
 	if ok && w.isCut(name, shape) {
 		return []int{w.cut}, true
 	}
 	return shape, ok
-}
-
-func (w *hfWeights) their(name string) string {
-	if their, ok := w.theirs[name]; ok {
-		return their
-	}
-	return name
 }
 
 func (w *hfWeights) isCut(name string, shape []int) bool {
@@ -145,7 +138,7 @@ func (w *hfWeights) DType(name string) (dtype.DType, bool) {
 	if _, ok := w.made[name]; ok {
 		return dtype.F32, true
 	}
-	return w.Weights.DType(w.their(name))
+	return w.renamed.DType(name)
 }
 
 func (w *hfWeights) Float32Into(name string, dst []float32) error {
@@ -153,19 +146,14 @@ func (w *hfWeights) Float32Into(name string, dst []float32) error {
 		copy(dst, m.data)
 		return nil
 	}
-	their := w.their(name)
-	shape, ok := w.Weights.Shape(their)
+	shape, ok := w.renamed.Shape(name)
 	if !ok || !w.isCut(name, shape) {
-		return w.Weights.Float32Into(their, dst)
+		return w.renamed.Float32Into(name, dst)
 	}
 	whole := make([]float32, shape[0])
-	err := w.Weights.Float32Into(their, whole)
+	err := w.renamed.Float32Into(name, whole)
 	copy(dst, whole)
 	return err
-}
-
-func (w *hfWeights) Int64Scalar(name string) (int64, error) {
-	return w.Weights.Int64Scalar(w.their(name))
 }
 
 // addHead makes the head of a classifier of dim channels, with a unit that

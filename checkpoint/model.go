@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -76,6 +77,8 @@ func configOf[T any](c *Checkpoint, task string, parse func([]byte) (T, error), 
 	var config T
 	var err error
 	switch {
+	case overridable[c.Task] == nil:
+		return config, fmt.Errorf("%s is of a %s, of which no model can be made here, want classification (in Hugging Face %s), language_modeling (%s) or translation", c.Path, clip(c.Task), hfClassifier, hfDecoder)
 	case c.Task != task:
 		return config, fmt.Errorf("%s is of a %s model, and a %s model is wanted", c.Path, c.Task, task)
 	case c.rmsNorm && !c.AcceptRMSNorm:
@@ -86,17 +89,14 @@ func configOf[T any](c *Checkpoint, task string, parse func([]byte) (T, error), 
 		config, err = convert(c.Args, c.Weights)
 	}
 	if err != nil {
-		return config, fmt.Errorf("%s: %w", c.Path, err)
+		return config, asPart(c.Path, fmt.Errorf("%s: %w", c.Path, err))
 	}
 	return config, nil
 }
 
 // load fills the parameters of a new model.
 func (c *Checkpoint) load(p *nn.Params) error {
-	if err := LoadParams(p, c.Weights); err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
-	}
-	return nil
+	return asPart(c.Path, config.Wrap(c.Path, LoadParams(p, c.Weights)))
 }
 
 // A model is what a checkpoint holds, made.
@@ -135,9 +135,15 @@ func (c *Checkpoint) Settings() any {
 	return c.Args
 }
 
-// DataArgs sets the fields of the struct that config points to from the
-// reference's arguments of the same names; a native checkpoint has none.
-func (c *Checkpoint) DataArgs(config any) error {
+// DataConfig sets the fields of the struct that into points to from what the
+// checkpoint says of its data: Data, or the reference's arguments of the same
+// names.
+func (c *Checkpoint) DataConfig(into any) error {
+	if c.Data != nil {
+		if err := config.Decode(c.Data, into); err != nil {
+			return fmt.Errorf("%s: data: %w", c.Path, err)
+		}
+	}
 	if c.Args == nil {
 		return nil
 	}
@@ -147,5 +153,5 @@ func (c *Checkpoint) DataArgs(config any) error {
 			args[to] = v
 		}
 	}
-	return applyArgs(config, args)
+	return config.Wrap(c.Path, applyArgs(into, args))
 }

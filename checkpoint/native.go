@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
+	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -119,7 +120,7 @@ func readTensors(path string, load func(w Weights) error) (stamp string, err err
 
 // readJSON reads a file that must be JSON.
 func readJSON(path string) (json.RawMessage, error) {
-	data, err := os.ReadFile(path)
+	data, err := filemap.Read(path, config.MaxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/format/filemap"
-	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/format/torchfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // ArgsFile is where a directory keeps the arguments of a reference run, instead
@@ -86,7 +86,8 @@ func Open(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	return openFile(file, dirFiles(filepath.Dir(path)))
+	c, err := openFile(file, dirFiles(filepath.Dir(path)))
+	return c, asPart(path, err)
 }
 
 // openArchive opens a checkpoint in a zip archive.
@@ -165,18 +166,9 @@ func openDir(from files) (*Checkpoint, error) {
 	if hf != nil {
 		return c, c.openHuggingFace(hf)
 	}
-	file, err := from.open(ModelFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("checkpoint %s has no %s", c.Path, ModelFile)
-	}
-	if err != nil {
+	if c.Weights, err = c.openWeights(); err != nil {
 		return nil, err
 	}
-	r, err := safetensors.OpenFile(file)
-	if err != nil {
-		return nil, err
-	}
-	c.Weights, c.closers = r, append(c.closers, r.Close)
 	return c, nil
 }
 
@@ -191,34 +183,27 @@ func (c *Checkpoint) readConfig(from files) (*hfConfig, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	if hf, err := parseHuggingFace(text); hf != nil || err != nil {
-		return hf, wrapPath(from.path(ConfigFile), err)
+		return hf, config.Wrap(from.path(ConfigFile), err)
 	}
-	return nil, wrapPath(from.path(ConfigFile), c.setConfig(text))
-}
-
-func wrapPath(path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return nil, config.Wrap(from.path(ConfigFile), c.setConfig(text))
 }
 
 // setConfig takes over a Config in JSON.
 func (c *Checkpoint) setConfig(text []byte) error {
-	var config Config
-	if err := json.Unmarshal(text, &config); err != nil {
+	var own Config
+	if err := config.Decode(text, &own); err != nil {
 		return err
 	}
-	if config.Task == "" || config.Model == nil {
+	if own.Task == "" || own.Model == nil {
 		return errors.New("not the configuration of a checkpoint: it has no task and model")
 	}
-	c.Task, c.Data, c.Training, c.config = config.Task, config.Data, config.Training, config.Model
-	if config.Args == nil {
+	c.Task, c.Data, c.Training, c.config = own.Task, own.Data, own.Training, own.Model
+	if own.Args == nil {
 		return nil
 	}
 	var err error
-	c.Args, err = parseArgs(config.Args)
-	return err
+	c.Args, err = parseArgs(own.Args)
+	return config.Wrap("args", err)
 }
 
 func (c *Checkpoint) readArgs(from files) error {

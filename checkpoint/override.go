@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/internal/spell"
 )
 
@@ -16,7 +17,10 @@ import (
 // configuration, by the reference's argument names (its --model-overrides). Those
 // that change the shapes of weights make loading them fail.
 func (c *Checkpoint) Override(values map[string]any) error {
-	known := overridable[c.Task]
+	known, ok := overridable[c.Task]
+	if !ok {
+		return fmt.Errorf("%s: task is %q, want one of %s", c.Path, c.Task, strings.Join(slices.Sorted(maps.Keys(overridable)), ", "))
+	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if slices.Contains(known, key) {
 			continue
@@ -31,13 +35,19 @@ func (c *Checkpoint) Override(values map[string]any) error {
 		maps.Copy(c.Args, values)
 		return nil
 	}
-	var config map[string]any
-	if err := json.Unmarshal(c.config, &config); err != nil {
+	own := make(map[string]json.RawMessage)
+	if err := config.Decode(c.config, &own); err != nil {
 		return fmt.Errorf("%s: %w", c.Path, err)
 	}
-	maps.Copy(config, values)
+	for key, value := range values {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("override of %s: %w", key, err)
+		}
+		own[key] = text
+	}
 	var err error
-	c.config, err = json.Marshal(config)
+	c.config, err = json.Marshal(own)
 	return err
 }
 
@@ -49,11 +59,5 @@ var overridable = map[string][]string{
 }
 
 func configKeys[T any]() []string {
-	var keys []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key != "" && key != "arch" {
-			keys = append(keys, key)
-		}
-	}
-	return keys
+	return slices.DeleteFunc(config.Keys(reflect.TypeFor[T]()), func(key string) bool { return key == "arch" })
 }

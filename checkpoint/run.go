@@ -55,7 +55,7 @@ func WriteName(path, dir string) error {
 		return nil
 	}
 	err := symlink(dir, path)
-	if err != nil && atomicfile.WriteFile(path, []byte(dir)) == nil {
+	if err != nil && atomicfile.ReplaceFile(path, []byte(dir)) == nil {
 		return nil
 	}
 	return err

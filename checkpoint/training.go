@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -92,7 +93,7 @@ func (c *Checkpoint) nativeTraining(drop Reset) (*Training, error) {
 		return nil, err
 	}
 	var s progress
-	if err := json.Unmarshal(text, &s); err != nil {
+	if err := config.Decode(text, &s); err != nil {
 		return nil, fmt.Errorf("%s: %w", StateFile, err)
 	}
 	if s.Format != progressFormat || s.Epoch < 1 || s.Offset < 0 || s.Updates < 0 || s.Steps < 0 {

@@ -186,17 +186,21 @@ func ignored(name string) bool {
 	return name == "version" || strings.HasSuffix(name, ".version") || strings.HasSuffix(name, "._float_tensor")
 }
 
-// listed bounds how many names an error spells out.
-const listed = 8
+// listed bounds how many names an error spells out, and compared among how many
+// it looks for their nearest.
+const listed, compared = 8, 1 << 14
 
 func withNearest(names, candidates []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
 	var out []string
 	for i, name := range names {
 		if i == listed {
 			out = append(out, fmt.Sprintf("and %d more", len(names)-listed))
 			break
 		}
-		near := spell.Nearest(name, candidates)
+		near := spell.Nearest(name, candidates[:min(len(candidates), compared)])
 		name = clip(name)
 		if near != "" {
 			name += " (nearest: " + clip(near) + ")"

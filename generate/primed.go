@@ -29,7 +29,7 @@ func (p *primed) Step(tokens ...int32) (scores []float32, err error) {
 			scores[row*vocab+int(token)] = float32(math.Inf(-1))
 		}
 		if p.step >= p.length {
-			scores[row*vocab+eosToken] = 0
+			scores[row*vocab+int(eosToken)] = 0
 		}
 	}
 	p.step++

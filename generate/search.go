@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/parallel"
 )
@@ -13,9 +14,9 @@ import (
 // The tokens that a search knows, the same in every dictionary
 // (data/dictionary.py:34-41).
 const (
-	padToken = 1
-	eosToken = 2
-	unkToken = 3
+	padToken = data.Pad
+	eosToken = data.EOS
+	unkToken = data.Unknown
 )
 
 // A Text is what is to be made.

@@ -88,8 +88,8 @@ func every(c *chain, kind, most int, o Options) []Hypothesis {
 		for _, x := range scores {
 			sum += x
 		}
-		for token, x := range c.row(kind, last) {
-			x := float64(x)
+		for i, x := range c.row(kind, last) {
+			token, x := int32(i), float64(x)
 			if token == unkToken {
 				x -= o.UnkPen
 			}
@@ -100,7 +100,7 @@ func every(c *chain, kind, most int, o Options) []Hypothesis {
 					Score: (sum + x) / math.Pow(float64(len(tokens)+1), o.LenPen),
 				})
 			case token != eosToken && token != padToken && len(tokens) < most:
-				extend(append(slices.Clone(tokens), int32(token)), append(slices.Clone(scores), x))
+				extend(append(slices.Clone(tokens), token), append(slices.Clone(scores), x))
 			}
 		}
 	}
@@ -213,8 +213,8 @@ func TestNoEarlyStop(t *testing.T) {
 	// that </s> is a little less so.
 	const vocab = 14
 	c := newChain(vocab, 1)
-	for from := range vocab {
-		row := c.row(1, int32(from))
+	for from := range int32(vocab) {
+		row := c.row(1, from)
 		for i := range row {
 			row[i] = -7
 		}

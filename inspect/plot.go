@@ -1,19 +1,18 @@
 package inspect
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/picture"
 )
 
 // WritePlot draws the half-lives of all layers: for each layer a curve that
@@ -22,10 +21,6 @@ import (
 func WritePlot(path string, layers []Layer) error {
 	if len(layers) == 0 {
 		return errors.New("the checkpoint has no moving averages to draw")
-	}
-	format := filepath.Ext(path)
-	if !slices.Contains([]string{".png", ".svg", ".pdf"}, format) {
-		return fmt.Errorf("%s: want a file ending in .png, .svg or .pdf", path)
 	}
 	p := plot.New()
 	p.Title.Text = "What the moving averages remember"
@@ -48,15 +43,10 @@ func WritePlot(path string, layers []Layer) error {
 		p.Legend.Add(l.Name, line)
 	}
 	p.Y.Min, p.Y.Max = shortest/1.5, math.Min(longest, longestDrawn)*1.5
-	var image bytes.Buffer
-	w, err := p.WriterTo(18*vg.Centimeter, 12*vg.Centimeter, format[1:])
-	if err != nil {
-		return err
-	}
-	if _, err := w.WriteTo(&image); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, image.Bytes())
+	return picture.Write(path, 18*vg.Centimeter, 12*vg.Centimeter, func(c draw.Canvas) error {
+		p.Draw(c)
+		return nil
+	})
 }
 
 // decadeTicks marks 1, 2 and 5 times the powers of ten between low and high.

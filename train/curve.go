@@ -1,11 +1,8 @@
 package train
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"image/color"
-	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,10 +15,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/picture"
 )
 
 // A Curve is what a run has measured.
@@ -58,8 +53,8 @@ func (c Curve) points(kind, metric string) plotter.XYs {
 var curveMetrics = []string{"accuracy", "bleu", "ppl", "nll_loss"}
 
 // WriteCurves draws the loss of runs and, if they have one, their other metric
-// against updates, to compare them. The ending of path, .svg or .png, says the
-// format.
+// against updates, to compare them. The ending of path says the format
+// (picture.Write).
 func WriteCurves(path string, curves []Curve) error {
 	if len(curves) == 0 {
 		return errors.New("no runs to draw")
@@ -72,37 +67,7 @@ func WriteCurves(path string, curves []Curve) error {
 		}
 	}
 	width, height := 18*vg.Centimeter, vg.Length(len(metrics))*8*vg.Centimeter
-	var image bytes.Buffer
-	switch filepath.Ext(path) {
-	case ".svg":
-		canvas := vgsvg.NewWith(vgsvg.UseWH(width, height))
-		if err := drawCurves(draw.New(canvas), metrics, curves); err != nil {
-			return err
-		}
-		if _, err := canvas.WriteTo(&image); err != nil {
-			return err
-		}
-		image = *bytes.NewBuffer(withFallbackFonts(image.Bytes()))
-	case ".png":
-		canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))
-		if err := drawCurves(draw.New(canvas), metrics, curves); err != nil {
-			return err
-		}
-		fast := png.Encoder{CompressionLevel: png.BestSpeed}
-		if err := fast.Encode(&image, canvas.Image()); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("%s: the ending is %q, want .svg or .png", path, filepath.Ext(path))
-	}
-	return atomicfile.WriteFile(path, image.Bytes())
-}
-
-// withFallbackFonts names, beside the font that texts were measured in, fonts
-// of the same widths for readers that lack it.
-func withFallbackFonts(svg []byte) []byte {
-	return bytes.ReplaceAll(svg, []byte("font-family:Liberation Sans;"),
-		[]byte("font-family:'Liberation Sans',Arimo,Arial,Helvetica,sans-serif;"))
+	return picture.Write(path, width, height, func(c draw.Canvas) error { return drawCurves(c, metrics, curves) })
 }
 
 // drawCurves draws one plot for each metric, one above the other.

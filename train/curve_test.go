@@ -33,7 +33,7 @@ func TestCurves(t *testing.T) {
 	if err := WriteCurves(filepath.Join(dir, "empty.png"), []Curve{{Name: "empty"}}); err != nil {
 		t.Errorf("a run without records: %v", err)
 	}
-	if err := WriteCurves(filepath.Join(dir, "curve.gif"), []Curve{a}); err == nil || !strings.Contains(err.Error(), "want .svg or .png") {
+	if err := WriteCurves(filepath.Join(dir, "curve.gif"), []Curve{a}); err == nil || !strings.Contains(err.Error(), ".png, .svg or .pdf") {
 		t.Errorf("got %v", err)
 	}
 	if err := WriteCurves(both, nil); err == nil {

@@ -84,7 +84,7 @@ func TestParseState(t *testing.T) {
 		`{"format":2,"epoch":1}`:             "format is 2, want 1",
 		`{"format":1,"epoch":0}`:             "are impossible",
 		`{"format":1,"epoch":1,"offset":-1}`: "are impossible",
-		`[`:                                  "unexpected end",
+		`[`:                                  "is it cut off?",
 		`{"format":1,"epoch":1,"checkpoints":[{"name":"checkpoint1","directory":"update_1/.."}]}`: `"update_1/.." is not`,
 		`{"format":1,"epoch":1,"checkpoints":[{"name":"latest","directory":"update_1"}]}`:         `"latest" is not`,
 	} {

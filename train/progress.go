@@ -6,9 +6,9 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/mega-go/mega/internal/printable"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 )
 
 // A display shows a run to whoever started it: a live bar on a terminal, lines
@@ -31,10 +31,10 @@ func newDisplay(w io.Writer) display {
 	if w == nil {
 		return &lines{io.Discard}
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		return newBar(w)
+	if f := printable.Terminal(w); f != nil && os.Getenv("TERM") != "dumb" {
+		return newBar(f)
 	}
-	return &lines{w}
+	return &lines{printable.NewWriter(w)}
 }
 
 // lines is a display on anything but a terminal.
@@ -59,7 +59,7 @@ type bar struct {
 const barWidth = 24
 
 func newBar(w io.Writer) *bar {
-	b := &bar{w: w, all: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh())}
+	b := &bar{w: printable.NewWriter(w), all: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh())}
 	b.head.Store(new(string))
 	b.text.Store(new(string))
 	// A total that is set later does not complete the bar when it is reached: a
@@ -94,7 +94,7 @@ func (b *bar) interval(string) {}
 
 // line prints above the bar, or simply prints if the bar has failed.
 func (b *bar) line(text string) {
-	if _, err := fmt.Fprintln(b.all, text); err != nil {
+	if _, err := fmt.Fprintln(b.all, printable.String(text)); err != nil {
 		fmt.Fprintln(b.w, text)
 	}
 }

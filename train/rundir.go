@@ -14,6 +14,7 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // runConfigFile is where a run directory keeps what it was started with.
@@ -42,12 +43,8 @@ func newRunConfig(d Description, c Config) (RunConfig, error) {
 func ReadRunConfig(dir string) (RunConfig, error) {
 	var c RunConfig
 	path := filepath.Join(dir, runConfigFile)
-	data, err := os.ReadFile(path)
-	if err != nil {
+	if err := config.ReadFile(path, &c); err != nil {
 		return c, err
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	if c.Task == "" {
 		return c, fmt.Errorf("%s: no task: not the configuration of a run", path)

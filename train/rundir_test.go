@@ -57,7 +57,7 @@ func TestForeignDirectoriesAreLeftAlone(t *testing.T) {
 	for dir, want := range map[string]string{
 		"thesis": "holds files (chapter1.tex) but no run",
 		"other":  "not the configuration of a run",
-		"broken": "unexpected end of JSON",
+		"broken": "is it cut off?",
 		"file":   "not a directory",
 		"orphan": "has checkpoint_best but no checkpoint_last to go on from",
 	} {

@@ -1,8 +1,9 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
+
+	"github.com/mega-go/mega/internal/config"
 )
 
 // stateFormat is the version of State's JSON.
@@ -42,7 +43,7 @@ func newState() State {
 // parseState reads state.json.
 func parseState(data []byte) (State, error) {
 	var s State
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := config.Decode(data, &s); err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
 	switch {

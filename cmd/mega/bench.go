@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
@@ -61,7 +60,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.IntVar(&c.decode.Tokens, "steps", 0, "decode: steps to measure; 0 for a chunk of them")
 	flags.IntVar(&c.decode.Batch, "texts", 1, "decode: texts side by side")
 	flags.IntVar(&c.longest, "longest", bench.ScalingLongest, "scaling: longest sequence")
-	flags.StringVar(&c.plot, "plot", "", "scaling: file to draw it in, .svg or .png")
+	flags.StringVar(&c.plot, "plot", "", "scaling: .png, .svg or .pdf to draw it into")
 	return cmd
 }
 
@@ -71,8 +70,8 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--reps is %d, want at least 1", c.options.Reps)
 	case c.longest < bench.ScalingShortest:
 		return usagef("--longest is %d, want at least %d", c.longest, bench.ScalingShortest)
-	case c.plot != "" && !slices.Contains([]string{".png", ".svg"}, filepath.Ext(c.plot)):
-		return usagef("--plot is %s, want a file ending in .png or .svg", c.plot)
+	case checkPlot(c.plot) != nil:
+		return checkPlot(c.plot)
 	case slices.Contains(args, bench.Scaling) && (c.options.Profile || c.options.Roofline):
 		return usagef("--profile and --roofline are not for %s", bench.Scaling)
 	case slices.Contains(args, bench.Decode) && c.options.Profile:

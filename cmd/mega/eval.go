@@ -1,8 +1,6 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
@@ -11,7 +9,7 @@ import (
 )
 
 func newEval() *cobra.Command {
-	var path, split, picture string
+	var path, split, plot string
 	var asJSON bool
 	var workers int
 	var data *binding
@@ -27,8 +25,8 @@ scores by class and the confusion matrix.`,
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if ext := filepath.Ext(picture); picture != "" && ext != ".png" && ext != ".svg" {
-				return usagef("--plot %s: want a file ending in .png or .svg", picture)
+			if err := checkPlot(plot); err != nil {
+				return err
 			}
 			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 			parallel.SetWorkers(workers)
@@ -42,8 +40,8 @@ scores by class and the confusion matrix.`,
 				return usage(err)
 			}
 			e, err := evaluate(cmd, c, config, split)
-			if err == nil && picture != "" {
-				err = e.WritePlot(picture)
+			if err == nil && plot != "" {
+				err = e.WritePlot(plot)
 			}
 			if err != nil {
 				return err
@@ -56,7 +54,7 @@ scores by class and the confusion matrix.`,
 	}
 	addCheckpoint(cmd.Flags(), &path)
 	cmd.Flags().StringVar(&split, "gen-subset", "", "split to evaluate (default the test split, or the validation split where there is none)")
-	cmd.Flags().StringVar(&picture, "plot", "", "file to draw the confusion matrix into, .png or .svg")
+	cmd.Flags().StringVar(&plot, "plot", "", "file to draw the confusion matrix into, .png, .svg or .pdf")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().IntVar(&workers, "workers", 0, "threads that compute; 0 for all cores")
 	defaults := classify.DefaultDataConfig()

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
@@ -93,12 +91,12 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer corpus.Close()
-	words, err := c.wordsFile(cmd, options)
-	if err != nil {
+	var e *language.Evaluation
+	err = toResults(cmd, c.results, options.Subset, func(words io.Writer) (err error) {
+		e, err = language.Evaluate(cmd.Context(), m, corpus, options, words, nil)
 		return err
-	}
-	e, err := language.Evaluate(cmd.Context(), m, corpus, options, words, nil)
-	if err := errors.Join(err, words.Close()); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	if c.json {
@@ -147,18 +145,3 @@ func parseOverrides(w io.Writer, text string) (map[string]any, error) {
 	}
 	return values, nil
 }
-
-// wordsFile opens where words and their log-probabilities go.
-func (c *evalLMCommand) wordsFile(cmd *cobra.Command, o language.EvalOptions) (io.WriteCloser, error) {
-	if c.results == "" {
-		return nopCloser{cmd.OutOrStdout()}, nil
-	}
-	if err := os.MkdirAll(c.results, 0o777); err != nil {
-		return nil, err
-	}
-	return os.Create(filepath.Join(c.results, "generate-"+o.Subset+".txt"))
-}
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }

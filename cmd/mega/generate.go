@@ -350,7 +350,7 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 // continueTexts adds to the texts and prints them. A single one is printed as it
 // comes.
 func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how ways) error {
-	out, n := cmd.OutOrStdout(), how.search.NBest
+	out, n := textOutput(cmd), how.search.NBest
 	var emit func(int, []byte)
 	stream := len(texts)*n == 1 && !c.json && !how.beam
 	if stream {

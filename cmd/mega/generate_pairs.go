@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -147,28 +145,15 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer corpus.Close()
-	w, err := c.pairs.output(cmd.OutOrStdout(), o.Subset)
-	if err != nil {
-		return err
-	}
-	meter := progress.New(cmd.ErrOrStderr(), "translating", "batches")
-	g, err := translate.Generate(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
-	meter.Close()
-	if err == nil {
-		err = c.tellPairs(cmd.ErrOrStderr(), w, g)
-	}
-	return errors.Join(err, w.Close())
-}
-
-// output opens where the lines go.
-func (p *splitFlags) output(stdout io.Writer, subset string) (io.WriteCloser, error) {
-	if p.results == "" {
-		return nopCloser{stdout}, nil
-	}
-	if err := os.MkdirAll(p.results, 0o777); err != nil {
-		return nil, err
-	}
-	return os.Create(filepath.Join(p.results, "generate-"+subset+".txt"))
+	return toResults(cmd, c.pairs.results, o.Subset, func(w io.Writer) error {
+		meter := progress.New(cmd.ErrOrStderr(), "translating", "batches")
+		g, err := translate.Generate(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
+		meter.Close()
+		if err != nil {
+			return err
+		}
+		return c.tellPairs(cmd.ErrOrStderr(), w, g)
+	})
 }
 
 // lines returns where the lines of pairs go: nowhere if the result is to be JSON.

@@ -26,6 +26,9 @@ checkpoints it lists them: ARCHIVE.zip:NAME is one.`,
   mega inspect runs/listops-short --plot halflives.png`,
 		Args: exactArgs(1, "one checkpoint"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPlot(plot); err != nil {
+				return err
+			}
 			path := inArchive(args[0], name)
 			names, err := checkpoint.List(path)
 			if err != nil {

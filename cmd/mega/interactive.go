@@ -115,7 +115,11 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 		if !c.keep {
 			text = first.Clone()
 		}
-		if err := c.goOn(cmd, m, text, line, o); err != nil {
+		err = c.goOn(cmd, m, text, line, o)
+		if err := outputError(cmd); err != nil {
+			return err
+		}
+		if err != nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
 		}
 	}
@@ -168,7 +172,7 @@ func (c *interactiveCommand) ask(cmd *cobra.Command) {
 func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.Model, text *language.Prompt, line string, o generate.ContinueOptions) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt)
 	defer stop()
-	out := cmd.OutOrStdout()
+	out := textOutput(cmd)
 	if err := m.Read(ctx, text, line, nil); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (p *pairTalk) run(cmd *cobra.Command, model textModelFlags, input string, a
 			return fmt.Errorf("%s: %w", input, err)
 		}
 		for i, l := range found {
-			if err := t.WriteLines(cmd.OutOrStdout(), first+i, l); err != nil {
+			if err := t.WriteLines(textOutput(cmd), first+i, l); err != nil {
 				return err
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/printable"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ const (
 	exitFailure     = 1   // the work failed
 	exitUsage       = 2   // the command line or a configuration is wrong
 	exitInterrupted = 130 // stopped by a signal after saving
+	exitPipe        = 141 // nobody reads the output any more: as SIGPIPE ends programs
 )
 
 func main() {
@@ -42,13 +44,17 @@ func main() {
 // run executes one command line and returns its exit status. Results go to
 // stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stderr = printable.NewWriter(stderr)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	out := newStandardOutput(stdout, stop)
 	if err := kernel.CheckEnvironment(); err != nil {
 		fmt.Fprintln(stderr, "mega:", err)
 		return exitUsage
 	}
 	root := newRoot()
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	cmd := root
 	args, err := expandPreset(joinPairs(args))
@@ -56,8 +62,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		root.SetArgs(args)
 		cmd, err = root.ExecuteContextC(ctx)
 	}
-	if err == nil {
+	if failed := out.close(); failed != nil {
+		err = failed
+	}
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.Is(err, syscall.EPIPE):
+		return exitPipe
 	}
 	if errors.Is(err, context.Canceled) {
 		err = train.ErrInterrupted // in the user's words

@@ -22,6 +22,9 @@ func newPlot() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPlot(output); err != nil {
+				return err
+			}
 			var curves []train.Curve
 			for _, run := range args {
 				c, err := train.ReadCurve(run)
@@ -33,7 +36,7 @@ func newPlot() *cobra.Command {
 			files := []string{output}
 			if output == "" {
 				if len(args) > 1 {
-					return usagef("comparing several runs needs --output FILE, ending in .svg or .png")
+					return usagef("comparing several runs needs --output FILE, ending in .png, .svg or .pdf")
 				}
 				files = []string{filepath.Join(args[0], "curve.svg"), filepath.Join(args[0], "curve.png")}
 			}
@@ -46,6 +49,6 @@ func newPlot() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, .svg or .png (default curve.svg and curve.png in the run directory)")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, .png, .svg or .pdf (default curve.svg and curve.png in the run directory)")
 	return cmd
 }

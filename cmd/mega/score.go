@@ -73,7 +73,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	defer text.Close()
 	sum, err := m.Score(cmd.Context(), text, language.ScoreOptions{LinesApart: c.apart}, func(l language.LineScore) error {
-		return c.print(cmd.OutOrStdout(), l)
+		return c.print(textOutput(cmd), l)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

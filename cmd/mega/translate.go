@@ -8,7 +8,6 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/translate"
@@ -168,11 +167,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer in.Close()
-	work := func(w io.Writer) error { return c.translate(cmd, t, in, w) }
-	if c.output == "-" {
-		return work(cmd.OutOrStdout())
-	}
-	return atomicfile.Write(c.output, work)
+	return toOutput(cmd, c.output, func(w io.Writer) error { return c.translate(cmd, t, in, w) })
 }
 
 // translate reads text and writes its translation.

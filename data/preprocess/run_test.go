@@ -265,8 +265,8 @@ func TestTextErrors(t *testing.T) {
 func TestOptionErrors(t *testing.T) {
 	texts := writeFiles(t, "a.en", "a\n", "a.de", "b\n", "dict.en.txt", "a 1\n")
 	for want, o := range map[string]Options{
-		"give destdir":                      {OnlySource: true, TrainPref: "a"},
-		"give source_lang":                  {DestDir: texts, TrainPref: "a", SourceLang: "en"},
+		"give destdir":                        {OnlySource: true, TrainPref: "a"},
+		"give source_lang":                    {DestDir: texts, TrainPref: "a", SourceLang: "en"},
 		"are both":                            {DestDir: texts, TrainPref: "a", SourceLang: "en", TargetLang: "en"},
 		"the end of a file's name":            {DestDir: texts, TrainPref: "a", SourceLang: "../en", TargetLang: "de"},
 		"no text; give":                       {DestDir: texts, OnlySource: true},

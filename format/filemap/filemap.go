@@ -197,3 +197,26 @@ func (f *File) Close() error {
 	f.data, f.from = nil, nil
 	return f.free()
 }
+
+// Read returns the bytes of the regular file at path, of most bytes at most.
+func Read(path string, most int64) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadAll(most)
+}
+
+// ReadAll returns a copy of all bytes, of which there may be most.
+func (f *File) ReadAll(most int64) ([]byte, error) {
+	if f.size > most {
+		return nil, fmt.Errorf("%s: %d bytes, want at most %d", f.name, f.size, most)
+	}
+	out := make([]byte, f.size)
+	err := f.View(0, f.size, func(b []byte) error {
+		copy(out, b)
+		return nil
+	})
+	return out, err
+}

@@ -20,6 +20,14 @@ const (
 	metadataKey   = "__metadata__"
 )
 
+// What a header may hold of a kind: far more than models have, and few enough
+// for reading 100 MB to take no more than seconds and some times its memory.
+const (
+	maxTensors    = 1 << 17
+	maxMetadata   = 1 << 16
+	maxDimensions = 64 // torch's own limit
+)
+
 // A header is what a file's header says.
 type header struct {
 	names    []string // in the order of their bytes
@@ -39,7 +47,7 @@ func parseHeader(text []byte, size int64) (*header, error) {
 	h := &header{infos: make(map[string]Info), metadata: make(map[string]string)}
 	p := parser{dec: json.NewDecoder(bytes.NewReader(text))}
 	p.dec.UseNumber()
-	if err := p.object(func(key string) error { return h.entry(&p, key) }); err != nil {
+	if err := p.object(maxTensors, func(key string) error { return h.entry(&p, key) }); err != nil {
 		return nil, fmt.Errorf("the header at byte %d: %w", prefixSize+p.dec.InputOffset(), err)
 	}
 	if rest := bytes.TrimLeft(text[p.dec.InputOffset():], " "); len(rest) > 0 {
@@ -51,7 +59,7 @@ func parseHeader(text []byte, size int64) (*header, error) {
 // entry reads the value of one key of the header.
 func (h *header) entry(p *parser, key string) error {
 	if key == metadataKey {
-		return p.object(func(key string) (err error) {
+		return p.object(maxMetadata, func(key string) (err error) {
 			h.metadata[key], err = p.str()
 			return err
 		})
@@ -122,9 +130,9 @@ type parser struct {
 	dec *json.Decoder
 }
 
-// object reads an object, calling value at each key to read its value. A key
-// that comes twice is an error.
-func (p *parser) object(value func(key string) error) error {
+// object reads an object of at most so many keys, calling value at each to read
+// its value. A key that comes twice is an error.
+func (p *parser) object(most int, value func(key string) error) error {
 	if err := p.delim('{'); err != nil {
 		return err
 	}
@@ -136,6 +144,9 @@ func (p *parser) object(value func(key string) error) error {
 		}
 		if seen[key] {
 			return fmt.Errorf("the name %s comes twice", quote(key))
+		}
+		if len(seen) == most {
+			return fmt.Errorf("an object of more than %d names", most)
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
@@ -149,19 +160,19 @@ func (p *parser) object(value func(key string) error) error {
 func (p *parser) info() (Info, error) {
 	var t Info
 	parts := 0
-	err := p.object(func(key string) error {
+	err := p.object(3, func(key string) error {
 		parts++
 		switch key {
 		case "dtype":
 			return p.dtype(&t)
 		case "shape":
-			dims, err := p.numbers(math.MaxInt)
+			dims, err := p.numbers(maxDimensions, math.MaxInt)
 			for _, d := range dims {
 				t.Shape = append(t.Shape, int(d))
 			}
 			return err
 		case "data_offsets":
-			ends, err := p.numbers(math.MaxInt64)
+			ends, err := p.numbers(2, math.MaxInt64)
 			if err == nil && len(ends) != 2 {
 				err = fmt.Errorf("data_offsets have %d numbers, want 2", len(ends))
 			}
@@ -191,13 +202,16 @@ func (p *parser) dtype(t *Info) error {
 	return nil
 }
 
-// numbers reads an array of integers from 0 to most.
-func (p *parser) numbers(most uint64) ([]int64, error) {
+// numbers reads an array of at most count integers from 0 to most.
+func (p *parser) numbers(count int, most uint64) ([]int64, error) {
 	if err := p.delim('['); err != nil {
 		return nil, err
 	}
 	var out []int64
 	for p.dec.More() {
+		if len(out) == count {
+			return nil, fmt.Errorf("more than %d numbers in a list", count)
+		}
 		token, err := p.dec.Token()
 		if err != nil {
 			return nil, err

@@ -243,6 +243,10 @@ func TestRefusesBrokenFiles(t *testing.T) {
 		{"missing field", `{"a":{"dtype":"F32","shape":[]}}`, 4, "a field is missing"},
 		{"unknown field", `{"a":{"dtype":"F32","shape":[],"x":1}}`, 4, `unknown field "x"`},
 		{"tensor is an array", `{"a":[]}`, 0, `want "{"`},
+		{"dimensions", `{` + one("a", "U8", "["+strings.Repeat("1,", 64)+"1]", "[0,1]") + `}`, 1, `tensor "a": more than 64 numbers in a list`},
+		{"three offsets", `{` + one("a", "U8", "[1]", "[0,1,1]") + `}`, 1, "more than 2 numbers in a list"},
+		{"many notes", `{"__metadata__":{` + numbered(maxMetadata+1, `"%d":""`) + `}}`, 0, "more than 65536 names"},
+		{"many tensors", `{` + numbered(maxTensors+1, one("%d", "U8", "[0]", "[0,0]")) + `}`, 0, "more than 131072 names"},
 		{"dtype", `{` + one("a", "F4", "[2]", "[0,8]") + `}`, 8, `tensor "a": unknown dtype "F4"`},
 		{"dtype number", `{"a":{"dtype":1}}`, 0, "want a string"},
 		{"one offset", `{` + one("a", "U8", "[1]", "[0]") + `}`, 1, "have 1 numbers, want 2"},
@@ -274,6 +278,15 @@ func TestRefusesBrokenFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// numbered repeats a text with a number in it.
+func numbered(n int, format string) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf(format, i))
+	}
+	return strings.Join(out, ",")
 }
 
 func TestRefusesLengths(t *testing.T) {

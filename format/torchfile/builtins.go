@@ -45,7 +45,7 @@ func (m *machine) items(a args) ([]any, error) {
 	case *Set:
 		items = v.Items
 	default:
-		return nil, fmt.Errorf("the argument is %s, want list, tuple or set", typeName(v))
+		return nil, fmt.Errorf("the argument is %s, want list, tuple or set", TypeName(v))
 	}
 	return slices.Clone(items), m.charge(len(items))
 }
@@ -169,7 +169,7 @@ func (m *machine) ints(a args, i int) ([]int, error) {
 	for j, v := range tuple {
 		n, ok := v.(int64)
 		if !ok || int64(int(n)) != n {
-			return nil, fmt.Errorf("argument %d: item %d is %s, want int", i+1, j, typeName(v))
+			return nil, fmt.Errorf("argument %d: item %d is %s, want int", i+1, j, TypeName(v))
 		}
 		out[j] = int(n)
 	}

@@ -6,8 +6,9 @@
 // name any Python function and have it called. This package runs the machine
 // but calls nothing: it knows a closed list of names (tensors and their
 // storages, argparse.Namespace, OrderedDict, the builtin containers, NumPy
-// scalars and arrays, the meters of old fairseq checkpoints), turns each into
-// plain data, and refuses every other name. Memory and time are bounded by the
+// scalars and arrays, the meters of old fairseq checkpoints, the objects of
+// OmegaConf and the types they mention), turns each into plain data, and refuses
+// every other name. Memory and time are bounded by the
 // size of the file, whatever it claims; tensors' numbers stay in the mapped
 // file until asked for.
 //

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mega-go/mega/format/dtype"
 )
@@ -81,8 +83,61 @@ func makeKnown() map[string]any {
 	for _, name := range placeholders {
 		known[name] = &class{name: name, create: func() any { return &Object{Class: name} }}
 	}
+	for _, name := range []string{"omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig", "omegaconf.base.ContainerMetadata", "omegaconf.base.Metadata"} {
+		known[name] = omegaObject(name)
+	}
+	for _, kind := range []string{"Any", "Integer", "Float", "Boolean", "String", "Enum"} {
+		name := "omegaconf.nodes." + kind + "Node"
+		known[name] = omegaObject(name)
+	}
+	add(class{name: "defaultdict", call: func(*machine, args) (any, error) { return &Dict{}, nil }}, "collections")
+	add(class{name: "getitem", call: callType}, "_operator", "operator")
+	add(class{name: "getattr", call: callEnumMember}, "builtins", "__builtin__")
 	return known
 }
+
+// omegaObject is a class of OmegaConf, whose objects are the cfg of fairseq 0.10
+// to 0.12.
+func omegaObject(name string) *class {
+	return &class{name: name, create: func() any { return &Object{Class: name} }}
+}
+
+// enums is where fairseq has its enumerations.
+const enums = "fairseq.dataclass.constants"
+
+// typeOf returns what stands for a type that a cfg mentions, and nil for other
+// names. OmegaConf notes the types of its values, and an enumeration of fairseq
+// is its value.
+func typeOf(module, name string) any {
+	c := &class{name: module + "." + name}
+	switch module {
+	case enums:
+		c.call = func(_ *machine, a args) (any, error) { return argument[any](a, 0, "a value") }
+	case "builtins", "__builtin__":
+		if !slices.Contains([]string{"str", "unicode", "int", "long", "float", "bool"}, name) {
+			return nil
+		}
+	case "typing", "fairseq.dataclass.configs":
+	default:
+		return nil
+	}
+	return c
+}
+
+// callEnumMember returns the name of a member of an enumeration of fairseq.
+func callEnumMember(_ *machine, a args) (any, error) {
+	c, err := argument[*class](a, 0, "an enumeration")
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(c.name, enums) {
+		return nil, fmt.Errorf("is wanted of %s, and only members of enumerations are read", c.name)
+	}
+	return argument[string](a, 1, "a name")
+}
+
+// callType stands for a type with parameters, such as Dict[str, Any].
+func callType(*machine, args) (any, error) { return &class{name: "a type"}, nil }
 
 // global pushes what a GLOBAL names: two lines, module and name.
 func (m *machine) global() error {
@@ -115,7 +170,7 @@ func (m *machine) stackGlobal() error {
 	module, ok1 := names[0].(string)
 	name, ok2 := names[1].(string)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("finds %s and %s, want str and str", typeName(names[0]), typeName(names[1]))
+		return fmt.Errorf("finds %s and %s, want str and str", TypeName(names[0]), TypeName(names[1]))
 	}
 	return m.pushKnown(module, name)
 }
@@ -123,6 +178,9 @@ func (m *machine) stackGlobal() error {
 func (m *machine) pushKnown(module, name string) error {
 	v, ok := known[module+"."+name]
 	if !ok {
+		v = typeOf(module, name)
+	}
+	if v == nil {
 		return fmt.Errorf("the file wants %.*q, which is not on the list of classes that are read; "+
 			"only tensors and plain data are, as from torch.save(model.state_dict())", maxGlobal, module+"."+name)
 	}
@@ -138,7 +196,7 @@ func (m *machine) reduce() error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("finds %s and %s, want a class and a tuple", typeName(pair[0]), typeName(pair[1]))
+		return fmt.Errorf("finds %s and %s, want a class and a tuple", TypeName(pair[0]), TypeName(pair[1]))
 	}
 	if c.call == nil {
 		return fmt.Errorf("%s is not called in files of torch.save", c.name)
@@ -159,7 +217,7 @@ func (m *machine) newObject() error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 || len(a) > 0 {
-		return fmt.Errorf("finds %s and %s, want a class and an empty tuple", typeName(pair[0]), typeName(pair[1]))
+		return fmt.Errorf("finds %s and %s, want a class and an empty tuple", TypeName(pair[0]), TypeName(pair[1]))
 	}
 	if c.create == nil {
 		return fmt.Errorf("%s is not created so in files of torch.save", c.name)
@@ -181,7 +239,11 @@ func (m *machine) build() error {
 	case *Namespace:
 		return setAttributes(&v.Dict, states[0])
 	case *Object:
-		return setAttributes(&v.State, states[0])
+		if err := setAttributes(&v.State, states[0]); err != nil {
+			return err
+		}
+		v.keepValue()
+		return nil
 	case *numPyType:
 		return v.build(states[0])
 	case *Tensor:
@@ -191,7 +253,7 @@ func (m *machine) build() error {
 			return setAttributes(&v.Attributes, states[0])
 		}
 	}
-	return fmt.Errorf("%s takes no state", typeName(v))
+	return fmt.Errorf("%s takes no state", TypeName(v))
 }
 
 // setAttributes makes state, a dict with string keys, the attributes of a value
@@ -199,7 +261,7 @@ func (m *machine) build() error {
 func setAttributes(attributes **Dict, state any) error {
 	d, ok := state.(*Dict)
 	if !ok || d.Ordered {
-		return fmt.Errorf("the state is %s, want dict", typeName(state))
+		return fmt.Errorf("the state is %s, want dict", TypeName(state))
 	}
 	if *attributes != nil {
 		return errors.New("the value has a state already")
@@ -216,7 +278,7 @@ func (m *machine) persistentID() error {
 	}
 	id, ok := ids[0].(Tuple)
 	if !ok || m.persistent == nil {
-		return fmt.Errorf("a persistent ID is %s, want a tuple that names a storage", typeName(ids[0]))
+		return fmt.Errorf("a persistent ID is %s, want a tuple that names a storage", TypeName(ids[0]))
 	}
 	s, err := m.persistent(id)
 	if err != nil {
@@ -236,7 +298,7 @@ func argument[T any](a args, i int, want string) (T, error) {
 	}
 	v, ok := a[i].(T)
 	if !ok {
-		return zero, fmt.Errorf("argument %d is %s, want %s", i+1, typeName(a[i]), want)
+		return zero, fmt.Errorf("argument %d is %s, want %s", i+1, TypeName(a[i]), want)
 	}
 	return v, nil
 }

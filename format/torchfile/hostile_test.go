@@ -26,7 +26,7 @@ func checkError(t *testing.T, data []byte, want string) {
 func TestRefusesCode(t *testing.T) {
 	for _, name := range []string{
 		"os.system", "posix.system", "nt.system", "subprocess.Popen", "subprocess.check_output", "pty.spawn",
-		"builtins.eval", "builtins.exec", "builtins.getattr", "builtins.__import__", "builtins.open", "builtins.compile",
+		"builtins.eval", "builtins.exec", "builtins.setattr", "builtins.__import__", "builtins.open", "builtins.compile",
 		"__builtin__.eval", "__builtin__.execfile", "__builtin__.apply", "builtins.object", "builtins.type", "builtins.map",
 		"runpy._run_code", "importlib.import_module", "operator.attrgetter", "functools.partial", "types.FunctionType",
 		"marshal.loads", "pickle.loads", "_pickle.loads", "copyreg._reconstructor", "socket.socket", "webbrowser.open",
@@ -77,6 +77,9 @@ func TestKnownClassesCannotBeMisused(t *testing.T) {
 		{namespace + ")\x81}b}b", "has a state already"},
 		{namespace + ")\x81}K\x01NsbN", "STOP at byte"},
 		{namespace + ")\x81}K\x01Nsb", "an attribute called 1"},
+		{"c__builtin__\ngetattr\n" + tuple("ctorch\nSize\n", str("mro")) + "R", "only members of enumerations are read"},
+		{"cbuiltins\nint\n)R", "builtins.int is not called"},
+		{"cfairseq.dataclass.configs\nCommonConfig\n)\x81", "not created so"},
 		{"ccollections\nOrderedDict\n)\x81", "not created so"},
 		{"ccollections\nOrderedDict\n](K\x01eR", "want a class and a tuple"},
 		{"ccollections\nOrderedDict\nK\x01\x85R", "the argument is int, want list"},

@@ -50,7 +50,7 @@ func (l *legacyReader) read() (any, error) {
 	}
 	list, ok := keys.(*List)
 	if !ok {
-		return nil, fmt.Errorf("the list of storages is %s, want list", typeName(keys))
+		return nil, fmt.Errorf("the list of storages is %s, want list", TypeName(keys))
 	}
 	if err := l.readStorages(list.Items); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (l *legacyReader) readHead() error {
 	}
 	info, ok := v.(*Dict)
 	if !ok {
-		return fmt.Errorf("the facts about the machine are %s, want dict", typeName(v))
+		return fmt.Errorf("the facts about the machine are %s, want dict", TypeName(v))
 	}
 	if little, _ := info.Get("little_endian"); little != true {
 		return errors.New("the file is not of a little-endian machine")
@@ -120,7 +120,7 @@ func (l *legacyReader) readStorages(keys []any) error {
 	for _, k := range keys {
 		key, ok := k.(string)
 		if !ok {
-			return fmt.Errorf("the key of a storage is %s, want str", typeName(k))
+			return fmt.Errorf("the key of a storage is %s, want str", TypeName(k))
 		}
 		s := l.storages[key]
 		switch {

@@ -182,7 +182,7 @@ func top[T any](m *machine, want string) (T, error) {
 	v := m.stack[len(m.stack)-1]
 	t, ok := v.(T)
 	if !ok {
-		return zero, fmt.Errorf("finds %s, want %s", typeName(v), want)
+		return zero, fmt.Errorf("finds %s, want %s", TypeName(v), want)
 	}
 	return t, nil
 }
@@ -347,7 +347,7 @@ func (m *machine) update(pairs []any) error {
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		if !isKey(pairs[i]) {
-			return fmt.Errorf("a dict key is %s, want str or int", typeName(pairs[i]))
+			return fmt.Errorf("a dict key is %s, want str or int", TypeName(pairs[i]))
 		}
 		d.set(pairs[i], pairs[i+1])
 	}

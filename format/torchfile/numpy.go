@@ -140,7 +140,7 @@ func (m *machine) numPyData(v any) ([]byte, error) {
 	case string:
 		return []byte(v), m.charge(len(v))
 	}
-	return nil, fmt.Errorf("the data of an array is %s, want bytes", typeName(v))
+	return nil, fmt.Errorf("the data of an array is %s, want bytes", TypeName(v))
 }
 
 // columnStrides returns the strides of column-major order.

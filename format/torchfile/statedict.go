@@ -18,7 +18,7 @@ type StateDict struct {
 func NewStateDict(v any) (*StateDict, error) {
 	d, ok := v.(*Dict)
 	if !ok {
-		return nil, fmt.Errorf("%s, want a dict of tensors", typeName(v))
+		return nil, fmt.Errorf("%s, want a dict of tensors", TypeName(v))
 	}
 	s := &StateDict{tensors: make(map[string]*Tensor, d.Len())}
 	for key, value := range d.All() {
@@ -28,7 +28,7 @@ func NewStateDict(v any) (*StateDict, error) {
 		}
 		t, ok := value.(*Tensor)
 		if !ok {
-			return nil, fmt.Errorf("%.*q is %s, want a tensor", maxGlobal, name, typeName(value))
+			return nil, fmt.Errorf("%.*q is %s, want a tensor", maxGlobal, name, TypeName(value))
 		}
 		s.names = append(s.names, name)
 		s.tensors[name] = t

@@ -44,7 +44,7 @@ func (c *treeChecker) value(v any, depth int) (node, error) {
 	n, ok := c.seen[id]
 	switch {
 	case n.open:
-		return node{}, fmt.Errorf("%s contains itself", typeName(v))
+		return node{}, fmt.Errorf("%s contains itself", TypeName(v))
 	case ok && depth+n.depth > maxDepth:
 		return node{}, fmt.Errorf("values are nested more than %d deep", maxDepth)
 	case ok:
@@ -99,7 +99,7 @@ func identity(v any) (any, error) {
 	case *Namespace, *Object:
 		return v, nil
 	}
-	return nil, fmt.Errorf("%s is not a value that is read or written", typeName(v))
+	return nil, fmt.Errorf("%s is not a value that is read or written", TypeName(v))
 }
 
 // children calls use for every value in a container.
@@ -112,9 +112,9 @@ func children(v any, use func(any) error) error {
 	case *Set:
 		return each(v.Items, use)
 	case *Namespace:
-		return attributes(&v.Dict, typeName(v), use)
+		return attributes(&v.Dict, TypeName(v), use)
 	case *Object:
-		return attributes(&v.State, typeName(v), use)
+		return attributes(&v.State, TypeName(v), use)
 	case *Dict:
 		for _, e := range v.entries {
 			if err := use(e.value); err != nil {

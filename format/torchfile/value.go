@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/big"
 	"strconv"
+	"strings"
 
 	"github.com/mega-go/mega/format/dtype"
 )
@@ -34,6 +35,35 @@ type Namespace struct {
 type Object struct {
 	Class string // module and name, such as "fairseq.meters.AverageMeter"
 	State *Dict  // its attributes, keys are strings
+}
+
+// omegaValues are the attributes that an object of OmegaConf keeps its value in.
+var omegaValues = []string{"_content", "_val"}
+
+// keepValue drops all of an object of OmegaConf but its value: the rest is types
+// and the object that contains it.
+func (o *Object) keepValue() {
+	if !strings.HasPrefix(o.Class, "omegaconf.") {
+		return
+	}
+	kept := &Dict{}
+	for _, name := range omegaValues {
+		if value, ok := o.State.Get(name); ok {
+			kept.Set(name, value)
+		}
+	}
+	o.State = kept
+}
+
+// plain is Plain for an object: its attributes, or the value of one of OmegaConf.
+func (o *Object) plain() any {
+	if strings.HasPrefix(o.Class, "omegaconf.") {
+		for _, value := range o.State.All() {
+			return Plain(value)
+		}
+		return nil
+	}
+	return Plain(o.State)
 }
 
 // A Device is a torch.device, such as "cpu" or "cuda:0".
@@ -143,7 +173,8 @@ func normal(v any) any {
 
 // Plain turns a value into the Go types of decoded JSON where it has them:
 // dicts, namespaces and objects become map[string]any (with integer keys in
-// decimal), lists, tuples and sets []any; other values stay as they are.
+// decimal), lists, tuples and sets []any; other values stay as they are. An
+// object of OmegaConf becomes the value that it wraps.
 func Plain(v any) any {
 	switch v := v.(type) {
 	case Tuple:
@@ -155,7 +186,7 @@ func Plain(v any) any {
 	case *Namespace:
 		return Plain(v.Dict)
 	case *Object:
-		return Plain(v.State)
+		return v.plain()
 	case *Dict:
 		m := make(map[string]any, v.Len())
 		for key, value := range v.All() {
@@ -178,8 +209,8 @@ func plainItems(items []any) []any {
 	return out
 }
 
-// typeName names a value's type for errors as Python does.
-func typeName(v any) string {
+// TypeName names a value's type as Python does, for errors.
+func TypeName(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "None"

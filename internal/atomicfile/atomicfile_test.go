@@ -95,7 +95,7 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 }
 
 // TestKillLeavesAWholeFile kills a process that replaces a file over and over:
-// whenever it dies, the file is whole.
+// whenever it dies, the file is whole, and the next writer takes the rest away.
 func TestKillLeavesAWholeFile(t *testing.T) {
 	if path := os.Getenv("ATOMICFILE_TEST_VICTIM"); path != "" {
 		for i := byte('a'); ; i = 'a' + (i-'a'+1)%26 {
@@ -120,6 +120,22 @@ func TestKillLeavesAWholeFile(t *testing.T) {
 		data, err := os.ReadFile(path)
 		if err != nil || len(data) != 1<<20 || !bytes.Equal(data, bytes.Repeat(data[:1], len(data))) {
 			t.Fatalf("after a kill the file is not whole: %d bytes, %v", len(data), err)
+		}
+	}
+	age(t, filepath.Dir(path))
+	if err := WriteFile(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	check(t, path, "")
+}
+
+// age makes the temporary files of a directory older than any writer is young.
+func age(t *testing.T, dir string) {
+	t.Helper()
+	old := time.Now().Add(-2 * untouched)
+	for _, name := range names(t, dir) {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); IsTemporary(name) && err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -9,28 +9,51 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // WriteDir makes the directory path out of the files that write puts into the
-// temporary directory it is given, beside path, by WriteNew. The directory appears whole or, if anything fails, not at all. path
-// must not exist. A kill may leave the temporary directory, whose name matches
-// [IsTemporary].
+// temporary directory it is given, beside path, by WriteNew. The directory appears
+// whole or, if anything fails, not at all. path must not exist. A kill may leave
+// the temporary directory, whose name matches [IsTemporary], until the next
+// WriteDir of path.
 func WriteDir(path string, write func(dir string) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("writing %s: %w", path, fs.ErrExist)
 	}
-	temp := temporary(path)
-	if err := os.Mkdir(temp, 0o777); err != nil {
+	temp, release, err := createDir(path)
+	if err != nil {
 		return err
 	}
-	err := write(temp)
+	defer release()
+	err = write(temp)
 	if err == nil {
-		err = errors.Join(syncDir(temp), os.Rename(temp, path))
+		err = errors.Join(SyncDir(temp), rename(temp, path))
 	}
-	if err == nil {
-		return syncDir(filepath.Dir(path))
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, os.RemoveAll(temp))
+	return SyncDir(filepath.Dir(path))
+}
+
+// createDir makes a temporary directory beside path, which release removes if it
+// is still there.
+func createDir(path string) (temp string, release func(), err error) {
+	sweep(path)
+	temp = temporary(path)
+	if err := os.Mkdir(temp, 0o777); err != nil {
+		return "", nil, err
+	}
+	dir, err := os.Open(temp)
+	if err != nil {
+		return "", nil, errors.Join(err, os.Remove(temp))
+	}
+	hold(dir)
+	return temp, func() {
+		dir.Close()
+		os.RemoveAll(temp)
+	}, nil
 }
 
 // WriteNew writes a file that does not exist and syncs it: for use in WriteDir,
@@ -45,7 +68,7 @@ func WriteNew(path string, write func(io.Writer) error) error {
 		err = buf.Flush()
 	}
 	if err == nil {
-		err = file.Sync()
+		err = Sync(file)
 	}
 	return errors.Join(err, file.Close())
 }
@@ -57,15 +80,11 @@ func Symlink(target, path string) error {
 	if err := os.Symlink(target, temp); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := rename(temp, path); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return nil
 }
-
-// SyncDir makes what was created, renamed and removed in dir last, where the
-// system can.
-func SyncDir(dir string) error { return syncDir(dir) }
 
 // IsTemporary reports whether name is what this package calls something not
 // yet whole.
@@ -74,6 +93,30 @@ func IsTemporary(name string) bool {
 	return ok
 }
 
+// prefix starts the names of path's temporary files; being hidden, no pattern
+// for checkpoints matches them.
+func prefix(path string) string { return "." + filepath.Base(path) + ".tmp-" }
+
 func temporary(path string) string {
 	return filepath.Join(filepath.Dir(path), fmt.Sprintf("%s%08x", prefix(path), rand.Uint32()))
+}
+
+// untouched is how long a temporary file is left alone whatever its lock: a
+// writer makes and closes it a moment before and after it holds the lock.
+const untouched = time.Minute
+
+// sweep deletes what killed writers of path have left beside it. What it cannot
+// delete harms nobody.
+func sweep(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if !IsTemporary(e.Name()) || !strings.HasPrefix(e.Name(), prefix(path)) {
+			continue
+		}
+		info, err := e.Info()
+		name := filepath.Join(filepath.Dir(path), e.Name())
+		if err == nil && time.Since(info.ModTime()) > untouched && abandoned(name) {
+			os.RemoveAll(name)
+		}
+	}
 }

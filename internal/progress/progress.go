@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/mega-go/mega/internal/printable"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 )
 
 // A Meter shows how far some work is. It belongs to one goroutine.
@@ -32,8 +32,8 @@ const barWidth = 24
 // New returns a meter that shows what is done, in some unit, on w.
 func New(w io.Writer, what, unit string) *Meter {
 	m := &Meter{what: what, unit: unit, w: w, next: time.Now().Add(every)}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		m.all = mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh())
+	if f := printable.Terminal(w); f != nil && os.Getenv("TERM") != "dumb" {
+		m.all = mpb.New(mpb.WithOutput(f), mpb.WithAutoRefresh())
 		m.bar = m.all.New(0,
 			mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 			mpb.BarWidth(barWidth),

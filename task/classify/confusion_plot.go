@@ -1,12 +1,9 @@
 package classify
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"image/png"
 	"math"
-	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette"
@@ -14,10 +11,8 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/picture"
 )
 
 // shares is a confusion matrix as gonum/plot draws it: the share of each class
@@ -53,31 +48,18 @@ func (blues) Colors() []color.Color {
 var _ palette.Palette = blues{}
 
 // WritePlot draws the confusion matrix: a row each class, a column each answer,
-// the darker the larger the share of the class. The ending of path, .png or .svg,
-// says the format.
+// the darker the larger the share of the class. The ending of path says the
+// format (picture.Write).
 func (e *Evaluation) WritePlot(path string) error {
 	p, err := e.plot()
 	if err != nil {
 		return err
 	}
 	side := min(max(vg.Length(len(e.Classes))*1.2*vg.Centimeter+5*vg.Centimeter, 11*vg.Centimeter), 45*vg.Centimeter)
-	var image bytes.Buffer
-	switch filepath.Ext(path) {
-	case ".png":
-		canvas := vgimg.NewWith(vgimg.UseWH(side, side), vgimg.UseDPI(144))
-		p.Draw(inset(draw.New(canvas)))
-		err = png.Encode(&image, canvas.Image())
-	case ".svg":
-		canvas := vgsvg.NewWith(vgsvg.UseWH(side, side))
-		p.Draw(inset(draw.New(canvas)))
-		_, err = canvas.WriteTo(&image)
-	default:
-		return fmt.Errorf("%s: want a file ending in .png or .svg", path)
-	}
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, image.Bytes())
+	return picture.Write(path, side, side, func(c draw.Canvas) error {
+		p.Draw(inset(c))
+		return nil
+	})
 }
 
 // inset leaves a margin.

@@ -94,7 +94,7 @@ func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	case "speech_commands":
 		return openSpeech(d)
 	case "listops":
-		return openListOps(d)
+		return openListOps(d, m)
 	case "":
 		return nil, errors.New("no task is given, want task lra-text, lra-image, speech_commands or listops")
 	}
@@ -166,9 +166,30 @@ func numberedClasses(n int) []string {
 	return names
 }
 
+// maxListOps bounds the symbols of generated expressions, which are all in memory.
+const maxListOps = 1 << 28
+
+// checkListOps holds the sizes of generated expressions against the model.
+func checkListOps(d DataConfig, m mega.ClassifierConfig) error {
+	if short, long := d.ListopsLength[0], d.ListopsLength[1]; short < 1 || long < short || long > m.MaxPositions {
+		return fmt.Errorf("listops_length is %d to %d, want lengths from 1 to max_positions = %d", short, long, m.MaxPositions)
+	}
+	left := maxListOps / d.ListopsLength[1]
+	for _, n := range d.ListopsSizes {
+		if n < 0 || n > left {
+			return fmt.Errorf("listops_sizes are %v, want no negative ones, and %d symbols at most in all", d.ListopsSizes, maxListOps)
+		}
+		left -= n
+	}
+	return nil
+}
+
 // openListOps generates expressions; all splits come from one list without
 // repetition, so none of the held-out ones was trained on.
-func openListOps(d DataConfig) (*Corpus, error) {
+func openListOps(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
+	if err := checkListOps(d, m); err != nil {
+		return nil, err
+	}
 	c := listops.LRA
 	c.MinLength, c.MaxLength = d.ListopsLength[0]-1, d.ListopsLength[1]+1
 	total := d.ListopsSizes[0] + d.ListopsSizes[1] + d.ListopsSizes[2]

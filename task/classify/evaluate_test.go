@@ -68,7 +68,7 @@ func TestConfusionPlot(t *testing.T) {
 	if left >= right {
 		t.Errorf("fields of 80%% and 20%% have red %d and %d", left, right)
 	}
-	if err := scored().WritePlot("x.gif"); err == nil || !strings.Contains(err.Error(), ".png or .svg") {
+	if err := scored().WritePlot("x.gif"); err == nil || !strings.Contains(err.Error(), ".png, .svg or .pdf") {
 		t.Errorf("a GIF: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // The kinds of input of a classifier.
@@ -80,16 +80,12 @@ type trainedOn struct {
 // CheckpointData returns what a checkpoint was trained on: the defaults where it
 // does not say.
 func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
-	config := DefaultDataConfig()
-	config.BatchSize = 32
-	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, &config); err != nil {
-			return config, fmt.Errorf("%s: data: %w", c.Path, err)
-		}
-	}
+	d := DefaultDataConfig()
+	d.BatchSize = 32
+	err := c.DataConfig(&d)
 	// The reference knows one way to read recordings.
-	config.ScReference = config.ScReference || c.Args != nil
-	return config, c.DataArgs(&config)
+	d.ScReference = d.ScReference || c.Args != nil
+	return d, err
 }
 
 // CheckpointInputs returns how raw inputs become what a checkpoint's model
@@ -98,13 +94,11 @@ func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
 // recordings speech.json or the recordings.
 func CheckpointInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataConfig) (Inputs, error) {
 	var t trainedOn
-	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, &t); err != nil {
-			return Inputs{}, fmt.Errorf("%s: data: %w", c.Path, err)
-		}
+	if err := c.DataConfig(&t); err != nil {
+		return Inputs{}, err
 	}
 	if t.Inputs != nil {
-		return *t.Inputs, t.Inputs.check(m)
+		return *t.Inputs, config.Wrap(c.Path+": data: inputs", t.Inputs.check(m))
 	}
 	in, err := derivedInputs(d, m)
 	if err == nil {
@@ -159,7 +153,7 @@ func derivedInputs(d DataConfig, m mega.ClassifierConfig) (Inputs, error) {
 	return corpus.Inputs, nil
 }
 
-// check holds inputs against a model.
+// check holds inputs against a model, whose size bounds what is made of a file.
 func (in *Inputs) check(m mega.ClassifierConfig) error {
 	kinds := map[string]string{InputBytes: mega.InputText, InputWords: mega.InputText, InputImage: mega.InputImage, InputAudio: mega.InputAudio}
 	switch {
@@ -169,10 +163,14 @@ func (in *Inputs) check(m mega.ClassifierConfig) error {
 		return fmt.Errorf("the dictionary has %d symbols, the model %d", len(in.Words)+int(data.NumSpecial), m.VocabSize)
 	case len(in.Classes) > m.SentenceClassNum:
 		return fmt.Errorf("%d names for %d classes", len(in.Classes), m.SentenceClassNum)
-	case in.Kind == InputImage && (in.Width < 1 || in.Height < 1):
-		return fmt.Errorf("images of %d by %d pixels", in.Width, in.Height)
-	case in.Kind == InputAudio && (in.Rate < 1 || in.Length < 1 || !in.Normalization.Valid()):
-		return errors.New("nothing says at which rate and with what normalisation recordings were read")
+	case in.Kind == InputImage && (in.Width < 1 || in.Height < 1 || in.Width > m.MaxPositions/in.Height):
+		return fmt.Errorf("width and height are %d by %d pixels, want 1 to max_positions = %d in all", in.Width, in.Height, m.MaxPositions)
+	case in.Kind == InputAudio && (in.Length < 1 || in.Length > m.MaxPositions):
+		return fmt.Errorf("length is %d samples, want 1 to max_positions = %d", in.Length, m.MaxPositions)
+	case in.Kind == InputAudio && !in.Normalization.Valid():
+		return errors.New("nothing says with what normalisation recordings were read")
+	case in.Kind == InputAudio:
+		return config.Wrap("rate", audio.CheckRate(in.Rate))
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/format/torchfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // speechFile, in the directory of processed recordings, says how they were
@@ -84,14 +84,8 @@ func openProcessed(d DataConfig, dir string) (*Corpus, error) {
 	if d.ScAllClasses {
 		format.Classes = slices.Clone(audio.SC35)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, speechFile))
-	if err == nil {
-		err = json.Unmarshal(text, &format)
-	} else if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, speechFile), err)
+	if err := config.ReadFile(filepath.Join(dir, speechFile), &format); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	c := &Corpus{Classes: format.Classes, Inputs: format.inputs()}
 	for _, name := range []string{"train", "valid", "test"} {

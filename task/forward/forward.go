@@ -193,8 +193,7 @@ func (f *runner) translate(m *mega.Translator, smoothing float64) error {
 	f.addOutput("logits", logits)
 	target, err := f.target(len(shifted), m.Config().TargetVocabSize)
 	if target != nil {
-		const pad = 1
-		f.addLoss(f.tape.CrossEntropy(logits, target, pad, smoothing))
+		f.addLoss(f.tape.CrossEntropy(logits, target, mega.Pad, smoothing))
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package language
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -63,12 +62,7 @@ const WholeText = "all"
 // CheckpointData sets in config what a checkpoint says of the text that it was
 // trained on.
 func CheckpointData(c *checkpoint.Checkpoint, config *DataConfig) error {
-	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, config); err != nil {
-			return fmt.Errorf("%s: data: %w", c.Path, err)
-		}
-	}
-	return c.DataArgs(config)
+	return c.DataConfig(config)
 }
 
 // A Corpus is the text of a language model: a dictionary, and splits

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -62,12 +61,7 @@ func DefaultDataConfig() DataConfig {
 // padding, is not taken over: the reference's generate.py does not either.
 func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
 	config, trained := DefaultDataConfig(), DefaultDataConfig()
-	if c.Data != nil {
-		if err := json.Unmarshal(c.Data, &trained); err != nil {
-			return config, fmt.Errorf("%s: data: %w", c.Path, err)
-		}
-	}
-	err := c.DataArgs(&trained)
+	err := c.DataConfig(&trained)
 	config.Data, config.SourceLang, config.TargetLang = trained.Data, trained.SourceLang, trained.TargetLang
 	return config, err
 }

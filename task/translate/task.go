@@ -183,7 +183,9 @@ type batch struct {
 // Loss implements train.Batch.
 func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	d := b.data
-	loss, err := b.task.model.Loss(t, d.Source, d.Rows, d.SourceLength, d.PrevOutput, d.Targets, d.TargetLength, b.task.smoothing)
+	source := &mega.Input{Rows: d.Rows, Length: d.SourceLength, Tokens: d.Source}
+	shifted := &mega.Input{Rows: d.Rows, Length: d.TargetLength, Tokens: d.PrevOutput}
+	loss, err := b.task.model.Loss(t, source, shifted, d.Targets, b.task.smoothing)
 	if err != nil {
 		return train.Result{}, err
 	}

@@ -1,0 +1,163 @@
+// Package config reads configurations: JSON objects whose keys are those of a
+// struct. Its errors name the key, what it holds and what it should hold, and
+// never a type of Go. It knows nothing of models.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/mega-go/mega/format/filemap"
+	"github.com/mega-go/mega/internal/spell"
+)
+
+// MaxFile bounds configurations, which are read whole: 16 MiB.
+const MaxFile = 16 << 20
+
+// ReadFile decodes the regular file at path into the value that into points to.
+// Errors begin with the path, and fs.ErrNotExist can be told.
+func ReadFile(path string, into any) error {
+	text, err := filemap.Read(path, MaxFile)
+	if err == nil {
+		err = Wrap(path, Decode(text, into))
+	}
+	return err
+}
+
+// Wrap puts the name of a file, or of a part of it, before an error.
+func Wrap(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// Decode decodes one JSON value into what into points to. Keys that it does not
+// have are passed over.
+func Decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(into); err != nil {
+		return explain(err, text)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("more than one JSON value: something follows at byte %d", d.InputOffset())
+	}
+	return nil
+}
+
+// Strict is Decode into a struct. A key that the struct does not have is an
+// error, and names the nearest.
+func Strict(text []byte, into any) error {
+	var keys map[string]json.RawMessage
+	if err := Decode(text, &keys); err != nil {
+		return err
+	}
+	known := Keys(reflect.TypeOf(into).Elem())
+	var unknown []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if slices.Contains(known, key) {
+			continue
+		}
+		line := fmt.Sprintf("unknown key %q", key)
+		if near := spell.Nearest(key, known); near != "" {
+			line += fmt.Sprintf(", did you mean %q?", near)
+		}
+		unknown = append(unknown, line)
+	}
+	if len(unknown) > 0 {
+		return errors.New(strings.Join(unknown, "; "))
+	}
+	return Decode(text, into)
+}
+
+// Keys lists the JSON keys of a struct's fields, embedded ones included.
+func Keys(t reflect.Type) []string {
+	var keys []string
+	for _, f := range reflect.VisibleFields(t) {
+		if key := Key(f); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Key returns the JSON key of a struct's field, "" if it has none.
+func Key(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if key == "-" {
+		return ""
+	}
+	return key
+}
+
+// explain says what is wrong with a JSON text in words.
+func explain(err error, text []byte) error {
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &kind):
+		what := "the value"
+		if kind.Field != "" {
+			what = clip(kind.Field)
+		}
+		return fmt.Errorf("%s is %s, want %s", what, got(kind.Value), want(kind.Type))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the JSON text ends at byte %d, within a value: is it cut off?", len(text))
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
+	}
+	return err
+}
+
+// got writes what encoding/json calls a value: "string", "number 1.5", "array".
+func got(value string) string {
+	kind, rest, ok := strings.Cut(value, " ")
+	switch {
+	case ok:
+		return clip(rest)
+	case kind == "array":
+		return "a list"
+	case kind == "object":
+		return "an object"
+	case kind == "bool":
+		return "true or false"
+	}
+	return "a " + kind
+}
+
+// want says what a type takes.
+func want(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return want(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Uint64:
+		return "a whole number from 0 to 2^64-1"
+	case reflect.Int, reflect.Int64:
+		return "a whole number below 2^63"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "an object"
+}
+
+// clip shortens what a file says.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
