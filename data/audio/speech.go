@@ -216,8 +216,10 @@ func Load(x []float32, path string, rate int) error {
 	return nil
 }
 
-// Format returns the samples a second and in a clip.
-func (s *SpeechCommands) Format() (rate, length int) { return s.options.Rate, s.options.Length }
+// Format says how the recordings become what a model reads.
+func (s *SpeechCommands) Format() Format {
+	return Format{s.Classes(), s.options.Rate, s.options.Length, s.Normalization}
+}
 
 // Classes returns the words in the order of the classes.
 func (s *SpeechCommands) Classes() []string { return slices.Clone(s.options.Classes) }

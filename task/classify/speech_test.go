@@ -70,7 +70,7 @@ func TestConvertedSpeechIsTheRecordings(t *testing.T) {
 			}
 		}
 		to := t.TempDir()
-		c, err := ConvertSpeech(from, to, d.speechOptions(), false, nil)
+		c, err := audio.Convert(from, to, d.speechOptions(), false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestConvertedSpeechIsTheRecordings(t *testing.T) {
 				t.Errorf("reference %v, %s: %d recordings of the processed layout differ from %d WAV files", reference, name, len(a.Labels), len(b.Labels))
 			}
 		}
-		if _, err := ConvertSpeech(from, to, d.speechOptions(), false, nil); err == nil || !strings.Contains(err.Error(), "there already") {
+		if _, err := audio.Convert(from, to, d.speechOptions(), false, nil); err == nil || !strings.Contains(err.Error(), "there already") {
 			t.Errorf("a second conversion: %v", err)
 		}
 	}
@@ -140,10 +140,10 @@ func TestSpeechErrors(t *testing.T) {
 		t.Errorf("dropped samples: %v", err)
 	}
 	to := t.TempDir()
-	if _, err := ConvertSpeech(from, to, audio.Options{Lists: true}, false, nil); err == nil || !strings.Contains(err.Error(), `"yes"`) {
+	if _, err := audio.Convert(from, to, audio.Options{Lists: true}, false, nil); err == nil || !strings.Contains(err.Error(), `"yes"`) {
 		t.Errorf("missing words: %v", err)
 	}
-	processed := processedDir(to, false)
+	processed := audio.ProcessedDir(to, false)
 	writeFile(t, filepath.Join(processed, "train_X.pt"), "no pickle")
 	d.Data, d.ScDroppedRate = to, 0
 	c, err := openSpeech(d)
@@ -153,8 +153,8 @@ func TestSpeechErrors(t *testing.T) {
 	if _, err := c.Open("train"); err == nil || !strings.Contains(err.Error(), "train_X.pt") {
 		t.Errorf("broken tensor: %v", err)
 	}
-	writeFile(t, filepath.Join(processed, speechFile), "{")
-	if _, err := openSpeech(d); err == nil || !strings.Contains(err.Error(), speechFile) {
-		t.Errorf("broken %s: %v", speechFile, err)
+	writeFile(t, filepath.Join(processed, audio.FormatFile), "{")
+	if _, err := openSpeech(d); err == nil || !strings.Contains(err.Error(), audio.FormatFile) {
+		t.Errorf("broken %s: %v", audio.FormatFile, err)
 	}
 }

@@ -1,4 +1,4 @@
-package classify
+package audio
 
 import (
 	"bufio"
@@ -8,20 +8,19 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 
-// A SpeechConversion says what ConvertSpeech wrote.
-type SpeechConversion struct {
+// A Conversion says what Convert wrote.
+type Conversion struct {
 	Dir     string         `json:"dir"`
 	Classes []string       `json:"classes"`
 	Splits  map[string]int `json:"splits"` // recordings of each
 }
 
-// ConvertSpeech reads directories of WAV files (audio.OpenSpeechCommands) and
+// Convert reads directories of WAV files (OpenSpeechCommands) and
 // writes them as the reference keeps processed recordings, which both it and
 // mega train read: TO/processed_data/raw/{train,val,test}_{X,y}.pt, tensors
 // [N, 1, L] of normalised samples and [N] of classes, and speech.json, which
@@ -29,17 +28,17 @@ type SpeechConversion struct {
 // for all 35 words. tick, if not nil, is called after each recording.
 //
 // The files are whole or absent, and memory does not grow with them.
-func ConvertSpeech(from, to string, o audio.Options, all bool, tick func(done, total int64)) (*SpeechConversion, error) {
-	dir := processedDir(to, all)
+func Convert(from, to string, o Options, all bool, tick func(done, total int64)) (*Conversion, error) {
+	dir := ProcessedDir(to, all)
 	if isDir(dir) {
 		return nil, fmt.Errorf("%s is there already: delete it or choose another directory", dir)
 	}
-	s, err := audio.OpenSpeechCommands(from, o)
+	s, err := OpenSpeechCommands(from, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &SpeechConversion{Dir: dir, Classes: s.Classes(), Splits: map[string]int{}}
-	splits := map[string]*audio.Speech{}
+	c := &Conversion{Dir: dir, Classes: s.Classes(), Splits: map[string]int{}}
+	splits := map[string]*Speech{}
 	var total, done int64
 	for name := range splitFiles {
 		if splits[name], err = s.Split(name); err != nil {
@@ -62,18 +61,17 @@ func ConvertSpeech(from, to string, o audio.Options, all bool, tick func(done, t
 				return err
 			}
 		}
-		rate, length := s.Format()
-		text, err := json.MarshalIndent(speechFormat{s.Classes(), rate, length, s.Normalization}, "", " ")
+		text, err := json.MarshalIndent(s.Format(), "", " ")
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(temp, speechFile), append(text, '\n'), 0o666)
+		return os.WriteFile(filepath.Join(temp, FormatFile), append(text, '\n'), 0o666)
 	})
 	return c, err
 }
 
 // writeRecordings writes PREFIX_X.pt and PREFIX_y.pt.
-func writeRecordings(prefix string, s *audio.Speech, tick func()) error {
+func writeRecordings(prefix string, s *Speech, tick func()) error {
 	raw := prefix + "_X.raw"
 	defer os.Remove(raw)
 	if err := writeSamples(raw, s, tick); err != nil {
@@ -95,7 +93,7 @@ func writeRecordings(prefix string, s *audio.Speech, tick func()) error {
 }
 
 // writeSamples writes the samples of all recordings, one after the other.
-func writeSamples(path string, s *audio.Speech, tick func()) error {
+func writeSamples(path string, s *Speech, tick func()) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
