@@ -18,6 +18,10 @@ const (
 	modelKey      = "model" // a checksum of the parameters
 )
 
+// maxPosition bounds how far a saved text has come, so that what is read on cannot
+// overflow.
+const maxPosition = 1 << 53
+
 // Save writes the session as a safetensors file, from which LoadSession goes on
 // bit for bit: positions [rows], log_probs [rows, V], and for each layer
 // layers.I.averages [rows, state size], in the order of the computation, and
@@ -62,13 +66,11 @@ func (m *LanguageModel) checksum() string {
 	return fmt.Sprintf("%08x", sum)
 }
 
-// LoadSession returns a session that Save wrote, with this very model.
+// LoadSession returns a session that Save wrote, with this very model. A file that
+// was changed since is an error where it could not have come from Save: positions
+// that no text has, shapes of another model, numbers that are not finite.
 func (m *LanguageModel) LoadSession(r io.Reader) (*Session, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("load a session: %w", err)
-	}
-	f, err := safetensors.Parse(data)
+	f, err := safetensors.Read(r)
 	if err != nil {
 		return nil, fmt.Errorf("load a session: %w", err)
 	}
@@ -96,12 +98,18 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 		return nil, errors.New("it has no texts")
 	}
 	f.shape("log_probs", rows, m.config.VocabSize) // before anything of that many rows is made
+	for i, l := range m.NewSession().layers {
+		f.shape(averagesName(i), rows, l.averages.Cols())
+	}
 	if f.err != nil {
 		return nil, f.err
 	}
 	s := m.NewBatch(rows)
 	s.logProbs = f.tensor("log_probs", rows, m.config.VocabSize)
 	for row, p := range positions {
+		if p < 1 || p > maxPosition {
+			return nil, fmt.Errorf("positions: text %d is at %d, want 1 to %d", row, p, int64(maxPosition))
+		}
 		s.positions[row] = int(p)
 	}
 	for i := range s.layers {
@@ -147,16 +155,21 @@ func (f *sessionReader) shape(name string, rows, cols int) {
 	}
 }
 
-// tensor reads a tensor [rows, cols].
+// tensor reads a tensor [rows, cols] of finite numbers.
 func (f *sessionReader) tensor(name string, rows, cols int) *tensor.Tensor {
 	f.shape(name, rows, cols)
 	if f.err != nil {
 		return nil
 	}
-	x, err := f.Float32(name)
-	if err != nil {
-		f.err = err
+	var x []float32
+	if x, f.err = f.Float32(name); f.err != nil {
 		return nil
+	}
+	for i, v := range x {
+		if v-v != 0 {
+			f.err = fmt.Errorf("%s holds %v at row %d, want finite numbers", name, v, i/cols)
+			return nil
+		}
 	}
 	return tensor.FromSlice(x, rows, cols)
 }

@@ -1,8 +1,10 @@
 package safetensors
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -54,6 +56,20 @@ func OpenFile(file *filemap.File) (*Reader, error) {
 // is used.
 func Parse(data []byte) (*Reader, error) {
 	return open(filemap.FromBytes("safetensors data", data))
+}
+
+// Read is Parse of all that r holds. What does not begin as a safetensors file is
+// not read on, so that a device without an end gives an error.
+func Read(r io.Reader) (*Reader, error) {
+	in := bufio.NewReader(r)
+	data, _ := in.Peek(prefixSize + 1) // an error shows again below, or there is too little
+	if len(data) > prefixSize && data[prefixSize] == '{' && binary.LittleEndian.Uint64(data) <= maxHeaderSize {
+		var err error
+		if data, err = io.ReadAll(in); err != nil {
+			return nil, err
+		}
+	}
+	return Parse(data)
 }
 
 func open(file *filemap.File) (*Reader, error) {
