@@ -1,7 +1,6 @@
 package mega
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
@@ -180,12 +179,11 @@ func (b *BlockConfig) parseFunctions(activation, attention, normKey, norm string
 	b.Activation, errs[0] = autograd.ParseActivation(activation)
 	b.Attention, errs[1] = autograd.ParseAttentionFunction(attention)
 	b.Norm, errs[2] = nn.ParseNormType(norm)
+	v := validator{}
 	for i, key := range []string{"activation_fn", "attention_activation_fn", normKey} {
-		if errs[i] != nil {
-			errs[i] = fmt.Errorf("%s: %w", key, errs[i])
-		}
+		v.add(config.Wrap(key, errs[i]))
 	}
-	return errors.Join(errs[:]...)
+	return v.err("")
 }
 
 // Bounds on what a configuration may ask for, so that a broken one fails with a

@@ -16,7 +16,7 @@ type Input struct {
 
 // check reports what is wrong with an input for configuration c.
 func (in *Input) check(c ClassifierConfig) error {
-	n := in.Rows * in.Length
+	n := len(in.Tokens) + len(in.Samples)
 	switch {
 	case in.Rows < 1 || in.Length < 1:
 		return fmt.Errorf("input of %d rows of length %d, want at least one of each", in.Rows, in.Length)
@@ -24,8 +24,8 @@ func (in *Input) check(c ClassifierConfig) error {
 		return fmt.Errorf("input has no tokens, and the model reads %s", c.InputType)
 	case !c.Tokens() && (in.Samples == nil || in.Tokens != nil):
 		return fmt.Errorf("input has no samples, and the model reads %s", c.InputType)
-	case len(in.Tokens)+len(in.Samples) != n:
-		return fmt.Errorf("input holds %d values, want %d rows × %d", len(in.Tokens)+len(in.Samples), in.Rows, in.Length)
+	case n%in.Length != 0 || n/in.Length != in.Rows: // their product might overflow
+		return fmt.Errorf("input holds %d values, want %d rows × %d", n, in.Rows, in.Length)
 	case in.Lengths != nil && len(in.Lengths) != in.Rows:
 		return fmt.Errorf("input has %d lengths for %d rows", len(in.Lengths), in.Rows)
 	}

@@ -152,7 +152,8 @@ func (m *LanguageModel) Loss(t *autograd.Tape, tokens, targets []int32, rows, le
 	return m.FeatureLoss(t, x, targets), nil
 }
 
-// FeatureLoss is Loss from features on, which are [B, L, D].
+// FeatureLoss is Loss from features on, which are [B, L, D]. It panics unless there
+// is a target of the vocabulary for each position.
 func (m *LanguageModel) FeatureLoss(t *autograd.Tape, features *autograd.Variable, targets []int32) autograd.Loss {
 	if m.adaptive != nil {
 		return m.adaptive.Loss(t, features, targets, Pad)

@@ -35,8 +35,18 @@ func newReader(s *stack, w *readerWeights, texts int) reader {
 // Rows returns the number of texts.
 func (s *reader) Rows() int { return len(s.positions) }
 
-// Position returns how many tokens have been read of a text.
-func (s *reader) Position(row int) int { return s.positions[row] }
+// Position returns how many tokens have been read of a text. It panics if there
+// is no such row.
+func (s *reader) Position(row int) int {
+	s.mustHave(row)
+	return s.positions[row]
+}
+
+func (s *reader) mustHave(row int) {
+	if row < 0 || row >= s.Rows() {
+		panic(fmt.Sprintf("mega: no row %d in a session of %d", row, s.Rows()))
+	}
+}
 
 // readWindow reads n columns of tokens [rows, L]. source, nil in a language
 // model, is what the blocks attend to besides.

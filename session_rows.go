@@ -103,13 +103,18 @@ func Join(sessions ...*Session) (*Session, error) {
 		return nil, errors.New("join: no sessions")
 	}
 	joined := sessions[0]
-	for _, s := range sessions[1:] {
+	for i, s := range sessions[1:] {
+		if slices.Contains(sessions[:i+1], s) {
+			return nil, errors.New("join: the same session twice, want a Clone of it")
+		}
 		if s.model != joined.model {
 			return nil, errors.New("join: sessions of different models")
 		}
 		if (s.logProbs == nil) != (joined.logProbs == nil) {
 			return nil, errors.New("join: of some of the texts nothing has been read")
 		}
+	}
+	for _, s := range sessions[1:] {
 		joined.join(s)
 	}
 	return joined, nil

@@ -1,6 +1,7 @@
 package mega
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -135,6 +136,9 @@ func (m *Translator) Decode(t *autograd.Tape, source Encoded, tokens []int32, ro
 	if err := checkText("target", tokens, rows, length, c.TargetVocabSize, c.MaxTargetPositions); err != nil {
 		return nil, err
 	}
+	if err := source.check(rows); err != nil {
+		return nil, err
+	}
 	x, _, err := m.target.forward(t, &Input{Rows: rows, Length: length, Tokens: tokens}, &source)
 	if err != nil {
 		return nil, fmt.Errorf("target: %w", err)
@@ -149,6 +153,9 @@ func (m *Translator) Loss(t *autograd.Tape, source, shifted *Input, targets []in
 	if err := checkText("target", targets, shifted.Rows, shifted.Length, m.config.TargetVocabSize, shifted.Length); err != nil {
 		return autograd.Loss{}, err
 	}
+	if !(smoothing >= 0 && smoothing < 1) {
+		return autograd.Loss{}, fmt.Errorf("label smoothing of %g, want a share from 0 to below 1", smoothing)
+	}
 	encoded, err := m.Encode(t, source.Tokens, source.Rows, source.Length)
 	if err != nil {
 		return autograd.Loss{}, err
@@ -158,6 +165,17 @@ func (m *Translator) Loss(t *autograd.Tape, source, shifted *Input, targets []in
 		return autograd.Loss{}, err
 	}
 	return t.CrossEntropy(logits, targets, Pad, smoothing), nil
+}
+
+// check reports an encoded source that is not of so many texts.
+func (e Encoded) check(rows int) error {
+	if e.Output == nil {
+		return errors.New("no encoded source: want the result of Encode")
+	}
+	if got := e.Output.Shape()[0]; got != rows {
+		return fmt.Errorf("%d encoded sources for %d targets", got, rows)
+	}
+	return nil
 }
 
 // checkText reports what is wrong with a batch of texts.

@@ -47,8 +47,8 @@ func (m *Translator) SetBF16(on bool) { m.bf16 = on }
 
 // Freeze makes what sessions need of the parameters, in as much memory as the
 // decoder's take, once for all sessions until thaw is called, instead of once
-// for each. Until then the parameters must not change. It is not to be called
-// while another goroutine makes a session.
+// for each: not a bit of what they say changes. Until then the parameters must not
+// change. It is not to be called while another goroutine makes a session.
 func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.sessionWeights) }
 
 // NewSession reads sources [rows, length], padded with <pad> on either side, and
@@ -57,11 +57,6 @@ func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.session
 // the attention to the source counts it as positions, as in the reference
 // (gated_cross_attention.py:114-122); on the right it makes no difference.
 func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {
-	w := m.frozen
-	if w == nil {
-		w = m.sessionWeights()
-	}
-	s := &TranslatorSession{model: m, projection: w.projection, reader: newReader(&m.target, w.decoder, rows)}
 	t := autograd.NewTape()
 	t.SetBF16(m.bf16)
 	defer parallel.Hot()()
@@ -69,6 +64,11 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 	if err != nil {
 		return nil, err
 	}
+	w := m.frozen
+	if w == nil {
+		w = m.sessionWeights()
+	}
+	s := &TranslatorSession{model: m, projection: w.projection, reader: newReader(&m.target, w.decoder, rows)}
 	columns := make([][2]int, rows)
 	for row := range rows {
 		s.source.of = append(s.source.of, row)
@@ -210,8 +210,13 @@ func (s *TranslatorSession) Reorder(rows ...int) error {
 }
 
 // Attention returns what the last layer paid to each token of its source, padding
-// left out, when a row's last token was written.
+// left out, when a row's last token was written; nil before the first step. It
+// panics if there is no such row.
 func (s *TranslatorSession) Attention(row int) []float32 {
+	s.mustHave(row)
+	if s.logProbs == nil || s.work.cross.Rows() <= row {
+		return nil
+	}
 	last := len(s.source.layers) - 1
 	source := s.source.layers[last][s.source.of[row]]
 	return s.source.attention[last].Weights(s.work.cross.Row(row)[2*s.work.x.Cols():], source, s.positions[row]-1)

@@ -25,6 +25,9 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 	start := t.start()
 	x := t.value(logits)
 	rows, v := x.Rows(), x.Cols()
+	if len(targets) != rows {
+		panic(fmt.Sprintf("autograd: %d targets for logits of shape %v", len(targets), x.Shape()))
+	}
 	sums := t.pool.Get(rows)
 	terms := make([]rowLoss, rows)
 	eachRows(rows, v, func(i int) {

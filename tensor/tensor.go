@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/mega-go/mega/internal/parallel"
@@ -45,12 +46,15 @@ func FromSlice(data []float32, shape ...int) *Tensor {
 }
 
 // Size returns the product of shape, 1 for a scalar's empty shape. It panics if
-// a dimension is negative.
+// a dimension is negative or the product cannot be addressed.
 func Size(shape []int) int {
 	n := 1
 	for _, d := range shape {
 		if d < 0 {
 			panic(fmt.Sprintf("tensor: negative dimension in shape %v", shape))
+		}
+		if d > 0 && n > math.MaxInt/4/d {
+			panic(fmt.Sprintf("tensor: shape %v is more numbers than can be addressed", shape))
 		}
 		n *= d
 	}
