@@ -2,10 +2,14 @@ package train
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/autograd"
 )
 
 // runError trains a toy in dir and returns the error's text, "" for none.
@@ -181,6 +185,35 @@ func TestDataThatShrank(t *testing.T) {
 	_, err := Run(context.Background(), m, toyConfig(), Options{Dir: dir})
 	if err == nil || !strings.Contains(err.Error(), "batch 5 of epoch 1, which has only 2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreadableDataIsSurvived: what was trained before is saved, and goes on bit
+// for bit once the data is back.
+func TestUnreadableDataIsSurvived(t *testing.T) {
+	c := toyConfig()
+	c.UpdateFreq = []int{2}
+	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "run")
+	trainToy(t, newToy(), c, whole)
+	want, _ := lastState(t, whole)
+	w := wrapped{newToy(), func(tape *autograd.Tape, b toyBatch) (Result, error) {
+		if b.epoch == 2 && b.i == 5 {
+			return Result{}, errors.New("the file became shorter")
+		}
+		return b.Loss(tape)
+	}}
+	_, err := Run(context.Background(), w, c, Options{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "the file became shorter; the run is saved at update 6") {
+		t.Errorf("got %v", err)
+	}
+	m := newToy()
+	m.onValid = func(int) (Metrics, error) { return nil, errors.New("the file became shorter") }
+	if _, err := Run(context.Background(), m, c, Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "saved at update 8") {
+		t.Errorf("got %v", err)
+	}
+	trainToy(t, newToy(), c, dir)
+	if bits, _ := lastState(t, dir); !slices.Equal(bits, want) {
+		t.Error("weights or moments differ")
 	}
 }
 

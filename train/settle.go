@@ -100,14 +100,26 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.target, note)
 }
 
-// abandon deals with a validation that failed. One that was interrupted is to be
-// done again when the run resumes.
+// abandon deals with a validation that failed, which is to be done again when the
+// run resumes.
 func (r *run) abandon(err error) error {
+	r.state.Pending, r.saved = true, false
 	if !errors.Is(err, ErrInterrupted) {
+		return r.rescue(err)
+	}
+	return r.leave()
+}
+
+// rescue saves what was reached before err, such as data that can no longer be
+// read, unless other processes wait for this one.
+func (r *run) rescue(err error) error {
+	if r.dir == nil || r.config.NoSave || r.comm.Size() > 1 || r.sound() != nil {
 		return err
 	}
-	r.state.Pending, r.saved = true, false
-	return r.leave()
+	if failed := r.save(moment{epoch: r.state.Epoch, updates: r.state.Updates}); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return fmt.Errorf("%w; the run is saved at update %d", err, r.state.Updates)
 }
 
 // leave saves the run and ends it before its time.

@@ -293,7 +293,8 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 	r.buffers.keep()
 	stats, err := r.accumulate(ctx, l, first, last)
 	if err != nil {
-		return fmt.Errorf("epoch %d: %w", r.state.Epoch, err)
+		r.buffers.restore()
+		return r.rescue(fmt.Errorf("epoch %d: %w", r.state.Epoch, err))
 	}
 	r.state.Offset, r.saved = last, false
 	norm := r.adam.Norm() / stats.SampleSize

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/mega-go/mega/format/filemap"
 )
 
 const (
@@ -16,16 +18,16 @@ const (
 	entrySize  = 4 + 8 // length and address of a sequence
 )
 
-// Dataset is a pair of files, mapped into memory. Its methods may be called
-// from several goroutines. The files must stay as they are while it is open.
+// Dataset is a pair of files: the index in memory, the tokens mapped. Its methods
+// may be called from several goroutines. Reading tokens that are no longer there
+// is an error.
 type Dataset struct {
 	prefix  string
 	dtype   DType
 	n       int
 	lengths []byte // int32 [n]
 	starts  []byte // int64 [n]
-	data    []byte
-	unmap   func() error
+	data    *filemap.File
 }
 
 // Exists tells whether both PREFIX.idx and PREFIX.bin are there.
@@ -38,24 +40,36 @@ func Exists(prefix string) bool {
 	return true
 }
 
-// Open maps PREFIX.idx and PREFIX.bin and checks that the index fits both
+// Open reads PREFIX.idx, maps PREFIX.bin and checks that the index fits both
 // files, so that no later read can leave them. Close it when done.
 func Open(prefix string) (*Dataset, error) {
-	index, unmapIndex, err := mapFile(prefix + ".idx")
+	index, err := readIndex(prefix + ".idx")
 	if err != nil {
 		return nil, err
 	}
-	data, unmapData, err := mapFile(prefix + ".bin")
+	data, err := filemap.Open(prefix + ".bin")
 	if err != nil {
-		unmapIndex()
-		return nil, err
+		return nil, openError(prefix+".bin", err)
 	}
-	d := &Dataset{prefix: prefix, data: data, unmap: func() error { return errors.Join(unmapIndex(), unmapData()) }}
+	d := &Dataset{prefix: prefix, data: data}
 	if err := d.parse(index); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
+}
+
+func readIndex(path string) ([]byte, error) {
+	f, err := filemap.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	defer f.Close()
+	b := make([]byte, f.Size())
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return nil, openError(path, err)
+	}
+	return b, nil
 }
 
 // parse reads the index and holds it against the length of the data.
@@ -94,9 +108,9 @@ func (d *Dataset) checkEntries() error {
 		if size < 0 {
 			return fmt.Errorf("%s.idx: sequence %d has %d tokens", d.prefix, i, size)
 		}
-		if room := int64(len(d.data)) - start; start < 0 || room < size*int64(d.dtype.size()) {
+		if room := d.data.Size() - start; start < 0 || room < size*int64(d.dtype.size()) {
 			return fmt.Errorf("%s.idx: sequence %d (%d tokens at byte %d) lies outside the %d bytes of %s.bin",
-				d.prefix, i, size, start, len(d.data), d.prefix)
+				d.prefix, i, size, start, d.data.Size(), d.prefix)
 		}
 	}
 	return nil
@@ -118,19 +132,21 @@ func (d *Dataset) start(i int) int64 {
 }
 
 // Read copies the first tokens of sequence i to dst, which must not be longer
-// than it. It fails on a number that is no token id.
+// than it. It fails on a number that is no token id, and if the file has become
+// shorter.
 func (d *Dataset) Read(dst []int32, i int) error {
 	if len(dst) > d.Size(i) {
 		panic(fmt.Sprintf("indexed: %d tokens asked of a sequence of %d", len(dst), d.Size(i)))
 	}
-	if err := d.dtype.decode(dst, d.data[d.start(i):]); err != nil {
+	n := int64(len(dst) * d.dtype.size())
+	if err := d.data.View(d.start(i), n, func(b []byte) error { return d.dtype.decode(dst, b) }); err != nil {
 		return fmt.Errorf("%s.bin: sequence %d: %w", d.prefix, i, err)
 	}
 	return nil
 }
 
-// Close unmaps the files; nothing may be read afterwards.
-func (d *Dataset) Close() error { return d.unmap() }
+// Close closes the files; reading is an error afterwards.
+func (d *Dataset) Close() error { return d.data.Close() }
 
 // openError words a failure to open or map a file.
 func openError(path string, err error) error {

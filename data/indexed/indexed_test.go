@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/format/filemap"
 )
 
 // fixtures were written by fairseq-preprocess: byte sequences and their labels.
@@ -176,7 +178,7 @@ func TestReadErrors(t *testing.T) {
 		if want == "not a token id" {
 			dtype = Float64
 		}
-		d := &Dataset{prefix: "x", data: binary.LittleEndian.AppendUint64(nil, raw)}
+		d := &Dataset{prefix: "x", data: filemap.FromBytes("x.bin", binary.LittleEndian.AppendUint64(nil, raw))}
 		if err := d.parse(index(byte(dtype), 1, 1, 0)); err != nil {
 			t.Fatal(err)
 		}
@@ -186,12 +188,25 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
+// TestReadOfFileThatShrank: a mapped file that others cut short is an error, not
+// the end of the process.
+func TestReadOfFileThatShrank(t *testing.T) {
+	prefix := write(t, Int32, [][]int32{make([]int32, 1<<16), {7}})
+	d := open(t, prefix)
+	if err := os.Truncate(prefix+".bin", 16); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Read(make([]int32, 1), 1); err == nil || !strings.Contains(err.Error(), "out.bin: sequence 1: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(index(8, 1, 2, 0), []byte("abcd"))
 	f.Add(index(4, 1, 1, 4), make([]byte, 8))
 	f.Add(index(7, 1, 1, 0), make([]byte, 8))
 	f.Fuzz(func(t *testing.T, idx, bin []byte) {
-		d := &Dataset{prefix: "x", data: bin}
+		d := &Dataset{prefix: "x", data: filemap.FromBytes("x.bin", bin)}
 		if d.parse(idx) != nil {
 			return
 		}
