@@ -3,6 +3,7 @@ package mega
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mega-go/mega/autograd"
@@ -153,9 +154,6 @@ func (m *Classifier) Logits(in Input) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]float32, in.Rows)
-	for i := range out {
-		out[i] = append([]float32(nil), x.Value().Row(i)...)
-	}
-	return out, nil
+	logits := slices.Clone(x.Value().Host())
+	return slices.Collect(slices.Chunk(logits, x.Cols())), nil
 }

@@ -36,16 +36,16 @@ func (s *Session) Save(w io.Writer) error {
 	}
 	tensors := []safetensors.Tensor{
 		safetensors.Of("positions", []int{len(positions)}, positions),
-		safetensors.Of("log_probs", s.logProbs.Shape(), s.logProbs.Data()),
+		safetensors.Of("log_probs", s.logProbs.Shape(), s.logProbs.Host()),
 	}
 	for i := range s.layers {
 		l := &s.layers[i]
-		tensors = append(tensors, safetensors.Of(averagesName(i), l.averages.Shape(), l.averages.Data()))
+		tensors = append(tensors, safetensors.Of(averagesName(i), l.averages.Shape(), l.averages.Host()))
 		for row, c := range l.caches {
 			keys, values := c.Tensors()
 			tensors = append(tensors,
-				safetensors.Of(cacheName(i, row, "keys"), keys.Shape(), keys.Data()),
-				safetensors.Of(cacheName(i, row, "values"), values.Shape(), values.Data()))
+				safetensors.Of(cacheName(i, row, "keys"), keys.Shape(), keys.Host()),
+				safetensors.Of(cacheName(i, row, "values"), values.Shape(), values.Host()))
 		}
 	}
 	return safetensors.Encode(w, tensors, map[string]string{formatKey: sessionFormat, modelKey: s.model.checksum()})
@@ -61,7 +61,7 @@ func cacheName(layer, row int, what string) string {
 func (m *LanguageModel) checksum() string {
 	sum := uint32(0)
 	for _, p := range m.params.All() {
-		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), dtype.Bytes(p.Value().Data()))
+		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), dtype.Bytes(p.Value().Host()))
 	}
 	return fmt.Sprintf("%08x", sum)
 }

@@ -135,10 +135,8 @@ func newAttention(rng *rand.Rand, length int) operation {
 
 // normal returns a leaf of normally distributed numbers.
 func normal(rng *rand.Rand, deviation float64, shape ...int) *autograd.Variable {
-	x := tensor.FromSlice(parallel.Aligned(tensor.Size(shape)), shape...) // as a tape's tensors are
-	for i := range x.Data() {
-		x.Data()[i] = float32(deviation * rng.NormFloat64())
-	}
+	x := tensor.New(shape...)
+	x.Generate(func(int) float32 { return float32(deviation * rng.NormFloat64()) })
 	return autograd.NewParameter(x)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // Average writes the mean of the weights of several checkpoints of one model,
@@ -58,10 +59,10 @@ func accumulate(p *nn.Params, path, task string) error {
 	}
 	l := loader{weights: c.Weights, wanted: make(map[string]bool)}
 	for _, q := range p.All() {
-		l.add(q.Name, q.Shape(), q.Value().Data())
+		l.add(q.Name, q.Value())
 	}
 	for _, b := range p.Buffers() {
-		l.add(b.Name, b.Shape(), b.Data())
+		l.add(b.Name, b.Tensor)
 	}
 	for _, counter := range p.Counters() {
 		sum := counter.Value
@@ -74,27 +75,25 @@ func accumulate(p *nn.Params, path, task string) error {
 	return config.Wrap(path, l.err())
 }
 
-// add is load, added to dst.
-func (l *loader) add(name string, shape []int, dst []float32) {
-	more := make([]float32, len(dst))
-	l.load(name, shape, more)
-	for i, x := range more {
-		dst[i] += x
-	}
+// add is load, added to t.
+func (l *loader) add(name string, t *tensor.Tensor) {
+	more := tensor.New(t.Shape()...)
+	l.load(name, more)
+	sum, terms := t.Host(), more.Host()
+	t.Generate(func(i int) float32 { return sum[i] + terms[i] })
 }
 
 // divide divides everything by n.
 func divide(p *nn.Params, n int) {
-	scale := func(data []float32) {
-		for i := range data {
-			data[i] /= float32(n)
-		}
+	scale := func(t *tensor.Tensor) {
+		sum := t.Host()
+		t.Generate(func(i int) float32 { return sum[i] / float32(n) })
 	}
 	for _, q := range p.All() {
-		scale(q.Value().Data())
+		scale(q.Value())
 	}
 	for _, b := range p.Buffers() {
-		scale(b.Data())
+		scale(b.Tensor)
 	}
 	for _, c := range p.Counters() {
 		c.Value /= int64(n)

@@ -187,7 +187,7 @@ func (s *saving) biasUnit(c mega.ClassifierConfig) bool {
 func (s *saving) numbers(name string) []float32 {
 	for _, q := range s.model.params.All() {
 		if q.Name == name {
-			return q.Value().Data()
+			return q.Value().Host()
 		}
 	}
 	return nil

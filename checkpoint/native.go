@@ -64,7 +64,7 @@ func writeTensors(path string, tensors []safetensors.Tensor, metadata map[string
 func paramTensors(p *nn.Params) []safetensors.Tensor {
 	var out []safetensors.Tensor
 	for _, q := range p.All() {
-		out = append(out, safetensors.Of(q.Name, q.Shape(), q.Value().Data()))
+		out = append(out, safetensors.Of(q.Name, q.Shape(), q.Value().Host()))
 	}
 	out = append(out, bufferTensors(p.Buffers())...)
 	for _, c := range p.Counters() {
@@ -76,7 +76,7 @@ func paramTensors(p *nn.Params) []safetensors.Tensor {
 func bufferTensors(buffers []*nn.Buffer) []safetensors.Tensor {
 	var out []safetensors.Tensor
 	for _, b := range buffers {
-		out = append(out, safetensors.Of(b.Name, b.Shape(), b.Data()))
+		out = append(out, safetensors.Of(b.Name, b.Shape(), b.Host()))
 	}
 	return out
 }

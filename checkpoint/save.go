@@ -130,12 +130,12 @@ func (s *saving) prepare() error {
 	s.tensors = make(map[string]safetensors.Tensor)
 	p := s.model.params
 	for _, q := range p.All() {
-		if s.tensors[q.Name], err = s.tensor(q.Name, q.Shape(), q.Value().Data()); err != nil {
+		if s.tensors[q.Name], err = s.tensor(q.Name, q.Shape(), q.Value().Host()); err != nil {
 			return err
 		}
 	}
 	for _, b := range p.Buffers() {
-		if s.tensors[b.Name], err = s.tensor(b.Name, b.Shape(), b.Data()); err != nil {
+		if s.tensors[b.Name], err = s.tensor(b.Name, b.Shape(), b.Host()); err != nil {
 			return err
 		}
 	}

@@ -160,7 +160,7 @@ func (s *saving) optimizerState(args map[string]any) (any, error) {
 		state := dict("step", adam.Steps)
 		for j, name := range momentNames {
 			b := moments[len(momentNames)*i+j]
-			state.Set(name, torchfile.NewTensor(torchfile.NewStorage(dtype.F32, dtype.Bytes(b.Data())), b.Shape()))
+			state.Set(name, torchfile.NewTensor(torchfile.NewStorage(dtype.F32, dtype.Bytes(b.Host())), b.Shape()))
 		}
 		states.Set(i, state)
 		numbers.Items = append(numbers.Items, i)

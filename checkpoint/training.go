@@ -137,7 +137,7 @@ func (t *Training) state() (json.RawMessage, error) {
 func LoadBuffers(buffers []*nn.Buffer, w Weights) error {
 	l := loader{weights: w, wanted: make(map[string]bool)}
 	for _, b := range buffers {
-		l.load(b.Name, b.Shape(), b.Data())
+		l.load(b.Name, b.Tensor)
 	}
 	return l.err()
 }

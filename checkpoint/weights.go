@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // Weights is a set of named tensors, whatever file they are in. It can be read by
@@ -54,10 +55,10 @@ func LoadParams(p *nn.Params, w Weights) error {
 func readAll(p *nn.Params, w Weights) error {
 	var jobs []func() error
 	for _, q := range p.All() {
-		jobs = append(jobs, func() error { return w.Float32Into(q.Name, q.Value().Data()) })
+		jobs = append(jobs, func() error { return fill(q.Value(), w, q.Name) })
 	}
 	for _, b := range p.Buffers() {
-		jobs = append(jobs, func() error { return w.Float32Into(b.Name, b.Data()) })
+		jobs = append(jobs, func() error { return fill(b.Tensor, w, b.Name) })
 	}
 	errs := make([]error, len(jobs))
 	var next atomic.Int64
@@ -115,13 +116,18 @@ func (l *loader) check(name string, shape []int) bool {
 	return false
 }
 
-func (l *loader) load(name string, shape []int, dst []float32) {
-	if !l.check(name, shape) {
+func (l *loader) load(name string, t *tensor.Tensor) {
+	if !l.check(name, t.Shape()) {
 		return
 	}
-	if err := l.weights.Float32Into(name, dst); err != nil {
+	if err := fill(t, l.weights, name); err != nil {
 		l.errs = append(l.errs, err)
 	}
+}
+
+// fill reads the tensor of that name into t.
+func fill(t *tensor.Tensor, w Weights, name string) error {
+	return t.WriteHost(func(x []float32) error { return w.Float32Into(name, x) })
 }
 
 // count loads a counter; one that is missing starts at zero, as files that hold

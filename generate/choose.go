@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/autograd"
 )
 
 // A chooser picks what may follow the hypotheses of one text (search.py).
@@ -61,7 +61,7 @@ func (d diverseGroups) choose(slots []slot, scores []float32, beam int, first bo
 				continue
 			}
 			copy(row, scores[i*vocab:][:vocab])
-			kernel.Axpy(row, -d.strength, chosen)
+			autograd.AddScaled(row, -d.strength, chosen)
 			best.addRow(row, slots[i].score, i)
 		}
 		each[g] = best.sorted()
@@ -139,7 +139,7 @@ func (r *ranking) addRow(scores []float32, score float32, slot int) {
 	const block = 64
 	for ; token < len(scores); token += block {
 		part := scores[token:min(token+block, len(scores))]
-		if kernel.Max(part)+score <= r.heap[0].score {
+		if autograd.Max(part)+score <= r.heap[0].score {
 			continue
 		}
 		for i, x := range part {

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/autograd"
 )
 
 // A Model reads texts side by side, as rows, and says what may come next.
@@ -38,9 +39,9 @@ func Ensemble(models ...Model) (Model, error) {
 }
 
 type ensemble struct {
-	models []Model
-	mean   []float32 // [rows, V]
-	term   []float32 // [V]
+	models  []Model
+	mean    []float32 // [rows, V]
+	scratch []float32
 }
 
 // Step implements Model.
@@ -58,37 +59,15 @@ func (e *ensemble) Step(tokens ...int32) ([]float32, error) {
 			return nil, fmt.Errorf("model %d of the ensemble has a vocabulary of %d, the first one of %d",
 				i+1, len(x)/len(tokens), len(e.mean)/len(tokens))
 		}
-		logAddExp(e.mean, x, len(tokens), &e.term)
+		e.scratch = slices.Grow(e.scratch[:0], len(x))[:len(x)]
+		autograd.LogAddExp(e.mean, x, e.scratch)
 	}
-	kernel.AddScalar(e.mean, e.mean, -float32(math.Log(float64(len(e.models)))))
+	share := float32(math.Log(float64(len(e.models))))
+	for i := range e.mean {
+		e.mean[i] -= share
+	}
 	return e.mean, nil
 }
-
-// logAddExp sets a to log(exp a + exp b), each of so many rows relative to the
-// larger of the two: log1p(exp(−|a − b|)) is what it gains.
-func logAddExp(a, b []float32, rows int, memory *[]float32) {
-	vocab := len(a) / rows
-	if len(*memory) < vocab {
-		*memory = make([]float32, vocab)
-	}
-	gain := (*memory)[:vocab]
-	for r := range rows {
-		x, y := a[r*vocab:][:vocab], b[r*vocab:][:vocab]
-		for i := range gain {
-			gain[i] = -abs32(x[i] - y[i])
-		}
-		kernel.Exp(gain, gain)
-		for i, g := range gain {
-			if high := max(x[i], y[i]); math.IsInf(float64(high), -1) {
-				x[i] = high
-			} else {
-				x[i] = high + float32(math.Log1p(float64(g)))
-			}
-		}
-	}
-}
-
-func abs32(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
 
 // Reorder implements Model.
 func (e *ensemble) Reorder(rows ...int) error {
@@ -114,11 +93,13 @@ func (e *ensemble) Attention(row int) []float32 {
 		if sum == nil {
 			sum = make([]float32, len(weights))
 		}
-		kernel.Add(sum, sum, weights)
+		for i, w := range weights {
+			sum[i] += w
+		}
 		n++
 	}
-	if n > 0 {
-		kernel.Scale(sum, sum, 1/float32(n))
+	for i := range sum {
+		sum[i] *= 1 / float32(n)
 	}
 	return sum
 }
@@ -143,12 +124,7 @@ func (t *tempered) Step(tokens ...int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel.Scale(x, x, t.factor)
-	vocab := len(x) / len(tokens)
-	for r := range tokens {
-		row := x[r*vocab:][:vocab]
-		kernel.LogSoftmaxRow(row, row)
-	}
+	autograd.Temper(x, len(tokens), t.factor)
 	return x, nil
 }
 

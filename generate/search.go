@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/parallel"
 )
 
@@ -154,7 +154,7 @@ func (r *run) choose(b *beam, step int, scores []float32) {
 // constrain changes the log-probabilities of a hypothesis's next token by what
 // the options ask for (sequence_generator.py:285-318).
 func (r *run) constrain(b *beam, step int, s slot, scores []float32) {
-	if sum := kernel.Sum(scores); sum != sum { // some may not be a number
+	if best := autograd.Max(scores); best != best { // some are not numbers
 		for i, x := range scores {
 			if x != x {
 				scores[i] = negInf
@@ -171,7 +171,9 @@ func (r *run) constrain(b *beam, step int, s slot, scores []float32) {
 	}
 	if forced >= 0 {
 		kept := scores[forced]
-		kernel.Fill(scores, negInf)
+		for i := range scores {
+			scores[i] = negInf
+		}
 		scores[forced] = kept
 	} else if step < r.options.MinLen && step >= len(b.text.Prefix) {
 		scores[eosToken] = negInf

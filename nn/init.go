@@ -12,21 +12,13 @@ type Initializer func(rng *rand.Rand, t *tensor.Tensor)
 
 // Constant fills with one number.
 func Constant(c float32) Initializer {
-	return func(_ *rand.Rand, t *tensor.Tensor) {
-		data := t.Data()
-		for i := range data {
-			data[i] = c
-		}
-	}
+	return func(_ *rand.Rand, t *tensor.Tensor) { t.Fill(c) }
 }
 
 // Normal draws from a normal distribution.
 func Normal(mean, std float64) Initializer {
 	return func(rng *rand.Rand, t *tensor.Tensor) {
-		data := t.Data()
-		for i := range data {
-			data[i] = float32(mean + std*rng.NormFloat64())
-		}
+		t.Generate(func(int) float32 { return float32(mean + std*rng.NormFloat64()) })
 	}
 }
 
@@ -34,23 +26,16 @@ func Normal(mean, std float64) Initializer {
 // [out, in] (Glorot, Bengio 2010).
 func XavierUniform(rng *rand.Rand, t *tensor.Tensor) {
 	bound := math.Sqrt(6 / float64(t.Rows()+t.Cols()))
-	data := t.Data()
-	for i := range data {
-		data[i] = float32((2*rng.Float64() - 1) * bound)
-	}
+	t.Generate(func(int) float32 { return float32((2*rng.Float64() - 1) * bound) })
 }
 
 // AlternatingNormal draws from N(0, std) and adds +1 in even columns and −1 in
 // odd ones: the EMA's β (reference exponential_moving_average.py:59-72).
 func AlternatingNormal(std float64) Initializer {
-	normal := Normal(0, std)
 	return func(rng *rand.Rand, t *tensor.Tensor) {
-		normal(rng, t)
-		n := t.Shape()[1]
-		data := t.Data()
-		for i := range data {
-			data[i] += float32(1 - 2*(i%n%2))
-		}
+		t.Generate(func(i int) float32 {
+			return float32(std*rng.NormFloat64()) + float32(1-2*(i%t.Shape()[1]%2))
+		})
 	}
 }
 
@@ -60,7 +45,7 @@ func WithZeroRow(init Initializer, row int) Initializer {
 	return func(rng *rand.Rand, t *tensor.Tensor) {
 		init(rng, t)
 		if row >= 0 && row < t.Rows() {
-			clear(t.Row(row))
+			t.ZeroRow(row)
 		}
 	}
 }

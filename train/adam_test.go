@@ -22,15 +22,18 @@ func setGrad(p *nn.Parameter, g []float32) {
 	t.Backward(t.Linear(autograd.NewConstant(row), p.Variable, nil, autograd.Identity))
 }
 
+// adamBlock is the size of the blocks that parameters are updated in.
+const adamBlock = 1 << 13
+
 // TestAdamMatchesSpecification follows the float64 optimiser for some clipped
 // steps, over parameters that take one block, several, and none.
 func TestAdamMatchesSpecification(t *testing.T) {
 	params := nn.NewParams(1)
-	for _, n := range []int{1, 7, blockSize, 2*blockSize + 3} {
+	for _, n := range []int{1, 7, adamBlock, 2*adamBlock + 3} {
 		params.Root().Index(n).Parameter("w", nn.Normal(0, 1), 1, n)
 	}
 	idle := params.Root().Parameter("idle", nn.Constant(2), 1, 5)
-	a := NewAdam(params, AdamConfig{[2]float64{0.9, 0.98}, 1e-8, 0.1})
+	a := NewAdam(params, AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.1})
 	spec := naive.Adam{Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, WeightDecay: 0.1}
 	used := params.All()[:4]
 	want := make([][]float64, len(used))
@@ -91,8 +94,8 @@ func TestAdamIsTheSameForAnyWorkers(t *testing.T) {
 	for _, workers := range []int{1, 2, 5} {
 		parallel.SetWorkers(workers)
 		params := nn.NewParams(1)
-		p := params.Root().Parameter("w", nn.Normal(0, 1), 1, 5*blockSize+11)
-		a := NewAdam(params, AdamConfig{[2]float64{0.9, 0.999}, 1e-8, 0.01})
+		p := params.Root().Parameter("w", nn.Normal(0, 1), 1, 5*adamBlock+11)
+		a := NewAdam(params, AdamConfig{Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01})
 		for range 3 {
 			params.ZeroGrad()
 			setGrad(p, p.Value().Data())

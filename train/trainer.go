@@ -111,7 +111,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	r.tape.SetProfile(o.Profile)
 	r.tape.SetBF16(c.BF16)
 	r.profile = o.Profile
-	r.adam = NewAdam(params, AdamConfig{c.AdamBetas, c.AdamEps, c.WeightDecay})
+	r.adam = NewAdam(params, AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay})
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
 	if err := r.open(about, o); err != nil {
@@ -192,7 +192,7 @@ func (r *run) resume(o Options) (bool, error) {
 // shareWeights gives all processes the weights of process 0.
 func (r *run) shareWeights() error {
 	for _, p := range r.task.Params().All() {
-		if err := r.comm.Broadcast(p.Value().Data(), 0); err != nil {
+		if err := p.Value().WriteHost(func(x []float32) error { return r.comm.Broadcast(x, 0) }); err != nil {
 			return fmt.Errorf("sharing the first weights: %w", err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/printable"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/train"
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	out := newStandardOutput(stdout, stop)
-	if err := kernel.CheckEnvironment(); err != nil {
+	if err := autograd.CheckEnvironment(); err != nil {
 		fmt.Fprintln(stderr, "mega:", err)
 		return exitUsage
 	}

@@ -3,6 +3,7 @@ package forward
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -11,6 +12,7 @@ import (
 	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // Options say how Run runs a model.
@@ -94,14 +96,14 @@ func (f *runner) run(p *nn.Params, pass func() error) ([]safetensors.Tensor, err
 	}
 	f.tape.Backward(f.loss.Variable)
 	for _, q := range p.All() {
-		grad := make([]float32, len(q.Value().Data()))
+		grad := make([]float32, tensor.Size(q.Shape()))
 		if g := q.Grad(); g != nil {
-			copy(grad, g.Data())
+			copy(grad, g.Host())
 		}
 		f.out = append(f.out, safetensors.Of("grad."+q.Name, q.Shape(), grad))
 	}
 	for _, b := range p.Buffers() {
-		f.out = append(f.out, safetensors.Of("buffer."+b.Name, b.Shape(), b.Data()))
+		f.out = append(f.out, safetensors.Of("buffer."+b.Name, b.Shape(), b.Host()))
 	}
 	for _, c := range p.Counters() {
 		f.out = append(f.out, safetensors.Of("buffer."+c.Name, nil, []int64{c.Value}))
@@ -113,7 +115,7 @@ func (f *runner) name(s string) string { return f.options.Prefix + s }
 
 // addOutput copies a result.
 func (f *runner) addOutput(name string, v *autograd.Variable) {
-	f.out = append(f.out, safetensors.Of(name, v.Shape(), v.Value().Clone().Data()))
+	f.out = append(f.out, safetensors.Of(name, v.Shape(), slices.Clone(v.Value().Host())))
 }
 
 func (f *runner) addLoss(l autograd.Loss) {

@@ -1,0 +1,120 @@
+package autograd
+
+import (
+	"math"
+
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// AdamSettings shape an [Adam].
+type AdamSettings struct {
+	Betas            [2]float64
+	Eps, WeightDecay float64
+}
+
+// Adam updates parameters by the reference's AdamW (optim/adam.py:141), which
+// adds eps before the bias correction and decays every parameter, norms and
+// biases included:
+//
+//	m = β1·m + (1−β1)·g,  v = β2·v + (1−β2)·g²
+//	w −= lr·decay·w
+//	w −= lr·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + eps)
+//
+// Results do not depend on the number of workers.
+type Adam struct {
+	settings AdamSettings
+	weights  []*tensor.Tensor
+	moments  []*tensor.Tensor // m and v of every parameter, in turn
+	blocks   []adamBlock
+	sums     []float64 // of a block's squared gradients
+
+	// Of the call in progress. The tasks are made once, so that no call allocates.
+	grads        []*tensor.Tensor
+	numbers      kernel.AdamParams
+	square, step func(worker, i int)
+}
+
+// An adamBlock is the range [from, to) of a parameter: what one task works on,
+// and the unit of summation.
+type adamBlock struct{ param, from, to int }
+
+// adamBlockSize is how many numbers a block has at most.
+const adamBlockSize = 1 << 13
+
+// NewAdam returns an optimiser of parameters whose moments are zero.
+func NewAdam(params []*Variable, s AdamSettings) *Adam {
+	a := &Adam{settings: s}
+	for i, p := range params {
+		w := p.Value()
+		a.weights = append(a.weights, w)
+		a.moments = append(a.moments, tensor.New(w.Shape()...), tensor.New(w.Shape()...))
+		for from := 0; from < w.Len(); from += adamBlockSize {
+			a.blocks = append(a.blocks, adamBlock{i, from, min(from+adamBlockSize, w.Len())})
+		}
+	}
+	a.sums = make([]float64, len(a.blocks))
+	a.square, a.step = a.squareBlock, a.stepBlock
+	return a
+}
+
+// Moments returns m and v of every parameter in turn.
+func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
+
+// Norm returns the L2 norm of all gradients together, summed in float64. A
+// parameter that no gradient has reached has nil.
+func (a *Adam) Norm(grads []*tensor.Tensor) float64 {
+	a.grads = grads
+	parallel.Run(len(a.blocks), a.square)
+	total := 0.0
+	for _, s := range a.sums {
+		total += s
+	}
+	return math.Sqrt(total)
+}
+
+// NotFinite returns the first parameter whose gradient, as of the last Norm,
+// holds NaN or infinity, −1 if none does.
+func (a *Adam) NotFinite() int {
+	for i, s := range a.sums {
+		if math.IsNaN(s) || math.IsInf(s, 0) {
+			return a.blocks[i].param
+		}
+	}
+	return -1
+}
+
+// Step is update number t, which counts from 1: of every parameter that has a
+// gradient, by that times scale, at learning rate lr.
+func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
+	s := a.settings
+	a.grads = grads
+	a.numbers = kernel.AdamParams{
+		StepSize:  kernel.AdamStepSize(lr, s.Betas[0], s.Betas[1], t),
+		Beta1:     s.Betas[0],
+		Beta2:     s.Betas[1],
+		Eps:       s.Eps,
+		Decay:     lr * s.WeightDecay,
+		GradScale: scale,
+	}
+	parallel.Run(len(a.blocks), a.step)
+}
+
+func (a *Adam) squareBlock(_, i int) {
+	b := a.blocks[i]
+	a.sums[i] = 0
+	if g := a.grads[b.param]; g != nil {
+		a.sums[i] = kernel.SumSquares(g.Data()[b.from:b.to])
+	}
+}
+
+func (a *Adam) stepBlock(_, i int) {
+	b := a.blocks[i]
+	g := a.grads[b.param]
+	if g == nil {
+		return
+	}
+	part := func(t *tensor.Tensor) []float32 { return t.Data()[b.from:b.to] }
+	kernel.AdamStep(part(a.weights[b.param]), part(g), part(a.moments[2*b.param]), part(a.moments[2*b.param+1]), a.numbers)
+}

@@ -1,0 +1,49 @@
+package tensor
+
+import (
+	"math"
+
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// What above this package and autograd reads or writes the numbers of a tensor
+// does so by the functions of this file. On the CPU they give the tensor's own
+// memory; where tensors live on a device they are transfers.
+
+// Host returns the numbers of t, row after row, to be read. They are valid until
+// t is written to.
+func (t *Tensor) Host() []float32 {
+	if !t.Contiguous() {
+		t = t.Clone()
+	}
+	return t.data
+}
+
+// WriteHost lets f change the numbers of t, which must be contiguous, row after
+// row, and returns f's error.
+func (t *Tensor) WriteHost(f func(numbers []float32) error) error { return f(t.data) }
+
+// Generate sets the numbers of t, which must be contiguous, to next(0), next(1)
+// and so on, row after row. next may read number i of t, as Host gave it before.
+func (t *Tensor) Generate(next func(i int) float32) {
+	for i := range t.data {
+		t.data[i] = next(i)
+	}
+}
+
+// Fill sets every number of t to x.
+func (t *Tensor) Fill(x float32) {
+	for i := range t.Rows() {
+		kernel.Fill(t.Row(i), x)
+	}
+}
+
+// ZeroRow sets the numbers of a row to 0.
+func (t *Tensor) ZeroRow(row int) { clear(t.Row(row)) }
+
+// AllFinite reports whether no number of t, which must be contiguous, is NaN or
+// infinite: the sum of their squares is then finite in float64.
+func (t *Tensor) AllFinite() bool {
+	s := kernel.SumSquares(t.data)
+	return !math.IsNaN(s) && !math.IsInf(s, 0)
+}
