@@ -49,6 +49,9 @@ func ByteWords(text string) string {
 	return string(words)
 }
 
+// TextEntries are the names of what WriteText makes.
+var TextEntries = []string{"src-bin", "src1-bin", "label-bin"}
+
 // WriteText writes splits in the layout that OpenTextDir reads, the bytes those
 // of fairseq-preprocess: the dictionaries of words and labels are the first
 // split's (the second text of a pair uses the first's). A label that the first
@@ -204,6 +207,9 @@ type PixelSplit struct {
 	Name   string
 	Images iter.Seq2[Image, error]
 }
+
+// PixelEntries are the names of what WritePixels and WriteClasses make.
+var PixelEntries = []string{"input", "label", ClassesFile}
 
 // WritePixels writes splits in the layout that OpenPixels reads.
 func WritePixels(dir string, splits ...PixelSplit) error {

@@ -11,7 +11,9 @@ import (
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/data/lra"
 	"github.com/mega-go/mega/data/pathfinder"
+	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newData() *cobra.Command {
@@ -28,25 +30,48 @@ func newData() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(),
-		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", textConversion(lra.IMDB)),
-		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", textConversion(lra.AAN)),
-		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", textConversion(lra.ListOps)),
-		newConversion("cifar10", "CIFAR-10 as grey pixels (data_batch_*.bin)", pixelConversion(lra.CIFAR10, lra.CIFAR10Classes)),
+		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", data.TextEntries, textConversion(lra.IMDB)),
+		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", data.TextEntries, textConversion(lra.AAN)),
+		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", data.TextEntries, textConversion(lra.ListOps)),
+		newConversion("cifar10", "CIFAR-10 as grey pixels (data_batch_*.bin)", data.PixelEntries, pixelConversion(lra.CIFAR10, lra.CIFAR10Classes)),
 		newPathfinderConversion(),
 	)
+	addOverwrite(cmd.PersistentFlags(), new(bool))
 	return cmd
+}
+
+// addOverwrite adds the flag that all commands have which make data.
+func addOverwrite(flags *pflag.FlagSet, overwrite *bool) {
+	flags.BoolVar(overwrite, "overwrite", false, "replace data of this kind that is there already")
+}
+
+func overwrites(cmd *cobra.Command) bool {
+	overwrite, err := cmd.Flags().GetBool("overwrite")
+	return overwrite && err == nil
+}
+
+// writeSet puts the entries of a data set, which write makes in a temporary
+// directory, into dir at once. An interrupt before that changes nothing.
+func writeSet(cmd *cobra.Command, dir string, entries []string, write func(temp string) error) error {
+	return atomicfile.WriteSet(dir, entries, overwrites(cmd), func(temp string) error {
+		if err := write(temp); err != nil {
+			return err
+		}
+		return cmd.Context().Err()
+	})
 }
 
 // newConversion returns the command that converts one distribution to the
 // layout that mega train reads.
-func newConversion(name, what string, convert func(from, to string) error) *cobra.Command {
+func newConversion(name, what string, entries []string, convert func(from, to string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:     name + " FROM TO",
 		Short:   "Convert " + what,
 		Example: fmt.Sprintf("  mega data %s download/%s data/%s", name, name, name),
 		Args:    exactArgs(2, "the directory of the distribution and the one to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := convert(args[0], args[1]); err != nil {
+			err := writeSet(cmd, args[1], entries, func(temp string) error { return convert(args[0], temp) })
+			if err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[1])
@@ -81,7 +106,7 @@ func pixelConversion(read func(dir string) ([]data.PixelSplit, error), classes [
 func newPathfinderConversion() *cobra.Command {
 	var size int
 	difficulty := lra.Pathfinder14
-	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", func(from, to string) error {
+	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", data.PixelEntries, func(from, to string) error {
 		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, pathfinder.Classes)(from, to)
 	})
 	cmd.Flags().IntVar(&size, "size", 32, "side of an image in pixels: 32 or 128")
@@ -126,7 +151,9 @@ arena's own train.tsv, valid.tsv and test.tsv beside it.`,
 			if err := errors.Join(config.Validate(), sizes.Validate()); err != nil {
 				return usage(err)
 			}
-			if err := config.Write(args[0], sizes.SplitSizes, sizes.seed); err != nil {
+			entries := append([]string{"train.tsv", "valid.tsv", "test.tsv"}, data.TextEntries...)
+			err := writeSet(cmd, args[0], entries, func(temp string) error { return config.Write(temp, sizes.SplitSizes, sizes.seed) })
+			if err != nil {
 				return err
 			}
 			return sizes.print(cmd.OutOrStdout(), args[0], "expressions")
@@ -160,11 +187,14 @@ that mega train --task lra-image reads, and a contact sheet to look at.`,
 			if err := errors.Join(config.Validate(), sizes.Validate()); err != nil {
 				return usage(err)
 			}
-			sheet = cmp.Or(sheet, filepath.Join(args[0], "sheet.png"))
-			if err := config.Write(args[0], sheet, sizes.SplitSizes, sizes.seed); err != nil {
+			const inDir = "sheet.png"
+			err := writeSet(cmd, args[0], append([]string{inDir}, data.PixelEntries...), func(temp string) error {
+				return config.Write(temp, cmp.Or(sheet, filepath.Join(temp, inDir)), sizes.SplitSizes, sizes.seed)
+			})
+			if err != nil {
 				return err
 			}
-			return sizes.print(cmd.OutOrStdout(), args[0], "images; contact sheet "+sheet)
+			return sizes.print(cmd.OutOrStdout(), args[0], "images; contact sheet "+cmp.Or(sheet, filepath.Join(args[0], inDir)))
 		},
 	}
 	sizes.addFlags(cmd, 160000, 20000, 20000)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/documents"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +41,12 @@ gets.`,
 			if err != nil {
 				return err
 			}
-			drawn, baseline, err := c.Write(args[0], config, sizes.SplitSizes)
+			var drawn []documents.Drawn
+			var baseline float64
+			err = writeSet(cmd, args[0], data.TextEntries, func(temp string) (err error) {
+				drawn, baseline, err = c.Write(temp, config, sizes.SplitSizes)
+				return err
+			})
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/mega-go/mega/data/bytetext"
 	"github.com/mega-go/mega/internal/progress"
@@ -26,12 +27,16 @@ files of. With --held-out the text may be any.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			meter := progress.New(cmd.ErrOrStderr(), "enwik8", "bytes")
 			defer meter.Close()
-			parts, err := splitBytes(args[0], args[1], heldOut, meter.Show)
+			var parts []bytetext.Part
+			err := writeSet(cmd, args[1], bytetext.Entries, func(temp string) (err error) {
+				parts, err = splitBytes(args[0], temp, heldOut, meter.Show)
+				return err
+			})
 			if err != nil {
 				return err
 			}
 			for _, p := range parts {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", p.Path, p.Bytes)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", filepath.Join(args[1], filepath.Base(p.Path)), p.Bytes)
 			}
 			return nil
 		},

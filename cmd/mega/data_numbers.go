@@ -22,7 +22,8 @@ does, in the same directory.`,
 		Args:    exactArgs(1, "the directory to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := numbers.Options{Train: sizes.Train, Valid: sizes.Valid, Test: sizes.Test, Max: most, Seed: sizes.seed}
-			if err := numbers.Write(cmd.Context(), args[0], o); err != nil {
+			err := writeSet(cmd, args[0], numbers.Entries(), func(temp string) error { return numbers.Write(cmd.Context(), temp, o) })
+			if err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0])

@@ -39,7 +39,7 @@ shorter, divides 70/15/15 by lot, and normalises each time step after dividing b
 				o.Classes = audio.SC35
 			}
 			meter := progress.New(cmd.ErrOrStderr(), "converting", "recordings")
-			c, err := audio.Convert(args[0], args[1], o, all, meter.Show)
+			c, err := audio.Convert(args[0], args[1], o, all, overwrites(cmd), meter.Show)
 			meter.Close()
 			if err != nil {
 				return err

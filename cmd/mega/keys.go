@@ -10,7 +10,7 @@ import (
 // keyPattern matches what may be the key of a configuration in an error: several
 // words as in source_lang, one that is no word of English, or one that begins what
 // is wrong, as in "beam is 0".
-var keyPattern = regexp.MustCompile(`(?m)(^|[ (])([a-z][a-z0-9]*(?:_[a-z0-9]+)+|(?:dest|src|tgt)(?:dir|dict)|(?:train|valid|test)pref)|` +
+var keyPattern = regexp.MustCompile(`(?m)(^|[ (])([a-z][a-z0-9]*(?:_[a-z0-9]+)+|(?:dest|src|tgt)(?:dir|dict)|(?:train|valid|test)pref|overwrite)|` +
 	`(^|[:;] )([a-z][a-z0-9-]*) is `)
 
 // modelFile matches the name of a file of a model at the beginning of what is

@@ -39,6 +39,7 @@ with two languages that of a translator.`,
 	flags.StringVar(&c.valid, "validpref", "", "validation texts, with commas between; the second becomes valid1")
 	flags.StringVar(&c.test, "testpref", "", "test texts, with commas between; the second becomes test1")
 	flags.StringVar(&o.DestDir, "destdir", "data-bin", "directory for the result")
+	addOverwrite(flags, &o.Overwrite)
 	flags.Int64Var(&o.ThresholdSource, "thresholdsrc", 0, "source words that are rarer become <unk>")
 	flags.Int64Var(&o.ThresholdTarget, "thresholdtgt", 0, "target words that are rarer become <unk>")
 	flags.StringVar(&o.SourceDict, "srcdict", "", "a source dictionary to use instead of a new one")

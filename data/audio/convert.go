@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -27,47 +26,52 @@ type Conversion struct {
 // says how a new recording is processed. all puts them where the reference looks
 // for all 35 words. tick, if not nil, is called after each recording.
 //
-// The files are whole or absent, and memory does not grow with them.
-func Convert(from, to string, o Options, all bool, tick func(done, total int64)) (*Conversion, error) {
-	dir := ProcessedDir(to, all)
-	if isDir(dir) {
-		return nil, fmt.Errorf("%s is there already: delete it or choose another directory", dir)
-	}
+// The files are whole or absent, those that are there are replaced only if
+// overwrite is set, and memory does not grow with them.
+func Convert(from, to string, o Options, all, overwrite bool, tick func(done, total int64)) (*Conversion, error) {
+	c := &Conversion{Dir: ProcessedDir(to, all), Splits: map[string]int{}}
+	return c, atomicfile.WriteSet(c.Dir, convertedFiles(), overwrite, func(temp string) error { return c.write(from, temp, o, tick) })
+}
+
+func (c *Conversion) write(from, to string, o Options, tick func(done, total int64)) error {
 	s, err := OpenSpeechCommands(from, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &Conversion{Dir: dir, Classes: s.Classes(), Splits: map[string]int{}}
+	c.Classes = s.Classes()
 	splits := map[string]*Speech{}
 	var total, done int64
 	for name := range splitFiles {
 		if splits[name], err = s.Split(name); err != nil {
-			return nil, err
+			return err
 		}
 		c.Splits[name] = splits[name].Len()
 		total += int64(splits[name].Len())
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
-		return nil, err
-	}
-	err = atomicfile.WriteDir(dir, func(temp string) error {
-		for name, file := range splitFiles {
-			err := writeRecordings(filepath.Join(temp, file), splits[name], func() {
-				if done++; tick != nil {
-					tick(done, total)
-				}
-			})
-			if err != nil {
-				return err
+	for name, file := range splitFiles {
+		err := writeRecordings(filepath.Join(to, file), splits[name], func() {
+			if done++; tick != nil {
+				tick(done, total)
 			}
-		}
-		text, err := json.MarshalIndent(s.Format(), "", " ")
+		})
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(temp, FormatFile), append(text, '\n'), 0o666)
-	})
-	return c, err
+	}
+	text, err := json.MarshalIndent(s.Format(), "", " ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(to, FormatFile), append(text, '\n'))
+}
+
+// convertedFiles returns the names of the files of processed recordings.
+func convertedFiles() []string {
+	names := []string{FormatFile}
+	for _, file := range splitFiles {
+		names = append(names, file+"_X.pt", file+"_y.pt")
+	}
+	return names
 }
 
 // writeRecordings writes PREFIX_X.pt and PREFIX_y.pt.

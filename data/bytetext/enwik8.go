@@ -27,6 +27,9 @@ type Part struct {
 	Bytes int64
 }
 
+// Entries are the names of the files that are made of a text.
+var Entries = []string{"train.txt", "valid.txt", "test.txt", "train.txt.raw", "valid.txt.raw", "test.txt.raw"}
+
 // Enwik8 writes the splits that results on enwik8 are given for: train.txt,
 // valid.txt and test.txt in a directory, 90, 5 and 5 million bytes, from the
 // file enwik8 or the zip it is distributed as. progress, if not nil, is told
@@ -68,7 +71,7 @@ func split(path, dir string, heldOut, want int64, progress func(done, total int6
 	done := int64(0)
 	var parts []Part
 	for i, n := range []int64{size - 2*heldOut, heldOut, heldOut} {
-		part := Part{filepath.Join(dir, [...]string{"train.txt", "valid.txt", "test.txt"}[i]), n}
+		part := Part{filepath.Join(dir, Entries[i]), n}
 		err := writePart(part, in, func(written int64) {
 			if progress != nil {
 				progress(done+written, size)

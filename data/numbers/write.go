@@ -18,6 +18,11 @@ func Write(ctx context.Context, dir string, o Options) error {
 	if err := splits.Write(dir); err != nil {
 		return err
 	}
+	_, err = preprocess.Run(ctx, preparation(dir, o))
+	return err
+}
+
+func preparation(dir string, o Options) preprocess.Options {
 	p := preprocess.Options{
 		SourceLang: "en", TargetLang: "de", DestDir: dir, JoinedDictionary: true, TrainPref: filepath.Join(dir, "train"),
 	}
@@ -27,6 +32,11 @@ func Write(ctx context.Context, dir string, o Options) error {
 	if o.Test > 0 {
 		p.TestPref = []string{filepath.Join(dir, "test")}
 	}
-	_, err = preprocess.Run(ctx, p)
-	return err
+	return p
+}
+
+// Entries returns the names of the files that Write makes.
+func Entries() []string {
+	p := preparation("", Options{Valid: 1, Test: 1})
+	return append(p.Entries(), "train.en", "train.de", "valid.en", "valid.de", "test.en", "test.de")
 }

@@ -22,6 +22,7 @@ type Options struct {
 	TrainPref           string   // --trainpref: the texts are TrainPref.LANG
 	ValidPref, TestPref []string // --validpref, --testpref: the second becomes valid1, test1, …
 	DestDir             string   // --destdir, made if it is not there
+	Overwrite           bool     // replace files of DestDir that hold something else
 
 	ThresholdSource, ThresholdTarget int64  // --thresholdsrc, --thresholdtgt: rarer words become <unk>
 	WordsSource, WordsTarget         int    // --nwordssrc, --nwordstgt: the most ids, special ones included; not positive: all
@@ -88,6 +89,9 @@ func (o *Options) validateDictionaries() error {
 			return errors.New("no text to make the target dictionary of; give trainpref or tgtdict")
 		}
 	}
+	if o.Overwrite {
+		return nil
+	}
 	if o.SourceDict == "" {
 		if err := mustNotExist(o.dictPath(o.SourceLang), "srcdict"); err != nil {
 			return err
@@ -105,7 +109,7 @@ func mustNotExist(path, key string) error {
 	if _, err := os.Stat(path); err != nil {
 		return nil
 	}
-	return fmt.Errorf("%s: is there already; remove it, or use it with %s", path, key)
+	return fmt.Errorf("%s is there already: use it with %s, choose another directory, or give overwrite to replace it", path, key)
 }
 
 // dictPath returns where the dictionary of a language goes.
@@ -131,6 +135,19 @@ func (o *Options) outputPath(split, lang string) string {
 		name += fmt.Sprintf(".%s-%s.%s", languageName(o.SourceLang), languageName(o.TargetLang), lang)
 	}
 	return filepath.Join(o.DestDir, name)
+}
+
+// Entries returns the names of the files that are made in DestDir.
+func (o *Options) Entries() []string {
+	var names []string
+	for _, lang := range o.languages() {
+		names = append(names, filepath.Base(o.dictPath(lang)))
+		for _, s := range o.encoded() {
+			name := filepath.Base(o.outputPath(s.name, lang))
+			names = append(names, name+".bin", name+".idx")
+		}
+	}
+	return names
 }
 
 // A split is a text, or a pair of texts, and the name that it gets.

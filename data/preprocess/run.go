@@ -1,11 +1,17 @@
 package preprocess
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // Report says what was made.
@@ -15,9 +21,10 @@ type Report struct {
 	Warnings     []string           // what looks wrong with the texts and was taken as it is
 }
 
-// Run makes the dictionaries and token files. Nothing is put in place of which
-// the texts turn out to be wrong: texts of a pair that differ in their number
-// of lines, a text that is empty or not UTF-8.
+// Run makes the dictionaries and token files, and puts all in place at once.
+// Nothing is if a text turns out to be wrong: texts of a pair that differ in their
+// number of lines, a text that is empty or not UTF-8. Nor, without Overwrite, if a
+// file is there that holds something else.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.fill()
 	if err := o.Validate(); err != nil {
@@ -27,28 +34,80 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := r.measure(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.DestDir, 0o777); err != nil {
-		return nil, openError(o.DestDir, err)
-	}
+	report := &Report{}
+	err := atomicfile.WriteSet(o.DestDir, o.Entries(), true, func(temp string) error {
+		r.temp = temp
+		if err := r.write(report); err != nil || o.Overwrite {
+			return err
+		}
+		return r.compare()
+	})
+	return report, err
+}
+
+// write makes all files in the temporary directory.
+func (r *run) write(report *Report) error {
 	dictionaries, err := r.dictionaries()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	files := make([][]FileReport, len(dictionaries))
 	for _, s := range r.encoded() {
 		if err := r.encode(s, dictionaries, files); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	report := &Report{Warnings: r.warnings}
-	for i, lang := range o.languages() {
-		if err := dictionaries[i].Save(o.dictPath(lang)); err != nil {
-			return nil, err
+	report.Warnings = r.warnings
+	for i, lang := range r.languages() {
+		if err := dictionaries[i].Save(r.inTemp(r.dictPath(lang))); err != nil {
+			return err
 		}
 		report.Dictionaries = append(report.Dictionaries, DictionaryReport{lang, dictionaries[i].Len()})
 		report.Files = append(report.Files, files[i]...)
 	}
-	return report, nil
+	return nil
+}
+
+// inTemp returns where a file of DestDir is made.
+func (r *run) inTemp(path string) string { return filepath.Join(r.temp, filepath.Base(path)) }
+
+// compare fails if a file of DestDir would change.
+func (r *run) compare() error {
+	for _, name := range r.Entries() {
+		path := filepath.Join(r.DestDir, name)
+		same, err := sameContent(path, r.inTemp(name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && !same {
+			return fmt.Errorf("%s is there already and holds something else: choose another directory, or give overwrite to replace it", path)
+		}
+	}
+	return nil
+}
+
+// sameContent reports whether two files hold the same.
+func sameContent(a, b string) (bool, error) {
+	x, err := os.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer x.Close()
+	y, err := os.Open(b)
+	if err != nil {
+		return false, err
+	}
+	defer y.Close()
+	const size = 1 << 16
+	p, q := make([]byte, size), make([]byte, size)
+	for {
+		n, err := io.ReadFull(x, p)
+		m, _ := io.ReadFull(y, q)
+		if err != nil || n != m || !bytes.Equal(p[:n], q[:m]) {
+			ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+			return ended && bytes.Equal(p[:n], q[:m]), nil
+		}
+	}
 }
 
 // A DictionaryReport says how large a dictionary is.
@@ -66,6 +125,7 @@ func (d DictionaryReport) String() string {
 type run struct {
 	Options
 	ctx      context.Context
+	temp     string // directory in which files are made
 	progress Progress
 	warnings []string
 }
@@ -104,11 +164,11 @@ func kind(mode os.FileMode) string {
 }
 
 // encoded returns the splits that token files are made of.
-func (r *run) encoded() []split {
-	if r.DictOnly {
+func (o *Options) encoded() []split {
+	if o.DictOnly {
 		return nil
 	}
-	return r.splits()
+	return o.splits()
 }
 
 // counts tells whether a dictionary is made of the training text of a language.
@@ -174,11 +234,11 @@ func (r *run) encode(s split, dictionaries []*data.Dictionary, files [][]FileRep
 	}()
 	for i, lang := range r.languages() {
 		text := textPath(s.prefix, lang)
-		e, err := encode(r.ctx, dictionaries[i], text, r.outputPath(s.name, lang), r.Workers, r.reading(text))
+		e, err := encode(r.ctx, dictionaries[i], text, r.inTemp(r.outputPath(s.name, lang)), r.Workers, r.reading(text))
 		if err != nil {
 			return err
 		}
-		e.Language = lang
+		e.Language, e.Output = lang, r.outputPath(s.name, lang)
 		done[i] = e
 		r.warnUnknown(e.FileReport)
 	}

@@ -265,20 +265,20 @@ func TestTextErrors(t *testing.T) {
 func TestOptionErrors(t *testing.T) {
 	texts := writeFiles(t, "a.en", "a\n", "a.de", "b\n", "dict.en.txt", "a 1\n")
 	for want, o := range map[string]Options{
-		"give destdir":                        {OnlySource: true, TrainPref: "a"},
-		"give source_lang":                    {DestDir: texts, TrainPref: "a", SourceLang: "en"},
-		"are both":                            {DestDir: texts, TrainPref: "a", SourceLang: "en", TargetLang: "en"},
-		"the end of a file's name":            {DestDir: texts, TrainPref: "a", SourceLang: "../en", TargetLang: "de"},
-		"no text; give":                       {DestDir: texts, OnlySource: true},
-		"padding factor -1":                   {DestDir: texts, OnlySource: true, TrainPref: "a", PaddingFactor: -1},
-		"for two languages":                   {DestDir: texts, OnlySource: true, TrainPref: "a", JoinedDictionary: true},
-		"not both":                            {DestDir: texts, SourceLang: "en", TargetLang: "de", TrainPref: "a", JoinedDictionary: true, SourceDict: "a", TargetDict: "b"},
-		"to make the joined dictionary":       {DestDir: texts, SourceLang: "en", TargetLang: "de", ValidPref: []string{"a"}, JoinedDictionary: true},
-		"to make the source dictionary":       {DestDir: texts, OnlySource: true, ValidPref: []string{"a"}},
-		"to make the target dictionary":       {DestDir: texts, SourceLang: "fr", TargetLang: "de", ValidPref: []string{"a"}, SourceDict: "x"},
-		"dict.en.txt: is there already":       {DestDir: texts, OnlySource: true, SourceLang: "en", TrainPref: "a"},
-		"is there already; remove it, or use": {DestDir: texts, SourceLang: "fr", TargetLang: "en", TrainPref: "a"},
-		"is a directory":                      {DestDir: t.TempDir(), OnlySource: true, TrainPref: texts},
+		"give destdir":                          {OnlySource: true, TrainPref: "a"},
+		"give source_lang":                      {DestDir: texts, TrainPref: "a", SourceLang: "en"},
+		"are both":                              {DestDir: texts, TrainPref: "a", SourceLang: "en", TargetLang: "en"},
+		"the end of a file's name":              {DestDir: texts, TrainPref: "a", SourceLang: "../en", TargetLang: "de"},
+		"no text; give":                         {DestDir: texts, OnlySource: true},
+		"padding factor -1":                     {DestDir: texts, OnlySource: true, TrainPref: "a", PaddingFactor: -1},
+		"for two languages":                     {DestDir: texts, OnlySource: true, TrainPref: "a", JoinedDictionary: true},
+		"not both":                              {DestDir: texts, SourceLang: "en", TargetLang: "de", TrainPref: "a", JoinedDictionary: true, SourceDict: "a", TargetDict: "b"},
+		"to make the joined dictionary":         {DestDir: texts, SourceLang: "en", TargetLang: "de", ValidPref: []string{"a"}, JoinedDictionary: true},
+		"to make the source dictionary":         {DestDir: texts, OnlySource: true, ValidPref: []string{"a"}},
+		"to make the target dictionary":         {DestDir: texts, SourceLang: "fr", TargetLang: "de", ValidPref: []string{"a"}, SourceDict: "x"},
+		"dict.en.txt is there already":          {DestDir: texts, OnlySource: true, SourceLang: "en", TrainPref: "a"},
+		"is there already: use it with tgtdict": {DestDir: texts, SourceLang: "fr", TargetLang: "en", TrainPref: "a"},
+		"is a directory":                        {DestDir: t.TempDir(), OnlySource: true, TrainPref: texts},
 	} {
 		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -29,7 +29,7 @@ func WriteSet(dir string, names []string, overwrite bool, write func(temp string
 		return err
 	}
 	if len(had) > 0 && !overwrite {
-		return fmt.Errorf("%s is there already: choose another directory, or give --overwrite to replace it", filepath.Join(dir, had[0]))
+		return fmt.Errorf("%s is there already: choose another directory, or give overwrite to replace it", filepath.Join(dir, had[0]))
 	}
 	temp, release, err := createSet(target, len(others) > 0)
 	if err != nil {

@@ -70,7 +70,7 @@ func TestConvertedSpeechIsTheRecordings(t *testing.T) {
 			}
 		}
 		to := t.TempDir()
-		c, err := audio.Convert(from, to, d.speechOptions(), false, nil)
+		c, err := audio.Convert(from, to, d.speechOptions(), false, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestConvertedSpeechIsTheRecordings(t *testing.T) {
 				t.Errorf("reference %v, %s: %d recordings of the processed layout differ from %d WAV files", reference, name, len(a.Labels), len(b.Labels))
 			}
 		}
-		if _, err := audio.Convert(from, to, d.speechOptions(), false, nil); err == nil || !strings.Contains(err.Error(), "there already") {
+		if _, err := audio.Convert(from, to, d.speechOptions(), false, false, nil); err == nil || !strings.Contains(err.Error(), "there already") {
 			t.Errorf("a second conversion: %v", err)
 		}
 	}
@@ -140,7 +140,7 @@ func TestSpeechErrors(t *testing.T) {
 		t.Errorf("dropped samples: %v", err)
 	}
 	to := t.TempDir()
-	if _, err := audio.Convert(from, to, audio.Options{Lists: true}, false, nil); err == nil || !strings.Contains(err.Error(), `"yes"`) {
+	if _, err := audio.Convert(from, to, audio.Options{Lists: true}, false, false, nil); err == nil || !strings.Contains(err.Error(), `"yes"`) {
 		t.Errorf("missing words: %v", err)
 	}
 	processed := audio.ProcessedDir(to, false)
