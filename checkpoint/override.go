@@ -13,6 +13,9 @@ import (
 	"github.com/mega-go/mega/internal/spell"
 )
 
+// An OverrideError is a mistake in the values that Override was given.
+type OverrideError struct{ error }
+
 // Override makes models of the checkpoint with other values of their
 // configuration, by the reference's argument names (its --model-overrides). Those
 // that change the shapes of weights make loading them fail.
@@ -26,9 +29,9 @@ func (c *Checkpoint) Override(values map[string]any) error {
 			continue
 		}
 		if near := spell.Nearest(key, known); near != "" {
-			return fmt.Errorf("override of unknown %q, did you mean %q?", key, near)
+			return &OverrideError{fmt.Errorf("override of unknown %q, did you mean %q?", key, near)}
 		}
-		return fmt.Errorf("override of unknown %q, want a key of the model's configuration, such as %q", key, known[0])
+		return &OverrideError{fmt.Errorf("override of unknown %q, want a key of the model's configuration, such as %q", key, known[0])}
 	}
 	if c.config == nil {
 		c.Args = maps.Clone(c.Args)

@@ -11,10 +11,12 @@ func addCheckpoint(flags *pflag.FlagSet, path *string) {
 	flags.StringVar(path, "path", "", "the same, by the reference's name")
 }
 
+var errNoModel = usagef("no model is given, want --checkpoint CHECKPOINT")
+
 // openCheckpoint opens the model that addCheckpoint's flags name.
 func openCheckpoint(path string) (*checkpoint.Checkpoint, error) {
 	if path == "" {
-		return nil, usagef("no model is given, want --checkpoint CHECKPOINT")
+		return nil, errNoModel
 	}
 	return checkpoint.Open(path)
 }

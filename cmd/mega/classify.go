@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 
-	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/classify"
@@ -17,9 +15,7 @@ import (
 // A classifyCommand is the command line of mega classify.
 type classifyCommand struct {
 	path      string
-	data      string
-	dict      string
-	labelDict string
+	model     classify.OpenOptions
 	sources   classify.Sources
 	truncate  bool
 	batchSize int
@@ -67,9 +63,9 @@ dictionaries.`,
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
-	flags.StringVar(&c.data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
-	flags.StringVar(&c.dict, "dict", "", "dictionary of the texts' words, instead of --data")
-	flags.StringVar(&c.labelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
+	flags.StringVar(&c.model.Data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
+	flags.StringVar(&c.model.Dict, "dict", "", "dictionary of the texts' words, instead of --data")
+	flags.StringVar(&c.model.LabelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
 	flags.StringArrayVar(&c.sources.Texts, "text", nil, "an input itself; may be given more than once")
 	flags.StringVar(&c.sources.List, "files", "", "file with the names of inputs, a line each (a pair with a tab between)")
 	flags.BoolVar(&c.sources.JSONL, "jsonl", false, "inputs are files of JSON lines, whatever their names")
@@ -93,10 +89,14 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	parallel.SetWorkers(c.workers)
-	p, err := c.predictor()
+	if c.path == "" {
+		return errNoModel
+	}
+	p, err := classify.Open(c.path, c.model)
 	if err != nil {
 		return err
 	}
+	p.Truncate = c.truncate
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	print := func(r classify.Prediction) error {
 		r.Top(c.top)
@@ -108,9 +108,12 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	return interruptible(cmd.Context(), func() error {
 		if !c.stream {
 			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
+			if errors.As(err, new(*classify.TooLongError)) {
+				err = fmt.Errorf("%w (--truncate cuts inputs, --stream reads them window by window)", err)
+			}
 			return errors.Join(err, out.Flush())
 		}
-		in, err := c.open(args[0])
+		in, err := openInput(args[0], c.sources.Stdin)
 		if err != nil {
 			return err
 		}
@@ -151,7 +154,7 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 		return usagef("--%s is for --stream", given("window", "stride", "raw"))
 	case !c.raw && given("rate", "channels") != "":
 		return usagef("--%s is for --raw", given("rate", "channels"))
-	case c.dict == "" && c.labelDict != "":
+	case c.model.Dict == "" && c.model.LabelDict != "":
 		return usagef("--label-dict goes with --dict")
 	case len(args) == 0 && given("text", "files") == "":
 		return usagef("no input: want files, - for standard input, --text or --files")
@@ -162,46 +165,4 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 		c.options.PCM = &audio.PCM{Rate: c.rate, Channels: c.channels}
 	}
 	return nil
-}
-
-// predictor opens the checkpoint.
-func (c *classifyCommand) predictor() (*classify.Predictor, error) {
-	ck, err := openCheckpoint(c.path)
-	if err != nil {
-		return nil, err
-	}
-	defer ck.Close()
-	m, err := ck.Classifier(checkpoint.Options{})
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := c.inputs(ck, m.Config())
-	if err != nil {
-		return nil, err
-	}
-	p, err := classify.NewPredictor(m, inputs)
-	if err == nil {
-		p.Truncate = c.truncate
-	}
-	return p, err
-}
-
-// inputs returns how inputs become what the model reads.
-func (c *classifyCommand) inputs(ck *checkpoint.Checkpoint, m mega.ClassifierConfig) (classify.Inputs, error) {
-	if c.dict != "" {
-		return classify.DictionaryInputs(m, c.dict, c.labelDict)
-	}
-	config, err := classify.CheckpointData(ck)
-	if err != nil {
-		return classify.Inputs{}, err
-	}
-	if c.data != "" {
-		config.Data = c.data
-	}
-	return classify.CheckpointInputs(ck, m, config)
-}
-
-// open opens a stream.
-func (c *classifyCommand) open(path string) (io.ReadCloser, error) {
-	return openInput(path, c.sources.Stdin)
 }

@@ -133,7 +133,7 @@ func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, a
 func parseOverrides(w io.Writer, text string) (map[string]any, error) {
 	var values map[string]any
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, fmt.Errorf(`--model-overrides %s: want JSON such as {"decoder_chunk_size": 4096}: %w`, text, err)
+		return nil, usagef(`--model-overrides %s: want JSON such as {"decoder_chunk_size": 4096}: %w`, text, err)
 	}
 	for key := range values {
 		for _, ignored := range []map[string]string{evalLMIgnored, ignoredFlags} {

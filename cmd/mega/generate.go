@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/parallel"
@@ -132,38 +131,21 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&f.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
 }
 
-// open opens the checkpoint with its overrides.
-func (f *textModelFlags) open(cmd *cobra.Command) (*checkpoint.Checkpoint, error) {
+// open makes the language model; args may name the directory of its data.
+func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Model, error) {
+	if f.path == "" {
+		return nil, errNoModel
+	}
+	overrides, err := parseOverrides(cmd.ErrOrStderr(), f.overrides)
+	if err != nil {
+		return nil, err
+	}
 	parallel.SetWorkers(f.workers)
-	ck, err := openCheckpoint(f.path)
-	if err != nil {
-		return nil, err
-	}
-	values, err := parseOverrides(cmd.ErrOrStderr(), f.overrides)
-	if err == nil {
-		err = ck.Override(values)
-	}
-	if err != nil {
-		ck.Close()
-		return nil, usage(err)
-	}
-	return ck, nil
-}
-
-// textModel makes the language model of a checkpoint; args may name the
-// directory of its data.
-func (f *textModelFlags) textModel(ck *checkpoint.Checkpoint, args []string) (*language.Model, error) {
-	d := language.DefaultDataConfig()
-	if err := language.CheckpointData(ck, &d); err != nil {
-		return nil, err
-	}
+	o := language.OpenOptions{Overrides: overrides, Dict: f.dict}
 	if len(args) == 1 {
-		d.Data, d.Text, d.Dict = args[0], "", ""
+		o.Data = args[0]
 	}
-	if f.dict != "" {
-		d.Dict = f.dict
-	}
-	return language.OpenModel(ck, d)
+	return language.Open(f.path, o)
 }
 
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
@@ -173,16 +155,11 @@ func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 		return c.runPairs(cmd, args)
 	}
 	tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), languageModel)
-	ck, err := c.model.open(cmd)
-	if err != nil {
-		return err
-	}
-	defer ck.Close()
-	return c.runLanguage(cmd, ck, args)
+	return c.runLanguage(cmd, args)
 }
 
 // runLanguage goes on with texts.
-func (c *generateCommand) runLanguage(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) error {
+func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	how, err := c.ways()
 	if err != nil {
 		return usage(err)
@@ -194,7 +171,7 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, ck *checkpoint.Checkpo
 	if err != nil {
 		return usage(err)
 	}
-	m, err := c.model.textModel(ck, args)
+	m, err := c.model.open(cmd, args)
 	if err != nil {
 		return err
 	}

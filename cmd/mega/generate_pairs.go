@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
+	"slices"
 	"strings"
 
-	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/translate"
 	"github.com/spf13/cobra"
@@ -46,33 +44,15 @@ func addBF16(flags *pflag.FlagSet, bf16 *bool) {
 	flags.BoolVar(bf16, "bf16", false, "round the factors of products with weights to bfloat16, which needs a processor with AVX512_BF16")
 }
 
-// openTranslators opens a translator, or several with colons between.
-func openTranslators(w io.Writer, path, overrides string, bf16 bool) (translate.Ensemble, *checkpoint.Checkpoint, error) {
-	var models translate.Ensemble
-	var first *checkpoint.Checkpoint
-	if bf16 {
-		if err := autograd.CheckBF16(); err != nil {
-			return nil, nil, fmt.Errorf("--bf16: %w", err)
-		}
+// translators reads the flags that name a translator, or several with colons
+// between.
+func translators(w io.Writer, path, overrides string, bf16 bool) (paths []string, o translate.ModelOptions, err error) {
+	paths, o.BF16 = strings.Split(path, ":"), bf16
+	if slices.Contains(paths, "") {
+		return nil, o, errNoModel
 	}
-	for p := range strings.SplitSeq(path, ":") {
-		ck, err := openOverridden(w, p, overrides)
-		if err != nil {
-			return nil, first, err
-		}
-		if first == nil {
-			first = ck
-		} else {
-			defer ck.Close()
-		}
-		m, err := ck.Translator(checkpoint.Options{})
-		if err != nil {
-			return nil, first, err
-		}
-		m.SetBF16(bf16)
-		models = append(models, m)
-	}
-	return models, first, nil
+	o.Overrides, err = parseOverrides(w, overrides)
+	return paths, o, err
 }
 
 func openOverridden(w io.Writer, path, overrides string) (*checkpoint.Checkpoint, error) {
@@ -106,40 +86,26 @@ func translates(path string) bool {
 	return ck.Task == checkpoint.Translation
 }
 
-// batchThreads has every batch computed by one thread and returns how many are to
-// be under way: as many as there are cores if n is 0. That is the most throughput,
-// for no thread waits for another.
-func batchThreads(n int) int {
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	parallel.SetWorkers(1)
-	return n
-}
-
 // runPairs translates a split.
 func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
-	models, ck, err := openTranslators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.pairs.bf16)
-	if ck != nil {
-		defer ck.Close()
+	paths, model, err := translators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.pairs.bf16)
+	if err != nil {
+		return err
 	}
+	models, d, err := translate.OpenEnsemble(paths, model)
 	if err != nil {
 		return err
 	}
 	s := generate.Searcher{Options: generate.DefaultOptions()}
 	o := translate.DefaultGenerateOptions()
-	d, err := translate.CheckpointData(ck)
-	if err != nil {
-		return err
-	}
 	if len(args) == 1 {
-		d.Data, d.SourceLang, d.TargetLang = args[0], "", ""
+		d = d.At(args[0], "", "")
 	}
 	err = errors.Join(c.search.apply(&s.Options), c.pairs.options.apply(&o), c.pairs.data.apply(&d))
 	if err = errors.Join(err, s.Options.Validate()); err != nil {
 		return usage(err)
 	}
-	o.Workers = batchThreads(c.model.workers)
+	o.Workers = translate.Throughput(c.model.workers)
 	corpus, err := translate.OpenCorpus(d)
 	if err != nil {
 		return err

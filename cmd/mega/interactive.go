@@ -72,18 +72,13 @@ func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 		return c.pairs.run(cmd, c.model, c.input, args)
 	}
 	tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), languageModel)
-	ck, err := c.model.open(cmd)
-	if err != nil {
-		return err
-	}
-	defer ck.Close()
 	o := generate.DefaultContinueOptions()
 	o.Stop = c.stop
-	err = c.options.apply(&o)
+	err := c.options.apply(&o)
 	if err = errors.Join(err, o.Validate()); err != nil {
 		return usage(err)
 	}
-	m, err := c.model.textModel(ck, args)
+	m, err := c.model.open(cmd, args)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/printable"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/train"
@@ -81,10 +82,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // status returns the exit status that an error stands for.
 func status(err error) int {
 	var usage *usageError
+	var override *checkpoint.OverrideError
 	switch {
 	case errors.Is(err, train.ErrInterrupted):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &override):
 		return exitUsage
 	}
 	return exitFailure

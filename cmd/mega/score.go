@@ -58,12 +58,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("mega score takes a text, or --sys FILE and --ref FILE")
 	}
 	path := args[len(args)-1]
-	ck, err := c.model.open(cmd)
-	if err != nil {
-		return err
-	}
-	defer ck.Close()
-	m, err := c.model.textModel(ck, args[:len(args)-1])
+	m, err := c.model.open(cmd, args[:len(args)-1])
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 
-	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
@@ -41,55 +40,24 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 
 // open makes the translator. args may name the directory of its dictionaries.
 func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*translate.Translator, error) {
-	models, ck, err := openTranslators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
-	if ck != nil {
-		defer ck.Close()
-	}
+	paths, model, err := translators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := f.corpus(ck, args)
-	if err != nil {
-		return nil, err
+	o := translate.OpenOptions{ModelOptions: model, SourceLang: f.source, TargetLang: f.target}
+	if len(args) == 1 {
+		o.Data = args[0]
 	}
-	defer corpus.Close()
-	var text translate.TextConfig
-	if err := f.text.apply(&text); err != nil {
+	if err := f.text.apply(&o.Text); err != nil {
 		return nil, usage(err)
 	}
-	options, err := text.Open(corpus.SourceLang, corpus.TargetLang)
+	t, err := translate.Open(paths, o)
 	if err != nil {
 		return nil, err
 	}
-	models.Freeze() // for good
-	t := &translate.Translator{
-		Models: models, Source: corpus.Source, Target: corpus.Target, Text: options, Searcher: generate.Searcher{Options: search},
-		LeftPad: f.leftPad, BatchSize: f.batchSize, BatchTokens: f.batchTokens, Workers: batchThreads(f.workers),
-	}
+	t.Searcher.Options, t.LeftPad = search, f.leftPad
+	t.BatchSize, t.BatchTokens, t.Workers = f.batchSize, f.batchTokens, translate.Throughput(f.workers)
 	return t, t.Check()
-}
-
-// corpus opens the directory of the dictionaries: the one given, or that which
-// the checkpoint names.
-func (f *textTranslatorFlags) corpus(ck *checkpoint.Checkpoint, args []string) (*translate.Corpus, error) {
-	d, err := translate.CheckpointData(ck)
-	if err != nil {
-		return nil, err
-	}
-	if len(args) == 1 {
-		d.Data, d.SourceLang, d.TargetLang = args[0], "", ""
-	}
-	if f.source != "" {
-		d.SourceLang = f.source
-	}
-	if f.target != "" {
-		d.TargetLang = f.target
-	}
-	corpus, err := translate.OpenCorpus(d)
-	if err != nil && len(args) == 0 {
-		err = fmt.Errorf("dictionaries: %w; give the directory that has them as an argument", err)
-	}
-	return corpus, err
 }
 
 // A translateCommand is the command line of mega translate.

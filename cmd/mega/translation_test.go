@@ -80,7 +80,7 @@ func TestTranslateGolden(t *testing.T) {
 	}
 	status, out, err = withInput(t, "nine hundred thousand forty two\n", "translate", pairsDir, "--checkpoint", model, "--bf16")
 	if why := autograd.CheckBF16(); why == nil && (status != exitOK || out != "neun hundert tausend zwei und vierzig\n") ||
-		why != nil && (status != exitFailure || !strings.Contains(err, "--bf16: products in bfloat16 need")) {
+		why != nil && (status != exitFailure || !strings.Contains(err, "--bf16 is set: products in bfloat16 need")) {
 		t.Errorf("--bf16: status %d, %q, %s", status, out, err)
 	}
 	status, out, err = command(t, "generate", pairsDir, "--path", model, "--gen-subset", "valid", "--batch-size", "50",

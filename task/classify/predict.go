@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 )
 
@@ -34,6 +35,46 @@ func NewPredictor(m *mega.Classifier, in Inputs) (*Predictor, error) {
 	}
 	return &Predictor{Inputs: in, model: m, dictionary: in.dictionary(), limit: m.Config().MaxPositions}, nil
 }
+
+// OpenOptions say how inputs are read, for Open of a checkpoint that does not.
+type OpenOptions struct {
+	Data            string // directory of the data that it was trained on; "" for the one that it names
+	Dict, LabelDict string // in place of Data: see DictionaryInputs
+}
+
+// Open returns a predictor for the classifier of a checkpoint.
+func Open(path string, o OpenOptions) (*Predictor, error) {
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	m, err := c.Classifier(checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d, err := CheckpointData(c)
+	if err != nil {
+		return nil, err
+	}
+	d.Data = cmp.Or(o.Data, d.Data)
+	var in Inputs
+	if o.Dict != "" {
+		in, err = DictionaryInputs(m.Config(), o.Dict, o.LabelDict)
+	} else {
+		in, err = CheckpointInputs(c, m.Config(), d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return NewPredictor(m, in)
+}
+
+// A TooLongError is of an input that is longer than the model reads: Truncate cuts
+// it, and Stream reads it window by window.
+type TooLongError struct{ error }
+
+func tooLong(format string, args ...any) error { return &TooLongError{fmt.Errorf(format, args...)} }
 
 // An Example is an input, read.
 type Example struct {

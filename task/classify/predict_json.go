@@ -81,7 +81,7 @@ func (p *Predictor) tokenRecord(ids []int32) (Example, error) {
 	}
 	if len(ids) > p.limit {
 		if !p.Truncate {
-			return e, fmt.Errorf("%d tokens, more than the %d that the model reads (--truncate cuts them)", len(ids), p.limit)
+			return e, tooLong("%d tokens, more than the %d that the model reads", len(ids), p.limit)
 		}
 		e.Tokens, e.Truncated = ids[:p.limit], true
 	}

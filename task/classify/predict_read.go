@@ -53,7 +53,7 @@ func (p *Predictor) Reader(name string, r io.Reader) (Example, error) {
 func readAll(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("more than %d MB: a text or a recording can be read as a --stream", maxFile>>20)
+		err = fmt.Errorf("more than %d MB: a text or a recording can be read as a stream", maxFile>>20)
 	}
 	return b, err
 }
@@ -168,7 +168,7 @@ func (p *Predictor) finish(ids []int32, e *Example) ([]int32, error) {
 	ids = append(ids, data.EOS)
 	if len(ids) > p.limit {
 		if !p.Truncate {
-			return nil, fmt.Errorf("more than the %d tokens that the model reads (--truncate cuts them, --stream reads them window by window)", p.limit)
+			return nil, tooLong("more than the %d tokens that the model reads", p.limit)
 		}
 		ids, e.Truncated = ids[:p.limit], true
 	}
@@ -233,7 +233,7 @@ func (p *Predictor) pixels(grey []byte) (Example, error) {
 	e := Example{Values: batch.Samples}
 	if n := len(e.Values); n > p.limit {
 		if !p.Truncate {
-			return e, fmt.Errorf("%d pixels, more than the %d that the model reads (--truncate cuts them)", n, p.limit)
+			return e, tooLong("%d pixels, more than the %d that the model reads", n, p.limit)
 		}
 		e.Values, e.Truncated = e.Values[:p.limit], true
 	}
@@ -258,7 +258,7 @@ func (p *Predictor) sound(x []float32) (Example, error) {
 	var e Example
 	if n := p.Inputs.Length; len(x) > n {
 		if !p.Truncate {
-			return e, fmt.Errorf("%.2f s of sound, more than the %.2f s that the model was trained on (--truncate cuts them, --stream reads them window by window)",
+			return e, tooLong("%.2f s of sound, more than the %.2f s that the model was trained on",
 				float64(len(x))/float64(p.Inputs.Rate), float64(n)/float64(p.Inputs.Rate))
 		}
 		x, e.Truncated = x[:n], true

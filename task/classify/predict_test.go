@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -168,7 +169,7 @@ func TestNeighboursChangeNothing(t *testing.T) {
 func TestTooLongIsAnErrorOrCut(t *testing.T) {
 	p := textPredictor(t, "mega_lra_imdb", nil)
 	long := strings.Repeat("x", 41)
-	if _, err := p.Bytes("a.txt", []byte(long)); err == nil || !strings.Contains(err.Error(), "a.txt: more than the 40 tokens") || !strings.Contains(err.Error(), "--truncate") {
+	if _, err := p.Bytes("a.txt", []byte(long)); err == nil || !strings.Contains(err.Error(), "a.txt: more than the 40 tokens") || !errors.As(err, new(*TooLongError)) {
 		t.Errorf("a text that is too long: %v", err)
 	}
 	p.Truncate = true
@@ -294,7 +295,7 @@ func TestSound(t *testing.T) {
 	if e, err = p.Bytes("a.wav", wavOf(t, 16000, make([]float32, 64))); err != nil || len(e.Values) != 32 {
 		t.Errorf("twice the rate: %d samples, %v", len(e.Values), err)
 	}
-	if _, err = p.Bytes("a.wav", wavOf(t, 8000, make([]float32, 33))); err == nil || !strings.Contains(err.Error(), "--truncate") {
+	if _, err = p.Bytes("a.wav", wavOf(t, 8000, make([]float32, 33))); !errors.As(err, new(*TooLongError)) {
 		t.Errorf("too long: %v", err)
 	}
 	p.Truncate = true

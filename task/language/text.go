@@ -22,9 +22,39 @@ type Model struct {
 	Codec *plaintext.Codec
 }
 
-// OpenModel makes the language model of a checkpoint, and freezes it. d says
-// where its dictionary is.
-func OpenModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
+// OpenOptions say what Open opens.
+type OpenOptions struct {
+	Overrides map[string]any // other values of the model's configuration
+	Data      string         // directory of the dictionary; "" for the data that the model was trained on
+	Dict      string         // the dictionary itself
+}
+
+// Open makes the language model of a checkpoint, and freezes it.
+func Open(path string, o OpenOptions) (*Model, error) {
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if err := c.Override(o.Overrides); err != nil {
+		return nil, err
+	}
+	d := DefaultDataConfig()
+	if err := CheckpointData(c, &d); err != nil {
+		return nil, err
+	}
+	if o.Data != "" {
+		d.Data, d.Text, d.Dict = o.Data, "", ""
+	}
+	if o.Dict != "" {
+		d.Dict = o.Dict
+	}
+	return newModel(c, d)
+}
+
+// newModel makes the language model of a checkpoint. d says where its dictionary
+// is.
+func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	m, err := c.LanguageModel(checkpoint.Options{})
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func openModel(t *testing.T, name string) *Model {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	m, err := OpenModel(c, goldenText(name))
+	m, err := newModel(c, goldenText(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestTextModelErrors(t *testing.T) {
 	}
 	defer c.Close()
 	for _, d := range []DataConfig{goldenText("lm_wikitext103"), {}, {Text: "x"}} {
-		if _, err := OpenModel(c, d); err == nil {
+		if _, err := newModel(c, d); err == nil {
 			t.Errorf("a model with the dictionary of %+v", d)
 		}
 	}

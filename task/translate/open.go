@@ -1,0 +1,107 @@
+package translate
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/parallel"
+)
+
+// ModelOptions say how models are opened.
+type ModelOptions struct {
+	Overrides map[string]any // other values of their configurations
+	BF16      bool           // round the factors of products with weights to bfloat16
+}
+
+// OpenEnsemble makes the translators of checkpoints. It also returns what the
+// first says of its data.
+func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) {
+	var models Ensemble
+	var trained DataConfig
+	if o.BF16 {
+		if err := autograd.CheckBF16(); err != nil {
+			return nil, trained, fmt.Errorf("bf16 is set: %w", err)
+		}
+	}
+	for i, path := range paths {
+		c, err := checkpoint.Open(path)
+		if err != nil {
+			return nil, trained, err
+		}
+		defer c.Close()
+		if err := c.Override(o.Overrides); err != nil {
+			return nil, trained, err
+		}
+		m, err := c.Translator(checkpoint.Options{})
+		if err != nil {
+			return nil, trained, err
+		}
+		if i == 0 {
+			if trained, err = CheckpointData(c); err != nil {
+				return nil, trained, err
+			}
+		}
+		m.SetBF16(o.BF16)
+		models = append(models, m)
+	}
+	return models, trained, nil
+}
+
+// OpenOptions say what Open opens.
+type OpenOptions struct {
+	ModelOptions
+	Data                   string // directory of the dictionaries; "" for the data of the first model
+	SourceLang, TargetLang string // "" for those of the data
+	Text                   TextConfig
+}
+
+// Open makes a Translator of checkpoints and their dictionaries, and freezes the
+// models. How it searches and batches is left to the caller.
+func Open(paths []string, o OpenOptions) (*Translator, error) {
+	models, d, err := OpenEnsemble(paths, o.ModelOptions)
+	if err != nil {
+		return nil, err
+	}
+	corpus, err := OpenCorpus(d.At(o.Data, o.SourceLang, o.TargetLang))
+	if err != nil {
+		if o.Data == "" {
+			err = fmt.Errorf("dictionaries: %w; give the directory that has them", err)
+		}
+		return nil, err
+	}
+	defer corpus.Close()
+	text, err := o.Text.Open(corpus.SourceLang, corpus.TargetLang)
+	if err != nil {
+		return nil, err
+	}
+	models.Freeze() // for good
+	return &Translator{Models: models, Source: corpus.Source, Target: corpus.Target, Text: text}, nil
+}
+
+// At returns the configuration for a directory other than that of training, and
+// other languages, where they are given.
+func (d DataConfig) At(dir, source, target string) DataConfig {
+	if dir != "" {
+		d.Data, d.SourceLang, d.TargetLang = dir, "", ""
+	}
+	if source != "" {
+		d.SourceLang = source
+	}
+	if target != "" {
+		d.TargetLang = target
+	}
+	return d
+}
+
+// Throughput has every batch computed by one thread and returns how many batches
+// are to be under way: as many as there are cores if n is 0. No thread then waits
+// for another. It holds for the whole process.
+func Throughput(n int) int {
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	parallel.SetWorkers(1)
+	return n
+}
