@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mega-go/mega/data/indexed"
 	"github.com/mega-go/mega/data/lines"
 )
 
@@ -107,15 +106,15 @@ func (d *TextDir) Open(split string, o TextOptions) (*Text, error) {
 func (t *Text) open(split string) error {
 	var err error
 	prefix := func(kind string) string { return filepath.Join(t.dir.Path, kind, split) }
-	if t.first, err = lines.OpenSplit(prefix("src-bin"), t.options.Combine); err != nil {
+	if t.first, err = lines.OpenSplit(t.dir.Source.Encode, prefix("src-bin"), t.options.Combine); err != nil {
 		return err
 	}
-	if indexed.Exists(prefix("src1-bin")) {
-		if t.second, err = lines.OpenSplit(prefix("src1-bin"), t.options.Combine); err != nil {
+	if lines.Exists(prefix("src1-bin")) {
+		if t.second, err = lines.OpenSplit(t.dir.Source.Encode, prefix("src1-bin"), t.options.Combine); err != nil {
 			return err
 		}
 	}
-	labels, err := lines.OpenSplit(prefix("label-bin"), t.options.Combine)
+	labels, err := lines.OpenSplit(t.dir.Labels.Encode, prefix("label-bin"), t.options.Combine)
 	if err != nil {
 		return err
 	}

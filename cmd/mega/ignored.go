@@ -39,7 +39,7 @@ var ignoredFlags = map[string]string{
 	"fp16-no-flatten-grads":               "training is in float32",
 	"num-workers":                         "batches are read ahead by one goroutine",
 	"data-buffer-size":                    "batches are read ahead by one goroutine",
-	"dataset-impl":                        "the format is recognised",
+	"dataset-impl":                        "the files tell their format",
 	"log-format":                          "a bar on a terminal, lines elsewhere",
 	"no-progress-bar":                     "a bar on a terminal, lines elsewhere",
 	"tensorboard-logdir":                  "metrics are in the run directory",

@@ -48,6 +48,7 @@ with two languages that of a translator.`,
 	flags.IntVar(&o.WordsTarget, "nwordstgt", -1, "the most target words, special ones included; negative for all")
 	flags.BoolVar(&o.JoinedDictionary, "joined-dictionary", false, "one dictionary for both languages, by the source's settings")
 	flags.BoolVar(&o.DictOnly, "dict-only", false, "make the dictionaries alone")
+	flags.StringVar(&o.DatasetImpl, "dataset-impl", preprocess.Formats[0], "format to write: "+strings.Join(preprocess.Formats, ", ")+", which copies the texts")
 	flags.IntVar(&o.PaddingFactor, "padding-factor", preprocess.DefaultPaddingFactor, "make the size of a dictionary a multiple of this")
 	flags.IntVar(&o.Workers, "workers", 0, "texts are read by so many at once; 0 for all cores. The result does not depend on it")
 	addIgnored(flags, map[string]string{"task": "texts are read alike for every task"})

@@ -25,7 +25,8 @@ type Dataset struct {
 	prefix  string
 	dtype   DType
 	n       int
-	lengths []byte // int32 [n]
+	legacy  bool   // the cached or lazy format (legacy.go)
+	lengths []byte // int32 [n]; legacy: int64
 	starts  []byte // int64 [n]
 	data    *filemap.File
 }
@@ -75,11 +76,14 @@ func readIndex(path string) ([]byte, error) {
 // parse reads the index and holds it against the length of the data.
 func (d *Dataset) parse(index []byte) error {
 	path := d.prefix + ".idx"
-	if len(index) == 0 {
+	d.legacy = bytes.HasPrefix(index, []byte(legacyMagic))
+	switch {
+	case len(index) == 0:
 		return fmt.Errorf("%s: the file is empty", path)
-	}
-	if !bytes.HasPrefix(index, []byte(magic)) {
-		return fmt.Errorf("%s: not an index of fairseq's mmap format", path)
+	case d.legacy:
+		return d.parseLegacy(path, index)
+	case !bytes.HasPrefix(index, []byte(magic)):
+		return fmt.Errorf("%s: not an index of fairseq's mmap, cached or lazy format", path)
 	}
 	if len(index) < headerSize {
 		return fmt.Errorf("%s: %d bytes, cut off inside the header of %d", path, len(index), headerSize)
@@ -90,7 +94,7 @@ func (d *Dataset) parse(index []byte) error {
 	}
 	d.dtype = DType(header[8])
 	if d.dtype.size() == 0 {
-		return fmt.Errorf("%s: unknown number type %d, want 1 to 8", path, header[8])
+		return fmt.Errorf("%s: unknown number type %d, want 1 to %d", path, header[8], maxDType)
 	}
 	entries := index[headerSize:]
 	if n := binary.LittleEndian.Uint64(header[9:]); len(entries)%entrySize != 0 || n != uint64(len(entries)/entrySize) {
@@ -101,17 +105,25 @@ func (d *Dataset) parse(index []byte) error {
 	return d.checkEntries()
 }
 
-// checkEntries checks that every sequence lies inside the data.
+// checkEntries checks that the sequences lie one after another and fill the data.
 func (d *Dataset) checkEntries() error {
+	unit := int64(d.dtype.size())
+	at, room := int64(0), d.data.Size()/unit
 	for i := range d.n {
 		size, start := int64(d.Size(i)), d.start(i)
-		if size < 0 {
+		switch {
+		case size < 0:
 			return fmt.Errorf("%s.idx: sequence %d has %d tokens", d.prefix, i, size)
-		}
-		if room := d.data.Size() - start; start < 0 || room < size*int64(d.dtype.size()) {
+		case start != at*unit:
+			return fmt.Errorf("%s.idx: sequence %d begins at byte %d, want %d, where the one before ends", d.prefix, i, start, at*unit)
+		case size > room-at:
 			return fmt.Errorf("%s.idx: sequence %d (%d tokens at byte %d) lies outside the %d bytes of %s.bin",
 				d.prefix, i, size, start, d.data.Size(), d.prefix)
 		}
+		at += size
+	}
+	if at*unit != d.data.Size() {
+		return fmt.Errorf("%s.bin has %d bytes, but %s.idx tells of %d: they do not belong together", d.prefix, d.data.Size(), d.prefix, at*unit)
 	}
 	return nil
 }
@@ -124,11 +136,20 @@ func (d *Dataset) DType() DType { return d.dtype }
 
 // Size returns the number of tokens of sequence i.
 func (d *Dataset) Size(i int) int {
+	if d.legacy {
+		return int(binary.LittleEndian.Uint64(d.lengths[8*i:]))
+	}
 	return int(int32(binary.LittleEndian.Uint32(d.lengths[4*i:])))
 }
 
+// start returns the byte at which sequence i begins. What overflows is no start
+// that checkEntries lets pass.
 func (d *Dataset) start(i int) int64 {
-	return int64(binary.LittleEndian.Uint64(d.starts[8*i:]))
+	start := int64(binary.LittleEndian.Uint64(d.starts[8*i:]))
+	if d.legacy {
+		start *= int64(d.dtype.size())
+	}
+	return start
 }
 
 // Read copies the first tokens of sequence i to dst, which must not be longer
@@ -141,6 +162,11 @@ func (d *Dataset) Read(dst []int32, i int) error {
 	n := int64(len(dst) * d.dtype.size())
 	if err := d.data.View(d.start(i), n, func(b []byte) error { return d.dtype.decode(dst, b) }); err != nil {
 		return fmt.Errorf("%s.bin: sequence %d: %w", d.prefix, i, err)
+	}
+	if d.legacy {
+		for k := range dst {
+			dst[k]--
+		}
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // Package indexed reads and writes fairseq's memory-mapped token files, a pair
 // PREFIX.bin and PREFIX.idx (fairseq data/indexed_dataset.py, MMapIndexedDataset).
 //
-// The .bin holds the tokens of all sequences, little-endian, in one of eight
+// The .bin holds the tokens of all sequences, little-endian, in one of ten
 // number types. The .idx holds
 //
 //	9 bytes   "MMIDIDX\0\0"

@@ -19,6 +19,10 @@ const (
 	OldFloat64 DType = 6
 	Float64    DType = 7
 	Uint16     DType = 8
+	Uint32     DType = 9  // of fairseq 0.12
+	Uint64     DType = 10 // of fairseq 0.12
+
+	maxDType = Uint64
 )
 
 // BestDType returns the type that fairseq-preprocess uses for a vocabulary of
@@ -37,9 +41,9 @@ func (t DType) size() int {
 		return 1
 	case Int16, Uint16:
 		return 2
-	case Int32:
+	case Int32, Uint32:
 		return 4
-	case Int64, OldFloat64, Float64:
+	case Int64, Uint64, OldFloat64, Float64:
 		return 8
 	}
 	return 0
@@ -69,6 +73,20 @@ func (t DType) decode(dst []int32, src []byte) error {
 	case Int32:
 		for i := range dst {
 			dst[i] = int32(order.Uint32(src[4*i:]))
+		}
+	case Uint32:
+		for i := range dst {
+			if dst[i] = int32(order.Uint32(src[4*i:])); dst[i] < 0 {
+				return fmt.Errorf("token %d is %d, beyond 31 bits", i, uint32(dst[i]))
+			}
+		}
+	case Uint64:
+		for i := range dst {
+			v := order.Uint64(src[8*i:])
+			if v > math.MaxInt32 {
+				return fmt.Errorf("token %d is %d, beyond 31 bits", i, v)
+			}
+			dst[i] = int32(v)
 		}
 	case Int64:
 		for i := range dst {
@@ -101,15 +119,15 @@ func (t DType) encode(dst []byte, ids []int32) ([]byte, error) {
 			dst = append(dst, byte(id))
 		case Int16, Uint16:
 			dst = order.AppendUint16(dst, uint16(id))
-		case Int32:
+		case Int32, Uint32:
 			dst = order.AppendUint32(dst, uint32(id))
-		case Int64:
+		case Int64, Uint64:
 			dst = order.AppendUint64(dst, uint64(id))
 		default:
 			dst = order.AppendUint64(dst, math.Float64bits(float64(id)))
 		}
 		var back [1]int32
-		if t.decode(back[:], dst[n:]); back[0] != id {
+		if err := t.decode(back[:], dst[n:]); err != nil || back[0] != id {
 			return dst, fmt.Errorf("token %d is %d, which %d bytes cannot hold", i, id, t.size())
 		}
 	}

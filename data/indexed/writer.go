@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mega-go/mega/internal/atomicfile"
 )
@@ -12,6 +13,7 @@ import (
 type Writer struct {
 	prefix  string
 	dtype   DType
+	legacy  bool
 	data    *atomicfile.File
 	lengths []int32
 	buf     []byte
@@ -21,7 +23,7 @@ type Writer struct {
 // Close; Abort leaves none.
 func Create(prefix string, dtype DType) (*Writer, error) {
 	if dtype.size() == 0 {
-		return nil, fmt.Errorf("%s: unknown number type %d, want 1 to 8", prefix, dtype)
+		return nil, fmt.Errorf("%s: unknown number type %d, want 1 to %d", prefix, dtype, maxDType)
 	}
 	data, err := atomicfile.Create(prefix + ".bin")
 	if err != nil {
@@ -34,6 +36,12 @@ func Create(prefix string, dtype DType) (*Writer, error) {
 func (w *Writer) Add(ids []int32) error {
 	if len(ids) > math.MaxInt32 {
 		return fmt.Errorf("%s: sequence %d has %d tokens, more than the format holds", w.prefix, len(w.lengths), len(ids))
+	}
+	if w.legacy {
+		ids = slices.Clone(ids)
+		for i := range ids {
+			ids[i]++
+		}
 	}
 	var err error
 	if w.buf, err = w.dtype.encode(w.buf[:0], ids); err != nil {
@@ -68,6 +76,9 @@ func (w *Writer) Abort() { w.data.Abort() }
 
 // index returns the bytes of PREFIX.idx.
 func (w *Writer) index() []byte {
+	if w.legacy {
+		return w.legacyIndex()
+	}
 	order := binary.LittleEndian
 	b := append(make([]byte, 0, headerSize+entrySize*len(w.lengths)), magic...)
 	b = order.AppendUint64(b, version)

@@ -7,6 +7,7 @@ package lines
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 
@@ -45,18 +46,38 @@ func (m Memory) Read(dst []int32, i, from int) error {
 // Name implements [Lines].
 func (m Memory) Name(i int) string { return "line " + strconv.Itoa(i+1) }
 
-// Files is one or several token files, read as one text.
+// Files is one or several token files, or files of raw text, read as one text.
 type Files struct {
 	prefixes []string
-	files    []*indexed.Dataset
+	encode   Encode
+	files    []file
 	ends     []int // number of lines in the files up to and including this one
 }
 
-// Open opens the token files PREFIX.bin and PREFIX.idx of each prefix. A prefix
-// may stand there several times, and its lines are then read as often. Close
-// the result when done.
-func Open(prefixes ...string) (*Files, error) {
-	f := &Files{prefixes: prefixes}
+// Encode appends the ids of a line's words and </s> to dst, as a dictionary does.
+type Encode func(dst []int32, line string) []int32
+
+// file is a token file or a raw text.
+type file interface {
+	Len() int
+	Size(i int) int
+	Read(dst []int32, i int) error
+	Close() error
+}
+
+// Exists tells whether there are token files PREFIX.bin and PREFIX.idx, or raw
+// text by the name of PREFIX.
+func Exists(prefix string) bool {
+	info, err := os.Stat(prefix)
+	return indexed.Exists(prefix) || err == nil && info.Mode().IsRegular()
+}
+
+// Open opens the token files PREFIX.bin and PREFIX.idx of each prefix, or where
+// there are none the raw text PREFIX (--dataset-impl raw), whose words encode
+// reads. A prefix may stand there several times, and its lines are then read as
+// often. Close the result when done.
+func Open(encode Encode, prefixes ...string) (*Files, error) {
+	f := &Files{prefixes: prefixes, encode: encode}
 	n := 0
 	for i, prefix := range prefixes {
 		file, err := f.open(i, prefix)
@@ -72,19 +93,22 @@ func Open(prefixes ...string) (*Files, error) {
 }
 
 // open opens the file of prefix i, or finds it among those already open.
-func (f *Files) open(i int, prefix string) (*indexed.Dataset, error) {
+func (f *Files) open(i int, prefix string) (file, error) {
 	if k := slices.Index(f.prefixes[:i], prefix); k >= 0 {
 		return f.files[k], nil
+	}
+	if !indexed.Exists(prefix) && Exists(prefix) {
+		return openRaw(f.encode, prefix)
 	}
 	return indexed.Open(prefix)
 }
 
 // Numbered returns prefix(0), and where it is to combine also prefix(1),
-// prefix(2), … as far as there are token files (fairseq data/data_utils.py:70).
+// prefix(2), … as far as there are files (fairseq data/data_utils.py:70).
 // What prefix(k) writes for 0 is the plain name.
 func Numbered(prefix func(k int) string, combine bool) []string {
 	prefixes := []string{prefix(0)}
-	for combine && indexed.Exists(prefix(len(prefixes))) {
+	for combine && Exists(prefix(len(prefixes))) {
 		prefixes = append(prefixes, prefix(len(prefixes)))
 	}
 	return prefixes
@@ -92,8 +116,8 @@ func Numbered(prefix func(k int) string, combine bool) []string {
 
 // OpenSplit opens a split of a text in one language: PREFIX and, where it is to
 // combine, PREFIX1, PREFIX2, ….
-func OpenSplit(prefix string, combine bool) (*Files, error) {
-	return Open(Numbered(func(k int) string { return prefix + Suffix(k) }, combine)...)
+func OpenSplit(encode Encode, prefix string, combine bool) (*Files, error) {
+	return Open(encode, Numbered(func(k int) string { return prefix + Suffix(k) }, combine)...)
 }
 
 // Suffix returns what follows the name of a split in its k-th file: nothing for
@@ -109,7 +133,7 @@ func Suffix(k int) string {
 func (f *Files) Close() error {
 	var first error
 	for i, file := range f.files {
-		if slices.Index(f.files, file) != i {
+		if slices.Index(f.prefixes, f.prefixes[i]) != i {
 			continue
 		}
 		if err := file.Close(); err != nil && first == nil {
@@ -164,7 +188,11 @@ func (f *Files) Read(dst []int32, i, from int) error {
 // Name implements [Lines].
 func (f *Files) Name(i int) string {
 	file, line := f.at(i)
-	return fmt.Sprintf("%s.bin: line %d", f.prefixes[file], line+1)
+	extension := ""
+	if _, ok := f.files[file].(*indexed.Dataset); ok {
+		extension = ".bin"
+	}
+	return fmt.Sprintf("%s%s: line %d", f.prefixes[file], extension, line+1)
 }
 
 // CheckTokens reports the first token of line i that is no id of a vocabulary

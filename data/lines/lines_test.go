@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func TestOpenSplit(t *testing.T) {
 		combine bool
 		want    [][]int32
 	}{{false, first}, {true, append(slices.Clone(first), second...)}} {
-		f, err := OpenSplit(prefix, c.combine)
+		f, err := OpenSplit(nil, prefix, c.combine)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestOpenSplit(t *testing.T) {
 func TestRepeatedFile(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "train")
 	write(t, prefix, []int32{4, 2}, []int32{5, 2})
-	f, err := Open(prefix, prefix)
+	f, err := Open(nil, prefix, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestRepeatedFile(t *testing.T) {
 func TestReadInside(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "a")
 	write(t, prefix, []int32{4, 5, 6, 7, 2})
-	f, err := Open(prefix)
+	f, err := Open(nil, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestReadInside(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "a")
 	write(t, prefix, []int32{2})
-	if _, err := Open(prefix, prefix+"x"); err == nil || !strings.Contains(err.Error(), "ax.idx: no such file") {
+	if _, err := Open(nil, prefix, prefix+"x"); err == nil || !strings.Contains(err.Error(), "ax.idx: no such file") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -115,5 +116,43 @@ func TestCheckTokens(t *testing.T) {
 	err := CheckTokens(m, 1, m[1], 6)
 	if err == nil || !strings.HasPrefix(err.Error(), "line 2: token 9 is beyond the dictionary of 6") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestRaw: where there are no token files, raw text of that name is read.
+func TestRaw(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "train")
+	write := func(suffix, text string) {
+		if err := os.WriteFile(prefix+suffix, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encode := func(dst []int32, line string) []int32 { return append(dst, int32(len(line)), 2) }
+	write("", "a b\r\n\nc")
+	write("1", "dd\n")
+	f, err := OpenSplit(encode, prefix, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var got [][]int32
+	for i := range f.Len() {
+		ids := make([]int32, f.Size(i))
+		if err := f.Read(ids, i, 0); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, ids)
+	}
+	if want := [][]int32{{3, 2}, {0, 2}, {1, 2}, {2, 2}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if name := f.Name(3); name != prefix+"1: line 1" {
+		t.Errorf("line 3 is %s", name)
+	}
+	for text, want := range map[string]string{"a\n\xff\n": "train:2: not UTF-8", "": "train: the file is empty"} {
+		write("", text)
+		if _, err := Open(encode, prefix); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: error %v, want %s", text, err, want)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/data/indexed"
 	"github.com/mega-go/mega/data/lines"
 	"github.com/mega-go/mega/internal/textfile"
 )
@@ -35,7 +34,7 @@ func OpenDir(path, source, target string) (*Dir, error) {
 			return nil, err
 		}
 	}
-	if !slices.Contains(known, source+"-"+target) && !slices.Contains(known, target+"-"+source) {
+	if !slices.Contains(known, [2]string{source, target}) && !slices.Contains(known, [2]string{target, source}) {
 		return nil, fmt.Errorf("%s: no data of the language pair %s-%s, %s", path, source, target, describe(known))
 	}
 	d := &Dir{Path: path, SourceLang: source, TargetLang: target}
@@ -52,26 +51,47 @@ func (d *Dir) dictPath(lang string) string {
 	return filepath.Join(d.Path, "dict."+lang+".txt")
 }
 
-// languagePairs returns the pairs SRC-TGT of the token files in a directory.
-func languagePairs(entries []os.DirEntry) []string {
-	var pairs []string
+// languagePairs returns the pairs SRC-TGT of the token files, or raw texts, in a
+// directory. A name is SPLIT.SRC-TGT.LANG, and LANG, one of the two, tells where
+// a language such as zh-Hans ends; where both readings can be, dictionaries do.
+func languagePairs(entries []os.DirEntry) [][2]string {
+	var names []string
 	for _, e := range entries {
-		parts := strings.Split(e.Name(), ".")
-		if len(parts) < 4 || parts[len(parts)-1] != "idx" || strings.Count(parts[1], "-") != 1 {
+		names = append(names, e.Name())
+	}
+	var pairs [][2]string
+	for _, name := range names {
+		parts := strings.Split(strings.TrimSuffix(name, ".idx"), ".")
+		if len(parts) < 3 {
 			continue
 		}
-		if !slices.Contains(pairs, parts[1]) {
-			pairs = append(pairs, parts[1])
+		pair, lang := parts[len(parts)-2], parts[len(parts)-1]
+		var readings [][2]string
+		if target, ok := strings.CutPrefix(pair, lang+"-"); ok && target != "" {
+			readings = append(readings, [2]string{lang, target})
+		}
+		if source, ok := strings.CutSuffix(pair, "-"+lang); ok && source != "" {
+			readings = append(readings, [2]string{source, lang})
+		}
+		if len(readings) == 2 {
+			readings = slices.DeleteFunc(readings, func(r [2]string) bool {
+				return !slices.Contains(names, "dict."+r[0]+".txt") || !slices.Contains(names, "dict."+r[1]+".txt")
+			})
+		}
+		for _, r := range readings {
+			if !slices.Contains(pairs, r) {
+				pairs = append(pairs, r)
+			}
 		}
 	}
 	return pairs
 }
 
 // inferPair fills in the languages that are not given.
-func inferPair(path string, known []string, source, target string) (string, string, error) {
+func inferPair(path string, known [][2]string, source, target string) (string, string, error) {
 	var found [][2]string
 	for _, pair := range known {
-		a, b, _ := strings.Cut(pair, "-")
+		a, b := pair[0], pair[1]
 		switch {
 		case source == "" && target == "", source == a, target == b:
 			found = append(found, [2]string{a, b})
@@ -82,14 +102,18 @@ func inferPair(path string, known []string, source, target string) (string, stri
 	if len(found) == 1 {
 		return found[0][0], found[0][1], nil
 	}
-	return "", "", fmt.Errorf("%s: cannot tell the languages, %s; give source_lang and target_lang", path, describe(known))
+	return "", "", fmt.Errorf("%s: cannot tell the languages, %s; give --source-lang and --target-lang", path, describe(known))
 }
 
-func describe(known []string) string {
+func describe(known [][2]string) string {
 	if len(known) == 0 {
 		return "it has no token files of a pair (SPLIT.SRC-TGT.LANG.idx)"
 	}
-	return "it has " + strings.Join(known, ", ")
+	var names []string
+	for _, pair := range known {
+		names = append(names, pair[0]+"-"+pair[1])
+	}
+	return "it has " + strings.Join(names, ", ")
 }
 
 // Joined tells whether both languages have the same words under the same ids,
@@ -136,13 +160,13 @@ func (d *Dir) Open(split string, o OpenOptions) (*Split, error) {
 			d.Path, split, d.SourceLang, d.TargetLang, split, d.SourceLang, d.TargetLang, d.SourceLang)
 	}
 	s := &Split{}
-	source, err := s.open(prefix, d.SourceLang, o)
+	source, err := s.open(d.Source, prefix, d.SourceLang, o)
 	if err != nil {
 		return nil, err
 	}
 	var target lines.Lines // stays nil, not a nil *lines.Files
-	if indexed.Exists(prefix(0, d.TargetLang)) {
-		files, err := s.open(prefix, d.TargetLang, o)
+	if lines.Exists(prefix(0, d.TargetLang)) {
+		files, err := s.open(d.Target, prefix, d.TargetLang, o)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -162,19 +186,19 @@ func (d *Dir) prefix(split string) func(k int, lang string) string {
 		prefix := func(k int, lang string) string {
 			return filepath.Join(d.Path, fmt.Sprintf("%s%s.%s.%s", split, lines.Suffix(k), pair, lang))
 		}
-		if indexed.Exists(prefix(0, d.SourceLang)) {
+		if lines.Exists(prefix(0, d.SourceLang)) {
 			return prefix
 		}
 	}
 	return nil
 }
 
-func (s *Split) open(prefix func(k int, lang string) string, lang string, o OpenOptions) (*lines.Files, error) {
+func (s *Split) open(dictionary *data.Dictionary, prefix func(k int, lang string) string, lang string, o OpenOptions) (*lines.Files, error) {
 	names := lines.Numbered(func(k int) string { return prefix(k, lang) }, o.Combine)
 	if len(names) > 1 && o.UpsamplePrimary > 1 {
 		names = append(slices.Repeat(names[:1], o.UpsamplePrimary-1), names...)
 	}
-	f, err := lines.Open(names...)
+	f, err := lines.Open(dictionary.Encode, names...)
 	if err == nil {
 		s.files = append(s.files, f)
 	}

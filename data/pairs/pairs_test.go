@@ -394,6 +394,43 @@ func TestDir(t *testing.T) {
 	}
 }
 
+// TestLanguages: names of files tell languages that have hyphens.
+func TestLanguages(t *testing.T) {
+	for _, c := range []struct {
+		files          string
+		source, target string // given
+		want           string // the two languages, or a part of the error
+	}{
+		{"train.en-zh-Hans.en.idx train.en-zh-Hans.zh-Hans.idx", "", "", "en zh-Hans"},
+		{"train.zh-Hans-en.zh-Hans.idx", "", "", "zh-Hans en"},
+		{"train.pt_BR-zh-Hant-TW.pt_BR.idx", "zh-Hant-TW", "", "zh-Hant-TW pt_BR"},
+		{"train.en-zh-Hans.en train.en-zh-Hans.zh-Hans", "", "zh-Hans", "en zh-Hans"}, // raw
+		{"train.zh-Hans-zh.zh.idx dict.zh.txt dict.zh-Hans.txt", "", "", "zh-Hans zh"},
+		{"._train.en-fr.en.idx train.en-de.en.idx", "", "", "en de"},
+		{"train.en-de.en.idx train.en-zh-Hans.en.idx", "", "", "it has en-de, en-zh-Hans"},
+		{"train.en.idx dict.en.txt", "", "", "no token files of a pair"},
+	} {
+		dir := t.TempDir()
+		for _, name := range strings.Fields(c.files) {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, lang := range strings.Fields(c.want) {
+			if err := os.WriteFile(filepath.Join(dir, "dict."+lang+".txt"), []byte("a 1\n"), 0o666); err != nil && !strings.Contains(c.want, ",") {
+				t.Fatal(err)
+			}
+		}
+		d, err := OpenDir(dir, c.source, c.target)
+		if err != nil && strings.Contains(err.Error(), c.want) {
+			continue
+		}
+		if err != nil || d.SourceLang+" "+d.TargetLang != c.want {
+			t.Errorf("%s: %+v, %v; want %s", c.files, d, err, c.want)
+		}
+	}
+}
+
 func TestDirErrors(t *testing.T) {
 	pair := map[string][]int{"train.en-de.en": {2, 3}, "train.en-de.de": {3}}
 	path := writeDir(t, []string{"en", "de"}, pair)

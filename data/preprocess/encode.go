@@ -3,11 +3,14 @@ package preprocess
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/indexed"
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // FileReport says what became of one text.
@@ -51,9 +54,51 @@ func percent(part, whole int64) string {
 // An encoding is a token file that is written but not yet in place.
 type encoding struct {
 	FileReport
-	writer *indexed.Writer
+	writer tokenWriter
 	sizes  []int32 // words of each sentence
 }
+
+// A tokenWriter writes the tokens of a text somewhere. After Abort nothing is
+// there, unless Close came first.
+type tokenWriter interface {
+	Add(ids []int32) error
+	Close() error
+	Abort()
+}
+
+// create returns the writer of a format (--dataset-impl).
+func create(impl, input, output string, vocabulary int) (tokenWriter, error) {
+	switch impl {
+	case "raw":
+		return copyText(input, output)
+	case "cached", "lazy":
+		return indexed.CreateCached(output)
+	}
+	return indexed.Create(output, indexed.BestDType(vocabulary))
+}
+
+// textCopy is the writer of raw text, which stays as it is.
+type textCopy struct{ *atomicfile.File }
+
+func copyText(input, output string) (tokenWriter, error) {
+	in, err := os.Open(input)
+	if err != nil {
+		return nil, openError(input, err)
+	}
+	defer in.Close()
+	out, err := atomicfile.Create(output)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Abort()
+		return nil, fmt.Errorf("%s: cannot copy: %w", input, err)
+	}
+	return textCopy{out}, nil
+}
+
+func (t textCopy) Add([]int32) error { return nil }
+func (t textCopy) Close() error      { return t.Commit() }
 
 // finish puts the file in place.
 func (e *encoding) finish() error { return e.writer.Close() }
@@ -68,7 +113,7 @@ func (e *encoding) abort() {
 // EncodeFile writes the token file OUTPUT.bin and .idx of a text. progress, if
 // not nil, is told how many bytes were read since it was last told.
 func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (FileReport, error) {
-	e, err := encode(ctx, d, input, output, workers, progress)
+	e, err := encode(ctx, d, "mmap", input, output, workers, progress)
 	if err != nil {
 		return FileReport{}, err
 	}
@@ -76,8 +121,8 @@ func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, w
 }
 
 // encode writes a token file that still is to be put in place or removed.
-func encode(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
-	w, err := indexed.Create(output, indexed.BestDType(d.Len()))
+func encode(ctx context.Context, d *data.Dictionary, impl, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
+	w, err := create(impl, input, output, d.Len())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/mega-go/mega/data/lines"
@@ -29,11 +30,15 @@ type Options struct {
 	SourceDict, TargetDict           string // --srcdict, --tgtdict: a dictionary to use instead of a new one
 	JoinedDictionary                 bool   // --joined-dictionary: one for both languages, by the source's settings
 	DictOnly                         bool   // --dict-only of later fairseqs: no token files
+	DatasetImpl                      string // --dataset-impl: mmap, the default, cached, lazy (the same files) or raw, a copy of the text
 	PaddingFactor                    int    // --padding-factor; 0 stands for the default, 1 pads nothing
 
 	Workers  int            // --workers; 0 stands for all cores
 	Progress func(Progress) // told now and then how far it is; may be nil
 }
+
+// Formats are the values of DatasetImpl.
+var Formats = []string{"mmap", "cached", "lazy", "raw"}
 
 // Progress says how far the whole work is.
 type Progress struct {
@@ -65,6 +70,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("languages %q and %q: a language is the end of a file's name", o.SourceLang, o.TargetLang)
 	case o.TrainPref == "" && len(o.ValidPref) == 0 && len(o.TestPref) == 0:
 		return errors.New("no text; give trainpref, validpref or testpref")
+	case !slices.Contains(Formats, o.DatasetImpl) && o.DatasetImpl != "":
+		return fmt.Errorf("dataset-impl is %q, want one of %s", o.DatasetImpl, strings.Join(Formats, ", "))
 	case o.PaddingFactor < 0:
 		return fmt.Errorf("padding factor %d, want 1 at least", o.PaddingFactor)
 	}
@@ -144,7 +151,7 @@ func (o *Options) Entries() []string {
 		names = append(names, filepath.Base(o.dictPath(lang)))
 		for _, s := range o.encoded() {
 			name := filepath.Base(o.outputPath(s.name, lang))
-			names = append(names, name+".bin", name+".idx")
+			names = append(names, name+".bin", name+".idx", name) // of any format
 		}
 	}
 	return names

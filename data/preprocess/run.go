@@ -94,6 +94,9 @@ func sameContent(a, b string) (bool, error) {
 	}
 	defer x.Close()
 	y, err := os.Open(b)
+	if errors.Is(err, fs.ErrNotExist) { // of another format
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -234,7 +237,7 @@ func (r *run) encode(s split, dictionaries []*data.Dictionary, files [][]FileRep
 	}()
 	for i, lang := range r.languages() {
 		text := textPath(s.prefix, lang)
-		e, err := encode(r.ctx, dictionaries[i], text, r.inTemp(r.outputPath(s.name, lang)), r.Workers, r.reading(text))
+		e, err := encode(r.ctx, dictionaries[i], r.DatasetImpl, text, r.inTemp(r.outputPath(s.name, lang)), r.Workers, r.reading(text))
 		if err != nil {
 			return err
 		}

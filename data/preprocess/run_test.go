@@ -15,6 +15,7 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/indexed"
+	"github.com/mega-go/mega/data/lines"
 )
 
 // writeFiles writes files named and filled in turn to a new directory.
@@ -296,6 +297,53 @@ func TestCancel(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind %v", left)
+	}
+}
+
+// TestFormats: the cached format holds what mmap does, and raw is the text.
+func TestFormats(t *testing.T) {
+	const text = "b a\r\n\na c"
+	dir := t.TempDir()
+	prefix := filepath.Join(dir, "text")
+	if err := os.WriteFile(prefix, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var want [][]int32
+	for _, impl := range Formats {
+		out := filepath.Join(dir, impl)
+		o := Options{OnlySource: true, TrainPref: prefix, DestDir: out, DatasetImpl: impl}
+		if r, err := Run(t.Context(), o); err != nil || r.Files[0].Sentences != 3 {
+			t.Fatalf("%s: %+v, %v", impl, r, err)
+		}
+		d, err := data.LoadDictionary(filepath.Join(out, "dict.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := lines.OpenSplit(d.Encode, filepath.Join(out, "train"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var got [][]int32
+		for i := range f.Len() {
+			got = append(got, make([]int32, f.Size(i)))
+			if err := f.Read(got[i], i, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want == nil {
+			want = got
+		}
+		if len(got) != 3 || !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: %v, want %v", impl, got, want)
+		}
+	}
+	o := Options{OnlySource: true, TrainPref: prefix, DestDir: filepath.Join(dir, "mmap"), DatasetImpl: "raw", SourceDict: filepath.Join(dir, "mmap", "dict.txt")}
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "train.bin is there already") {
+		t.Errorf("raw over mmap: %v", err)
+	}
+	if raw, err := os.ReadFile(filepath.Join(dir, "raw", "train")); string(raw) != text {
+		t.Errorf("raw: %q, %v", raw, err)
 	}
 }
 

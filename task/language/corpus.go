@@ -12,7 +12,6 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/data/bytetext"
-	"github.com/mega-go/mega/data/indexed"
 	"github.com/mega-go/mega/data/lines"
 )
 
@@ -146,7 +145,7 @@ func (c *Corpus) Close() error {
 // Has reports whether the corpus has a split.
 func (c *Corpus) Has(split string) bool {
 	if c.text == nil {
-		return indexed.Exists(filepath.Join(c.dirs[0], split))
+		return lines.Exists(filepath.Join(c.dirs[0], split))
 	}
 	_, err := c.slice(split)
 	return err == nil
@@ -157,7 +156,7 @@ func (c *Corpus) open(split string, dir int) (lines.Lines, error) {
 	if c.text != nil {
 		return c.slice(split)
 	}
-	f, err := lines.OpenSplit(filepath.Join(c.dirs[dir], split), split == c.config.TrainSubset)
+	f, err := lines.OpenSplit(c.Dictionary.Encode, filepath.Join(c.dirs[dir], split), split == c.config.TrainSubset)
 	if err != nil {
 		return nil, err
 	}
