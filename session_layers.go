@@ -1,6 +1,8 @@
 package mega
 
 import (
+	"math"
+
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/tensor"
 )
@@ -33,23 +35,21 @@ func (a *GatedAttention) newState(w *blockWeights, texts int) layerState {
 	return s
 }
 
-// firstReach is how far the biases of a model without chunks are made to reach
-// at first.
+// firstReach is how far the biases are made to reach at first.
 const firstReach = 256
 
-// reach makes the biases reach so many positions: those of a chunk, or without
-// chunks as many as have been read, which is an error if the bias is made for
-// fewer.
+// reach makes the biases reach so many positions, or those of a chunk if they are
+// fewer. It is an error if the bias is made for less.
 func (s *reader) reach(positions int) error {
+	most := math.MaxInt
 	if chunk := s.stack.chunk; chunk > 0 {
-		positions = chunk
-	} else if positions > s.reached {
-		// Twice as far as before, so that it is seldom done, if the bias has it.
-		if s.setBiases(max(positions, 2*s.reached, firstReach)) == nil {
-			return nil
-		}
+		most = chunk
 	}
-	if positions <= s.reached {
+	if positions = min(positions, most); positions <= s.reached {
+		return nil
+	}
+	// Twice as far as before, so that it is seldom done, if the bias has it.
+	if s.setBiases(min(max(positions, 2*s.reached, firstReach), most)) == nil {
 		return nil
 	}
 	return s.setBiases(positions)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -468,6 +469,21 @@ func anotherFile(t *testing.T) io.Reader {
 		t.Fatal(err)
 	}
 	return &b
+}
+
+// TestChunkOfAConfiguration reads a few tokens with a model whose chunks are longer
+// than any text: memory follows what is read, not what is claimed.
+func TestChunkOfAConfiguration(t *testing.T) {
+	m := newModel(t, func(c *mega.LanguageModelConfig) { c.DecoderChunkSize, c.RelPosBias = 1<<24, "rotary" })
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := m.NewSession().Prefill(text(1, 300, 50)); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+		t.Errorf("300 tokens took %d MiB", used>>20)
+	}
 }
 
 // TestFreezeLanguageModel: sessions of a frozen model say what others do, and

@@ -9,9 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 
+	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // metricsFile is where a run directory keeps its records.
@@ -53,7 +54,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes; null becomes NaN.
 func (r *Record) UnmarshalJSON(data []byte) error {
 	var m map[string]json.RawMessage
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := config.Decode(data, &m); err != nil {
 		return err
 	}
 	*r = Record{Metrics: Metrics{}}
@@ -62,14 +63,14 @@ func (r *Record) UnmarshalJSON(data []byte) error {
 		if !ok {
 			return fmt.Errorf("a record has no %s", key)
 		}
-		if err := json.Unmarshal(value, target); err != nil {
+		if err := config.Decode(value, target); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 		delete(m, key)
 	}
 	for name, value := range m {
 		x := math.NaN()
-		if err := json.Unmarshal(value, &x); err != nil {
+		if err := config.Decode(value, &x); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		r.Metrics[name] = x
@@ -80,7 +81,7 @@ func (r *Record) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON reads what MarshalJSON writes; null becomes NaN.
 func (m *Metrics) UnmarshalJSON(data []byte) error {
 	var in map[string]*float64
-	if err := json.Unmarshal(data, &in); err != nil {
+	if err := config.Decode(data, &in); err != nil {
 		return err
 	}
 	*m = nil
@@ -99,13 +100,13 @@ func (m *Metrics) UnmarshalJSON(data []byte) error {
 // ReadRecords reads a metrics.jsonl. A last line that a kill cut short is
 // passed over.
 func ReadRecords(path string) ([]Record, error) {
-	file, err := os.Open(path)
+	file, err := filemap.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	var records []Record
-	in := bufio.NewReader(file)
+	in := bufio.NewReader(io.NewSectionReader(file, 0, file.Size()))
 	for line := 1; ; line++ {
 		text, err := in.ReadBytes('\n')
 		if err == io.EOF {
@@ -115,7 +116,7 @@ func ReadRecords(path string) ([]Record, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		var r Record
-		if err := json.Unmarshal(text, &r); err != nil {
+		if err := config.Decode(text, &r); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		records = append(records, r)

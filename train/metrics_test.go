@@ -52,8 +52,8 @@ func TestTruncateRecords(t *testing.T) {
 func TestReadRecordsErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"{}\n": ":1: a record has no ",
-		"[]\n": ":1: json: cannot unmarshal",
-		`{"kind":"a","epoch":1,"update":1,"loss":"x"}` + "\n": ":1: loss: json",
+		"[]\n": ":1: the value is a list, want an object",
+		`{"kind":"a","epoch":1,"update":1,"loss":"x"}` + "\n": ":1: loss: the value is a string, want a number",
 	} {
 		path := filepath.Join(t.TempDir(), metricsFile)
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {

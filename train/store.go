@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // A store is a run's directory of checkpoints. Each is saved once, under
@@ -58,7 +60,7 @@ func (s store) adopt() error {
 }
 
 func (s store) adoptCopy(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, checkpoint.StateFile))
+	text, err := filemap.Read(filepath.Join(dir, checkpoint.StateFile), config.MaxFile)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,19 +100,14 @@ func Key(f reflect.StructField) string {
 
 // explain says what is wrong with a JSON text in words.
 func explain(err error, text []byte) error {
-	var kind *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &kind):
-		what := "the value"
-		if kind.Field != "" {
-			what = clip(kind.Field)
-		}
-		return fmt.Errorf("%s is %s, want %s", what, got(kind.Value), want(kind.Type))
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	switch e := err.(type) { // as it is: what a type's own UnmarshalJSON wraps is in words already
+	case *json.UnmarshalTypeError:
+		return fmt.Errorf("%s is %s, want %s", clip(cmp.Or(e.Field, "the value")), got(e.Value), want(e.Type))
+	case *json.SyntaxError:
+		return fmt.Errorf("not JSON at byte %d: %w", e.Offset, err)
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("the JSON text ends at byte %d, within a value: is it cut off?", len(text))
-	case errors.As(err, &syntax):
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
 	}
 	return err
 }

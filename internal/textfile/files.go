@@ -45,7 +45,7 @@ func seekable(f *os.File) (*os.File, func() error, error) {
 		err = fmt.Errorf("%s: is a directory, want a file", path)
 	case info.Mode().IsRegular():
 		return f, f.Close, nil
-	case info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) == 0:
+	case isDevice(info):
 		err = fmt.Errorf("%s: is a device, want a file or a pipe", path)
 	}
 	if err != nil {
@@ -54,6 +54,9 @@ func seekable(f *os.File) (*os.File, func() error, error) {
 	defer f.Close()
 	return spool(f)
 }
+
+// isDevice tells whether a file is a device, which may have no end.
+func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeDevice != 0 }
 
 // spool copies a pipe to a temporary file.
 func spool(pipe *os.File) (*os.File, func() error, error) {
