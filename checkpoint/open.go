@@ -28,11 +28,15 @@ const (
 
 // A Config is the ConfigFile of a native checkpoint.
 type Config struct {
-	Task     string          `json:"task"`               // the kind of model
-	Model    json.RawMessage `json:"model"`              // its architecture
-	Data     json.RawMessage `json:"data,omitempty"`     // what it was trained on
-	Training json.RawMessage `json:"training,omitempty"` // and how
-	Args     json.RawMessage `json:"args,omitempty"`     // the reference's arguments, of a model that was trained with it
+	Task  string          `json:"task"`           // the kind of model
+	Model json.RawMessage `json:"model"`          // its architecture
+	Data  json.RawMessage `json:"data,omitempty"` // what it was trained on
+	// Directory is where relative paths in Data begin, and Content holds
+	// fingerprints of the files there.
+	Directory string            `json:"directory,omitempty"`
+	Content   map[string]string `json:"content,omitempty"`
+	Training  json.RawMessage   `json:"training,omitempty"` // and how
+	Args      json.RawMessage   `json:"args,omitempty"`     // the reference's arguments, of a model that was trained with it
 }
 
 // A Checkpoint is an opened model: its configuration and its weights, which are
@@ -50,11 +54,12 @@ type Checkpoint struct {
 	// result), so that it gives other numbers.
 	AcceptRMSNorm bool
 
-	config  json.RawMessage // the model's configuration; nil if Args stand for it
-	from    files           // of a directory
-	root    *torchfile.Dict // of a fairseq file
-	rmsNorm bool            // it is of Hugging Face and has rmsnorm
-	closers []func() error
+	directory string          // where relative paths in Data begin
+	config    json.RawMessage // the model's configuration; nil if Args stand for it
+	from      files           // of a directory
+	root      *torchfile.Dict // of a fairseq file
+	rmsNorm   bool            // it is of Hugging Face and has rmsnorm
+	closers   []func() error
 }
 
 // Open opens a checkpoint:
@@ -197,7 +202,8 @@ func (c *Checkpoint) setConfig(text []byte) error {
 	if own.Task == "" || own.Model == nil {
 		return errors.New("not the configuration of a checkpoint: it has no task and model")
 	}
-	c.Task, c.Data, c.Training, c.config = own.Task, own.Data, own.Training, own.Model
+	c.Task, c.Data, c.Training, c.config = own.Task, locate(own.Data, own.Directory), own.Training, own.Model
+	c.directory = own.Directory
 	if own.Args == nil {
 		return nil
 	}

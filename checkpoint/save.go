@@ -147,7 +147,7 @@ func (s *saving) prepare() error {
 
 // configOf returns the configuration as a native checkpoint holds it.
 func (s *saving) configOf() (Config, error) {
-	c := Config{Task: s.Task, Data: s.Data, Training: s.Training}
+	c := Config{Task: s.Task, Data: s.Data, Directory: s.directory, Training: s.Training}
 	var err error
 	if c.Model, err = json.Marshal(s.model.config); err != nil {
 		return c, fmt.Errorf("model configuration: %w", err)

@@ -28,7 +28,7 @@ type TextDir struct {
 // OpenTextDir reads the two dictionaries.
 func OpenTextDir(path string) (*TextDir, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%s: no such directory; want one that holds src-bin and label-bin", path)
+		return nil, fmt.Errorf("%s: no such directory; want that of the data, which holds src-bin and label-bin", path)
 	}
 	d, err := OpenTextDictionaries(filepath.Join(path, "src-bin", "dict.txt"), filepath.Join(path, "label-bin", "dict.txt"))
 	if err != nil {

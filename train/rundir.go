@@ -36,7 +36,11 @@ func newRunConfig(d Description, c Config) (RunConfig, error) {
 	if err != nil {
 		return RunConfig{}, fmt.Errorf("data configuration: %w", err)
 	}
-	return RunConfig{checkpoint.Config{Task: d.Task, Model: model, Data: data}, c}, nil
+	directory, err := d.relativeTo()
+	if err != nil {
+		return RunConfig{}, err
+	}
+	return RunConfig{checkpoint.Config{Task: d.Task, Model: model, Data: data, Directory: directory}, c}, nil
 }
 
 // ReadRunConfig reads the config.json of a run directory.
@@ -208,8 +212,12 @@ func sameRun(was, now RunConfig) error {
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
 	var differences []string
+	same := append([]string{"directory"}, mayChange...)
+	if len(was.Content) > 0 && len(now.Content) > 0 {
+		differences, same = sameContent(was.Content, now.Content), append(same, pathKeys...)
+	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if a[key] != b[key] && !slices.Contains(mayChange, strings.TrimPrefix(key, "training.")) {
+		if a[key] != b[key] && !strings.HasPrefix(key, "content.") && !slices.Contains(same, strings.TrimPrefix(key, "training.")) {
 			differences = append(differences, fmt.Sprintf("%s was %s, now %s", key, cmp.Or(a[key], "absent"), cmp.Or(b[key], "absent")))
 		}
 	}

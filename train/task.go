@@ -33,6 +33,11 @@ type Description struct {
 	Model   any      // the model's configuration, config.json of every checkpoint
 	Data    any      // where the data comes from and how it is batched
 	Metrics []string // the names that Validate reports
+
+	// Paths are the files and directories that Data names, and Splits begin the
+	// names of the files there that are trained and validated on: a run goes on
+	// only with the same, wherever they lie.
+	Paths, Splits []string
 }
 
 // Batches is a sequence of batches that can be read from anywhere. Batch is

@@ -127,6 +127,11 @@ func (r *run) open(about Description, o Options) error {
 	if err != nil {
 		return err
 	}
+	if o.Dir != "" && r.comm.Rank() == 0 {
+		if rc.Content, err = content(about); err != nil {
+			return err
+		}
+	}
 	if r.native.Config, err = json.MarshalIndent(rc, "", "  "); err != nil {
 		return err
 	}

@@ -76,3 +76,34 @@ func TestFinalEvaluationHasTheBatchesOfValidation(t *testing.T) {
 		t.Errorf("got %q", out)
 	}
 }
+
+// TestRunsAreUsedFromElsewhere: data that training was given by a relative path
+// is found from other directories, and asked for once it is gone.
+func TestRunsAreUsedFromElsewhere(t *testing.T) {
+	for kind, uses := range map[string][]string{
+		"language model": {"eval-lm --path RUN", "score --checkpoint RUN text", "generate --checkpoint RUN --prompt fox --max-len-b 3"},
+		"translator":     {"generate --path RUN --beam 1 --max-len-b 3", "translate --checkpoint RUN --input text --beam 1 --max-len-b 3"},
+		"classifier":     {"eval --checkpoint RUN", "validate --path RUN"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			data, run := smallTrainings[kind].data(t), filepath.Join(t.TempDir(), "run")
+			t.Chdir(filepath.Dir(data))
+			mustRun(t, append([]string{"train", filepath.Base(data), "--save-dir", run}, refFlags(smallTrainings[kind].flags)...)...)
+			t.Chdir(t.TempDir())
+			write(t, "text", "the quick brown fox\n")
+			for _, gone := range []bool{false, true} {
+				if gone {
+					if err := os.Rename(data, data+"-gone"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, use := range uses {
+					status, _, err := command(t, strings.Fields(strings.ReplaceAll(use, "RUN", run))...)
+					if !gone && status != exitOK || gone && (status == exitOK || !strings.Contains(err, "want that of the data")) {
+						t.Errorf("%s, gone %v: status %d: %s", use, gone, status, err)
+					}
+				}
+			}
+		})
+	}
+}

@@ -26,7 +26,7 @@ type Dir struct {
 func OpenDir(path, source, target string) (*Dir, error) {
 	entries, err := textfile.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: no such directory; want one that holds dict.LANG.txt and SPLIT.SRC-TGT.LANG.idx", path)
+		return nil, fmt.Errorf("%s: no such directory; want that of the data, which holds dict.LANG.txt and SPLIT.SRC-TGT.LANG.idx", path)
 	}
 	known := languagePairs(entries)
 	if source == "" || target == "" {

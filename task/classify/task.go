@@ -105,9 +105,14 @@ func (c *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 
 // Describe implements train.Task.
 func (c *Task) Describe() train.Description {
-	return train.Description{
+	d := train.Description{
 		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: []string{"loss", "accuracy"},
+		Splits: []string{c.config.TrainSubset, c.config.ValidSubset},
 	}
+	if c.config.Data != "" {
+		d.Paths = []string{c.config.Data}
+	}
+	return d
 }
 
 // batches is a split cut into batches, in the order of one epoch.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,6 +100,9 @@ func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 		return bytetext.Dictionary(), nil
 	case c.Data != "":
 		dir, _, _ := strings.Cut(c.Data, ":")
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: no such directory; want that of the data, which mega preprocess wrote, or --dict FILE for the dictionary alone", dir)
+		}
 		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
 	}
 	return nil, errors.New("no dictionary is known, want a directory of preprocessed text, or the file of a dictionary")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -134,6 +136,8 @@ func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 func (l *Task) Describe() train.Description {
 	return train.Description{
 		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: []string{"loss", "ppl"},
+		Paths:  slices.DeleteFunc(append(strings.Split(l.config.Data, ":"), l.config.Text, l.config.Dict), func(path string) bool { return path == "" }),
+		Splits: []string{l.config.TrainSubset, l.config.ValidSubset},
 	}
 }
 

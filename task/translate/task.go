@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -151,7 +152,10 @@ func (t *Task) Describe() train.Description {
 	if t.config.EvalBLEU {
 		metrics = append(metrics, "bleu")
 	}
-	return train.Description{Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: metrics}
+	return train.Description{
+		Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: metrics,
+		Paths: strings.Split(t.config.Data, ":"), Splits: []string{t.config.TrainSubset, t.config.ValidSubset},
+	}
 }
 
 // batches is a split cut into batches, in the order of one epoch.
