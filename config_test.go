@@ -258,8 +258,8 @@ func checkStep(t *rapid.T, p *nn.Params, loss func(tape *autograd.Tape) (autogra
 		t.Fatal(err)
 	}
 	tape.Backward(l.Variable)
-	if math.IsNaN(l.Sum) || math.IsInf(l.Sum, 0) {
-		t.Fatalf("the loss is %g", l.Sum)
+	if math.IsNaN(l.Host().Sum) || math.IsInf(l.Host().Sum, 0) {
+		t.Fatalf("the loss is %g", l.Host().Sum)
 	}
 	for _, q := range p.All() {
 		if g := q.Grad(); g != nil {

@@ -41,7 +41,7 @@ func try(t *testing.T, p *nn.Params, loss func(tape *autograd.Tape) (autograd.Lo
 		if err != nil {
 			t.Fatal(err)
 		}
-		*sum = l.Sum
+		*sum = l.Host().Sum
 	}
 	return r
 }

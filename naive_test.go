@@ -142,7 +142,7 @@ func train(t *testing.T, p *nn.Params, loss func(tape *autograd.Tape) (autograd.
 		t.Fatal(err)
 	}
 	tape.Backward(l.Variable)
-	return l.Sum
+	return l.Host().Sum
 }
 
 // keepBuffers returns a function that puts the running statistics back.

@@ -97,7 +97,7 @@ func step(t testing.TB, m *mega.Classifier, tape *autograd.Tape, in *mega.Input,
 		t.Fatal(err)
 	}
 	tape.Backward(l.Variable)
-	return l.Sum
+	return l.Host().Sum
 }
 
 // TestStepsReuseMemory: after a round of lengths neither training nor inference

@@ -8,13 +8,34 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// A Loss is what a criterion says of a batch.
+// A Loss is what a criterion says of a batch: the summed loss, shape [1], for
+// Backward, and numbers to report.
 type Loss struct {
-	*Variable         // the summed loss, shape [1], for Backward
-	Sum       float64 // the same, summed in float64, in nats
-	NLL       float64 // without label smoothing
-	Correct   int     // rows whose largest logit is the target's
-	Count     int     // rows that count
+	*Variable
+	numbers LossNumbers
+}
+
+// LossNumbers are sums over the rows of a batch.
+type LossNumbers struct {
+	Sum     float64 // the loss, summed in float64, in nats
+	NLL     float64 // without label smoothing
+	Correct int     // rows whose largest logit is the target's
+	Count   int     // rows that count
+}
+
+// Host returns the numbers, after Backward and Reset too. Where tapes run on a
+// device it waits for them, so that loops over batches do better to call it late.
+func (l Loss) Host() LossNumbers { return l.numbers }
+
+// AddLosses returns the sum of losses of the same rows, of which the first says
+// how many count and are right.
+func (t *Tape) AddLosses(l Loss, more ...Loss) Loss {
+	for _, m := range more {
+		l.Variable = t.Add(l.Variable, m.Variable)
+		l.numbers.Sum += m.numbers.Sum
+		l.numbers.NLL += m.numbers.NLL
+	}
+	return l
 }
 
 // CrossEntropy returns the summed negative log-likelihood of targets [R] under
@@ -39,9 +60,8 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 			terms[i] = lossOfRow(x.Row(i), int(targets[i]), smoothing)
 		}
 	})
-	loss := sumLoss(terms, smoothing)
-	loss.Variable = t.alloc(1)
-	loss.value.Data()[0] = float32(loss.Sum)
+	loss := Loss{t.alloc(1), sumLoss(terms, smoothing)}
+	loss.value.Data()[0] = float32(loss.numbers.Sum)
 	if !t.wants(logits) {
 		t.pool.Put(sums)
 		t.stop("loss", start)
@@ -89,8 +109,8 @@ func lossOfRow(x []float32, target int, smoothing float64) rowLoss {
 	return r
 }
 
-func sumLoss(terms []rowLoss, smoothing float64) Loss {
-	var l Loss
+func sumLoss(terms []rowLoss, smoothing float64) LossNumbers {
+	var l LossNumbers
 	smooth := 0.0
 	for _, r := range terms {
 		l.NLL += r.nll

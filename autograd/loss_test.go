@@ -53,11 +53,11 @@ func TestCrossEntropyCounts(t *testing.T) {
 	x := naive.FromFloat32(4, 3, logits)
 	nll := naive.CrossEntropy(x, toInts(targets), -1).Data[0]
 	sum := naive.LabelSmoothedCrossEntropy(x, toInts(targets), 0.2, -1).Data[0]
-	if math.Abs(l.NLL-nll) > 1e-12 || math.Abs(l.Sum-sum) > 1e-12 {
-		t.Errorf("losses %v and %v, want %v and %v", l.NLL, l.Sum, nll, sum)
+	if math.Abs(l.Host().NLL-nll) > 1e-12 || math.Abs(l.Host().Sum-sum) > 1e-12 {
+		t.Errorf("losses %v and %v, want %v and %v", l.Host().NLL, l.Host().Sum, nll, sum)
 	}
-	if l.Correct != 1 || l.Count != 3 { // of equal logits the first is the answer
-		t.Errorf("%d right of %d, want 1 of 3", l.Correct, l.Count)
+	if l.Host().Correct != 1 || l.Host().Count != 3 { // of equal logits the first is the answer
+		t.Errorf("%d right of %d, want 1 of 3", l.Host().Correct, l.Host().Count)
 	}
 }
 
@@ -67,14 +67,14 @@ func TestCrossEntropyExtremes(t *testing.T) {
 		x := NewParameter(tensor.FromSlice([]float32{1000, -1000, -1000, 1000}, 2, 2))
 		tape := NewTrainingTape()
 		l := tape.CrossEntropy(x, []int32{0, 0}, -1, 0)
-		if l.Sum != 2000 {
-			t.Errorf("loss %g, want 2000", l.Sum)
+		if l.Host().Sum != 2000 {
+			t.Errorf("loss %g, want 2000", l.Host().Sum)
 		}
 		tape.Backward(l.Variable)
 		equal(t, "gradient", x.Grad().Data(), []float32{0, 0, -1, 1})
 		nan := NewConstant(tensor.FromSlice([]float32{1, float32(math.NaN())}, 1, 2))
-		if l := tape.CrossEntropy(nan, []int32{0}, -1, 0); !math.IsNaN(l.Sum) {
-			t.Errorf("the loss of NaN is %g", l.Sum)
+		if l := tape.CrossEntropy(nan, []int32{0}, -1, 0); !math.IsNaN(l.Host().Sum) {
+			t.Errorf("the loss of NaN is %g", l.Host().Sum)
 		}
 	})
 }

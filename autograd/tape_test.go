@@ -235,15 +235,15 @@ func TestInferenceTape(t *testing.T) {
 // TestSetMode: recording outside training gives gradients without dropout.
 func TestSetMode(t *testing.T) {
 	n, x := newNetwork(), NewConstant(parameter(9, 1, 5, 6).value)
-	want := n.loss(NewTape(), x, unscoped).Sum
+	want := n.loss(NewTape(), x, unscoped).Host().Sum
 	tape := NewTrainingTape()
 	tape.SetMode(true, false)
-	if got := n.step(tape, x, tape.Scope).Sum; got != want {
+	if got := n.step(tape, x, tape.Scope).Host().Sum; got != want {
 		t.Errorf("loss %g, want %g", got, want)
 	}
 	n.grads()
 	tape.SetMode(false, true)
-	if got := n.loss(tape, x, tape.Scope).Sum; got == want {
+	if got := n.loss(tape, x, tape.Scope).Host().Sum; got == want {
 		t.Error("no dropout in training")
 	}
 }

@@ -176,13 +176,7 @@ func (s *AdaptiveSoftmax) Loss(t *autograd.Tape, x *autograd.Variable, targets [
 			tails = append(tails, t.CrossEntropy(logits, inner, padding, 0))
 		}
 	}
-	loss := t.CrossEntropy(s.headLogits(t, x), head, padding, 0)
-	for _, l := range tails {
-		loss.Variable = t.Add(loss.Variable, l.Variable)
-		loss.Sum += l.Sum
-		loss.NLL += l.NLL
-	}
-	return loss
+	return t.AddLosses(t.CrossEntropy(s.headLogits(t, x), head, padding, 0), tails...)
 }
 
 // LogProbs returns log-probabilities of the whole vocabulary for features

@@ -103,8 +103,9 @@ func (b sumsBatch) Loss(t *autograd.Tape) (train.Result, error) {
 		return train.Result{}, err
 	}
 	n := float64(b.input.Rows)
-	return train.Result{Loss: loss.Variable, Stats: train.Stats{
-		Loss: loss.Sum, SampleSize: n, Correct: float64(loss.Correct), Sentences: n, Tokens: n * float64(b.input.Length),
+	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
+		l := loss.Host()
+		return train.Stats{Loss: l.Sum, SampleSize: n, Correct: float64(l.Correct), Sentences: n, Tokens: n * float64(b.input.Length)}
 	}}, nil
 }
 

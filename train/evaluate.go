@@ -43,6 +43,7 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 	defer l.Close()
 	defer parallel.Hot()()
 	var sum Stats
+	last := func() Stats { return Stats{} } // read once the next batch is under way
 	for i := rank; i < b.Len(); i += size {
 		if err := ctx.Err(); err != nil {
 			return Stats{}, err
@@ -55,10 +56,12 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 		if err != nil {
 			return Stats{}, fmt.Errorf("batch %d: %w", i, err)
 		}
-		sum.Add(result.Stats)
+		sum.Add(last())
+		last = result.Host
 		e.tape.Reset()
 		e.Tick(i+1, b.Len())
 	}
+	sum.Add(last())
 	total := sum.vector()
 	if err := e.comm.AllReduceSum64(total[:]); err != nil {
 		return Stats{}, fmt.Errorf("sum of statistics over processes: %w", err)

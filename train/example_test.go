@@ -70,8 +70,9 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	scores := b.task.linear.Forward(t, autograd.NewConstant(b.x), autograd.Identity)
 	loss := t.CrossEntropy(scores, b.side, -1, 0)
 	n := float64(len(b.side))
-	return train.Result{Loss: loss.Variable, Stats: train.Stats{
-		Loss: loss.Sum, SampleSize: n, Correct: float64(loss.Correct), Sentences: n, Tokens: n,
+	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
+		l := loss.Host()
+		return train.Stats{Loss: l.Sum, SampleSize: n, Correct: float64(l.Correct), Sentences: n, Tokens: n}
 	}}, nil
 }
 

@@ -54,10 +54,11 @@ type Batch interface {
 }
 
 // A Result is what a forward pass gives: the summed loss, shape [1], for the
-// backward pass, and the numbers to report.
+// backward pass, and Host, which brings the numbers to report to the host. It is
+// called once all batches of an update have been passed forward and back.
 type Result struct {
 	Loss *autograd.Variable
-	Stats
+	Host func() Stats
 }
 
 // Stats are sums over batches.

@@ -107,9 +107,12 @@ func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
 	h := m.norm.Forward(t, m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity))
 	h = nn.Dropout{P: 0.2}.Forward(t, h)
 	loss := t.CrossEntropy(m.out.Forward(t, h, autograd.Identity), b.labels, -1, 0)
-	return Result{loss.Variable, Stats{
-		Loss: loss.Sum, NLL: loss.NLL, SampleSize: toyRows,
-		Correct: float64(loss.Correct), Sentences: toyRows, Tokens: toyRows * toyInputs,
+	return Result{loss.Variable, func() Stats {
+		n := loss.Host()
+		return Stats{
+			Loss: n.Sum, NLL: n.NLL, SampleSize: toyRows,
+			Correct: float64(n.Correct), Sentences: toyRows, Tokens: toyRows * toyInputs,
+		}
 	}}, nil
 }
 

@@ -322,6 +322,7 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 func (r *run) accumulate(ctx context.Context, l *Loader, first, last int) (Stats, error) {
 	r.task.Params().ZeroGrad()
 	var stats Stats
+	var results []Result
 	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
 		asked := time.Now()
 		batch, err := l.Next()
@@ -335,7 +336,10 @@ func (r *run) accumulate(ctx context.Context, l *Loader, first, last int) (Stats
 			return stats, fmt.Errorf("batch %d: %w", i, err)
 		}
 		r.tape.Backward(result.Loss)
-		stats.Add(result.Stats)
+		results = append(results, result)
+	}
+	for _, result := range results {
+		stats.Add(result.Host())
 	}
 	summed := time.Now()
 	if err := r.adam.Gather(r.comm); err != nil {

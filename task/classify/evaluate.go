@@ -115,7 +115,7 @@ func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tic
 			return err
 		}
 		const none = -1
-		sum += t.CrossEntropy(logits, batch.Labels, none, 0).Sum
+		sum += t.CrossEntropy(logits, batch.Labels, none, 0).Host().Sum
 		for row, answer := range t.Argmax(logits) {
 			e.Confusion[batch.Labels[row]][answer]++
 		}

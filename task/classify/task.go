@@ -162,16 +162,16 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	r := train.Result{Loss: loss.Variable}
-	r.Stats = train.Stats{
-		Loss: loss.Sum, NLL: loss.NLL, Correct: float64(loss.Correct),
-		Sentences: float64(b.data.Rows), Tokens: float64(b.data.NumTokens()),
-	}
-	r.SampleSize = r.Tokens
+	s := train.Stats{Sentences: float64(b.data.Rows), Tokens: float64(b.data.NumTokens())}
+	s.SampleSize = s.Tokens
 	if b.sentenceAvg {
-		r.SampleSize = r.Sentences
+		s.SampleSize = s.Sentences
 	}
-	return r, nil
+	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
+		n := loss.Host()
+		s.Loss, s.NLL, s.Correct = n.Sum, n.NLL, float64(n.Correct)
+		return s
+	}}, nil
 }
 
 // input returns a batch as the model reads it.

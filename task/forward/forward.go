@@ -120,7 +120,7 @@ func (f *runner) addOutput(name string, v *autograd.Variable) {
 
 func (f *runner) addLoss(l autograd.Loss) {
 	f.loss = l
-	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Sum}))
+	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Host().Sum}))
 }
 
 func (f *runner) classify(m *mega.Classifier) error {

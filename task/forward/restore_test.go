@@ -43,7 +43,9 @@ func (b oneBatch) Batch(i int) (train.Batch, error) {
 
 func (b oneBatch) Loss(t *autograd.Tape) (train.Result, error) {
 	l := b.loss(t)
-	return train.Result{Loss: l.Variable, Stats: train.Stats{Loss: l.Sum, SampleSize: b.size, Tokens: b.size}}, nil
+	return train.Result{Loss: l.Variable, Host: func() train.Stats {
+		return train.Stats{Loss: l.Host().Sum, SampleSize: b.size, Tokens: b.size}
+	}}, nil
 }
 
 // A stopped is a training checkpoint of the reference, with what its arguments

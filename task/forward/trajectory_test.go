@@ -116,7 +116,7 @@ func goldenStep(t *testing.T, name string, golden *safetensors.Reader) (*nn.Para
 		norm = adam.Norm() / size
 		rate = schedule.Rate(i, 1)
 		adam.Step(rate, train.ClipScale(norm, args.Clip)/size)
-		return l.Sum / size, norm, rate
+		return l.Host().Sum / size, norm, rate
 	}
 }
 

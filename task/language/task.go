@@ -143,13 +143,16 @@ func (l *Task) Describe() train.Description {
 
 // result returns what a loss says of some blocks.
 func (l *Task) result(loss autograd.Loss, b *blocks.Batch) train.Result {
-	r := train.Result{Loss: loss.Variable}
-	r.Stats = train.Stats{Loss: loss.Sum, NLL: loss.NLL, Sentences: float64(b.Rows), Tokens: float64(b.NumTokens())}
-	r.SampleSize = r.Tokens
+	s := train.Stats{Sentences: float64(b.Rows), Tokens: float64(b.NumTokens())}
+	s.SampleSize = s.Tokens
 	if l.config.SentenceAvg {
-		r.SampleSize = r.Sentences
+		s.SampleSize = s.Sentences
 	}
-	return r
+	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
+		n := loss.Host()
+		s.Loss, s.NLL = n.Sum, n.NLL
+		return s
+	}}
 }
 
 // batches are an epoch of training.
@@ -205,11 +208,11 @@ func (b documentBatch) Loss(t *autograd.Tape) (train.Result, error) {
 		if err != nil {
 			return train.Result{}, err
 		}
-		sum.Add(l.result(l.model.FeatureLoss(t, x, w.Targets), w).Stats)
+		sum.Add(l.result(l.model.FeatureLoss(t, x, w.Targets), w).Host())
 		t.Reset()
 	}
 	if l.config.SentenceAvg {
 		sum.SampleSize = float64(b.Rows)
 	}
-	return train.Result{Stats: sum}, nil
+	return train.Result{Host: func() train.Stats { return sum }}, nil
 }

@@ -193,11 +193,14 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	r := train.Result{Loss: loss.Variable}
-	r.Stats = train.Stats{Loss: loss.Sum, NLL: loss.NLL, Sentences: float64(d.Rows), Tokens: float64(d.NumTokens())}
-	r.SampleSize = r.Tokens
+	s := train.Stats{Sentences: float64(d.Rows), Tokens: float64(d.NumTokens())}
+	s.SampleSize = s.Tokens
 	if b.task.config.SentenceAvg {
-		r.SampleSize = r.Sentences
+		s.SampleSize = s.Sentences
 	}
-	return r, nil
+	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
+		n := loss.Host()
+		s.Loss, s.NLL = n.Sum, n.NLL
+		return s
+	}}, nil
 }
