@@ -1,7 +1,7 @@
 package audio
 
 import (
-	"encoding/binary"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -20,15 +20,13 @@ type Stream struct {
 	in        io.Reader
 	format    wav
 	left      uint64 // bytes left of the data chunk, or unknownSize
+	got       uint64 // bytes read of it
 	read      uint64 // samples of one channel, for errors
 	frames    int    // samples of each channel that block holds
 	block     []byte
 	resampler *resampler
 	ended     bool
 }
-
-// unknownSize stands for data that goes on to the end of the stream.
-const unknownSize = 1<<64 - 1
 
 // blockFrames is how many samples of each channel are read at a time, and
 // blockBytes bounds them all, whatever number of channels a header claims.
@@ -46,8 +44,16 @@ func NewStream(r io.Reader, rate int, raw *PCM) (*Stream, error) {
 	s := &Stream{in: r, left: unknownSize}
 	if raw != nil {
 		s.format = wav{format: formatPCM, channels: max(raw.Channels, 1), rate: raw.Rate, bits: 16}
-	} else if err := s.readHeader(); err != nil {
-		return nil, err
+	} else {
+		in := bufio.NewReader(r)
+		s.in = in
+		var err error
+		if s.format, s.left, err = readHeader(in); errors.Is(err, errNotWAV) {
+			err = fmt.Errorf("%w; samples without a header need their rate", err)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := s.format.checkFormat(); err != nil {
 		return nil, err
@@ -66,55 +72,6 @@ func CheckRate(rate int) error {
 		return fmt.Errorf("%d samples a second, want %d to %d", rate, minRate, maxRate)
 	}
 	return nil
-}
-
-// maxFormatChunk bounds the format chunk, which has 16 to 40 bytes.
-const maxFormatChunk = 1 << 10
-
-// readHeader reads up to the samples.
-func (s *Stream) readHeader() error {
-	var head [12]byte
-	if _, err := io.ReadFull(s.in, head[:]); err != nil || string(head[:4]) != "RIFF" || string(head[8:]) != "WAVE" {
-		return errors.New("the stream does not begin with the header of a WAV file; samples without one need their rate")
-	}
-	for {
-		var chunk [8]byte
-		if _, err := io.ReadFull(s.in, chunk[:]); err != nil {
-			return errors.New("no data chunk")
-		}
-		id, size := string(chunk[:4]), uint64(binary.LittleEndian.Uint32(chunk[4:]))
-		if id == "data" {
-			if size < streamSizes && size > 0 {
-				s.left = size
-			}
-			return nil
-		}
-		if err := s.readChunk(id, size); err != nil {
-			return err
-		}
-	}
-}
-
-// streamSizes are what programs write for a length that they do not know yet:
-// 0, 2^32-1, or a little less than 2^31.
-const streamSizes = 0x7ffff000
-
-// readChunk reads a chunk before the samples; chunks begin at even bytes.
-func (s *Stream) readChunk(id string, size uint64) error {
-	if id != "fmt " {
-		if _, err := io.CopyN(io.Discard, s.in, int64(size+size%2)); err != nil {
-			return fmt.Errorf("cut off in chunk %q of %d bytes", id, size)
-		}
-		return nil
-	}
-	if size > maxFormatChunk {
-		return fmt.Errorf("a format chunk of %d bytes, want 16 to 40", size)
-	}
-	b := make([]byte, size+size%2)
-	if _, err := io.ReadFull(s.in, b); err != nil {
-		return errors.New("cut off in the format chunk")
-	}
-	return s.format.parseFormat(b[:size])
 }
 
 // Read fills dst with the next samples and returns how many; fewer only at the
@@ -165,8 +122,12 @@ func (s *Stream) readBlock(frames int) ([]float32, error) {
 	}
 	if s.left != unknownSize {
 		s.left -= uint64(n)
+		if s.ended && s.left > 0 {
+			return nil, cutOff(s.left+s.got+uint64(n), s.got+uint64(n))
+		}
 		s.ended = s.ended || s.left == 0
 	}
+	s.got += uint64(n)
 	part := s.format
 	part.data = b[:n]
 	x, err := part.decode()

@@ -89,12 +89,12 @@ func TestStreamHeaders(t *testing.T) {
 		t.Errorf("raw samples: %v", got)
 	}
 	for want, text := range map[string]string{
-		"does not begin with the header": "RIFX",
-		"no data chunk":                  string(whole[:36]),
-		"cut off in the format chunk":    string(whole[:20]) + "x",
-		"cut off in chunk":               string(whole[:12]) + "LIST\xff\x00\x00\x00ab",
-		"a format chunk of 4096":         string(whole[:12]) + "fmt \x00\x10\x00\x00",
-		"no format chunk":                string(whole[:12]) + "data\x02\x00\x00\x00ab",
+		"not a WAV file":         "RIFX",
+		"no data chunk":          string(whole[:36]),
+		`cut off: chunk "fmt "`:  string(whole[:20]) + "x",
+		`cut off: chunk "LIST"`:  string(whole[:12]) + "LIST\xff\x00\x00\x00ab",
+		"a format chunk of 4096": string(whole[:12]) + "fmt \x00\x10\x00\x00",
+		"no format chunk":        string(whole[:12]) + "data\x02\x00\x00\x00ab",
 	} {
 		if _, err := NewStream(strings.NewReader(text), 16000, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -62,41 +63,30 @@ const (
 	formatExtensible = 0xfffe
 )
 
-// streamSize in a header means that the length was not known when it was
-// written: the data goes on to the end.
-const streamSize = 0xffffffff
-
-// parseWAV walks the chunks of a RIFF file up to its data.
+// parseWAV finds the samples of a file.
 func parseWAV(b []byte) (*wav, error) {
-	if len(b) == 0 {
-		return nil, errors.New("the file is empty")
+	rest := bytes.NewReader(b)
+	in := bufio.NewReaderSize(rest, maxFormatChunk)
+	w, size, err := readHeader(in)
+	if err != nil {
+		return nil, err
 	}
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return nil, errors.New("not a WAV file")
+	w.data = b[len(b)-rest.Len()-in.Buffered():]
+	if size != unknownSize {
+		if size > uint64(len(w.data)) {
+			return nil, cutOff(size, uint64(len(w.data)))
+		}
+		w.data = w.data[:size]
 	}
-	w := &wav{}
-	b = b[12:]
-	for len(b) >= 8 {
-		id, size := string(b[:4]), uint64(binary.LittleEndian.Uint32(b[4:]))
-		b = b[8:]
-		if id == "data" && size == streamSize {
-			size = uint64(len(b))
-		}
-		if size > uint64(len(b)) {
-			return nil, fmt.Errorf("cut off: chunk %q claims %d bytes, %d are left", id, size, len(b))
-		}
-		switch id {
-		case "fmt ":
-			if err := w.parseFormat(b[:size]); err != nil {
-				return nil, err
-			}
-		case "data":
-			w.data = b[:size]
-			return w, w.check()
-		}
-		b = b[min(size+size%2, uint64(len(b))):] // chunks begin at even bytes
+	if w.frames() == 0 {
+		return nil, errors.New("no samples")
 	}
-	return nil, errors.New("no data chunk")
+	return &w, nil
+}
+
+// cutOff is what is wrong with a file of fewer samples than it tells.
+func cutOff(want, have uint64) error {
+	return fmt.Errorf("cut off: chunk %q claims %d bytes, %d are left", "data", want, have)
 }
 
 func (w *wav) parseFormat(b []byte) error {
@@ -110,17 +100,6 @@ func (w *wav) parseFormat(b []byte) error {
 	w.bits = int(order.Uint16(b[14:]))
 	if w.format == formatExtensible && len(b) >= 26 {
 		w.format = order.Uint16(b[24:])
-	}
-	return nil
-}
-
-// check reports what this reader cannot decode, and a file without samples.
-func (w *wav) check() error {
-	if err := w.checkFormat(); err != nil {
-		return err
-	}
-	if w.frames() == 0 {
-		return errors.New("no samples")
 	}
 	return nil
 }

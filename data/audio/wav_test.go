@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // chunk returns a RIFF chunk.
@@ -59,11 +60,23 @@ func TestDecodeWAV(t *testing.T) {
 		"extensible":   {file(format(formatExtensible, 1, 16), chunk("data", littleEndian([]int16{16384}))), []float32{.5}},
 		"other chunks": {file(chunk("JUNK", []byte("odd")), format(1, 1, 16), chunk("LIST", []byte("INFO")), chunk("data", littleEndian([]int16{16384})), []byte("tail")), []float32{.5}},
 		"stream":       {file(format(1, 1, 16), []byte("data\xff\xff\xff\xff\x00\x40\x00")), []float32{.5}},
+		"sox's pipe":   {file(format(1, 1, 16), []byte("data\x00\xf0\xff\x7f\x00\x40\x00")), []float32{.5}},
+		"arecord":      {file(format(1, 1, 16), []byte("data\x00\x00\x00\x80\x00\x40")), []float32{.5}},
+		"0":            {file(format(1, 1, 16), []byte("data\x00\x00\x00\x00\x00\x40")), []float32{.5}},
+		"0, letters":   {file(format(1, 1, 16), []byte("data\x00\x00\x00\x00\x20\x20\x20\x20\x00\x40\x00\x40\x00\x40")), []float32{8224. / 32768, 8224. / 32768, .5, .5, .5}},
+		"odd":          {file(format(1, 1, 16), []byte("data\x03\x00\x00\x00\x00\x40\x00")), []float32{.5}},
+		"RF64":         {append([]byte("RF64"), file(chunk("ds64", append(make([]byte, 8), 2, 0, 0, 0, 0, 0, 0, 0)), format(1, 1, 16), []byte("data\xff\xff\xff\xff\x00\x40LIST"))[4:]...), []float32{.5}},
 		"half a frame": {file(format(1, 2, 16), chunk("data", []byte{0, 0x40, 0, 0x40, 0, 0})), []float32{.5}},
 	} {
 		clip, err := DecodeWAV(c.file, name)
 		if err != nil || clip.Rate != 8000 || !slices.Equal(clip.Samples, c.want) {
 			t.Errorf("%s: %+v, %v; want %v", name, clip, err, c.want)
+		}
+		s, err := NewStream(iotest.OneByteReader(bytes.NewReader(c.file)), 8000, nil)
+		if err != nil {
+			t.Errorf("%s, streamed: %v", name, err)
+		} else if got := readAll(t, s, 3); !slices.Equal(got, c.want) {
+			t.Errorf("%s, streamed: %v; want %v", name, got, c.want)
 		}
 	}
 }
@@ -76,7 +89,8 @@ func TestDecodeWAVErrors(t *testing.T) {
 		"x.wav: no data chunk":                                    file(pcm),
 		"x.wav: no format chunk before the data":                  file(chunk("data", []byte{0, 0})),
 		"x.wav: no samples":                                       file(pcm, chunk("data", []byte{0})),
-		`x.wav: cut off: chunk "data" claims 4026531840 bytes, 2`: file(pcm, []byte("data\x00\x00\x00\xf0\x00\x00")),
+		"x.wav: no samples ":                                      append([]byte("RIFF\x30\x00\x00\x00"), file(pcm, chunk("data", nil), chunk("LIST", []byte("INFO")))[8:]...),
+		`x.wav: cut off: chunk "data" claims 1879048192 bytes, 2`: file(pcm, []byte("data\x00\x00\x00\x70\x00\x00")),
 		`x.wav: cut off: chunk "LIST" claims`:                     file(pcm, []byte("LIST\x00\x00\x00\xf0\x00\x00")),
 		"x.wav: a format chunk of 3 bytes":                        file(chunk("fmt ", []byte{1, 0, 1})),
 		"x.wav: format 85 of 16 bits; want PCM":                   file(format(85, 1, 16), chunk("data", []byte{0, 0})),
@@ -84,6 +98,7 @@ func TestDecodeWAVErrors(t *testing.T) {
 		"x.wav: sample 1 is NaN":                                  file(format(3, 1, 32), chunk("data", littleEndian([]float32{0, float32(math.NaN())}))),
 		"x.wav: 0 samples a second":                               file(append(append([]byte{}, pcm[:12]...), append(make([]byte, 4), pcm[16:]...)...), chunk("data", []byte{0, 0})),
 	} {
+		want = strings.TrimSpace(want)
 		if _, err := DecodeWAV(b, "x.wav"); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
