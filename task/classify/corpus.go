@@ -20,7 +20,7 @@ type DataConfig struct {
 	Task        string `json:"task" help:"lra-text, lra-image, speech_commands or listops (generated)"`
 	Data        string `json:"data" help:"directory of the data, in the reference's layout"`
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string `json:"valid_subset" help:"name of the split to validate on"`
+	ValidSubset string `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
 	TestSubset  string `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	BatchSize        int  `json:"batch_size" help:"sequences in a batch"`
@@ -199,7 +199,7 @@ func openListOps(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	}
 	from := 0
 	splits := make(map[string]*listops.Dataset)
-	names := []string{d.TrainSubset, d.ValidSubset, d.TestSubset}
+	names := []string{d.TrainSubset, d.validSubsets()[0], d.TestSubset}
 	for i, n := range d.ListopsSizes {
 		if splits[names[i]], err = listops.NewDataset(expressions[from : from+n]); err != nil {
 			return nil, err

@@ -18,7 +18,7 @@ type Task struct {
 	config DataConfig
 	corpus *Corpus
 	train  batches
-	valid  batches
+	valid  []batches // of each subset of the configuration
 }
 
 // NewTask opens the data, makes a model for it and returns the task.
@@ -40,9 +40,18 @@ func NewTask(d DataConfig, m mega.ClassifierConfig) (*Task, error) {
 		return nil, err
 	}
 	size, tokens := d.validSize()
-	c.valid, err = c.batches(d.ValidSubset, size, tokens, false)
-	return c, err
+	for _, subset := range d.validSubsets() {
+		b, err := c.batches(subset, size, tokens, false)
+		if err != nil {
+			return nil, err
+		}
+		c.valid = append(c.valid, b)
+	}
+	return c, nil
 }
+
+// validSubsets returns the splits to validate on.
+func (d DataConfig) validSubsets() []string { return train.Subsets(d.ValidSubset) }
 
 // validSize returns the size of batches outside training.
 func (d DataConfig) validSize() (sentences, tokens int) {
@@ -96,18 +105,17 @@ func (c *Task) Metrics(s train.Stats) train.Metrics {
 
 // Validate implements train.Task.
 func (c *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
-	s, err := e.Run(ctx, c.valid)
-	if err != nil {
-		return nil, err
-	}
-	return c.Metrics(s), nil
+	return train.MeasureSubsets(c.config.validSubsets(), func(i int) (train.Metrics, error) {
+		s, err := e.Run(ctx, c.valid[i])
+		return c.Metrics(s), err
+	})
 }
 
 // Describe implements train.Task.
 func (c *Task) Describe() train.Description {
 	d := train.Description{
-		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: []string{"loss", "accuracy"},
-		Splits: []string{c.config.TrainSubset, c.config.ValidSubset},
+		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: train.SubsetMetrics(c.config.validSubsets(), "loss", "accuracy"),
+		Splits: append([]string{c.config.TrainSubset}, c.config.validSubsets()...),
 	}
 	if c.config.Data != "" {
 		d.Paths = []string{c.config.Data}

@@ -15,6 +15,7 @@ import (
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/data/bytetext"
 	"github.com/mega-go/mega/data/lines"
+	"github.com/mega-go/mega/train"
 )
 
 // DataConfig says where the text of a language model comes from, how it
@@ -27,7 +28,7 @@ type DataConfig struct {
 	Dict        string  `json:"dict" help:"dictionary of a plain text, whose words are the numbers of bytes; all 256 if none is given"`
 	TextHeldOut float64 `json:"text_held_out" help:"share of the end of a plain text that is kept for validation, and again for test"`
 	TrainSubset string  `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string  `json:"valid_subset" help:"name of the split to validate on"`
+	ValidSubset string  `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
 	TestSubset  string  `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	SampleBreakMode         string `json:"sample_break_mode" help:"where text may be cut: none, complete, complete_doc, complete_doc_with_boundary, eos, or stream (none with blocks of varying size; plain text's default)"`
@@ -169,6 +170,9 @@ func (c *Corpus) open(split string, dir int) (lines.Lines, error) {
 	return f, nil
 }
 
+// validSubsets returns the splits to validate on.
+func (c DataConfig) validSubsets() []string { return train.Subsets(c.ValidSubset) }
+
 // slice returns a part of a plain text: what is held out is at its end, first
 // for validation, then for test.
 func (c *Corpus) slice(split string) (lines.Lines, error) {
@@ -177,7 +181,7 @@ func (c *Corpus) slice(split string) (lines.Lines, error) {
 	switch split {
 	case c.config.TrainSubset:
 		return c.text.Slice(0, size-2*held)
-	case c.config.ValidSubset:
+	case c.config.validSubsets()[0]:
 		return c.text.Slice(size-2*held, size-held)
 	case c.config.TestSubset:
 		return c.text.Slice(size-held, size)

@@ -25,7 +25,7 @@ type Task struct {
 	config DataConfig
 	corpus *Corpus
 	train  []*blocks.Epochs // one for each directory of data
-	valid  *blocks.Epoch
+	valid  []*blocks.Epoch  // one for each subset of the configuration
 }
 
 // NewTask opens the data, makes a model for its dictionary and
@@ -75,16 +75,22 @@ func (l *Task) openTrain() error {
 
 func (l *Task) openValid() error {
 	d, m := l.config, l.model.Config()
-	o, err := l.corpus.options(d.ValidSubset, m.DecoderChunkSize, m.Seed)
-	if err != nil {
-		return err
-	}
 	rows := d.MaxSentencesValid
 	if rows == 0 {
 		rows = max(1, d.BatchSize, d.MaxTokens/l.window())
 	}
-	l.valid, err = l.corpus.documents(d.ValidSubset, o, blocks.Batching{SamplerOptions: l.sampling(rows, 0, false)})
-	return err
+	for _, subset := range d.validSubsets() {
+		o, err := l.corpus.options(subset, m.DecoderChunkSize, m.Seed)
+		if err != nil {
+			return err
+		}
+		e, err := l.corpus.documents(subset, o, blocks.Batching{SamplerOptions: l.sampling(rows, 0, false)})
+		if err != nil {
+			return err
+		}
+		l.valid = append(l.valid, e)
+	}
+	return nil
 }
 
 func (l *Task) sampling(size, tokens int, shuffle bool) data.SamplerOptions {
@@ -125,19 +131,18 @@ func (l *Task) Metrics(s train.Stats) train.Metrics {
 
 // Validate implements train.Task.
 func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
-	s, err := e.Run(ctx, documentBatches{l.valid, l})
-	if err != nil {
-		return nil, err
-	}
-	return l.Metrics(s), nil
+	return train.MeasureSubsets(l.config.validSubsets(), func(i int) (train.Metrics, error) {
+		s, err := e.Run(ctx, documentBatches{l.valid[i], l})
+		return l.Metrics(s), err
+	})
 }
 
 // Describe implements train.Task.
 func (l *Task) Describe() train.Description {
 	return train.Description{
-		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: []string{"loss", "ppl"},
+		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: train.SubsetMetrics(l.config.validSubsets(), "loss", "ppl"),
 		Paths:  slices.DeleteFunc(append(strings.Split(l.config.Data, ":"), l.config.Text, l.config.Dict), func(path string) bool { return path == "" }),
-		Splits: []string{l.config.TrainSubset, l.config.ValidSubset},
+		Splits: append([]string{l.config.TrainSubset}, l.config.validSubsets()...),
 	}
 }
 

@@ -1,9 +1,8 @@
 package translate
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -13,6 +12,7 @@ import (
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/literal"
 	"github.com/mega-go/mega/train"
 )
 
@@ -33,7 +33,7 @@ type bleuEvaluation struct {
 
 func newBLEUEvaluation(c DataConfig) (*bleuEvaluation, error) {
 	e := &bleuEvaluation{config: c, searcher: generate.Searcher{Options: generate.DefaultOptions()}}
-	if err := unmarshalKnown(c.EvalBLEUArgs, &e.searcher.Options); err != nil {
+	if err := literal.Unmarshal(cmp.Or(c.EvalBLEUArgs, "{}"), &e.searcher.Options); err != nil {
 		return nil, fmt.Errorf("eval_bleu_args: %w", err)
 	}
 	if err := e.searcher.Options.Validate(); err != nil {
@@ -57,7 +57,7 @@ func detokeniser(c DataConfig) (func(string) string, error) {
 		SourceLang string `json:"moses_source_lang"`
 		TargetLang string `json:"moses_target_lang"`
 	}
-	if err := unmarshalKnown(c.EvalBLEUDetokArgs, &args); err != nil {
+	if err := literal.Unmarshal(cmp.Or(c.EvalBLEUDetokArgs, "{}"), &args); err != nil {
 		return nil, fmt.Errorf("eval_bleu_detok_args: %w", err)
 	}
 	switch c.EvalBLEUDetok {
@@ -73,34 +73,19 @@ func detokeniser(c DataConfig) (func(string) string, error) {
 	return nil, fmt.Errorf("eval_bleu_detok is %q, want space or moses", c.EvalBLEUDetok)
 }
 
-// unmarshalKnown reads a JSON object, which may be empty text, whose keys must be
-// known.
-func unmarshalKnown(text string, target any) error {
-	if text == "" {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(target); err != nil {
-		return fmt.Errorf("%q: %w", text, err)
-	}
-	return nil
-}
-
-// run translates the validation split and returns BLEU, rounded as the reference
+// run translates a split and returns BLEU, rounded as the reference
 // does. Processes share the batches.
-func (e *bleuEvaluation) run(ctx context.Context, t *Task, ev *train.Evaluator) (float64, error) {
-	defer t.model.Freeze()()
+func (e *bleuEvaluation) run(ctx context.Context, b batches, ev *train.Evaluator) (float64, error) {
+	defer b.task.model.Freeze()()
 	comm := ev.Communicator()
 	var sum bleu.Stats
-	order := t.valid.order
-	for i := comm.Rank(); i < len(order); i += comm.Size() {
-		stats, err := e.batch(ctx, t, order[i])
+	for i := comm.Rank(); i < len(b.order); i += comm.Size() {
+		stats, err := e.batch(ctx, b, b.order[i])
 		if err != nil {
 			return 0, err
 		}
 		sum.Add(stats)
-		ev.Tick(i+1, len(order))
+		ev.Tick(i+1, len(b.order))
 	}
 	vector := bleuVector(sum)
 	if err := comm.AllReduceSum64(vector); err != nil {
@@ -109,9 +94,10 @@ func (e *bleuEvaluation) run(ctx context.Context, t *Task, ev *train.Evaluator) 
 	return math.Round(bleuStats(vector).Score(4, true)*100) / 100, nil
 }
 
-func (e *bleuEvaluation) batch(ctx context.Context, t *Task, indices []int) (bleu.Stats, error) {
+func (e *bleuEvaluation) batch(ctx context.Context, split batches, indices []int) (bleu.Stats, error) {
 	var sum bleu.Stats
-	b, err := t.valid.split.Collate(indices, t.config.padding())
+	t := split.task
+	b, err := split.split.Collate(indices, t.config.padding())
 	if err != nil {
 		return sum, err
 	}

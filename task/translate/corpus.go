@@ -20,7 +20,7 @@ type DataConfig struct {
 	SourceLang  string `json:"source_lang" help:"source language; found out from the files if none is given"`
 	TargetLang  string `json:"target_lang" help:"target language; found out from the files if none is given"`
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string `json:"valid_subset" help:"name of the split to validate on"`
+	ValidSubset string `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
 	TestSubset  string `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	BatchSize         int  `json:"batch_size" help:"pairs in a batch; 0 for no limit"`
@@ -40,10 +40,10 @@ type DataConfig struct {
 
 	EvalBLEU             bool   `json:"eval_bleu" help:"translate in validation, and measure BLEU"`
 	EvalBLEUDetok        string `json:"eval_bleu_detok" help:"how tokens are put together for BLEU: space, as they are, or moses"`
-	EvalBLEUDetokArgs    string `json:"eval_bleu_detok_args" help:"JSON of the detokeniser's options: {\"moses_target_lang\": \"de\"}"`
+	EvalBLEUDetokArgs    string `json:"eval_bleu_detok_args" help:"the detokeniser's options, as JSON or a Python dictionary: {\"moses_target_lang\": \"de\"}"`
 	EvalTokenizedBLEU    bool   `json:"eval_tokenized_bleu" help:"BLEU of the tokens as they are, not of sacreBLEU's 13a"`
 	EvalBLEURemoveBPE    string `json:"eval_bleu_remove_bpe" help:"put subwords together for BLEU: \"@@ \", sentencepiece, ..."`
-	EvalBLEUArgs         string `json:"eval_bleu_args" help:"JSON of how to search for BLEU: {\"beam\": 4, \"lenpen\": 0.6}"`
+	EvalBLEUArgs         string `json:"eval_bleu_args" help:"how to search for BLEU, as JSON or a Python dictionary: {\"beam\": 4, \"lenpen\": 0.6}"`
 	EvalBLEUPrintSamples bool   `json:"eval_bleu_print_samples" help:"print the first translation of each validation beside its reference"`
 }
 

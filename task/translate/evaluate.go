@@ -1,12 +1,14 @@
 package translate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/literal"
 )
 
 // Evaluate translates a split as validation does: in batches of its size, with
@@ -28,7 +30,7 @@ func (t *Task) CheckEvaluation(split string) error {
 
 func (t *Task) generation(m *mega.Translator, split string) (*generation, error) {
 	s := generate.Searcher{Options: generate.DefaultOptions()}
-	if err := unmarshalKnown(t.config.EvalBLEUArgs, &s.Options); err != nil {
+	if err := literal.Unmarshal(cmp.Or(t.config.EvalBLEUArgs, "{}"), &s.Options); err != nil {
 		return nil, fmt.Errorf("eval_bleu_args: %w", err)
 	}
 	o := DefaultGenerateOptions()

@@ -25,11 +25,15 @@ type GenerateOptions struct {
 	ReplaceUnk     string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
 	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
 	Quiet          bool   `json:"quiet" help:"print the score alone"`
+	MaxSource      int    `json:"max_source_positions" range:"0," help:"leave out pairs with a longer source; 0 for what the model takes"`
+	MaxTarget      int    `json:"max_target_positions" range:"0," help:"leave out pairs with a longer target; 0 for what the model takes"`
+	NumShards      int    `json:"num_shards" range:"1," help:"translate one of so many parts of the batches"`
+	ShardID        int    `json:"shard_id" range:"0," help:"which part, from 0"`
 	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
 }
 
 // DefaultGenerateOptions returns the reference's defaults.
-func DefaultGenerateOptions() GenerateOptions { return GenerateOptions{Subset: "test"} }
+func DefaultGenerateOptions() GenerateOptions { return GenerateOptions{Subset: "test", NumShards: 1} }
 
 // A Generation says how a split was translated.
 type Generation struct {
@@ -108,6 +112,9 @@ func (g *generation) open() error {
 	if o.PrefixSize < 0 {
 		return fmt.Errorf("prefix_size is %d, want 0 or more", o.PrefixSize)
 	}
+	if o.ShardID < 0 || o.ShardID >= max(1, o.NumShards) {
+		return fmt.Errorf("shard_id is %d of num_shards %d, want 0 to %d", o.ShardID, o.NumShards, max(1, o.NumShards)-1)
+	}
 	g.searcher.Attention = o.PrintAlignment || o.ReplaceUnk != ""
 	for _, m := range g.models {
 		if err := g.corpus.checkModel(m.Config()); err != nil {
@@ -116,6 +123,12 @@ func (g *generation) open() error {
 	}
 	c := g.models[0].Config()
 	c.MaxSourcePositions, c.MaxTargetPositions = g.models.positions()
+	if o.MaxSource > 0 {
+		c.MaxSourcePositions = min(c.MaxSourcePositions, o.MaxSource)
+	}
+	if o.MaxTarget > 0 {
+		c.MaxTargetPositions = min(c.MaxTargetPositions, o.MaxTarget)
+	}
 	var err error
 	if g.out.unknown, err = newUnknownReplacer(o.ReplaceUnk); err != nil {
 		return err
@@ -133,7 +146,10 @@ func (g *generation) open() error {
 	if g.sampler, err = g.corpus.sampler(g.split, o.Subset, c, size, tokens); err != nil {
 		return err
 	}
-	g.order, err = g.sampler.Batches(1)
+	batches, err := g.sampler.Batches(1)
+	for i := o.ShardID; i < len(batches); i += max(1, o.NumShards) {
+		g.order = append(g.order, batches[i])
+	}
 	return err
 }
 

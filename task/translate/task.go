@@ -22,8 +22,8 @@ type Task struct {
 	config    DataConfig
 	corpus    *Corpus
 	smoothing float64
-	train     []batches // one for each directory of data
-	valid     batches
+	train     []batches       // one for each directory of data
+	valid     []batches       // of each subset of the configuration
 	bleu      *bleuEvaluation // nil unless wanted
 	skipped   int
 }
@@ -65,14 +65,21 @@ func (t *Task) open(m mega.TranslatorConfig) (err error) {
 		t.train = append(t.train, b)
 	}
 	size, tokens := d.validSize()
-	if t.valid, err = t.batches(d.ValidSubset, 0, size, tokens); err != nil {
-		return err
+	for _, subset := range d.validSubsets() {
+		b, err := t.batches(subset, 0, size, tokens)
+		if err != nil {
+			return err
+		}
+		t.valid = append(t.valid, b)
 	}
 	if d.EvalBLEU {
 		t.bleu, err = newBLEUEvaluation(d)
 	}
 	return err
 }
+
+// validSubsets returns the splits to validate on.
+func (c DataConfig) validSubsets() []string { return train.Subsets(c.ValidSubset) }
 
 // validSize returns the size of batches outside training.
 func (c DataConfig) validSize() (sentences, tokens int) {
@@ -134,16 +141,17 @@ func (t *Task) Metrics(s train.Stats) train.Metrics {
 
 // Validate implements train.Task.
 func (t *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
-	s, err := e.Run(ctx, t.valid)
-	if err != nil {
-		return nil, err
-	}
-	m := t.Metrics(s)
-	if t.bleu == nil {
-		return m, nil
-	}
-	m["bleu"], err = t.bleu.run(ctx, t, e)
-	return m, err
+	return train.MeasureSubsets(t.config.validSubsets(), func(i int) (train.Metrics, error) {
+		s, err := e.Run(ctx, t.valid[i])
+		if err != nil {
+			return nil, err
+		}
+		m := t.Metrics(s)
+		if t.bleu != nil {
+			m["bleu"], err = t.bleu.run(ctx, t.valid[i], e)
+		}
+		return m, err
+	})
 }
 
 // Describe implements train.Task.
@@ -153,8 +161,8 @@ func (t *Task) Describe() train.Description {
 		metrics = append(metrics, "bleu")
 	}
 	return train.Description{
-		Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: metrics,
-		Paths: strings.Split(t.config.Data, ":"), Splits: []string{t.config.TrainSubset, t.config.ValidSubset},
+		Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: train.SubsetMetrics(t.config.validSubsets(), metrics...),
+		Paths: strings.Split(t.config.Data, ":"), Splits: append([]string{t.config.TrainSubset}, t.config.validSubsets()...),
 	}
 }
 

@@ -28,6 +28,7 @@ type Translator struct {
 	// may depend on the sentences beside it in a batch
 	// (gated_cross_attention.py:114-122). Without it, it does not.
 	LeftPad     bool
+	MaxSource   int // most tokens of a source; 0 for what the models take
 	BatchSize   int // most sentences in a batch; 0 for no limit but BatchTokens
 	BatchTokens int // most source tokens in a batch, padding included; 0 for a modest memory
 	Workers     int // batches translated at a time; 0 stands for 1
@@ -63,6 +64,9 @@ func (t *Translator) Check() error {
 func (t *Translator) Translate(ctx context.Context, lines []string, first int, tick func(done int)) ([]Line, error) {
 	out := make([]Line, len(lines))
 	longest, _ := t.Models.positions()
+	if t.MaxSource > 0 {
+		longest = min(longest, t.MaxSource)
+	}
 	var order []int
 	for i, line := range lines {
 		if !utf8.ValidString(line) {
@@ -71,7 +75,7 @@ func (t *Translator) Translate(ctx context.Context, lines []string, first int, t
 		out[i] = t.read(line)
 		switch n := len(out[i].Source); {
 		case n > longest:
-			return nil, fmt.Errorf("line %d has %d tokens, </s> included, and the model takes at most %d: part it, or leave it out", first+i, n, longest)
+			return nil, fmt.Errorf("line %d has %d tokens, </s> included, and at most %d are taken: part it, or leave it out", first+i, n, longest)
 		case n > 1:
 			order = append(order, i)
 		}
@@ -117,7 +121,10 @@ func (t *Translator) batches(order []int, lines []Line) [][]int {
 	if tokens == 0 {
 		tokens = defaultBatchTokens
 	}
-	most := (len(order) + max(1, t.Workers) - 1) / max(1, t.Workers)
+	most := len(order)
+	if !t.LeftPad { // else what is beside a line counts
+		most = (most + max(1, t.Workers) - 1) / max(1, t.Workers)
+	}
 	if t.BatchSize > 0 {
 		most = min(most, t.BatchSize)
 	}
