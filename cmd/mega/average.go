@@ -46,9 +46,9 @@ scripts/average_checkpoints.py.`,
 	}
 	cmd.Flags().StringVar(&output, "output", "", "where to write")
 	cmd.Flags().StringArrayVar(&inputs, "inputs", nil, "a checkpoint, by the reference's flag")
-	cmd.Flags().IntVar(&epochs, "num-epoch-checkpoints", 0, "average the last N that a run saved at the ends of epochs")
-	cmd.Flags().IntVar(&updates, "num-update-checkpoints", 0, "average the last N that a run saved every so many updates")
-	cmd.Flags().IntVar(&limit, "checkpoint-upper-bound", 0, "of these, take none after this epoch or update; 0 for no bound")
+	number(cmd.Flags(), &epochs, "num-epoch-checkpoints", 0, counts, "average the last N that a run saved at the ends of epochs")
+	number(cmd.Flags(), &updates, "num-update-checkpoints", 0, counts, "average the last N that a run saved every so many updates")
+	number(cmd.Flags(), &limit, "checkpoint-upper-bound", 0, counts, "of these, take none after this epoch or update; 0 for no bound")
 	addSaving(cmd.Flags(), &format, &dtype, &options)
 	return cmd
 }

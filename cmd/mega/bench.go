@@ -54,12 +54,12 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
 	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16")
-	flags.IntVar(&c.options.Reps, "reps", 3, "steps to measure")
-	flags.IntVar(&c.threads, "threads", 0, "threads that compute; 0 for all cores")
-	flags.IntSliceVar(&c.decode.Contexts, "context", []int{0, 98304}, "decode: tokens to have read before the steps that are measured")
-	flags.IntVar(&c.decode.Tokens, "steps", 0, "decode: steps to measure; 0 for a chunk of them")
-	flags.IntVar(&c.decode.Batch, "texts", 1, "decode: texts side by side")
-	flags.IntVar(&c.longest, "longest", bench.ScalingLongest, "scaling: longest sequence")
+	number(flags, &c.options.Reps, "reps", 3, positive, "steps to measure")
+	threads(flags, &c.threads, "threads", "threads that compute; 0 for all cores")
+	number(flags, &c.decode.Contexts, "context", []int{0, 98304}, span{0, 1 << 24}, "decode: tokens to have read before the steps that are measured")
+	number(flags, &c.decode.Tokens, "steps", 0, span{0, 1 << 20}, "decode: steps to measure; 0 for a chunk of them")
+	number(flags, &c.decode.Batch, "texts", 1, span{1, 1 << 12}, "decode: texts side by side")
+	number(flags, &c.longest, "longest", bench.ScalingLongest, span{bench.ScalingShortest, 1 << 22}, "scaling: longest sequence")
 	flags.StringVar(&c.plot, "plot", "", "scaling: .png, .svg or .pdf to draw it into")
 	return cmd
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"reflect"
@@ -8,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mega-go/mega/internal/literal"
 	"github.com/spf13/pflag"
 )
 
@@ -30,7 +33,12 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 		if slices.Contains(skip, strings.ReplaceAll(name, "-", "_")) || flags.Lookup(name) != nil {
 			continue
 		}
-		f := flags.VarPF(newFieldValue(value.FieldByIndex(field.Index)), name, shorthands[name], field.Tag.Get("help"))
+		of, err := spanOf(field)
+		if err != nil {
+			panic(fmt.Sprintf("range of %v.%s: %v", value.Type(), field.Name, err))
+		}
+		shown := formatField(value.FieldByIndex(field.Index))
+		f := flags.VarPF(&fieldValue{text: shown, kind: field.Type, span: of}, name, shorthands[name], field.Tag.Get("help"))
 		if field.Type.Kind() == reflect.Bool {
 			f.NoOptDefVal = "true"
 		}
@@ -39,7 +47,7 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 }
 
 // shorthands are the reference's one-letter flags.
-var shorthands = map[string]string{"arch": "a", "source-lang": "s", "target-lang": "t"}
+var shorthands = map[string]string{"arch": "a", "order": "o", "source-lang": "s", "target-lang": "t"}
 
 // flagFields yields the fields of a struct, embedded ones included, by flag
 // name.
@@ -72,30 +80,32 @@ func (b *binding) apply(target any) error {
 		if f == nil || !f.Changed {
 			continue
 		}
-		if err := setField(value.FieldByIndex(field.Index), f.Value.String()); err != nil {
-			return fmt.Errorf("--%s: %w", name, err)
+		if err := setField(value.FieldByIndex(field.Index), f.Value.String(), unbounded); err != nil {
+			return fmt.Errorf("--%s is %q, %w", name, f.Value, err)
 		}
 	}
 	return nil
 }
 
-// A fieldValue is the text of a flag, checked against the type of its field.
+// A fieldValue is the text of a flag, checked against the type of its field and
+// the numbers that it takes.
 type fieldValue struct {
-	text string
-	kind reflect.Type
-}
-
-func newFieldValue(field reflect.Value) *fieldValue {
-	return &fieldValue{formatField(field), field.Type()}
+	text   string
+	kind   reflect.Type
+	span   span
+	target reflect.Value // of a flag that is no field's: set when the flag is
 }
 
 func (v *fieldValue) String() string { return v.text }
 
 func (v *fieldValue) Set(text string) error {
-	if err := setField(reflect.New(v.kind).Elem(), text); err != nil {
+	value := reflect.New(v.kind).Elem()
+	if err := setField(value, text, v.span); err != nil {
 		return err
 	}
-	v.text = text
+	if v.text = text; v.target.IsValid() {
+		v.target.Set(value)
+	}
 	return nil
 }
 
@@ -126,57 +136,115 @@ func formatField(field reflect.Value) string {
 	return strings.Join(items, ",")
 }
 
-// setField parses text into a field. Lists are separated by commas and may
-// stand in parentheses or brackets, as Python prints them.
-func setField(field reflect.Value, text string) error {
+// setField parses text into a field, whose numbers are to be in a span. The error
+// says what would be right. Lists are separated by commas and may stand in
+// parentheses or brackets, as Python prints them.
+func setField(field reflect.Value, text string, s span) error {
 	switch field.Kind() {
 	case reflect.String:
 		field.SetString(text)
 	case reflect.Bool:
-		return parseInto(text, strconv.ParseBool, field.SetBool)
-	case reflect.Int, reflect.Int64:
-		return parseInto(text, parseInt, field.SetInt)
-	case reflect.Uint64:
-		return parseInto(text, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, field.SetUint)
-	case reflect.Float64:
-		return parseInto(text, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, field.SetFloat)
+		return setBool(field, strings.TrimSpace(text))
 	case reflect.Slice, reflect.Array:
-		return setList(field, text)
+		return setList(field, text, s)
+	default:
+		return setNumber(field, strings.TrimSpace(text), s)
+	}
+	return nil
+}
+
+// setBool reads what the reference's eval_bool does.
+func setBool(field reflect.Value, text string) error {
+	b, err := strconv.ParseBool(text)
+	if err != nil && text != "None" {
+		return errors.New("want true or false")
+	}
+	field.SetBool(b)
+	return nil
+}
+
+func setNumber(field reflect.Value, text string, s span) (err error) {
+	what, x := "a whole number", 0.0
+	switch field.Kind() {
+	case reflect.Float64:
+		what = "a number"
+		x, err = strconv.ParseFloat(text, 64)
+		field.SetFloat(x)
+	case reflect.Uint64:
+		var n uint64
+		what = "a whole number, 0 or more"
+		n, err = strconv.ParseUint(text, 10, 64)
+		field.SetUint(n)
+		x = float64(n)
+	case reflect.Int, reflect.Int64:
+		var n int64
+		n, err = strconv.ParseInt(text, 10, 64)
+		field.SetInt(n)
+		x = float64(n)
 	default:
 		panic(fmt.Sprintf("no flag for a field of type %v", field.Type()))
 	}
-	return nil
-}
-
-func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
-
-// parseInto parses text and hands the result to set; the error says what was
-// read and what would be right.
-func parseInto[T any](text string, parse func(string) (T, error), set func(T)) error {
-	v, err := parse(strings.TrimSpace(text))
-	if err != nil {
-		return fmt.Errorf("%q is not a valid %T", text, v)
+	if wrong := s.check(x, what); wrong != nil && !errors.Is(err, strconv.ErrSyntax) { // x is the nearest number there is
+		return wrong
 	}
-	set(v)
+	if err != nil {
+		return fmt.Errorf("want %s", what)
+	}
 	return nil
 }
 
-func setList(field reflect.Value, text string) error {
-	text = strings.Trim(strings.TrimSpace(text), "()[]")
-	var items []string
-	if text != "" {
-		items = strings.Split(text, ",")
+// setList reads items with commas between, or a Python list or tuple of them.
+func setList(field reflect.Value, text string, s span) error {
+	items, err := listItems(text, field.Type().Elem().Kind() == reflect.String)
+	if err != nil {
+		return fmt.Errorf("want values with commas between: %w", err)
 	}
 	if field.Kind() == reflect.Array && len(items) != field.Len() {
-		return fmt.Errorf("%q has %d numbers, want %d separated by commas", text, len(items), field.Len())
+		return fmt.Errorf("want %d numbers with commas between", field.Len())
 	}
 	if field.Kind() == reflect.Slice {
 		field.Set(reflect.MakeSlice(field.Type(), len(items), len(items)))
 	}
 	for i, item := range items {
-		if err := setField(field.Index(i), strings.TrimSpace(item)); err != nil {
+		if err := setField(field.Index(i), item, s); err != nil && len(items) > 1 {
+			return fmt.Errorf("value %d: %w", i+1, err)
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listItems parts a list into the texts of its items. In brackets it is Python's,
+// where words are in quotes.
+func listItems(text string, words bool) ([]string, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil, nil
+	}
+	if !strings.ContainsAny(text[:1], "[(") {
+		return strings.Split(strings.TrimSuffix(text, ","), ","), nil
+	}
+	data, err := literal.JSON(text)
+	if err != nil {
+		return nil, err
+	}
+	if data[0] != '[' {
+		return []string{text}, nil
+	}
+	var values []json.RawMessage
+	if err := json.Unmarshal(data, &values); err != nil {
+		return nil, err
+	}
+	var items []string
+	for _, v := range values {
+		item := string(v)
+		if words {
+			if err := json.Unmarshal(v, &item); err != nil {
+				return nil, fmt.Errorf("%s is no text in quotes", v)
+			}
+		}
+		items = append(items, item)
+	}
+	return items, nil
 }

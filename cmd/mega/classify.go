@@ -70,16 +70,16 @@ dictionaries.`,
 	flags.StringVar(&c.sources.List, "files", "", "file with the names of inputs, a line each (a pair with a tab between)")
 	flags.BoolVar(&c.sources.JSONL, "jsonl", false, "inputs are files of JSON lines, whatever their names")
 	flags.BoolVar(&c.truncate, "truncate", false, "cut inputs that are longer than the model reads, as training does")
-	flags.IntVar(&c.batchSize, "batch-size", 8, "inputs at a time")
-	flags.IntVar(&c.top, "top", 5, "classes to print of each input; 0 for all")
+	number(flags, &c.batchSize, "batch-size", 8, positive, "inputs at a time")
+	number(flags, &c.top, "top", 5, counts, "classes to print of each input; 0 for all")
 	flags.BoolVar(&c.json, "json", false, "print lines of JSON")
-	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores")
+	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
 	flags.BoolVar(&c.stream, "stream", false, "read a stream window by window")
-	flags.IntVar(&c.options.Window, "window", 0, "length of a window of a stream (default as long as the model reads)")
-	flags.IntVar(&c.options.Stride, "stride", 0, "how far the next window begins (default the window)")
+	number(flags, &c.options.Window, "window", 0, counts, "length of a window of a stream (default as long as the model reads)")
+	number(flags, &c.options.Stride, "stride", 0, counts, "how far the next window begins (default the window)")
 	flags.BoolVar(&c.raw, "raw", false, "with --stream, sound without a header: 16-bit signed little-endian samples")
-	flags.IntVar(&c.rate, "rate", 16000, "with --raw, samples a second")
-	flags.IntVar(&c.channels, "channels", 1, "with --raw, channels, which are averaged")
+	number(flags, &c.rate, "rate", 16000, made, "with --raw, samples a second")
+	number(flags, &c.channels, "channels", 1, span{1, 1 << 10}, "with --raw, channels, which are averaged")
 	return cmd
 }
 

@@ -22,13 +22,8 @@ func newData() *cobra.Command {
 		Short: "Generate data sets, or convert them from their distributions",
 		Example: `  mega data listops data/listops
   mega data imdb aclImdb data/imdb`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown data set %q; mega data --help lists them", args[0])
-			}
-			return cmd.Help()
-		},
 	}
+	chooses(cmd, "data set")
 	cmd.AddCommand(newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(),
 		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", data.TextEntries, textConversion(lra.IMDB)),
 		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", data.TextEntries, textConversion(lra.AAN)),
@@ -109,7 +104,7 @@ func newPathfinderConversion() *cobra.Command {
 	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", data.PixelEntries, func(from, to string) error {
 		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, pathfinder.Classes)(from, to)
 	})
-	cmd.Flags().IntVar(&size, "size", 32, "side of an image in pixels: 32 or 128")
+	number(cmd.Flags(), &size, "size", 32, span{1, 1 << 12}, "side of an image in pixels: 32 or 128")
 	cmd.Flags().StringVar(&difficulty, "difficulty", difficulty, "directory of one difficulty")
 	return cmd
 }
@@ -121,10 +116,10 @@ type splitSizes struct {
 }
 
 func (s *splitSizes) addFlags(cmd *cobra.Command, train, valid, test int) {
-	cmd.Flags().IntVar(&s.Train, "train", train, "samples to train on")
-	cmd.Flags().IntVar(&s.Valid, "valid", valid, "samples to validate on")
-	cmd.Flags().IntVar(&s.Test, "test", test, "samples to test on")
-	cmd.Flags().Uint64Var(&s.seed, "seed", 1, "fixes the samples")
+	number(cmd.Flags(), &s.Train, "train", train, made, "samples to train on")
+	number(cmd.Flags(), &s.Valid, "valid", valid, made, "samples to validate on")
+	number(cmd.Flags(), &s.Test, "test", test, made, "samples to test on")
+	number(cmd.Flags(), &s.seed, "seed", 1, unbounded, "fixes the samples")
 }
 
 // print says what was written.
@@ -160,10 +155,10 @@ arena's own train.tsv, valid.tsv and test.tsv beside it.`,
 		},
 	}
 	sizes.addFlags(cmd, 96000, 2000, 2000)
-	cmd.Flags().IntVar(&low, "min-length", low, "shortest expression, in symbols")
-	cmd.Flags().IntVar(&high, "max-length", high, "longest expression, in symbols")
-	cmd.Flags().IntVar(&config.MaxDepth, "max-depth", config.MaxDepth, "levels of nesting")
-	cmd.Flags().IntVar(&config.MaxArgs, "max-args", config.MaxArgs, "arguments of an operation")
+	number(cmd.Flags(), &low, "min-length", low, span{1, 1 << 20}, "shortest expression, in symbols")
+	number(cmd.Flags(), &high, "max-length", high, span{1, 1 << 20}, "longest expression, in symbols")
+	number(cmd.Flags(), &config.MaxDepth, "max-depth", config.MaxDepth, span{0, 1 << 10}, "levels of nesting")
+	number(cmd.Flags(), &config.MaxArgs, "max-args", config.MaxArgs, span{0, 1 << 10}, "arguments of an operation")
 	return cmd
 }
 
@@ -198,9 +193,9 @@ that mega train --task lra-image reads, and a contact sheet to look at.`,
 		},
 	}
 	sizes.addFlags(cmd, 160000, 20000, 20000)
-	cmd.Flags().IntVar(&size, "size", 32, "side of an image in pixels")
-	cmd.Flags().IntVar(&contour, "contour", 14, "dashes of the target curves: 6, 9 and 14 in the original")
-	cmd.Flags().IntVar(&distractors, "distractors", -1, "further curves (default 4)")
+	number(cmd.Flags(), &size, "size", 32, span{1, 1 << 12}, "side of an image in pixels")
+	number(cmd.Flags(), &contour, "contour", 14, span{1, 1 << 10}, "dashes of the target curves: 6, 9 and 14 in the original")
+	number(cmd.Flags(), &distractors, "distractors", -1, span{-1, 1 << 10}, "further curves (default 4)")
 	cmd.Flags().StringVar(&sheet, "sheet", "", "contact sheet of the first images (default DIR/sheet.png)")
 	return cmd
 }

@@ -28,7 +28,7 @@ gets.`,
   mega data documents data/pairs manual=/usr/share/man code=/usr/include --pairs`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usagef("mega documents takes a directory to write and one or more of CLASS=FROM, got %d arguments", len(args))
+				return usagef("%s takes a directory to write and one or more of CLASS=FROM, got %s", cmd.CommandPath(), counted(args))
 			}
 			return nil
 		},
@@ -58,7 +58,7 @@ gets.`,
 		},
 	}
 	sizes.addFlags(cmd, 20000, 1000, 2000)
-	cmd.Flags().IntVar(&config.Window, "window", 1024, "bytes of a text")
+	number(cmd.Flags(), &config.Window, "window", 1024, made, "bytes of a text")
 	cmd.Flags().BoolVar(&config.Pairs, "pairs", false, "pairs of texts: are both from one file?")
 	return cmd
 }

@@ -34,7 +34,7 @@ func TestDocuments(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"want CLASS=FROM":   {to, dir},
-		"windows of 0":      {to, classes[0], "--window", "0"},
+		"--window is 0":     {to, classes[0], "--window", "0"},
 		"takes a directory": {to},
 		"--valid is 0":      {to, classes[0], classes[1], "--window", "20", "--valid", "0"},
 	} {

@@ -41,7 +41,7 @@ files of. With --held-out the text may be any.`,
 			return nil
 		},
 	}
-	cmd.Flags().Int64Var(&heldOut, "held-out", 0, "bytes at the end of any text that are for the test, and before them for validation; 0 for enwik8's")
+	number(cmd.Flags(), &heldOut, "held-out", 0, lengths, "bytes at the end of any text that are for the test, and before them for validation; 0 for enwik8's")
 	return cmd
 }
 

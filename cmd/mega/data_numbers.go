@@ -31,6 +31,6 @@ does, in the same directory.`,
 		},
 	}
 	sizes.addFlags(cmd, 40000, 500, 2000)
-	cmd.Flags().IntVar(&most, "max", most, "the greatest number")
+	number(cmd.Flags(), &most, "max", most, positive, "the greatest number")
 	return cmd
 }

@@ -53,7 +53,7 @@ shorter, divides 70/15/15 by lot, and normalises each time step after dividing b
 	flags.StringSliceVar(&o.Classes, "sc-words", nil, "the words (default "+fmt.Sprint(audio.SC10)+")")
 	flags.BoolVar(&all, "sc-all-classes", false, "all 35 words of Speech Commands")
 	flags.BoolVar(&reference, "sc-reference", false, "divide and normalise as the reference does")
-	flags.IntVar(&o.Rate, "sc-rate", 16000, "samples a second")
-	flags.IntVar(&o.Length, "sc-length", 16000, "samples of a recording")
+	number(flags, &o.Rate, "sc-rate", 16000, made, "samples a second")
+	number(flags, &o.Length, "sc-length", 16000, made, "samples of a recording")
 	return cmd
 }

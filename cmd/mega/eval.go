@@ -1,15 +1,18 @@
 package main
 
 import (
+	"io"
+
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/classify"
+	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 )
 
 func newEval() *cobra.Command {
-	var path, split, plot string
+	var path, splits, plot, overrides, criterion string
 	var asJSON bool
 	var workers int
 	var data *binding
@@ -23,14 +26,16 @@ scores by class and the confusion matrix.`,
 		Example: `  mega eval --checkpoint runs/listops-short
   mega eval --checkpoint runs/listops-short --gen-subset valid --plot confusion.png
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkPlot(plot); err != nil {
 				return err
 			}
-			tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
+			if err := checkClassification(criterion); err != nil {
+				return usage(err)
+			}
 			parallel.SetWorkers(workers)
-			c, err := openCheckpoint(path)
+			c, err := openOverridden(cmd.ErrOrStderr(), path, overrides)
 			if err != nil {
 				return err
 			}
@@ -39,27 +44,45 @@ scores by class and the confusion matrix.`,
 			if err != nil {
 				return usage(err)
 			}
-			e, err := evaluate(cmd, c, config, split)
-			if err == nil && plot != "" {
-				err = e.WritePlot(plot)
-			}
+			all, err := evaluate(cmd, c, config, splits)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), e)
+			if plot != "" {
+				if len(all) > 1 {
+					return usagef("--plot draws one split, and there are %d", len(all))
+				}
+				if err := all[0].WritePlot(plot); err != nil {
+					return err
+				}
 			}
-			return e.WriteText(cmd.OutOrStdout())
+			for _, e := range all {
+				print := e.WriteText
+				if asJSON {
+					print = func(w io.Writer) error { return printJSON(w, e) }
+				}
+				if err := print(cmd.OutOrStdout()); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	addCheckpoint(cmd.Flags(), &path)
-	cmd.Flags().StringVar(&split, "gen-subset", "", "split to evaluate (default the test split, or the validation split where there is none)")
+	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")
+	cmd.Flags().StringVar(&overrides, "model-overrides", "{}", overridesHelp)
+	cmd.Flags().StringVar(&criterion, "criterion", "", "loss; there is lra_cross_entropy")
 	cmd.Flags().StringVar(&plot, "plot", "", "file to draw the confusion matrix into, .png, .svg or .pdf")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().IntVar(&workers, "workers", 0, "threads that compute; 0 for all cores")
+	threads(cmd.Flags(), &workers, "workers", "threads that compute; 0 for all cores")
 	defaults := classify.DefaultDataConfig()
 	data = bind(cmd.Flags(), &defaults, "data", "no_shuffle", "sentence_avg", "train_subset")
-	addIgnored(cmd.Flags())
+	addReference(cmd.Flags(), map[string]string{
+		"no-shuffle": "nothing is shuffled", "train-subset": "nothing is trained", "disable-validation": "it is for mega train",
+		"validate-interval": "it is for mega train", "validate-interval-updates": "it is for mega train", "validate-after-updates": "it is for mega train",
+		"remove-bpe": "the reference ignores it too", "results-path": "the reference ignores it too",
+		"quiet": "results go to standard output, the rest to standard error",
+	})
 	return cmd
 }
 
@@ -76,7 +99,8 @@ func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (classify
 	return config, flags.apply(&config)
 }
 
-func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, split string) (*classify.Evaluation, error) {
+// evaluate runs the model over splits with commas between.
+func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, splits string) (all []*classify.Evaluation, err error) {
 	m, err := c.Classifier(checkpoint.Options{})
 	if err != nil {
 		return nil, err
@@ -85,13 +109,20 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	if err != nil {
 		return nil, err
 	}
-	if split == "" {
-		split = config.TestSubset
-		if !corpus.Has(split) || cmd.CalledAs() == "validate" {
-			split = config.ValidSubset
+	if splits == "" {
+		splits = config.TestSubset
+		if !corpus.Has(splits) || cmd.CalledAs() == "validate" {
+			splits = config.ValidSubset
 		}
 	}
 	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
 	defer meter.Close()
-	return classify.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
+	for _, split := range train.Subsets(splits) {
+		e, err := classify.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/literal"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
@@ -36,12 +36,12 @@ the one that the model was trained on, or the one given.`,
   mega eval-lm data-bin/enwik8 --path model.pt --test-chunk-size 4096 --chunk-nums 3 --sample-break-mode complete \
     --valid-block splits:50 --model-overrides '{"decoder_chunk_size": 4096}'
   mega eval-lm --checkpoint runs/bytes-small --text other.txt`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
-	flags.StringVar(&c.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
+	flags.StringVar(&c.overrides, "model-overrides", "{}", overridesHelp)
 	flags.StringVar(&c.results, "results-path", "", "directory for words and their log-probabilities (default: standard output)")
 	options := language.DefaultEvalOptions()
 	c.options = bind(flags, &options)
@@ -50,9 +50,14 @@ the one that the model was trained on, or the one given.`,
 	c.data = bind(flags, &data, "data", "task", "train_subset", "valid_subset", "test_subset",
 		"variant_block_multiple_min", "variant_block_multiple_max", "max_tokens", "max_sentences_valid",
 		"required_batch_size_multiple", "sentence_avg")
-	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores")
+	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	addIgnored(flags, evalLMIgnored)
+	addReference(flags, evalLMIgnored, map[string]string{
+		"max-target-positions":         "documents are read in windows",
+		"required-batch-size-multiple": "the result does not depend on it",
+		"variant-block-multiple-min":   "it is for mega train",
+		"variant-block-multiple-max":   "it is for mega train",
+	})
 	return cmd
 }
 
@@ -67,7 +72,6 @@ var evalLMIgnored = map[string]string{
 }
 
 func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
-	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	parallel.SetWorkers(c.workers)
 	ck, err := openCheckpoint(c.path)
 	if err != nil {
@@ -128,12 +132,14 @@ func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, a
 	return data, options, errors.Join(c.data.apply(&data), c.options.apply(&options))
 }
 
+const overridesHelp = "other values of the model's configuration, as a Python dictionary or JSON"
+
 // parseOverrides reads --model-overrides and leaves out, with a word, what has no
 // meaning here.
 func parseOverrides(w io.Writer, text string) (map[string]any, error) {
 	var values map[string]any
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, usagef(`--model-overrides %s: want JSON such as {"decoder_chunk_size": 4096}: %w`, text, err)
+	if err := literal.Unmarshal(text, &values); err != nil {
+		return nil, usagef("--model-overrides is %q, want a dictionary such as {'decoder_chunk_size': 4096}: %w", text, err)
 	}
 	for key := range values {
 		for _, ignored := range []map[string]string{evalLMIgnored, ignoredFlags} {

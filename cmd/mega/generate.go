@@ -58,7 +58,7 @@ BLEU.`,
   mega generate --checkpoint runs/bytes-small --load-state book.state --prompt 'Chapter 2' --nbest 3
   mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4
   mega generate data-bin/wmt16 --path model.pt --batch-size 300 --remove-bpe '@@ ' --beam 5 --lenpen 0.5`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
@@ -74,7 +74,7 @@ func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 	flags.Lookup("beam").Usage = "hypotheses of a beam search; for a language model, search instead of drawing at random"
 	markFlag(flags, "sampling", translator) // a language model draws without being told to
 	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each continuation")
-	addIgnored(flags, generateIgnored)
+	addReference(flags, generateIgnored, trainingOnly)
 }
 
 // addLanguageFlags adds the flags for language models.
@@ -94,26 +94,19 @@ var generateIgnored = map[string]string{
 	"quiet": "results go to standard output, the rest to standard error",
 }
 
+// trainingOnly are flags of the task of translation that only training reads.
+var trainingOnly = map[string]string{
+	"upsample-primary": "it is for mega train", "eval-bleu": "it is for mega train", "eval-bleu-args": "it is for mega train",
+	"eval-bleu-detok": "it is for mega train", "eval-bleu-detok-args": "it is for mega train", "eval-tokenized-bleu": "it is for mega train",
+	"eval-bleu-remove-bpe": "it is for mega train", "eval-bleu-print-samples": "it is for mega train",
+}
+
 // addContinueFlags adds the flags that say how texts are continued.
 func addContinueFlags(flags *pflag.FlagSet, stop *[]string) *binding {
 	o := generate.DefaultContinueOptions()
 	b := bind(flags, &o)
 	flags.StringArrayVar(stop, "stop", nil, "string before which a text ends; may be given several times")
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if long, ok := generateAliases[name]; ok {
-			name = long
-		}
-		return pflag.NormalizedName(name)
-	})
 	return b
-}
-
-// generateAliases are usual names of the reference's flags.
-var generateAliases = map[string]string{
-	"top-k":          "sampling-topk",
-	"top-p":          "sampling-topp",
-	"max-new-tokens": "max-len-b",
-	"max-sentences":  "batch-size",
 }
 
 // textModelFlags name a language model and its dictionary.
@@ -126,9 +119,9 @@ type textModelFlags struct {
 
 func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	addCheckpoint(flags, &f.path)
-	flags.StringVar(&f.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
+	flags.StringVar(&f.overrides, "model-overrides", "{}", overridesHelp)
 	flags.StringVar(&f.dict, "dict", "", "dictionary of the model (default: the one that the checkpoint names)")
-	flags.IntVar(&f.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
+	threads(flags, &f.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 }
 
 // open makes the language model; args may name the directory of its data.
@@ -149,7 +142,6 @@ func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Mode
 }
 
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
-	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	if translates(c.model.path) {
 		tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), translator)
 		return c.runPairs(cmd, args)

@@ -43,7 +43,7 @@ does; mega translate prints translations alone, and faster.`,
 		Example: `  mega interactive --checkpoint runs/bytes-small --temperature 0.7 --stop '}'
   mega interactive --checkpoint runs/bytes-small --keep --max-len-b 80
   mega interactive data-bin/wmt16 --path model.pt --beam 5 --remove-bpe`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
@@ -62,11 +62,15 @@ func (c *interactiveCommand) addFlags(flags *pflag.FlagSet) {
 	for _, name := range []string{"temperature", "sampling-topk", "sampling-topp", "max-len-b", "min-len", "seed"} {
 		markFlag(flags, name, "")
 	}
-	addIgnored(flags, generateIgnored)
+	addReference(flags, generateIgnored, trainingOnly, map[string]string{
+		"gen-subset": "lines are read, not a split", "required-batch-size-multiple": "lines are read, not a split",
+		"prefix-size": "lines have no references", "sacrebleu": "lines have no references", "left-pad-target": "lines have no references",
+		"results-path": "translations go to standard output", "truncate-source": "a line that is too long is an error",
+		"max-target-positions": "--max-len-a and --max-len-b say how long translations may be",
+	})
 }
 
 func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
-	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	if translates(c.model.path) {
 		tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), translator)
 		return c.pairs.run(cmd, c.model, c.input, args)

@@ -21,7 +21,7 @@ func (p *pairTalk) addFlags(flags *pflag.FlagSet) {
 	p.search = bind(flags, &search)
 	p.text.leftPad = true // as the reference does
 	p.text.addFlags(flags)
-	flags.IntVar(&p.buffer, "buffer-size", 1, "lines to translate that are read at a time")
+	number(flags, &p.buffer, "buffer-size", 1, counts, "lines to translate that are read at a time")
 	flags.BoolVar(&p.align, "print-alignment", false, "print the source word that each word of a translation attends to most")
 }
 

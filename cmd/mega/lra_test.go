@@ -325,7 +325,7 @@ func TestClassifyUsage(t *testing.T) {
 		"reads one INPUT":      {"classify", "--stream", "a", "b"},
 		"want --checkpoint":    {"classify", "x"},
 		"goes with --dict":     {"classify", "--label-dict", "d", "x"},
-		"--batch-size 0":       {"classify", "--batch-size", "0", "x"},
+		"--batch-size is 0":    {"classify", "--batch-size", "0", "x"},
 		"exclude each other":   {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
 		"ending in .png, .svg": {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
 		"--to huggingface":     {"convert", golden("lra_text"), "x.pt", "--hf-torch-file"},

@@ -16,10 +16,8 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/printable"
-	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Exit statuses.
@@ -75,7 +73,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.Is(err, context.Canceled) {
 		err = train.ErrInterrupted // in the user's words
 	}
-	fmt.Fprintln(stderr, "mega:", strings.ReplaceAll(inFlags(err.Error(), cmd.Flags()), "\n", "; "))
+	fmt.Fprintln(stderr, "mega:", inFlags(oneLine(err), cmd.Flags()))
 	return status(err)
 }
 
@@ -92,21 +90,6 @@ func status(err error) int {
 	return exitFailure
 }
 
-// A usageError is a mistake in the command line or a configuration.
-type usageError struct{ error }
-
-func (e *usageError) Unwrap() error { return e.error }
-
-// usage marks err, if there is one, as a mistake in the command line.
-func usage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &usageError{err}
-}
-
-func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
-
 // newRoot builds the tree of commands.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -118,7 +101,11 @@ configurations, data and checkpoints of the reference implementation.`,
 		Example:       "  mega train --preset listops-short",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return tellReference(cmd.ErrOrStderr(), cmd.Flags())
+		},
 	}
+	chooses(root, "command")
 	root.AddCommand(
 		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newTranslate(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
@@ -131,37 +118,11 @@ configurations, data and checkpoints of the reference implementation.`,
 	return root
 }
 
-// flagError makes a wrong flag a usage error, and names the nearest flag there
-// is to an unknown one.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return usage(err)
-	}
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	name := unknown.GetSpecifiedName()
-	if near := spell.Nearest(name, names); near != "" {
-		return usagef("unknown flag --%s, did you mean --%s?", name, near)
-	}
-	return usagef("unknown flag --%s; mega %s --help lists the known ones", name, cmd.Name())
-}
-
-// exactArgs is cobra.ExactArgs with a usage error that says what is wanted.
-func exactArgs(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usagef("mega %s takes %s, got %d arguments", cmd.Name(), what, len(args))
-		}
-		return nil
-	}
-}
-
 // pairFlags take two values on the reference's command lines.
 var pairFlags = []string{"--pixel-normalization"}
 
 // optionalFlags take a value or none on the reference's command lines.
-var optionalFlags = []string{"--remove-bpe", "--eval-bleu-remove-bpe", "--replace-unk", "--left-pad-source", "--left-pad-target"}
+var optionalFlags = []string{"--remove-bpe", "--eval-bleu-remove-bpe", "--post-process", "--replace-unk", "--left-pad-source", "--left-pad-target"}
 
 // joinPairs turns "--flag a b" into "--flag=a,b" for the flags that take two
 // values, and "--flag a" into "--flag=a" for those that take one or none, so that

@@ -165,7 +165,7 @@ func TestBadInput(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no command":             {[]string{"trian"}, exitFailure, "unknown command"},
+		"no command":             {[]string{"trian"}, exitUsage, "unknown command"},
 		"unknown flag":           {train("--encoder-layer", "3"), exitUsage, "--encoder-layers"},
 		"unknown preset":         {[]string{"train", "--preset", "listops-shrt"}, exitUsage, `did you mean "listops-short"`},
 		"unknown arch":           {[]string{"train", "--arch", "mega_lra_listops"}, exitUsage, "mega_lra_listop"},

@@ -28,7 +28,7 @@ with two languages that of a translator.`,
 		Example: `  mega preprocess --only-source --trainpref wiki.train.tokens --validpref wiki.valid.tokens \
     --testpref wiki.test.tokens --destdir data-bin/wikitext-103
   mega preprocess -s en -t de --trainpref train --validpref valid --testpref test --joined-dictionary --destdir data-bin/wmt`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
 	flags := cmd.Flags()
@@ -40,23 +40,22 @@ with two languages that of a translator.`,
 	flags.StringVar(&c.test, "testpref", "", "test texts, with commas between; the second becomes test1")
 	flags.StringVar(&o.DestDir, "destdir", "data-bin", "directory for the result")
 	addOverwrite(flags, &o.Overwrite)
-	flags.Int64Var(&o.ThresholdSource, "thresholdsrc", 0, "source words that are rarer become <unk>")
-	flags.Int64Var(&o.ThresholdTarget, "thresholdtgt", 0, "target words that are rarer become <unk>")
+	number(flags, &o.ThresholdSource, "thresholdsrc", 0, lengths, "source words that are rarer become <unk>")
+	number(flags, &o.ThresholdTarget, "thresholdtgt", 0, lengths, "target words that are rarer become <unk>")
 	flags.StringVar(&o.SourceDict, "srcdict", "", "a source dictionary to use instead of a new one")
 	flags.StringVar(&o.TargetDict, "tgtdict", "", "a target dictionary to use instead of a new one")
-	flags.IntVar(&o.WordsSource, "nwordssrc", -1, "the most source words, special ones included; negative for all")
-	flags.IntVar(&o.WordsTarget, "nwordstgt", -1, "the most target words, special ones included; negative for all")
+	number(flags, &o.WordsSource, "nwordssrc", -1, anyWhole, "the most source words, special ones included; negative for all")
+	number(flags, &o.WordsTarget, "nwordstgt", -1, anyWhole, "the most target words, special ones included; negative for all")
 	flags.BoolVar(&o.JoinedDictionary, "joined-dictionary", false, "one dictionary for both languages, by the source's settings")
 	flags.BoolVar(&o.DictOnly, "dict-only", false, "make the dictionaries alone")
 	flags.StringVar(&o.DatasetImpl, "dataset-impl", preprocess.Formats[0], "format to write: "+strings.Join(preprocess.Formats, ", ")+", which copies the texts")
-	flags.IntVar(&o.PaddingFactor, "padding-factor", preprocess.DefaultPaddingFactor, "make the size of a dictionary a multiple of this")
-	flags.IntVar(&o.Workers, "workers", 0, "texts are read by so many at once; 0 for all cores. The result does not depend on it")
-	addIgnored(flags, map[string]string{"task": "texts are read alike for every task"})
+	number(flags, &o.PaddingFactor, "padding-factor", preprocess.DefaultPaddingFactor, span{0, 1 << 16}, "make the size of a dictionary a multiple of this")
+	threads(flags, &o.Workers, "workers", "texts are read by so many at once; 0 for all cores. The result does not depend on it")
+	addReference(flags, map[string]string{"task": "texts are read alike for every task"})
 	return cmd
 }
 
 func (c *preprocessCommand) run(cmd *cobra.Command) error {
-	tellIgnored(cmd.ErrOrStderr(), cmd.Flags())
 	o := c.options
 	o.ValidPref, o.TestPref = prefixes(c.valid), prefixes(c.test)
 	if err := o.Validate(); err != nil {

@@ -16,7 +16,7 @@ func newPresets() *cobra.Command {
 		Short: "List training presets and architectures, or the flags of one preset",
 		Example: `  mega presets
   mega presets lra-image`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the name of a preset"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return printRecipe(cmd, args[0])

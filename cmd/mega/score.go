@@ -36,7 +36,7 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
   mega score data-bin/wikitext-103 --path model.pt --lines-apart candidates.txt
   mega score --sys translated.de --ref test.de
   mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
-		Args: cobra.MaximumNArgs(2),
+		Args: atMostArgs(2, "the directory of the data and a text"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	flags := cmd.Flags()

@@ -26,16 +26,16 @@ func (b *bleuFlags) addFlags(flags *pflag.FlagSet) {
 	b.options = bleu.DefaultOptions()
 	flags.StringVarP(&b.sys, "sys", "s", "-", "translations to score against --ref, a sentence a line; - for standard input")
 	flags.StringArrayVarP(&b.refs, "ref", "r", nil, "reference translations; give it again for further ones of the same sentences (with --sacrebleu)")
-	flags.IntVarP(&b.order, "order", "o", 4, "longest n-gram that counts, 1 to 4")
+	number(flags, &b.order, "order", 4, span{1, 4}, "longest n-gram that counts, 1 to 4")
 	flags.BoolVar(&b.ignoreCase, "ignore-case", false, "take letters as small ones")
 	flags.BoolVar(&b.sentences, "sentence-bleu", false, "a score for each sentence, smoothed by one")
 	flags.BoolVar(&b.sacre, "sacrebleu", false, "sacreBLEU and chrF of detokenised text, with their signatures")
 	flags.StringVar(&b.options.Tokeniser, "tokenize", b.options.Tokeniser, "with --sacrebleu: 13a, char or none")
-	flags.IntVar(&b.options.ChrF.WordOrder, "chrf-word-order", 0, "with --sacrebleu: longest n-gram of words in chrF; 2 for chrF++")
-	flags.IntVar(&b.options.ChrF.CharOrder, "chrf-char-order", b.options.ChrF.CharOrder, "with --sacrebleu: longest n-gram of characters in chrF")
+	number(flags, &b.options.ChrF.WordOrder, "chrf-word-order", 0, span{0, 100}, "with --sacrebleu: longest n-gram of words in chrF; 2 for chrF++")
+	number(flags, &b.options.ChrF.CharOrder, "chrf-char-order", b.options.ChrF.CharOrder, span{1, 100}, "with --sacrebleu: longest n-gram of characters in chrF")
 	flags.BoolVar(&b.confidence, "confidence", false, "with --sacrebleu: intervals of 95% confidence, by bootstrap")
-	flags.IntVar(&b.resamples, "confidence-n", 1000, "resamples of the bootstrap")
-	flags.Uint64Var(&b.options.Seed, "seed", b.options.Seed, "fixes the resamples")
+	number(flags, &b.resamples, "confidence-n", 1000, span{2, 1 << 20}, "resamples of the bootstrap")
+	number(flags, &b.options.Seed, "seed", b.options.Seed, unbounded, "fixes the resamples")
 }
 
 // run scores translations.

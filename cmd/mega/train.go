@@ -85,7 +85,7 @@ classifier, a language model or a translator.`,
   mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --eval-bleu --best-checkpoint-metric bleu \
     --maximize-best-checkpoint-metric --max-update 500000`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
@@ -98,7 +98,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
 	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
-	flags.IntVar(&c.workers, "workers", 0, "threads that compute; 0 for all cores. The result does not depend on it")
+	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
 	flags.BoolVar(&c.profile, "profile", false, "print where the time of training went, by operation, waiting for data among them")
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds
@@ -114,24 +114,8 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	training := train.DefaultConfig()
 	c.training = bind(flags, &training)
 	c.training.ownedBy(c.kinds...)
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if long, ok := flagAliases[name]; ok {
-			name = long
-		}
-		return pflag.NormalizedName(name)
-	})
 	c.restore.addFlags(flags)
-	addIgnored(flags)
-}
-
-// flagAliases are other names of the reference for the same flags.
-var flagAliases = map[string]string{
-	"max-sentences":    "batch-size",
-	"batch-size-valid": "max-sentences-valid",
-	"learning-rate":    "lr",
-	"clip":             "clip-norm",
-	"wd":               "weight-decay",
-	"mu":               "max-update",
+	addReference(flags)
 }
 
 // expandPreset puts the flags of a recipe before the user's own, which so
@@ -159,7 +143,6 @@ func expandPreset(args []string) ([]string, error) {
 }
 
 func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
-	tellIgnored(cmd.ErrOrStderr(), c.flags)
 	kind, arch, training, err := c.configs(args)
 	if err != nil {
 		return usage(err)
@@ -319,7 +302,7 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind trainee, 
 }
 
 // testSplit returns the split for the final evaluation: test or, where there is
-// none, valid. One that was named must be there.
+// none, the first of valid. One that was named must be there.
 func testSplit(data interface{ Has(split string) bool }, test, valid string) (string, error) {
 	switch {
 	case data.Has(test):
@@ -327,7 +310,7 @@ func testSplit(data interface{ Has(split string) bool }, test, valid string) (st
 	case test != "test":
 		return "", usagef("--test-subset %s: the data has no such split", test)
 	}
-	return valid, nil
+	return train.Subsets(valid)[0], nil
 }
 
 func printJSON(w io.Writer, v any) error {

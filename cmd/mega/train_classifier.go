@@ -30,8 +30,8 @@ func (k *classifierTrainee) bind(flags *pflag.FlagSet) []*binding {
 }
 
 func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
-	if criterion != "" && criterion != "lra_cross_entropy" {
-		return fmt.Errorf("--criterion %s is not one for classification, want lra_cross_entropy", criterion)
+	if err := checkClassification(criterion); err != nil {
+		return err
 	}
 	if k.model, err = mega.ClassifierArch(arch); err != nil {
 		return err
@@ -48,6 +48,14 @@ func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	k.data = classify.DefaultDataConfig()
 	k.data.Data = data
 	return k.dataFlags.apply(&k.data)
+}
+
+// checkClassification reports a loss that is not a classifier's.
+func checkClassification(criterion string) error {
+	if criterion != "" && criterion != "lra_cross_entropy" {
+		return fmt.Errorf("--criterion %s is not one for classification, want lra_cross_entropy", criterion)
+	}
+	return nil
 }
 
 func (k *classifierTrainee) open() (train.Task, string, error) {

@@ -21,6 +21,7 @@ type textTranslatorFlags struct {
 	leftPad, bf16   bool
 	batchSize       int
 	batchTokens     int
+	maxSource       int
 	source, target  string
 	text            *binding
 }
@@ -34,8 +35,9 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
-	flags.IntVar(&f.batchSize, "batch-size", 0, "most sentences in a batch; 0 for as many as batch tokens allow")
-	flags.IntVar(&f.batchTokens, "max-tokens", 0, "most source tokens in a batch; 0 for a modest memory")
+	number(flags, &f.maxSource, "max-source-positions", 0, counts, "most tokens of a source, </s> included; 0 for what the model takes")
+	number(flags, &f.batchSize, "batch-size", 0, counts, "most sentences in a batch; 0 for as many as batch tokens allow")
+	number(flags, &f.batchTokens, "max-tokens", 0, counts, "most source tokens in a batch; 0 for a modest memory")
 }
 
 // open makes the translator. args may name the directory of its dictionaries.
@@ -55,7 +57,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 	if err != nil {
 		return nil, err
 	}
-	t.Searcher.Options, t.LeftPad = search, f.leftPad
+	t.Searcher.Options, t.LeftPad, t.MaxSource = search, f.leftPad, f.maxSource
 	t.BatchSize, t.BatchTokens, t.Workers = f.batchSize, f.batchTokens, translate.Throughput(f.workers)
 	return t, t.Check()
 }
@@ -87,7 +89,7 @@ model was trained on.`,
 		Example: `  echo 'forty two thousand' | mega translate --checkpoint runs/numbers-en-de
   mega translate --checkpoint runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
   mega translate --checkpoint model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	flags := cmd.Flags()
@@ -98,9 +100,9 @@ model was trained on.`,
 	search := translateOptions()
 	c.search = bind(flags, &search)
 	c.model.addFlags(flags)
-	flags.StringVar(&c.model.overrides, "model-overrides", "{}", "other values of the model's configuration, as JSON")
-	flags.IntVar(&c.model.workers, "workers", 0, "sentences are translated by so many threads; 0 for all cores. The result does not depend on it")
-	flags.IntVar(&c.buffer, "buffer-size", 4096, "lines read and sorted by length at a time")
+	flags.StringVar(&c.model.overrides, "model-overrides", "{}", overridesHelp)
+	threads(flags, &c.model.workers, "workers", "sentences are translated by so many threads; 0 for all cores. The result does not depend on it")
+	number(flags, &c.buffer, "buffer-size", 4096, positive, "lines read and sorted by length at a time")
 	return cmd
 }
 

@@ -3,9 +3,9 @@
 package spell
 
 // Nearest returns the candidate with the fewest edits from word, the first of
-// equals, or "" if none is nearer than half the word's length (at least two).
+// equals, or "" if none is near: a third of the word's letters may differ, or one.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", max(2, len(word)/2)+1
+	best, distance := "", max(1, (len(word)+1)/3)+1
 	for _, c := range candidates {
 		if len(c)-len(word) >= distance || len(word)-len(c) >= distance {
 			continue // as many edits at least; of long words they cost much to count
