@@ -81,6 +81,9 @@ func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o Co
 	if scores == nil {
 		return nil, errors.New("nothing has been read yet that could be continued")
 	}
+	if err := o.fits(m, len(read), len(scores)); err != nil {
+		return nil, err
+	}
 	c := &continuing{options: o, model: m, decode: decode, emit: emit, done: make([]Continuation, len(read))}
 	for i, tokens := range read {
 		c.active = append(c.active, &strand{index: i, read: slices.Clone(o.recent(tokens)), stopper: stopper{stops: o.Stop}})
@@ -96,6 +99,28 @@ func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o Co
 		}
 	}
 	return c.finish(), nil
+}
+
+// fits reports texts that the model has not read, and tokens that it does not have.
+func (o ContinueOptions) fits(m Reader, texts, scores int) error {
+	if s, ok := m.(interface{ Rows() int }); texts == 0 || scores%texts != 0 || ok && s.Rows() != texts {
+		return fmt.Errorf("%d texts to continue, want as many as the model has read", texts)
+	}
+	vocab := scores / texts
+	if int(o.End) >= vocab {
+		return fmt.Errorf("the token %d that ends a text is outside the vocabulary of %d", o.End, vocab)
+	}
+	return checkTokens(o.Banned, vocab)
+}
+
+// checkTokens reports a token outside a vocabulary.
+func checkTokens(tokens []int32, vocab int) error {
+	for _, token := range tokens {
+		if token < 0 || int(token) >= vocab {
+			return fmt.Errorf("token %d is outside the vocabulary of %d", token, vocab)
+		}
+	}
+	return nil
 }
 
 // continuing is one call of Continue.

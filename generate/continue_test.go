@@ -145,11 +145,25 @@ func TestContinueErrors(t *testing.T) {
 		"sampling_topp is 1.5":     func(o *ContinueOptions) { o.TopP = 1.5 },
 		"min_p is NaN":             func(o *ContinueOptions) { o.MinP = math.NaN() },
 		"repetition_penalty is 0,": func(o *ContinueOptions) { o.RepetitionPenalty = 0 },
+		"token 8 is outside the":   func(o *ContinueOptions) { o.Banned = []int32{4, 8} },
+		"token -1 is outside the":  func(o *ContinueOptions) { o.Banned = []int32{-1} },
+		"token 8 that ends a text": func(o *ContinueOptions) { o.End = 8 },
 		"no token has":             func(o *ContinueOptions) { o.Banned = []int32{0, 1, 2, 3, 4, 5, 6, 7} },
 	} {
 		_, err := Continue(t.Context(), newCounter(8, 4), [][]int32{{4}}, letters, options(change), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	for _, read := range [][][]int32{nil, {{4}, {5}, {6}}} {
+		_, err := Continue(t.Context(), newCounter(8, 4), read, letters, options(nil), nil)
+		if err == nil || !strings.Contains(err.Error(), "texts to continue, want as many as the model has read") {
+			t.Errorf("%d texts: error %v", len(read), err)
+		}
+	}
+	for _, banned := range []int32{-1, 8} {
+		if _, err := Primed(newCounter(8, 4), 3, []int32{banned}).Step(4); err == nil || !strings.Contains(err.Error(), "is outside the vocabulary of 8") {
+			t.Errorf("banned %d: error %v", banned, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,6 +1,9 @@
 package generate
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // Primed returns a model for a [Searcher] of a single text that a reader has read
 // already: the first token is not read again. Texts end after length tokens at no
@@ -23,7 +26,13 @@ func (p *primed) Step(tokens ...int32) (scores []float32, err error) {
 			return nil, err
 		}
 	}
+	if scores == nil {
+		return nil, errors.New("nothing has been read yet that could be continued")
+	}
 	vocab := len(scores) / len(tokens)
+	if err := checkTokens(p.banned, vocab); err != nil {
+		return nil, err
+	}
 	for row := range tokens {
 		for _, token := range p.banned {
 			scores[row*vocab+int(token)] = float32(math.Inf(-1))

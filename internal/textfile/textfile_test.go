@@ -3,6 +3,7 @@ package textfile
 import (
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +94,11 @@ func TestOpen(t *testing.T) {
 	}
 	if err := Open("label", "textfile_test.go", read); err != nil {
 		t.Error(err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	if err := Open("label", "/dev/zero", read); err == nil || err.Error() != "/dev/zero: is a device, want a label file or a pipe" {
+		t.Errorf("a device without an end: %v", err)
 	}
 }
