@@ -137,6 +137,9 @@ func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, er
 			all = append(all, found{key, filepath.Join(dir, e.Name())})
 		}
 	}
+	if n < 1 {
+		return nil, fmt.Errorf("%d checkpoints of %s, want 1 at least", n, dir)
+	}
 	if len(all) < n {
 		return nil, fmt.Errorf("%s has %d checkpoints of %s, want %d", dir, len(all), kind, n)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,11 +263,15 @@ func (m mismatch) hint() string {
 	return ""
 }
 
-// clip shortens a name that a file gives, for an error.
+// clip shortens a name that a file gives, for an error, and quotes one that would
+// be unclear there.
 func clip(name string) string {
 	const most = 200
 	if len(name) > most {
-		return name[:most] + "…"
+		name = name[:most] + "…"
+	}
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r == ' ' || !strconv.IsPrint(r) }) {
+		return strconv.Quote(name)
 	}
 	return name
 }

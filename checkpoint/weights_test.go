@@ -118,3 +118,12 @@ func TestOtherKindsOfModelsAreASentence(t *testing.T) {
 		t.Errorf("error %q", got)
 	}
 }
+
+// TestOddNames lists names that would be unclear in an error.
+func TestOddNames(t *testing.T) {
+	for name, want := range map[string]string{"": `""`, "a b": `"a b"`, "a\nb": `"a\nb"`, "\x1b[31m": `"\x1b[31m"`, "a.b": "a.b"} {
+		if got := clip(name); got != want {
+			t.Errorf("%q is listed as %s, want %s", name, got, want)
+		}
+	}
+}
