@@ -268,7 +268,7 @@ func (r *run) epoch(ctx context.Context) error {
 	case n == 0:
 		return fmt.Errorf("epoch %d has no batches to train on", r.state.Epoch)
 	case r.state.Offset > n:
-		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: its batches are of another size (--max-tokens, --batch-size) or of other data; with --restore-file, --reset-dataloader begins at the first epoch", r.state.Offset, r.state.Epoch, n)
+		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: its batches are of another size (max_tokens, batch_size) or of other data; with restore_file, reset_dataloader begins at the first epoch", r.state.Offset, r.state.Epoch, n)
 	}
 	l := NewLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
 	defer r.load.add(l)

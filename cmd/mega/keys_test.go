@@ -1,6 +1,14 @@
 package main
 
 import (
+	"cmp"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -27,5 +35,33 @@ func TestKeysOfErrorsAreFlags(t *testing.T) {
 		if got := inFlags(message, flags); got != want {
 			t.Errorf("%q becomes %q, want %q", message, got, want)
 		}
+	}
+}
+
+// TestLibraryNamesNoFlags reads the texts of all packages but those of programs.
+func TestLibraryNamesNoFlags(t *testing.T) {
+	flag := regexp.MustCompile(`(^|[\s("'])--[a-z]`)
+	err := filepath.WalkDir("../..", func(path string, e fs.DirEntry, err error) error {
+		if name := e.Name(); err != nil || e.IsDir() && (name == "cmd" || name == "docs" || name == "scripts" || name == "testdata" || name != ".." && name[0] == '.' || name[0] == '_') {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && flag.MatchString(text.Value[1:]) {
+				t.Errorf("%s: %s", path, text.Value)
+			}
+			_, isField := n.(*ast.Field) // whose tag may hold the help of a flag
+			return !isField
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
