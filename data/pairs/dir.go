@@ -102,7 +102,7 @@ func inferPair(path string, known [][2]string, source, target string) (string, s
 	if len(found) == 1 {
 		return found[0][0], found[0][1], nil
 	}
-	return "", "", fmt.Errorf("%s: cannot tell the languages, %s; give --source-lang and --target-lang", path, describe(known))
+	return "", "", fmt.Errorf("%s: cannot tell the languages, %s; give source_lang and target_lang", path, describe(known))
 }
 
 func describe(known [][2]string) string {
