@@ -26,6 +26,7 @@ func TestKeysOfErrorsAreFlags(t *testing.T) {
 		"text: beam is 0\nz_dim: not even":           "text: --beam is 0\n--z-dim: not even",
 		"the beam is wide":                           "the beam is wide",
 		"no data is given, give source_lang":         "no data is given, give --source-lang",
+		"or a text (data), (that is":                 "or a text (--data), (that is",
 		"x_dim is 3":                                 "x_dim is 3",
 		"/runs/source_lang/z_dim: is a directory":    "/runs/source_lang/z_dim: is a directory",
 		"dict.txt: is there; use it with srcdict":    "dict.txt: is there; use it with --srcdict",

@@ -102,7 +102,7 @@ func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 	case c.Data != "":
 		dir, _, _ := strings.Cut(c.Data, ":")
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: no such directory; want that of the data, which mega preprocess wrote, or --dict FILE for the dictionary alone", dir)
+			return nil, fmt.Errorf("%s: no such directory; want that of the data, which mega preprocess wrote, or the file of the dictionary alone (dict)", dir)
 		}
 		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
 	}
