@@ -52,8 +52,7 @@ func OpenTextDictionaries(source, labels string) (*TextDir, error) {
 		}
 	}
 	d.Source.Add(CLS, 1)
-	_, missing := os.Stat(filepath.Join(filepath.Dir(source), BytesFile))
-	d.Bytes = missing == nil
+	d.Bytes = BytesBeside(source)
 	return d, nil
 }
 

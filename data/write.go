@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +34,12 @@ type TextSplit struct {
 // BytesFile, beside the dictionary of texts whose words are bytes, tells that they
 // are. The reference has no such file; without it the dictionary must tell.
 const BytesFile = "bytes"
+
+// BytesBeside tells whether there is a BytesFile beside a dictionary.
+func BytesBeside(dictionary string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(dictionary), BytesFile))
+	return err == nil
+}
 
 // ByteWords returns a text as the reference's byte-level tasks have it: each
 // byte a word, a decimal number.
@@ -195,7 +200,11 @@ func ReadClasses(path string) ([]string, error) {
 	var names []string
 	err := textfile.Open("classes", path, func(r io.Reader, name string) error {
 		return textfile.EachLine(r, name, func(line []byte) error {
-			names = append(names, string(bytes.TrimSpace(line)))
+			name := textfile.Trim(string(line))
+			if name == "" {
+				return errors.New("a class without a name")
+			}
+			names = append(names, name)
 			return nil
 		})
 	})

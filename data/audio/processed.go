@@ -82,6 +82,7 @@ func (p *Processed) Split(name string) (*Recordings, error) {
 // Recordings is a split of the processed layout: a tensor [N, 1, L] of
 // normalised samples, which stays in its file, and N classes.
 type Recordings struct {
+	prefix  string
 	samples *torchfile.Tensor
 	length  int
 	labels  []int32
@@ -104,7 +105,7 @@ func openRecordings(prefix string, classes int) (*Recordings, error) {
 	if len(x.Shape) < 2 || x.Elements() == 0 || len(y.Shape) != 1 || y.Shape[0] != x.Shape[0] {
 		return nil, fmt.Errorf("%s: tensors of shape %v and %v, want [N, 1, L] samples and [N] classes", prefix, x.Shape, y.Shape)
 	}
-	r := &Recordings{samples: x, length: x.Elements() / x.Shape[0], labels: make([]int32, len(labels))}
+	r := &Recordings{prefix: prefix, samples: x, length: x.Elements() / x.Shape[0], labels: make([]int32, len(labels))}
 	for i, l := range labels {
 		if l < 0 || l >= int64(classes) {
 			return nil, fmt.Errorf("%s_y.pt: label %d of recording %d is out of range for %d classes", prefix, l, i, classes)
@@ -149,6 +150,11 @@ func (r *Recordings) Collate(indices []int) (*data.Batch, error) {
 	for row, i := range indices {
 		if err := r.samples.Part(i).Float32Into(b.Samples[row*r.length:][:r.length]); err != nil {
 			return nil, err
+		}
+		for t, v := range b.Samples[row*r.length:][:r.length] {
+			if v-v != 0 { // NaN or infinite
+				return nil, fmt.Errorf("%s_X.pt: sample %d of recording %d is %v", r.prefix, t, i, v)
+			}
 		}
 		b.Lengths = append(b.Lengths, int32(r.length))
 		b.Labels = append(b.Labels, r.labels[i])

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // Enwik8Size is the length of enwik8, the first bytes of a dump of Wikipedia,
@@ -91,20 +92,25 @@ func openText(path string) (io.ReadCloser, int64, error) {
 	if strings.HasSuffix(path, ".zip") {
 		return openZip(path)
 	}
-	f, err := os.Open(path)
+	f, close, err := textfile.OpenSeekable(path)
 	if err != nil {
 		return nil, 0, openError(path, err)
 	}
 	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("is a directory")
-	}
 	if err != nil {
-		f.Close()
+		close()
 		return nil, 0, openError(path, err)
 	}
-	return f, info.Size(), nil
+	return opened{f, close}, info.Size(), nil
 }
+
+// opened is a file that is closed in a way of its own.
+type opened struct {
+	io.Reader
+	close func() error
+}
+
+func (o opened) Close() error { return o.close() }
 
 // zipped is a file of a zip that closes the zip with it.
 type zipped struct {

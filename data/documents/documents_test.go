@@ -2,6 +2,7 @@ package documents
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,6 +56,12 @@ func TestAdd(t *testing.T) {
 	} {
 		if err := add(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	for _, name := range []string{"._1.txt", "__MACOSX/2.txt", ".git/3.txt"} { // clutter
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, make([]byte, 60), 0o666)); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := c.Add("k", dir, "*.txt", 50); err != nil {

@@ -69,7 +69,7 @@ func TestIMDB(t *testing.T) {
 		}
 	}
 	directories, err := IMDB(tree(t, map[string]string{
-		"train/neg/0_1.txt": "bad", "train/pos/0_9.txt": "ok", "train/pos/1_9.txt": ":)", "train/unsup/0_0.txt": "?",
+		"train/neg/0_1.txt": "bad", "train/pos/0_9.txt": "ok", "train/pos/1_9.txt": ":)", "train/unsup/0_0.txt": "?", "train/neg/._0_1.txt": "Mac OS X",
 		"test/neg/0_1.txt": "é", "test/pos/0_1.txt": "1", "test/pos/urls.md": "no",
 	}))
 	checkText(t, "directories", directories, err, want("neg", "pos"))

@@ -92,6 +92,15 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 	return &Corpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
 }
 
+// dictPath returns the file of the dictionary of preprocessed text.
+func (c DataConfig) dictPath() string {
+	dir, _, _ := strings.Cut(c.Data, ":")
+	return cmp.Or(c.Dict, filepath.Join(dir, "dict.txt"))
+}
+
+// ofBytes tells whether it is recorded that words are bytes.
+func (c DataConfig) ofBytes() bool { return c.Text != "" || data.BytesBeside(c.dictPath()) }
+
 // LoadDictionary returns the dictionary of a text without opening the text.
 func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 	switch {
@@ -104,7 +113,7 @@ func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: no such directory; want that of the data, which mega preprocess wrote, or the file of the dictionary alone (dict)", dir)
 		}
-		return data.LoadDictionary(filepath.Join(dir, "dict.txt"))
+		return data.LoadDictionary(c.dictPath())
 	}
 	return nil, errors.New("no dictionary is known, want a directory of preprocessed text, or the file of a dictionary")
 }

@@ -66,8 +66,8 @@ func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Freeze()                                            // for good
-	codec, err := plaintext.New(dictionary, d.Text != "") // what --text read was bytes
+	m.Freeze() // for good
+	codec, err := plaintext.New(dictionary, d.ofBytes())
 	return &Model{m, codec}, err
 }
 
