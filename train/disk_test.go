@@ -25,14 +25,18 @@ func TestFullDiskChild(t *testing.T) {
 		t.Skip("run by TestFullDisk")
 	}
 	signal.Ignore(syscall.SIGXFSZ)
-	limit := syscall.Rlimit{Cur: 2 << 10, Max: 2 << 10}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 10, Max: was.Max}); err != nil {
 		t.Fatal(err)
 	}
 	c := toyConfig()
 	c.MaxUpdate, c.LogInterval, c.NoEpochCheckpoints = 12, 1000, true
 	_, err := Run(context.Background(), newToy(), c, Options{Dir: dir})
 	fmt.Println("result:", err)
+	syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was) // the coverage of go test -cover is larger
 }
 
 // TestFullDisk: a checkpoint that cannot be written is an error that says so,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/mega-go/mega/internal/atomicfile"
 )
 
 // settle does what is due between updates: validation, records, checkpoints,
@@ -185,7 +187,7 @@ func (r *run) write(m moment) error {
 	if r.native.State, err = json.MarshalIndent(r.state, "", "  "); err != nil {
 		return err
 	}
-	if err := r.dir.metrics.Sync(); err != nil {
+	if err := atomicfile.Sync(r.dir.metrics); err != nil {
 		return err
 	}
 	if err := r.native.Save(r.dir.store.path(m.dir)); err != nil {
