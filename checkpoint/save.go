@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -80,7 +79,7 @@ func (c *Checkpoint) Save(path string, o SaveOptions) (Saved, error) {
 
 // save writes a model of the checkpoint's configuration.
 func (c *Checkpoint) save(path string, m model, o SaveOptions) (Saved, error) {
-	if _, err := os.Lstat(path); err == nil {
+	if atomicfile.Replaces(path) {
 		return Saved{}, fmt.Errorf("%s: %w: delete it or choose another name", path, fs.ErrExist)
 	}
 	s := saving{Checkpoint: c, model: m, options: o}

@@ -56,7 +56,7 @@ func open(path string) (target string, file *os.File, err error) {
 		return "", file, err
 	}
 	switch info, err := os.Stat(target); {
-	case err != nil || info.Mode().IsRegular() && !strings.HasPrefix(target, "/proc/"):
+	case err != nil || replaceable(target, info):
 		file, err = create(target)
 		return target, file, err
 	case info.IsDir():
@@ -64,6 +64,27 @@ func open(path string) (target string, file *os.File, err error) {
 	}
 	file, err = os.OpenFile(target, os.O_WRONLY|os.O_TRUNC, 0)
 	return "", file, err
+}
+
+// replaceable reports whether a rename may take the place of a file: in /proc, a
+// regular one is that of another process.
+func replaceable(path string, info fs.FileInfo) bool {
+	return info.Mode().IsRegular() && !strings.HasPrefix(path, "/proc/")
+}
+
+// Replaces reports whether a file or directory is at path that Create and Commit
+// would replace, or fail to.
+func Replaces(path string) bool {
+	target, err := follow(path)
+	if err != nil {
+		return false
+	}
+	if file, _ := descriptor(target); file != nil {
+		file.Close()
+		return false
+	}
+	info, err := os.Stat(target)
+	return err == nil && (info.IsDir() || replaceable(target, info))
 }
 
 // follow returns where the symbolic links at the end of path lead, which need not
