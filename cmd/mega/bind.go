@@ -119,6 +119,9 @@ func (v *fieldValue) Type() string {
 	case reflect.Float64:
 		return "x"
 	case reflect.Slice, reflect.Array:
+		if v.kind.Elem().Kind() == reflect.String {
+			return "name,..."
+		}
 		return "x,..."
 	}
 	return "n"
@@ -230,7 +233,7 @@ func listItems(text string, words bool) ([]string, error) {
 		return nil, err
 	}
 	if data[0] != '[' {
-		return []string{text}, nil
+		return []string{string(data)}, nil
 	}
 	var values []json.RawMessage
 	if err := json.Unmarshal(data, &values); err != nil {

@@ -142,7 +142,7 @@ func parseOverrides(w io.Writer, text string) (map[string]any, error) {
 		return nil, usagef("--model-overrides is %q, want a dictionary such as {'decoder_chunk_size': 4096}: %w", text, err)
 	}
 	for key := range values {
-		for _, ignored := range []map[string]string{evalLMIgnored, ignoredFlags} {
+		for _, ignored := range []map[string]string{evalLMIgnored, ignoredFlags, {"data": "the command line says where the data is"}} {
 			if why, ok := ignored[flagName(key)]; ok {
 				fmt.Fprintf(w, "mega: the override of %s has no effect: %s\n", key, why)
 				delete(values, key)

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -140,5 +142,28 @@ func TestOneLine(t *testing.T) {
 	many := strings.Repeat("a\n", 60) + "b;\n\n\n;c\nd\ne\nf\ng\n"
 	if got := oneLine(fmt.Errorf("%s", many)); got != "a (60 times); b; c; d; e; and 2 more" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestSeveralSubsets: training validates on each split of a list, and says which
+// numbers are whose; evaluation prints each.
+func TestSeveralSubsets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if status, _, err := command(t, tiny(dir, "--valid-subset", "valid,test")...); status != exitOK {
+		t.Fatal(err)
+	}
+	metrics, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil || !strings.Contains(string(metrics), `"test_accuracy":`) || !strings.Contains(string(metrics), `"accuracy":`) {
+		t.Errorf("%s, %v", metrics, err)
+	}
+	single := func(split string) string {
+		status, out, err := command(t, "eval", "--checkpoint", dir, "--gen-subset", split)
+		if status != exitOK {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if both := single("valid,test"); both != single("valid")+single("test") {
+		t.Errorf("of both splits it prints %q", both)
 	}
 }
