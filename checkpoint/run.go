@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,7 @@ func ReadName(path string) string {
 		return ""
 	}
 	text, err := os.ReadFile(path)
+	text = bytes.TrimSpace(text)
 	if err != nil || !savedPattern.Match(text) {
 		return ""
 	}
@@ -53,6 +55,12 @@ var symlink = atomicfile.Symlink
 func WriteName(path, dir string) error {
 	if target, err := os.Readlink(path); err == nil && target == dir || err != nil && ReadName(path) == dir {
 		return nil
+	}
+	// Some archivers make an empty directory of a link; others stay.
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
 	}
 	err := symlink(dir, path)
 	if err != nil && atomicfile.ReplaceFile(path, []byte(dir)) == nil {
@@ -100,7 +108,7 @@ func runCheckpoint(path string) string {
 			continue
 		}
 		inner := filepath.Join(dir, cmp.Or(ReadName(filepath.Join(dir, name)), name))
-		if info, err := os.Stat(inner); err == nil && info.IsDir() {
+		if exists(filepath.Join(inner, ConfigFile)) {
 			return inner
 		}
 	}

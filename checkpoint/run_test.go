@@ -28,6 +28,10 @@ func TestNames(t *testing.T) {
 			t.Errorf("no link: %v", err)
 		}
 	}
+	os.Remove(path)
+	if err := os.WriteFile(path, []byte("update_3\r\n"), 0o666); err != nil || ReadName(path) != "update_3" {
+		t.Errorf("a line: %q, %v", ReadName(path), err)
+	}
 	for _, text := range []string{"", "update_", "../update_1", "update_1/x"} {
 		os.Remove(path)
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {

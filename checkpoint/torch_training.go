@@ -60,10 +60,12 @@ func lastHistory(root *torchfile.Dict) (*torchfile.Dict, error) {
 func (c *Checkpoint) readExtra(t *Training, drop Reset) error {
 	extra, err := dictAt(c.root, "extra_state")
 	if err == nil {
-		if best, ok := floatAt(extra, "best"); ok {
+		if best, ok := floatAt(extra, "best"); ok && best-best == 0 { // NaN, once there, would stay the best
 			t.Best = &best
 		}
-		t.Seconds, _ = floatAt(extra, "previous_training_time")
+		if seconds, ok := floatAt(extra, "previous_training_time"); ok && seconds-seconds == 0 {
+			t.Seconds = seconds
+		}
 	}
 	if drop.Loader {
 		return nil

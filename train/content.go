@@ -37,7 +37,7 @@ func content(d Description) (map[string]string, error) {
 		if len(d.Paths) > 1 {
 			prefix = fmt.Sprintf("%d:", i+1)
 		}
-		if err := addContent(out, prefix, path, append(slices.Clone(d.Splits), "dict")); err != nil {
+		if err := addContent(out, prefix, path, append(strings.Split(strings.Join(d.Splits, ","), ","), "dict")); err != nil {
 			return nil, fmt.Errorf("data: %w", err)
 		}
 	}

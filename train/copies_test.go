@@ -35,6 +35,12 @@ var copies = map[string]func(t *testing.T, dir string){
 			must(t, os.WriteFile(path, []byte(target), 0o666))
 		}
 	},
+	"empty directories for links": func(t *testing.T, dir string) {
+		for _, path := range namesIn(t, dir) {
+			must(t, os.Remove(path))
+			must(t, os.Mkdir(path, 0o777))
+		}
+	},
 	"links followed": followLinks,
 	"links followed, what they named left out": func(t *testing.T, dir string) {
 		followLinks(t, dir)
@@ -142,5 +148,25 @@ func TestLastIsPublishedFirst(t *testing.T) {
 	}
 	if last, err := s.last(); last != "update_2" || err != nil {
 		t.Errorf("last is %q, %v", last, err)
+	}
+}
+
+// checkTidy fails if a directory of checkpoints holds anything without a name.
+func checkTidy(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := make(map[string]bool)
+	for _, e := range entries {
+		if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil {
+			targets[target] = true
+		}
+	}
+	for _, e := range entries {
+		if e.IsDir() && !targets[e.Name()] {
+			t.Errorf("%s is left over", e.Name())
+		}
 	}
 }

@@ -8,7 +8,9 @@
 // A run directory holds
 //
 //	config.json     everything the run was started with
-//	checkpoints/    checkpoint_last, checkpoint_best, checkpointEPOCH, ...
+//	checkpoints/    update_N, and names for some of them: checkpoint_last,
+//	                checkpoint_best, checkpointEPOCH, ... (symbolic links, or
+//	                files with the name of the directory where there are none)
 //	metrics.jsonl   one JSON object per interval, epoch and validation
 //	train.log       what happened
 //	curve.svg, .png the learning curve

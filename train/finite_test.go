@@ -83,6 +83,15 @@ func TestBrokenWeightsAreNotKept(t *testing.T) {
 	}
 }
 
+// TestBrokenWeightsAreNotBegunFrom, whether they are of a run or loaded before.
+func TestBrokenWeightsAreNotBegunFrom(t *testing.T) {
+	m := newToy()
+	m.params.All()[0].Value().Data()[0] = float32(math.Inf(1))
+	if _, err := Run(context.Background(), m, toyConfig(), Options{}); err == nil || !strings.Contains(err.Error(), "in.weight is not finite in the weights to begin from") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestModelOfNaNIsNeverBest, though its accuracy is the best.
 func TestModelOfNaNIsNeverBest(t *testing.T) {
 	c := toyConfig()

@@ -142,23 +142,3 @@ func compareWithUnkilled(t *testing.T, dir string, updates int) {
 	checkNamed(t, dir)
 	checkTidy(t, Checkpoints(dir))
 }
-
-// checkTidy fails if a directory of checkpoints holds anything without a name.
-func checkTidy(t *testing.T, dir string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	targets := make(map[string]bool)
-	for _, e := range entries {
-		if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil {
-			targets[target] = true
-		}
-	}
-	for _, e := range entries {
-		if e.IsDir() && !targets[e.Name()] {
-			t.Errorf("%s is left over", e.Name())
-		}
-	}
-}

@@ -181,6 +181,9 @@ func (r *run) resume(o Options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
+		return false, fmt.Errorf("%s is not finite in the weights to begin from: go on from another checkpoint", where)
+	}
 	if state != nil {
 		r.state, r.adam.steps, r.saved = *state, state.Steps, true
 	}
