@@ -45,7 +45,7 @@ func NewGatedAttention(p nn.Path, c BlockConfig) *GatedAttention {
 		dropout:      nn.Dropout{P: c.Dropout, Feature: c.FeatureDropout},
 		valueDropout: nn.Dropout{P: c.HiddenDropout, Feature: c.FeatureDropout},
 	}
-	if c.RelPosBias == "rotary" {
+	if c.RelPosBias == RelPosRotary {
 		a.bias = nn.NewRotaryBias(p.Sub("rel_pos_bias"), z)
 	} else {
 		a.bias = nn.NewSimpleBias(p.Sub("rel_pos_bias"), c.biasLength())

@@ -59,10 +59,10 @@ func ClassifierArchs() []string { return slices.Sorted(maps.Keys(classifierArchs
 // lraBase is what the reference's base_architecture fills in.
 func lraBase(layers, dim, hidden, z, maxPositions int) ClassifierConfig {
 	return ClassifierConfig{
-		Seed: 1, MaxPositions: maxPositions, SenRepType: "mp",
+		Seed: 1, MaxPositions: maxPositions, SenRepType: SenRepMean,
 		EncoderLayers: layers, EncoderEmbedDim: dim, EncoderHiddenDim: hidden, EncoderFFNEmbedDim: hidden,
 		ZDim: z, NDim: 16, ActivationFn: "silu", AttentionActivationFn: "relu2",
-		RelPosBias: "simple", TruncationLength: 1024,
+		RelPosBias: RelPosSimple, TruncationLength: 1024,
 		Dropout: 0.1, AttentionDropout: 0.1,
 		ClassifierLayers: 1, ClassifierInDim: dim, ClassifierOutDim: hidden,
 		ClassifierActivationFn: "gelu", SentenceClassNum: 2,

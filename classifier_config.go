@@ -53,6 +53,19 @@ const (
 	InputAudio = "audio"
 )
 
+// How a classifier's encoder becomes the vector that is classified: the mean of
+// all positions, or the first one, <CLS>.
+const (
+	SenRepMean = "mp"
+	SenRepCLS  = "cls"
+)
+
+// The relative positional biases of attention.
+const (
+	RelPosSimple = "simple"
+	RelPosRotary = "rotary"
+)
+
 // ParseClassifierConfig reads a configuration as JSON and checks it. An unknown
 // key is an error that names the nearest known one.
 func ParseClassifierConfig(data []byte) (ClassifierConfig, error) {
@@ -95,7 +108,7 @@ func (c ClassifierConfig) Validate() error {
 	if c.Tokens() {
 		v.between("vocab_size", c.VocabSize, 3, maxVocabulary)
 	}
-	v.oneOf("sen_rep_type", c.SenRepType, "mp", "cls")
+	v.oneOf("sen_rep_type", c.SenRepType, SenRepMean, SenRepCLS)
 	v.between("encoder_layers", c.EncoderLayers, 1, maxLayers)
 	v.between("max_positions", c.MaxPositions, 1, maxPositions)
 	v.between("classifier_layers", c.ClassifierLayers, 0, maxLayers)
@@ -212,8 +225,8 @@ func (b BlockConfig) validate(v *validator, key func(name string) string) {
 	v.between(key("ffn_embed_dim"), b.FFNDim, 0, maxBlockDim)
 	v.between(key("z_dim"), b.ZDim, 1, maxBlockDim)
 	v.between(key("n_dim"), b.NDim, 1, maxStates)
-	v.oneOf("rel_pos_bias", b.RelPosBias, "simple", "rotary")
-	if b.RelPosBias == "rotary" && b.ZDim%2 != 0 {
+	v.oneOf("rel_pos_bias", b.RelPosBias, RelPosSimple, RelPosRotary)
+	if b.RelPosBias == RelPosRotary && b.ZDim%2 != 0 {
 		v.fail("%s is %d, want an even number for rel_pos_bias=rotary", key("z_dim"), b.ZDim)
 	}
 	switch {

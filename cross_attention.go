@@ -37,7 +37,7 @@ func NewCrossAttention(p nn.Path, c BlockConfig) *CrossAttention {
 		dropout:      nn.Dropout{P: c.Dropout, Feature: c.FeatureDropout},
 		valueDropout: nn.Dropout{P: c.HiddenDropout, Feature: c.FeatureDropout},
 	}
-	if c.RelPosBias == "rotary" {
+	if c.RelPosBias == RelPosRotary {
 		a.bias = nn.NewRotaryBias(p.Sub("rel_pos_bias"), z)
 	} else {
 		a.bias = nn.NewSimpleBias(p.Sub("rel_pos_bias"), c.MaxPositions)

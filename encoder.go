@@ -53,7 +53,7 @@ func (e *Encoder) Forward(t *autograd.Tape, in *Input) (*autograd.Variable, erro
 	if err != nil {
 		return nil, err
 	}
-	if e.config.SenRepType == "mp" {
+	if e.config.SenRepType == SenRepMean {
 		return t.MeanPool(x, in.floatLengths()), nil
 	}
 	first := make([]int32, in.Rows)

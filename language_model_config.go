@@ -190,7 +190,7 @@ func lmBase(layers, dim, hidden, z int) LanguageModelConfig {
 		DecoderLayers: layers, DecoderEmbedDim: dim, DecoderInputDim: dim,
 		DecoderHiddenDim: hidden, DecoderFFNEmbedDim: hidden, DecoderZDim: z, DecoderNDim: 16,
 		DecoderChunkSize: -1, ActivationFn: "silu", AttentionActivationFn: "softmax",
-		NormalizationType: "layernorm", RelPosBias: "simple", TruncationLength: 2048,
+		NormalizationType: "layernorm", RelPosBias: RelPosSimple, TruncationLength: 2048,
 		Dropout: 0.1, AdaptiveInputFactor: 4, AdaptiveSoftmaxFactor: 4,
 	}
 }

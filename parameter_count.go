@@ -145,7 +145,7 @@ func (b BlockConfig) crossCount(reach int) int {
 
 // biasCount counts a relative position bias.
 func (b BlockConfig) biasCount(reach int) int {
-	if b.RelPosBias == "rotary" {
+	if b.RelPosBias == RelPosRotary {
 		return 2 * b.ZDim
 	}
 	return 2*reach - 1

@@ -177,7 +177,7 @@ func translatorBase(dim, hidden, z int, dropout, inner float64) TranslatorConfig
 		DecoderLayers: 6, DecoderEmbedDim: dim, DecoderInputDim: dim, DecoderHiddenDim: hidden,
 		DecoderFFNEmbedDim: hidden, DecoderZDim: z, DecoderNDim: 16, DecoderChunkSize: -1,
 		ActivationFn: "silu", AttentionActivationFn: "softmax", NormalizationType: "layernorm",
-		RelPosBias: "simple", TruncationLength: 1024,
+		RelPosBias: RelPosSimple, TruncationLength: 1024,
 		Dropout: dropout, AttentionDropout: inner, HiddenDropout: inner, ActivationDropout: inner,
 	}
 }

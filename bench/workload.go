@@ -66,7 +66,7 @@ func languageModel(name string, batch, length int, change func(*mega.LanguageMod
 		panic(err) // the name is ours
 	}
 	c.VocabSize, c.MaxTargetPositions, c.TruncationLength = 208, 4096, 8192
-	c.RelPosBias, c.NormalizeBefore, c.NoAffineFinalNorm, c.ShareDecoderInputOutputEmbed = "rotary", true, true, true
+	c.RelPosBias, c.NormalizeBefore, c.NoAffineFinalNorm, c.ShareDecoderInputOutputEmbed = mega.RelPosRotary, true, true, true
 	change(&c)
 	return Workload{Name: name, Batch: batch, Length: length, languageModel: &c}
 }

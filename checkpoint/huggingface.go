@@ -74,7 +74,7 @@ func hfDefaults() hfConfig {
 	return hfConfig{
 		ModelType: "mega", VocabSize: 30522, HiddenSize: 128, NumHiddenLayers: 4, MaxPositions: 2048,
 		IntermediateSize: 256, SharedRepresentationSize: 64, EMAProjectionSize: 16, Bidirectional: true, ChunkSize: -1,
-		Activation: "silu", AttentionActivation: "softmax", RelativePositionalBias: "rotary",
+		Activation: "silu", AttentionActivation: "softmax", RelativePositionalBias: mega.RelPosRotary,
 		NormalizationType: "scalenorm", NormAffine: true, NormalizeBeforeMega: true, NormalizeBeforeFFN: true,
 		UseNormalizedFFN: true, NFFNHiddenSize: 256,
 		DropoutProb: 0.1, HiddenDropoutProb: 0.1, AttentionProbsDropoutProb: 0.1, NFFNActivationDropoutProb: 0.1,
@@ -218,7 +218,7 @@ func (h *hfConfig) ffnDim() int {
 // maxPositions returns the longest input: what a simple bias reaches, except in
 // chunks.
 func (h *hfConfig) maxPositions() int {
-	if chunk, reach := h.positions(); chunk < 0 && h.RelativePositionalBias == "simple" {
+	if chunk, reach := h.positions(); chunk < 0 && h.RelativePositionalBias == mega.RelPosSimple {
 		return reach
 	}
 	return h.MaxPositions
@@ -255,7 +255,7 @@ func (h *hfConfig) languageModel(w Weights) (mega.LanguageModelConfig, Weights, 
 func (h *hfConfig) classifier(w Weights) (mega.ClassifierConfig, Weights, error) {
 	chunk, _ := h.positions()
 	c := mega.ClassifierConfig{
-		Seed: 1, InputType: mega.InputText, VocabSize: h.VocabSize, MaxPositions: h.maxPositions(), SenRepType: "cls",
+		Seed: 1, InputType: mega.InputText, VocabSize: h.VocabSize, MaxPositions: h.maxPositions(), SenRepType: mega.SenRepCLS,
 		EncoderLayers: h.NumHiddenLayers, EncoderEmbedDim: h.HiddenSize, EncoderHiddenDim: h.IntermediateSize,
 		EncoderFFNEmbedDim: h.ffnDim(), ZDim: h.SharedRepresentationSize, NDim: h.EMAProjectionSize,
 		ActivationFn: h.Activation, AttentionActivationFn: h.AttentionActivation, NormType: h.NormalizationType,

@@ -168,7 +168,7 @@ func (h *hfConfig) setLabels(classes int) {
 // one layer over the first position, as wide as the encoder but for a unit that
 // carries a bias.
 func (s *saving) hasHFHead(c mega.ClassifierConfig) bool {
-	return c.SenRepType == "cls" && c.ClassifierLayers == 1 && c.ClassifierActivationFn == "tanh" && !c.Pair() &&
+	return c.SenRepType == mega.SenRepCLS && c.ClassifierLayers == 1 && c.ClassifierActivationFn == "tanh" && !c.Pair() &&
 		(c.ClassifierOutDim == c.EncoderEmbedDim || s.biasUnit(c))
 }
 

@@ -111,7 +111,7 @@ func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 		names: splitsWith(d.Data, "src-bin", ".idx"),
 		open: func(split string) (Split, error) {
 			return dir.Open(split, data.TextOptions{
-				MaxPositions: m.MaxPositions, PrependCLS: m.SenRepType == "cls",
+				MaxPositions: m.MaxPositions, PrependCLS: m.SenRepType == mega.SenRepCLS,
 				Classes: m.SentenceClassNum, Combine: split == d.TrainSubset,
 			})
 		},

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/internal/textfile"
@@ -112,7 +113,7 @@ func (p *Predictor) tokens(text []byte, e *Example) ([]int32, error) {
 		return nil, errors.New("the text is empty")
 	}
 	var ids []int32
-	if p.model.Config().SenRepType == "cls" {
+	if p.model.Config().SenRepType == mega.SenRepCLS {
 		ids = append(ids, p.dictionary.Index(data.CLS))
 	}
 	if p.Inputs.Kind == InputBytes {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/internal/textfile"
@@ -81,7 +82,7 @@ func (p *Predictor) streamOptions(o StreamOptions) (StreamOptions, error) {
 		most = p.Inputs.Length
 	case InputBytes, InputWords:
 		most-- // </s>
-		if p.model.Config().SenRepType == "cls" {
+		if p.model.Config().SenRepType == mega.SenRepCLS {
 			most--
 		}
 	}
@@ -153,7 +154,7 @@ func (p *Predictor) streamWords(r io.Reader, o StreamOptions, classify func(int6
 	return windows(read, o, func(offset int64, w []int32) error {
 		var e Example
 		var ids []int32
-		if p.model.Config().SenRepType == "cls" {
+		if p.model.Config().SenRepType == mega.SenRepCLS {
 			ids = append(ids, p.dictionary.Index(data.CLS))
 		}
 		var err error
