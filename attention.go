@@ -53,17 +53,59 @@ func NewGatedAttention(p nn.Path, c BlockConfig) *GatedAttention {
 	return a
 }
 
+// A gatedState is what a GatedAttention carries of texts that are read piece by
+// piece.
+type gatedState struct {
+	average *autograd.EMAState
+	keys    *autograd.AttentionState
+	bias    nn.KeptBias
+}
+
+// ready returns the layer with what sessions need of its parameters, and its
+// linear layers made ready.
+func (a *GatedAttention) ready(linear func(*nn.Linear) *nn.Linear) *GatedAttention {
+	r := *a
+	r.move, r.vProj, r.mxProj, r.hProj = a.move.ready(), linear(a.vProj), linear(a.mxProj), linear(a.hProj)
+	return &r
+}
+
+// begin returns the state of a ready layer at the beginning of so many texts.
+func (a *GatedAttention) begin(texts int) *gatedState {
+	s := &gatedState{average: a.move.beginning.Begin(texts), keys: &autograd.AttentionState{Chunk: a.config.ChunkSize}}
+	for range texts {
+		s.keys.Texts = append(s.keys.Texts, autograd.NewKeyValueCache(a.config.ZDim, a.config.HiddenDim))
+	}
+	return s
+}
+
+// positionBias returns the bias for so many positions: of sequences that begin
+// here, cut into chunks, or of the next ones of texts whose state is s.
+func (a *GatedAttention) positionBias(t *autograd.Tape, length int, s *gatedState) (bias *autograd.Variable, zero, chunk int, err error) {
+	if s != nil {
+		bias, zero, err = s.bias.Forward(t, a.bias, s.keys.Reach(length))
+		return bias, zero, length, err
+	}
+	if chunk, err = chunkLength(length, a.config.ChunkSize); err != nil {
+		return nil, 0, 0, err
+	}
+	bias, zero, err = a.bias.Forward(t, chunk)
+	return bias, zero, chunk, err
+}
+
 // Forward maps x [B, L, D] to the same shape. L must be a multiple of the chunk
-// or at most the chunk. mask [B·L], nil for none, is true at padding.
-func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool) (*autograd.Variable, error) {
+// or at most the chunk. mask [B·L], nil for none, is true at padding. With a
+// state, nil in training, x is the next positions of texts that are read piece
+// by piece.
+func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, s *gatedState) (*autograd.Variable, error) {
 	c := a.config
-	chunk, err := chunkLength(x.Shape()[1], c.ChunkSize)
+	bias, zero, chunk, err := a.positionBias(t, x.Shape()[1], s)
 	if err != nil {
 		return nil, err
 	}
-	bias, zero, err := a.bias.Forward(t, chunk)
-	if err != nil {
-		return nil, err
+	var average *autograd.EMAState
+	var keys *autograd.AttentionState
+	if s != nil {
+		average, keys = s.average, s.keys
 	}
 	in := x
 	if c.Prenorm {
@@ -71,13 +113,13 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 	}
 	v := a.vProj.Forward(t, in, c.Activation)
 	v = a.valueDropout.ForwardChunks(t, v, chunk)
-	mx := a.dropout.Forward(t, a.move.Forward(t, in, mask))
+	mx := a.dropout.Forward(t, a.move.Forward(t, in, mask, average))
 	base := t.Split(a.mxProj.Forward(t, mx, autograd.Identity), c.EmbedDim, c.ZDim, c.HiddenDim, c.EmbedDim)
 	u, z, r, hx := base[0], base[1], base[2], base[3]
 	q, k := t.QueryKey(z, a.gamma.Variable, a.beta.Variable)
 	h := t.Attention(q, k, v, autograd.AttentionConfig{
 		Function: c.Attention, Queries: chunk, Keys: chunk, Causal: !c.Bidirectional, Scale: c.attentionScale(),
-		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout,
+		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout, State: keys,
 	})
 	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), c.Activation)
 	out := t.GatedResidual(x, u, a.dropout.Forward(t, h))

@@ -29,12 +29,31 @@ func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
 	return b
 }
 
+// A blockState is what a block carries of texts that are read piece by piece.
+// The zero value stands for sequences that begin with what is read.
+type blockState struct {
+	gated *gatedState
+	cross *crossState // nil outside a translator's decoder
+}
+
+// ready returns the block with what sessions need of its parameters.
+func (b *Block) ready(linear func(*nn.Linear) *nn.Linear) *Block {
+	r := &Block{attention: b.attention.ready(linear)}
+	if b.cross != nil {
+		r.cross = b.cross.ready(linear)
+	}
+	if b.feedForward != nil {
+		r.feedForward = b.feedForward.ready(linear)
+	}
+	return r
+}
+
 // Forward maps x [B, L, D] to the same shape. mask [B·L], nil for none, is true
-// at padding; source is nil except in a translator's decoder.
-func (b *Block) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, source *Encoded) (*autograd.Variable, error) {
-	x, err := scoped(t, x, func() (*autograd.Variable, error) { return b.attention.Forward(t, x, mask) })
+// at padding; source is nil except in a translator's decoder without a state.
+func (b *Block) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, source *Encoded, s blockState) (*autograd.Variable, error) {
+	x, err := scoped(t, x, func() (*autograd.Variable, error) { return b.attention.Forward(t, x, mask, s.gated) })
 	if err == nil && b.cross != nil {
-		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, *source) })
+		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, source, s.cross) })
 	}
 	if err == nil && b.feedForward != nil {
 		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.feedForward.Forward(t, x), nil })

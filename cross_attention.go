@@ -2,9 +2,11 @@ package mega
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // CrossAttention is the gated attention of a decoder to an encoder (reference
@@ -51,11 +53,39 @@ type Encoded struct {
 	Mask   []bool             // [B·S], true at padding; nil for none
 }
 
-// Forward maps x [B, L, D] to the same shape, looking at the encoded sources of
-// the same batch.
-func (a *CrossAttention) Forward(t *autograd.Tape, x *autograd.Variable, source Encoded) (*autograd.Variable, error) {
-	keys, values := a.project(t, source.Output)
-	return a.attend(t, x, keys, values, source.Mask, 0)
+// A crossState is what a CrossAttention carries of translations that are written
+// piece by piece.
+type crossState struct {
+	sources  *autograd.AttentionState // keys and values, one source for each translation
+	reach    int                      // columns of the longest source
+	position int                      // of the next query
+	queries  *tensor.Tensor           // the last ones, [B·L, Z]
+	bias     nn.KeptBias
+}
+
+// ready returns the layer with its linear layers made ready for sessions, but for
+// those of sources, which are read once.
+func (a *CrossAttention) ready(linear func(*nn.Linear) *nn.Linear) *CrossAttention {
+	r := *a
+	r.qProj, r.hProj = linear(a.qProj), linear(a.hProj)
+	return &r
+}
+
+// begin returns the state of translations of encoded sources, whose tokens lie
+// between columns.
+func (a *CrossAttention) begin(t *autograd.Tape, source *autograd.Variable, columns [][2]int) *crossState {
+	s := &crossState{sources: new(autograd.AttentionState)}
+	keys, values := a.project(t, source)
+	length := source.Shape()[1]
+	for row, c := range columns {
+		from, to := row*length+c[0], row*length+c[1]
+		k, v := autograd.RowRange(keys, from, to), autograd.RowRange(values, from, to)
+		s.sources.Texts = append(s.sources.Texts, autograd.NewSource(k.Value(), v.Value(), c[0]))
+		s.reach = max(s.reach, c[1])
+	}
+	t.Release(keys)
+	t.Release(values)
+	return s
 }
 
 // project returns the keys [B, S, Z] and values [B, S, D] of encoded sources.
@@ -65,25 +95,77 @@ func (a *CrossAttention) project(t *autograd.Tape, source *autograd.Variable) (k
 	return keys, values
 }
 
-// attend is Forward on projected sources, for queries that begin at a position
-// of their sequence.
-func (a *CrossAttention) attend(t *autograd.Tape, x, keys, values *autograd.Variable, mask []bool, position int) (*autograd.Variable, error) {
-	c := a.config
-	queries, length := x.Shape()[1], keys.Shape()[1]
-	bias, zero, err := a.bias.Forward(t, max(position+queries, length))
+// positionBias returns the bias for so many further queries of translations whose
+// state is s, and the position of the first.
+func (a *CrossAttention) positionBias(t *autograd.Tape, queries int, s *crossState) (bias *autograd.Variable, zero int, err error) {
+	bias, zero, err = s.bias.Forward(t, a.bias, max(s.position+queries, s.reach))
 	if err != nil {
-		return nil, fmt.Errorf("attention to the source: %w", err)
+		return nil, 0, fmt.Errorf("attention to the source: %w", err)
 	}
+	return bias, zero - s.position, nil
+}
+
+// look returns what queries [B, L, Z] find in the sources: [B, L, D].
+func (a *CrossAttention) look(t *autograd.Tape, q *autograd.Variable, source *Encoded, s *crossState) (*autograd.Variable, error) {
+	c, queries := a.config, q.Shape()[1]
+	options := autograd.AttentionConfig{
+		Function: c.Attention, Queries: queries, Scale: c.attentionScale(), Dropout: c.AttentionDropout,
+	}
+	var keys, values *autograd.Variable
+	var err error
+	if s != nil {
+		options.State = s.sources
+		options.Bias, options.BiasZero, err = a.positionBias(t, queries, s)
+	} else {
+		keys, values = a.project(t, source.Output)
+		options.Mask, options.Keys = source.Mask, keys.Shape()[1]
+		options.Bias, options.BiasZero, err = a.bias.Forward(t, max(queries, options.Keys))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		s.advance(q)
+	}
+	return t.Attention(q, keys, values, options), nil
+}
+
+// weights returns what the last query of a row gave each token of its source.
+func (a *CrossAttention) weights(t *autograd.Tape, row int, s *crossState) []float32 {
+	bias, zero, err := a.positionBias(t, 0, s)
+	if err != nil {
+		panic(err) // it has reached as far before
+	}
+	q := autograd.RowRange(autograd.NewConstant(s.queries), row, row+1)
+	return slices.Clone(t.Attention(q, nil, nil, autograd.AttentionConfig{
+		Function: a.config.Attention, Scale: a.config.attentionScale(), Bias: bias, BiasZero: zero + 1,
+		State: &autograd.AttentionState{Texts: []*autograd.KeyValueCache{s.sources.Texts[row].Selecting()}},
+	}).Value().Data())
+}
+
+// advance moves the state past queries [B, L, Z], which it keeps for weights.
+func (s *crossState) advance(q *autograd.Variable) {
+	if s.queries == nil || s.queries.Rows() != q.Rows() {
+		s.queries = tensor.New(q.Rows(), q.Cols())
+	}
+	s.queries.Copy(q.Value())
+	s.position += q.Shape()[1]
+}
+
+// Forward maps x [B, L, D] to the same shape, looking at the encoded sources of
+// the same batch, or with a state at the sources that holds.
+func (a *CrossAttention) Forward(t *autograd.Tape, x *autograd.Variable, source *Encoded, s *crossState) (*autograd.Variable, error) {
+	c := a.config
 	in := x
 	if c.Prenorm {
 		in = a.norm.Forward(t, x)
 	}
 	base := t.Split(a.qProj.Forward(t, in, autograd.Identity), c.EmbedDim, c.EmbedDim, c.ZDim)
 	u, r, q := base[0], base[1], base[2]
-	h := t.Attention(q, keys, values, autograd.AttentionConfig{
-		Function: c.Attention, Queries: queries, Keys: length, Scale: c.attentionScale(),
-		Bias: bias, BiasZero: zero - position, Mask: mask, Dropout: c.AttentionDropout,
-	})
+	h, err := a.look(t, q, source, s)
+	if err != nil {
+		return nil, err
+	}
 	h = a.hProj.Forward(t, t.SiLUMul(r, h), c.Activation)
 	out := t.GatedResidual(x, u, a.dropout.Forward(t, h))
 	if !c.Prenorm {

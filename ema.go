@@ -17,6 +17,7 @@ import (
 type EMA struct {
 	parameters autograd.EMAParameters
 	config     autograd.EMAConfig
+	beginning  *autograd.EMAState // of a layer made ready for sessions, else nil
 }
 
 // NewEMA registers the parameters for D channels (initial values:
@@ -41,7 +42,14 @@ func NewEMA(p nn.Path, dim, states int, bidirectional bool, truncation int) *EMA
 }
 
 // Forward averages x [B, L, D]. Positions where mask [B·L] is true are padding:
-// the average does not see them.
-func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool) *autograd.Variable {
-	return t.Activate(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config))
+// the average does not see them. With a state, else nil, it goes on from there.
+func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state *autograd.EMAState) *autograd.Variable {
+	return t.Activate(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
+}
+
+// ready returns the layer with what sessions need of its parameters.
+func (e *EMA) ready() *EMA {
+	r := *e
+	r.beginning = autograd.NewEMAState(e.parameters, e.config)
+	return &r
 }

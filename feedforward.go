@@ -29,6 +29,13 @@ func NewFeedForward(p nn.Path, c BlockConfig) *FeedForward {
 	}
 }
 
+// ready returns the layer with its linear layers made ready for sessions.
+func (f *FeedForward) ready(linear func(*nn.Linear) *nn.Linear) *FeedForward {
+	r := *f
+	r.fc1, r.fc2 = linear(f.fc1), linear(f.fc2)
+	return &r
+}
+
 // addResidual returns x + dropout(fc2(y)): in one pass where nothing drops out.
 func (f *FeedForward) addResidual(t *autograd.Tape, x, y *autograd.Variable) *autograd.Variable {
 	if !f.dropout.Active(t) {

@@ -1,6 +1,9 @@
 package mega
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Pad is the id of <pad> in every dictionary of the reference.
 const Pad = 1
@@ -112,8 +115,8 @@ func padRows[T any](x []T, rows, from, to int, pad T) []T {
 
 // mask returns [B·L], true at padding, or nil if there is none. Tokens are
 // padding where they are <pad>, as in the reference; real numbers beyond a
-// row's length.
-func (in *Input) mask() []bool {
+// row's length. It is in memory if that is enough.
+func (in *Input) mask(memory []bool) []bool {
 	var mask []bool
 	for i := range in.Rows {
 		for j := range in.Length {
@@ -123,7 +126,8 @@ func (in *Input) mask() []bool {
 			}
 			if pad {
 				if mask == nil {
-					mask = make([]bool, in.Rows*in.Length)
+					mask = slices.Grow(memory[:0], in.Rows*in.Length)[:in.Rows*in.Length]
+					clear(mask)
 				}
 				mask[i*in.Length+j] = true
 			}

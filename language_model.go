@@ -16,7 +16,7 @@ type LanguageModel struct {
 	decoder    stack
 	projection *nn.Parameter       // [V, D]; nil with an adaptive softmax
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
-	frozen     *packedWeights      // nil unless frozen
+	frozen     *readyWeights       // nil unless frozen
 	bf16       bool                // what is frozen is multiplied in bfloat16
 }
 

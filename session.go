@@ -6,6 +6,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -21,9 +22,7 @@ import (
 // is computed once, by NewSession or Freeze, and shared with clones.
 type Session struct {
 	reader
-	model      *LanguageModel
-	projection *autograd.PackedWeight // nil unless the model was frozen, or is adaptive
-	logProbs   *tensor.Tensor         // [rows, V] of what comes next, nil before anything is read
+	model *LanguageModel
 }
 
 // maxTexts bounds the texts of a session: far more than memory holds, and no size
@@ -50,7 +49,7 @@ func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
 // most in the models of the tests. Sessions of a frozen model agree bit for bit
 // with each other.
 func (m *LanguageModel) Freeze() (thaw func()) {
-	return freeze(&m.frozen, func() *packedWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
+	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
 }
 
 // NewSession returns a session of one text of which nothing has been read. The
@@ -65,24 +64,17 @@ func (m *LanguageModel) NewBatch(texts int) *Session {
 	if texts < 1 || texts > maxTexts {
 		panic(fmt.Sprintf("mega: a session of %d texts, want 1 to %d", texts, maxTexts))
 	}
-	if w := m.frozen; w != nil {
-		return &Session{model: m, projection: w.projection, reader: newReader(&m.decoder, w.decoder, texts)}
+	w := m.frozen
+	if w == nil {
+		w = &readyWeights{m.decoder.ready(func(l *nn.Linear) *nn.Linear { return l }), m.projection}
 	}
-	return &Session{model: m, reader: newReader(&m.decoder, newReaderWeights(&m.decoder, plain), texts)}
+	s := &Session{model: m, reader: newReader(w, texts)}
+	s.adaptive = m.adaptive
+	return s
 }
 
 // Model returns the model that the session reads with.
 func (s *Session) Model() *LanguageModel { return s.model }
-
-// LogProbs returns the log-probabilities of each text's next token, [rows, V],
-// nil if nothing has been read. They are the session's memory, valid until it
-// reads on.
-func (s *Session) LogProbs() []float32 {
-	if s.logProbs == nil {
-		return nil
-	}
-	return s.logProbs.Data()
-}
 
 // Step reads one token of each text and returns LogProbs. With plain embeddings
 // and softmax it allocates nothing, but for the memory of a chunk that is longer
@@ -91,20 +83,16 @@ func (s *Session) Step(tokens ...int32) ([]float32, error) {
 	if len(tokens) != s.Rows() {
 		return nil, fmt.Errorf("a step of %d tokens in a session of %d texts", len(tokens), s.Rows())
 	}
-	if err := s.check(tokens, 1); err != nil {
+	if err := checkTokens(tokens, 1, s.model.config.VocabSize); err != nil {
 		return nil, err
 	}
-	parallel.WhileHot(func() {
-		s.readWindow(tokens, 0, 1, nil)
-		s.score()
-	})
-	return s.logProbs.Data(), nil
+	return s.step(tokens)
 }
 
 // Prefill reads the next tokens of all texts, [rows, L] with L at least 1, whole
 // chunks in parallel. It is Step for each of them, only faster.
 func (s *Session) Prefill(tokens []int32) error {
-	return s.read(tokens, func(int, int) {})
+	return s.readAll(tokens, func(int, int) {})
 }
 
 // Features reads the next tokens of all texts, [rows, L], and returns the
@@ -115,17 +103,18 @@ func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
 	rows := s.Rows()
 	length := len(tokens) / rows
 	out := tensor.New(rows, length, s.model.config.DecoderEmbedDim)
-	err := s.read(tokens, func(from, n int) {
+	err := s.readAll(tokens, func(from, n int) {
+		x := s.features.Value()
 		for i := range rows * n {
-			copy(out.Row(i/n*length+from+i%n), s.work.x.Row(i))
+			copy(out.Row(i/n*length+from+i%n), x.Row(i))
 		}
 	})
 	return autograd.NewConstant(out), err
 }
 
-// read reads tokens [rows, L] window by window and calls each after each, with
+// readAll reads tokens [rows, L] window by window and calls each after each, with
 // its first column and their number.
-func (s *Session) read(tokens []int32, each func(from, n int)) error {
+func (s *Session) readAll(tokens []int32, each func(from, n int)) error {
 	rows := s.Rows()
 	length := len(tokens) / rows
 	if length == 0 || len(tokens) != rows*length {
@@ -134,27 +123,23 @@ func (s *Session) read(tokens []int32, each func(from, n int)) error {
 	if length > 1 && slices.ContainsFunc(s.positions, func(p int) bool { return p != s.positions[0] }) {
 		return fmt.Errorf("several tokens at once for texts at positions %v, want all at one", s.positions)
 	}
-	if err := s.check(tokens, length); err != nil {
+	if err := checkTokens(tokens, length, s.model.config.VocabSize); err != nil {
+		return err
+	}
+	if err := s.reach(length); err != nil {
 		return err
 	}
 	defer parallel.Hot()()
 	for from := 0; from < length; {
 		n := s.window(length - from)
-		s.readWindow(tokens, from, n, nil)
+		if err := s.read(tokens, from, n); err != nil {
+			return err
+		}
 		each(from, n)
 		from += n
 	}
 	s.score()
 	return nil
-}
-
-// check reports tokens [rows, length] outside the vocabulary, and texts that
-// become too long for the model's bias.
-func (s *Session) check(tokens []int32, length int) error {
-	if err := checkTokens(tokens, length, s.model.config.VocabSize); err != nil {
-		return err
-	}
-	return s.reach(slices.Max(s.positions) + length)
 }
 
 // window returns how many of so many tokens of each text to read at once: whole
@@ -170,28 +155,4 @@ func (s *Session) window(tokens int) int {
 		return min(tokens, most, chunk-filled)
 	}
 	return min(tokens, most) / chunk * chunk
-}
-
-// score computes the log-probabilities of what follows the last window.
-func (s *Session) score() {
-	rows, vocab := s.Rows(), s.model.config.VocabSize
-	if s.logProbs == nil || s.logProbs.Rows() != rows {
-		s.logProbs = tensor.New(rows, vocab)
-	}
-	s.logProbsInto(s.logProbs, s.last())
-}
-
-// logProbsInto sets dst [R, V] to the log-probabilities for features x [R, D].
-func (s *Session) logProbsInto(dst, x *tensor.Tensor) {
-	switch m := s.model; {
-	case m.adaptive != nil:
-		dst.Copy(m.adaptive.LogProbs(s.tape, autograd.NewConstant(x)).Value())
-		s.tape.Reset()
-		return
-	case s.projection != nil:
-		s.projection.LinearInto(dst, x, nil, autograd.Identity)
-	default:
-		autograd.LinearInto(dst, x, m.projection.Variable, nil, autograd.Identity)
-	}
-	autograd.LogSoftmaxInto(dst, dst)
 }

@@ -38,10 +38,10 @@ func (s *Session) Save(w io.Writer) error {
 		safetensors.Of("positions", []int{len(positions)}, positions),
 		safetensors.Of("log_probs", s.logProbs.Shape(), s.logProbs.Host()),
 	}
-	for i := range s.layers {
-		l := &s.layers[i]
-		tensors = append(tensors, safetensors.Of(averagesName(i), l.averages.Shape(), l.averages.Host()))
-		for row, c := range l.caches {
+	for i, b := range s.states {
+		averages := b.gated.average.Averages
+		tensors = append(tensors, safetensors.Of(averagesName(i), averages.Shape(), averages.Host()))
+		for row, c := range b.gated.keys.Texts {
 			keys, values := c.Tensors()
 			tensors = append(tensors,
 				safetensors.Of(cacheName(i, row, "keys"), keys.Shape(), keys.Host()),
@@ -98,8 +98,8 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 		return nil, errors.New("it has no texts")
 	}
 	f.shape("log_probs", rows, m.config.VocabSize) // before anything of that many rows is made
-	for i, l := range m.NewSession().layers {
-		f.shape(averagesName(i), rows, l.averages.Cols())
+	for i, b := range m.NewSession().states {
+		f.shape(averagesName(i), rows, b.gated.average.Averages.Cols())
 	}
 	if f.err != nil {
 		return nil, f.err
@@ -112,10 +112,10 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 		}
 		s.positions[row] = int(p)
 	}
-	for i := range s.layers {
-		l := &s.layers[i]
-		l.averages = f.tensor(averagesName(i), rows, l.average.StateSize())
-		for row, c := range l.caches {
+	for i, b := range s.states {
+		average := b.gated.average
+		average.Averages = f.tensor(averagesName(i), rows, average.Averages.Cols())
+		for row, c := range b.gated.keys.Texts {
 			n := s.cached(s.positions[row])
 			keys := f.tensor(cacheName(i, row, "keys"), n, m.config.DecoderZDim)
 			values := f.tensor(cacheName(i, row, "values"), n, m.config.DecoderHiddenDim)

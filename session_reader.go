@@ -1,33 +1,64 @@
 package mega
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
 
-// A reader takes texts through a causal stack piece by piece, side by side as
-// rows: what Session and TranslatorSession have in common.
-type reader struct {
-	stack     *stack
-	layers    []layerState
-	positions []int // tokens read of each text
-	reached   int   // positions that the biases are made for
-
-	tokens []int32 // of the window being read, [rows, n]
-	work   *workspace
-	tape   *autograd.Tape
+// readyWeights are a causal stack and a projection to a vocabulary with what
+// sessions need of their parameters. Sessions share them and only read.
+type readyWeights struct {
+	stack      *stack
+	projection *nn.Parameter // nil with an adaptive softmax
 }
 
-// newReader returns a reader of so many texts of which nothing has been read,
-// with what has been made of the stack's parameters.
-func newReader(s *stack, w *readerWeights, texts int) reader {
-	r := reader{stack: s, positions: make([]int, texts), tape: autograd.NewTape()}
-	for i, b := range s.blocks {
-		r.layers = append(r.layers, b.attention.newState(&w.blocks[i], texts))
+// packWeights makes a stack and a projection, which may be nil, ready for many
+// steps: linear layers are packed, in bfloat16 or float32.
+func packWeights(s *stack, projection *nn.Parameter, bf16 bool) *readyWeights {
+	if projection != nil {
+		projection = projection.Pack(bf16)
+	}
+	return &readyWeights{s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(bf16) }), projection}
+}
+
+// freeze sets frozen to what pack returns, unless it is set, until thaw is called.
+func freeze(frozen **readyWeights, pack func() *readyWeights) (thaw func()) {
+	before := *frozen
+	if before == nil {
+		*frozen = pack()
+	}
+	return func() { *frozen = before }
+}
+
+// A reader takes texts through a causal stack piece by piece, side by side as
+// rows: what Session and TranslatorSession have in common. The layers are those
+// of training, on a tape that does not record and with a state each.
+type reader struct {
+	*readyWeights
+	adaptive  *nn.AdaptiveSoftmax // nil with a projection
+	states    []blockState
+	positions []int // tokens read of each text
+
+	tape     *autograd.Tape     // holds what the last window gave
+	features *autograd.Variable // of the last window, [rows, n, D]
+	logProbs *tensor.Tensor     // [rows, V] of what comes next, nil before anything is read
+
+	window  Input   // being read
+	padding []bool  // memory of its mask
+	ends    []int32 // the rows of features that are each text's last
+}
+
+// newReader returns a reader of so many texts of which nothing has been read.
+func newReader(w *readyWeights, texts int) reader {
+	r := reader{readyWeights: w, positions: make([]int, texts), tape: autograd.NewTape()}
+	for _, b := range w.stack.blocks {
+		r.states = append(r.states, blockState{gated: b.attention.begin(texts)})
 	}
 	return r
 }
@@ -48,56 +79,89 @@ func (s *reader) mustHave(row int) {
 	}
 }
 
-// readWindow reads n columns of tokens [rows, L]. source, nil in a language
-// model, is what the blocks attend to besides.
-func (s *reader) readWindow(tokens []int32, from, n int, source *sourceState) {
-	rows := s.Rows()
-	length := len(tokens) / rows
-	s.tokens = s.tokens[:0]
-	for row := range rows {
-		s.tokens = append(s.tokens, tokens[row*length+from:][:n]...)
-		s.positions[row] += n
+// LogProbs returns the log-probabilities of each text's next token, [rows, V],
+// nil if nothing has been read. They are the session's memory, valid until it
+// reads on.
+func (s *reader) LogProbs() []float32 {
+	if s.logProbs == nil {
+		return nil
 	}
-	d := s.stack
-	w := s.workspace(rows * n)
-	d.embedInto(w, s.tokens)
-	for i, b := range d.blocks {
-		b.attention.read(w, &s.layers[i])
-		if b.cross != nil {
-			b.cross.read(w, &s.layers[i], source, i, s.positions)
-		}
-		if b.feedForward != nil {
-			b.feedForward.read(w, &s.layers[i])
-		}
-	}
-	if d.finalNorm != nil {
-		d.finalNorm.Into(w.x, w.x)
-	}
-	for i, token := range s.tokens {
-		if token == Pad {
-			clear(w.x.Row(i)) // as in the reference (models/mega_lm.py:420)
-		}
-	}
+	return s.logProbs.Host()
 }
 
-// last returns the rows of w.x that belong to each text's last token.
-func (s *reader) last() *tensor.Tensor {
-	rows := s.Rows()
-	n := s.work.x.Rows() / rows
-	if n == 1 {
-		return s.work.x
+// reach reports whether the biases reach so many further positions of each text.
+// It is asked before anything is read, so that no text is left between layers.
+func (s *reader) reach(length int) error {
+	for i, b := range s.stack.blocks {
+		if _, _, _, err := b.attention.positionBias(s.tape, length, s.states[i].gated); err != nil {
+			return err
+		}
+		if b.cross != nil {
+			if _, _, err := b.cross.positionBias(s.tape, length, s.states[i].cross); err != nil {
+				return err
+			}
+		}
 	}
-	last := tensor.New(rows, s.work.x.Cols())
+	return nil
+}
+
+// read reads n columns of tokens [rows, L] into features.
+func (s *reader) read(tokens []int32, from, n int) error {
+	s.tape.Reset()
+	rows, in := s.Rows(), &s.window
+	length := len(tokens) / rows
+	in.Rows, in.Length, in.Tokens = rows, n, in.Tokens[:0]
 	for row := range rows {
-		copy(last.Row(row), s.work.x.Row((row+1)*n-1))
+		in.Tokens = append(in.Tokens, tokens[row*length+from:][:n]...)
 	}
-	return last
+	// Padding is not masked on the way: nothing of a text comes after it.
+	x, err := s.stack.run(s.tape, in, nil, nil, s.states)
+	if err != nil {
+		return err
+	}
+	mask := in.mask(s.padding)
+	if mask != nil {
+		s.padding = mask
+	}
+	s.features = s.tape.Scope(func() *autograd.Variable { return s.stack.finished(s.tape, x, mask) })
+	for row := range s.positions {
+		s.positions[row] += n
+	}
+	return nil
+}
+
+// score computes the log-probabilities of what follows the last window.
+func (s *reader) score() {
+	s.ends = s.ends[:0]
+	for row := range s.Rows() {
+		s.ends = append(s.ends, int32((row+1)*s.window.Length-1))
+	}
+	last := s.tape.Rows(s.features, s.ends)
+	if s.adaptive != nil {
+		s.logProbs = s.adaptive.LogProbs(s.tape, last).Value()
+		return
+	}
+	scores := s.tape.Linear(last, s.projection.Variable, nil, autograd.Identity)
+	s.logProbs = s.tape.LogSoftmax(scores).Value()
+}
+
+// step reads one token of each text, which has been checked.
+func (s *reader) step(tokens []int32) (logProbs []float32, err error) {
+	if err := s.reach(1); err != nil {
+		return nil, err
+	}
+	parallel.WhileHot(func() {
+		if err = s.read(tokens, 0, 1); err == nil {
+			s.score()
+		}
+	})
+	return s.LogProbs(), err
 }
 
 // checkRows reports rows that a reader does not have.
 func (s *reader) checkRows(rows []int) error {
 	if len(rows) == 0 {
-		return errNoRows
+		return errors.New("reorder to no rows: a session has one at least")
 	}
 	for _, r := range rows {
 		if r < 0 || r >= s.Rows() {
@@ -108,16 +172,29 @@ func (s *reader) checkRows(rows []int) error {
 }
 
 // pick returns a reader of the given rows. If s is not to stay usable, it takes
-// over what it can.
+// over what it can. The log-probabilities are those of the rows before.
 func (s *reader) pick(rows []int, stay bool) reader {
 	p := *s
-	p.positions, p.layers, p.tokens = nil, slices.Clone(s.layers), nil
+	p.positions, p.states = nil, slices.Clone(s.states)
 	for _, r := range rows {
 		p.positions = append(p.positions, s.positions[r])
 	}
-	parallel.Run(len(p.layers), func(_, i int) { p.layers[i].pick(rows, stay) })
+	parallel.Run(len(p.states), func(_, i int) { p.states[i] = s.states[i].pick(rows, stay) })
 	if stay {
-		p.work, p.tape = nil, autograd.NewTape()
+		p.tape, p.features, p.window, p.padding, p.ends = autograd.NewTape(), nil, Input{}, nil, nil
+	}
+	return p
+}
+
+// pick returns the state of the given rows.
+func (s blockState) pick(rows []int, stay bool) blockState {
+	gated := *s.gated
+	gated.average, gated.keys = s.gated.average.Pick(rows, stay), s.gated.keys.Pick(rows, stay)
+	p := blockState{gated: &gated}
+	if s.cross != nil {
+		cross := *s.cross
+		cross.sources = s.cross.sources.Share(rows)
+		p.cross = &cross
 	}
 	return p
 }

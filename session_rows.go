@@ -4,11 +4,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/tensor"
 )
-
-var errNoRows = errors.New("reorder to no rows: a session has one at least")
 
 // Clone returns a session that goes on from the same place by itself.
 func (s *Session) Clone() *Session {
@@ -38,52 +35,6 @@ func (s *Session) pick(rows []int, stay bool) *Session {
 		p.logProbs = pickRows(s.logProbs, rows)
 	}
 	return &p
-}
-
-func (l *layerState) pick(rows []int, stay bool) {
-	if stay {
-		l.spare = nil
-	}
-	into := l.spare
-	if into == nil || into.Rows() != len(rows) {
-		into = tensor.New(len(rows), l.averages.Cols())
-	}
-	for i, r := range rows {
-		copy(into.Row(i), l.averages.Row(r))
-	}
-	if !stay {
-		l.spare = l.averages
-	}
-	l.averages, l.caches = into, l.pickCaches(rows, stay)
-}
-
-// pickCaches returns the caches of the given rows. If the layer's own are not to
-// stay usable it takes them over, and those of rows that are dropped hold what
-// others hold twice.
-func (l *layerState) pickCaches(rows []int, stay bool) []*autograd.KeyValueCache {
-	caches := make([]*autograd.KeyValueCache, len(rows))
-	taken := make([]bool, len(l.caches))
-	for i, r := range rows {
-		if !stay && !taken[r] {
-			caches[i], taken[r] = l.caches[r], true
-		}
-	}
-	free := 0
-	for i, r := range rows {
-		for free < len(taken) && taken[free] {
-			free++
-		}
-		switch {
-		case caches[i] != nil:
-		case stay || free == len(taken):
-			caches[i] = l.caches[r].Clone()
-		default:
-			caches[i] = l.caches[free]
-			caches[i].Copy(l.caches[r])
-			free++
-		}
-	}
-	return caches
 }
 
 // pickRows returns the given rows of x.
@@ -122,18 +73,13 @@ func Join(sessions ...*Session) (*Session, error) {
 
 func (s *Session) join(o *Session) {
 	s.positions = append(s.positions, o.positions...)
-	s.reached = min(s.reached, o.reached)
-	for i := range s.layers {
-		l := &s.layers[i]
-		l.caches = append(l.caches, o.layers[i].caches...)
-		l.averages = stackRows(l.averages, o.layers[i].averages)
+	for i, b := range s.states {
+		other := o.states[i].gated
+		b.gated.average.Join(other.average)
+		b.gated.keys.Texts = append(b.gated.keys.Texts, other.keys.Texts...)
 	}
 	if s.logProbs != nil {
-		s.logProbs = stackRows(s.logProbs, o.logProbs)
+		all := slices.Concat(s.logProbs.Data(), o.logProbs.Data())
+		s.logProbs = tensor.FromSlice(all, s.Rows(), s.logProbs.Cols())
 	}
-}
-
-// stackRows returns the rows of a followed by those of b.
-func stackRows(a, b *tensor.Tensor) *tensor.Tensor {
-	return tensor.FromSlice(slices.Concat(a.Data(), b.Data()), a.Rows()+b.Rows(), a.Cols())
 }

@@ -3,14 +3,12 @@ package mega
 import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
-	"github.com/mega-go/mega/tensor"
 )
 
 // A stack is what every model is built on: an embedding, blocks and a final
 // norm (reference mega_lra_encoder.py, mega_lm.py, mega.py).
 type stack struct {
 	embed     func(t *autograd.Tape, in *Input) *autograd.Variable // [B, L, width]
-	tokens    tokenEmbedding                                       // behind embed; nil for real numbers
 	project   *nn.Linear                                           // width to D, nil where they are equal
 	embedNorm *nn.Norm                                             // nil unless normalize_embedding
 	dropout   nn.Dropout
@@ -46,15 +44,13 @@ func newStack(p nn.Path, b BlockConfig, o stackOptions) stack {
 	return s
 }
 
-// A tokenEmbedding turns token ids into vectors.
+// A tokenEmbedding turns token ids [B, L] into vectors [B, L, width].
 type tokenEmbedding interface {
-	Forward(t *autograd.Tape, tokens []int32, shape ...int) *autograd.Variable
-	Into(dst *tensor.Tensor, tokens []int32) // [R, width], without a tape
+	Forward(t *autograd.Tape, tokens []int32, batch, length int) *autograd.Variable
 }
 
 // embedTokens makes the stack read token ids through an embedding.
 func (s *stack) embedTokens(e tokenEmbedding) {
-	s.tokens = e
 	s.embed = func(t *autograd.Tape, in *Input) *autograd.Variable {
 		return e.Forward(t, in.Tokens, in.Rows, in.Length)
 	}
@@ -67,6 +63,17 @@ func (s *stack) embedReals(e *nn.RealEmbedding) {
 	}
 }
 
+// ready returns the stack with what sessions need of its parameters, each linear
+// layer of its blocks as linear returns it. Sessions share it and only read.
+func (s *stack) ready(linear func(*nn.Linear) *nn.Linear) *stack {
+	r := *s
+	r.blocks = nil
+	for _, b := range s.blocks {
+		r.blocks = append(r.blocks, b.ready(linear))
+	}
+	return &r
+}
+
 // forward returns [B, L, D], zero at padding, and the mask of padding [B·L],
 // nil if there is none. source is what the blocks of a translator's decoder
 // attend to, nil for all others. Inputs longer than a chunk are padded to whole
@@ -76,26 +83,44 @@ func (s *stack) forward(t *autograd.Tape, in *Input, source *Encoded) (*autograd
 	if c := s.chunk; c > 0 && in.Length > c && in.Length%c != 0 {
 		whole = in.padded((in.Length + c - 1) / c * c)
 	}
-	mask := whole.mask()
-	x := t.Scope(func() *autograd.Variable { return s.embedded(t, whole, mask) })
-	for _, b := range s.blocks {
-		y, err := b.Forward(t, x, mask, source)
+	mask := whole.mask(nil)
+	x, err := s.run(t, whole, mask, source, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	x = t.Scope(func() *autograd.Variable { return t.Head(s.finished(t, x, mask), in.Length) })
+	if whole != in {
+		mask = in.mask(nil)
+	}
+	return x, mask, nil
+}
+
+// run returns what the blocks make of the input. states, one a block, are those
+// of texts that are read piece by piece; nil stands for sequences that begin here.
+func (s *stack) run(t *autograd.Tape, in *Input, mask []bool, source *Encoded, states []blockState) (*autograd.Variable, error) {
+	x := t.Scope(func() *autograd.Variable { return s.embedded(t, in, mask) })
+	for i, b := range s.blocks {
+		var state blockState
+		if states != nil {
+			state = states[i]
+		}
+		y, err := b.Forward(t, x, mask, source, state)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		t.Release(x)
 		x = y
 	}
-	x = t.Scope(func() *autograd.Variable {
-		if s.finalNorm != nil {
-			x = s.finalNorm.Forward(t, x)
-		}
-		return t.Head(t.MaskRows(x, mask), in.Length)
-	})
-	if whole != in {
-		mask = in.mask()
+	return x, nil
+}
+
+// finished returns what the stack says of x, the output of its blocks: zero at
+// padding.
+func (s *stack) finished(t *autograd.Tape, x *autograd.Variable, mask []bool) *autograd.Variable {
+	if s.finalNorm != nil {
+		x = s.finalNorm.Forward(t, x)
 	}
-	return x, mask, nil
+	return t.MaskRows(x, mask)
 }
 
 // embedded returns the embedded input, zero at padding: [B, L, D].

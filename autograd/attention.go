@@ -31,38 +31,69 @@ type AttentionConfig struct {
 	BiasZero int       // query i and key j take Bias[BiasZero+j−i]
 	Mask     []bool    // one for each key, true at padding; nil for none
 	Dropout  float64   // of the attention weights, in training
+
+	State *AttentionState // what is carried from positions before, nil for sequences that begin here
 }
 
 // Attention returns, segment by segment, the sum of values weighted by a
 // function of the scores of queries with keys: q [S·Queries, Z], k [S·Keys, Z]
 // and v [S·Keys, H] give [S·Queries, H], in q's outer shape. No matrix of scores
 // is kept.
+//
+// With a state q, k and v are the next L positions of B texts, [B·L, Z] and
+// [B·L, H], and c's Queries, Keys and Mask do not count: each text's queries
+// meet what AttentionState says. There is no gradient then, and the products are
+// float32 on any tape.
 func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	start := t.start()
 	a := kernel.Attention{
-		Function: c.Function, Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys,
-		Z: q.Cols(), H: v.Cols(), Causal: c.Causal, Scale: float32(c.Scale), KeyMask: c.Mask, BF16: t.bf16,
-	}
-	if t.training && c.Dropout > 0 {
-		a.Dropout, a.Seed = float32(c.Dropout), t.nextSeed()
+		Function: c.Function, Queries: c.Queries, Keys: c.Keys,
+		Z: q.Cols(), Causal: c.Causal, Scale: float32(c.Scale),
 	}
 	if c.Bias != nil {
 		a.Bias, a.BiasZero = t.value(c.Bias).Data(), c.BiasZero
 	}
-	out := t.alloc(withCols(q.shape, v.Cols())...)
-	if !t.wants(q, k, v, c.Bias) {
-		a.Forward(attentionRows(out.value), attentionRows(t.value(q)), attentionRows(t.value(k)), attentionRows(t.value(v)), nil)
-		t.stop("attention", start)
-		return out
+	var out *Variable
+	if s := c.State; s != nil {
+		t.carries("Attention")
+		a.H = s.Texts[0].h
+		out = t.allocCols(q.shape, a.H)
+		s.attend(a, out.value, t.value(q), t.optional(k), t.optional(v))
+	} else {
+		a.Segments, a.H, a.KeyMask, a.BF16 = q.Rows()/c.Queries, v.Cols(), c.Mask, t.bf16
+		out = t.allocCols(q.shape, a.H)
+		t.attentionWhole(a, out, q, k, v, c)
 	}
-	stats := t.pool.Get(q.Rows())
-	a.Forward(attentionRows(out.value), attentionRows(t.value(q)), attentionRows(t.value(k)), attentionRows(t.value(v)), stats.Data())
-	reads := []*Variable{q, k, v, out, c.Bias}
-	t.pushMany("attention", []*Variable{out}, []*tensor.Tensor{stats}, reads, func() {
-		t.attentionGrad(a, q, k, v, c.Bias, out, stats.Data())
-	})
 	t.stop("attention", start)
 	return out
+}
+
+// optional is value for a variable that may be nil.
+func (t *Tape) optional(v *Variable) *tensor.Tensor {
+	if v == nil {
+		return nil
+	}
+	return t.value(v)
+}
+
+// attentionWhole is Attention for sequences that begin here.
+func (t *Tape) attentionWhole(a kernel.Attention, out, q, k, v *Variable, c AttentionConfig) {
+	if t.training && c.Dropout > 0 {
+		a.Dropout, a.Seed = float32(c.Dropout), t.nextSeed()
+	}
+	var stats *tensor.Tensor
+	var logSums []float32
+	record := t.wants(q, k, v, c.Bias)
+	if record {
+		stats = t.pool.Get(q.Rows())
+		logSums = stats.Data()
+	}
+	a.Forward(attentionRows(out.value), attentionRows(t.value(q)), attentionRows(t.value(k)), attentionRows(t.value(v)), logSums)
+	if record {
+		t.pushMany("attention", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{q, k, v, out, c.Bias}, func() {
+			t.attentionGrad(a, q, k, v, c.Bias, out, stats.Data())
+		})
+	}
 }
 
 // attentionGrad runs the kernel's backward.

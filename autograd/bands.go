@@ -8,7 +8,7 @@ import (
 // MatMul returns x w for x [..., K] and w [K, N]: shape [..., N].
 func (t *Tape) MatMul(x, w *Variable) *Variable {
 	start := t.start()
-	out := t.alloc(withCols(x.shape, w.Cols())...)
+	out := t.allocCols(x.shape, w.Cols())
 	t.multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
 	if t.wants(x, w) {
 		t.push("linear", out, []*Variable{x, w}, func() {
@@ -33,7 +33,7 @@ func (t *Tape) MatMul(x, w *Variable) *Variable {
 func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []int) *Variable {
 	start := t.start()
 	d := parts[0].Cols()
-	out := t.alloc(append(append([]int(nil), shape...), d)...)
+	out := t.allocRows(shape, d)
 	for p, part := range parts {
 		value := t.value(part)
 		eachRows(len(rows[p]), d, func(i int) { kernel.Scale(out.value.Row(int(rows[p][i])), value.Row(i), scale) })
@@ -56,9 +56,10 @@ func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []i
 // take logits.
 func (t *Tape) LogSoftmax(x *Variable) *Variable {
 	out := t.alloc(x.shape...)
-	value := t.value(x)
-	eachRows(value.Rows(), value.Cols(), func(i int) {
-		kernel.AddScalar(out.value.Row(i), value.Row(i), -kernel.LogSumExp(value.Row(i)))
+	onRows(x.Rows(), 2*x.Cols(), operands{dst: out.value, a: t.value(x)}, func(o operands, from, to int) {
+		for i := from; i < to; i++ {
+			kernel.LogSoftmaxRow(o.dst.Row(i), o.a.Row(i))
+		}
 	})
 	return out
 }
@@ -71,7 +72,7 @@ func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
 	for _, p := range parts[1:] {
 		cols += p.Cols()
 	}
-	out := t.alloc(withCols(parts[0].shape, cols)...)
+	out := t.allocCols(parts[0].shape, cols)
 	head := t.value(parts[0])
 	eachRows(head.Rows(), cols, func(i int) {
 		dst := out.value.Row(i)

@@ -182,8 +182,9 @@ func viewed(t *Tape, op operation, x []*Variable) *Variable {
 	x = slices.Clone(x)
 	for _, i := range op.views {
 		v := x[i]
-		left := NewConstant(tensor.New(withCols(v.shape, 3)...))
-		right := NewConstant(tensor.New(withCols(v.shape, 5)...))
+		outer := v.shape[:len(v.shape)-1]
+		left := NewConstant(tensor.New(slices.Concat(outer, []int{3})...))
+		right := NewConstant(tensor.New(slices.Concat(outer, []int{5})...))
 		x[i] = t.Split(t.Concat(t.Concat(left, v), right), 3, v.Cols(), 5)[1]
 	}
 	return leaves(t, op, x)

@@ -1,6 +1,8 @@
 package autograd
 
 import (
+	"slices"
+
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
@@ -12,8 +14,9 @@ func (t *Tape) Activate(act Activation, x *Variable) *Variable {
 	}
 	start := t.start()
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) { activate(act, dst, t.value(x)) })
+	activate(act, out.value, t.value(x))
 	if t.wants(x) {
+		out.recompute = func(dst *tensor.Tensor) { activate(act, dst, t.value(x)) }
 		t.push("activate", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
 			t.addGrad(x, func(dx *tensor.Tensor) { activateGrad(act, dx, dy, t.value(x)) })
@@ -41,7 +44,9 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 }
 
 func add(dst, a, b *tensor.Tensor) {
-	eachSpan(3, func(s span) { kernel.Add(s.of(dst), s.of(a), s.of(b)) }, dst, a, b)
+	elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
+		kernel.Add(s.of(o.dst), s.of(o.a), s.of(o.b))
+	})
 }
 
 // Dropout sets each element to zero with probability p and divides the others
@@ -125,8 +130,9 @@ func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
 	}
 	start := t.start()
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) { copyUnmasked(dst, t.value(x), mask) })
+	copyUnmasked(out.value, t.value(x), mask)
 	if t.wants(x) {
+		out.recompute = func(dst *tensor.Tensor) { copyUnmasked(dst, t.value(x), mask) }
 		t.push("mask", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
 			t.addGrad(x, func(dx *tensor.Tensor) { copyUnmasked(dx, dy, mask) })
@@ -137,11 +143,17 @@ func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
 }
 
 func copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
-	eachRows(src.Rows(), src.Cols(), func(i int) {
-		if mask[i] {
-			clear(dst.Row(i))
-		} else {
-			copy(dst.Row(i), src.Row(i))
+	type args struct {
+		dst, src *tensor.Tensor
+		mask     []bool
+	}
+	onRows(src.Rows(), src.Cols(), args{dst, src, mask}, func(o args, from, to int) {
+		for i := from; i < to; i++ {
+			if o.mask[i] {
+				clear(o.dst.Row(i))
+			} else {
+				copy(o.dst.Row(i), o.src.Row(i))
+			}
 		}
 	})
 }
@@ -184,38 +196,43 @@ func copyShaped(dst, src *tensor.Tensor) {
 	dst.Copy(src)
 }
 
-// Split returns views of consecutive column ranges of x. The views must cover
+// Split returns views of consecutive column ranges of x, in a slice that is
+// theirs until the scope ends. The views must cover
 // x, and x must be the result of an operation and have no other use: their
 // gradients are written straight into the columns of x's.
 func (t *Tape) Split(x *Variable, widths ...int) []*Variable {
 	if x.leaf && x.needs {
 		panic("autograd: Split of a parameter")
 	}
-	views := make([]*Variable, len(widths))
-	from := 0
-	for i, w := range widths {
-		views[i] = &Variable{shape: withCols(x.shape, w), base: x, from: from, to: from + w}
+	first, from := len(t.made), 0
+	for _, w := range widths {
+		t.view(x, from, from+w)
 		from += w
 	}
 	if from != x.Cols() {
 		panic("autograd: Split does not cover the columns")
 	}
+	views := t.made[first:len(t.made):len(t.made)]
 	if t.wants(x) {
-		t.pushMany("split", views, nil, nil, func() {
-			for _, v := range views {
-				t.outGrad(v)
-				v.hasGrad = false
-			}
-			x.hasGrad = true
-		})
+		t.recordSplit(x, slices.Clone(views))
 	}
 	return views
+}
+
+func (t *Tape) recordSplit(x *Variable, views []*Variable) {
+	t.pushMany("split", views, nil, nil, func() {
+		for _, v := range views {
+			t.outGrad(v)
+			v.hasGrad = false
+		}
+		x.hasGrad = true
+	})
 }
 
 // Concat returns the columns of a followed by those of b, row by row.
 func (t *Tape) Concat(a, b *Variable) *Variable {
 	n := a.Cols()
-	out := t.alloc(withCols(a.shape, n+b.Cols())...)
+	out := t.allocCols(a.shape, n+b.Cols())
 	out.value.Columns(0, n).Copy(t.value(a))
 	out.value.Columns(n, n+b.Cols()).Copy(t.value(b))
 	if t.wants(a, b) {

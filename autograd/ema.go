@@ -29,40 +29,52 @@ func (p EMAParameters) list() []*Variable {
 // (exponential_moving_average.py:175-214). Positions where mask [B·L] is true
 // count as zero in the average; nil stands for none. x must not be a range of
 // columns.
-func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig) *Variable {
-	checkEMA(t.value(x), p)
+//
+// With a state x is the next L positions of B texts, whose state moves past
+// them; there is no truncation (exponential_moving_average.py:109-156) and no
+// gradient. A nil state stands for sequences that begin here.
+func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig, state *EMAState) *Variable {
+	if !t.value(x).Contiguous() {
+		panic("autograd: EMA of a range of columns")
+	}
 	start := t.start()
-	batch, length, dim := x.shape[0], x.shape[1], x.shape[2]
-	coef := t.borrowCoefficients()
-	coef.Set(kernel.EMAShape{
-		Channels: dim, States: c.States, Bidirectional: c.Bidirectional, Truncation: c.Truncation,
-	}, t.emaNumbers(p))
 	out := t.alloc(x.shape...)
-	kernel.EMAForward(out.value.Data(), t.value(x).Data(), mask, batch, length, coef)
+	if state != nil {
+		t.carries("EMA")
+		kernel.EMAStep(out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)
+	} else {
+		t.emaWhole(out, x, mask, p, c)
+	}
+	t.stop("ema", start)
+	return out
+}
+
+// carries panics if the tape records an operation that goes on from a state:
+// Backward would have to go back to before it.
+func (t *Tape) carries(op string) {
+	if t.record {
+		panic("autograd: " + op + " from a state has no gradient")
+	}
+}
+
+// emaWhole is EMA for sequences that begin here.
+func (t *Tape) emaWhole(out, x *Variable, mask []bool, p EMAParameters, c EMAConfig) {
+	coef := t.borrowCoefficients()
+	coef.Set(c.shape(x.Cols()), p.numbers())
+	kernel.EMAForward(out.value.Data(), t.value(x).Data(), mask, x.shape[0], x.shape[1], coef)
 	reads := append(p.list(), x)
 	if !t.wants(reads...) {
 		t.coefficients = append(t.coefficients, coef)
-		t.stop("ema", start)
-		return out
+		return
 	}
 	t.push("ema", out, reads, func() {
 		t.emaGrad(x, mask, p, out, coef)
 		t.coefficients = append(t.coefficients, coef)
 	})
-	t.stop("ema", start)
-	return out
 }
 
-// checkEMA panics on what an average cannot be computed from.
-func checkEMA(x *tensor.Tensor, p EMAParameters) {
-	if !x.Contiguous() {
-		panic("autograd: EMA of a range of columns")
-	}
-	for _, v := range p.list() {
-		if !v.leaf {
-			panic("autograd: EMA with a parameter that is no leaf")
-		}
-	}
+func (c EMAConfig) shape(channels int) kernel.EMAShape {
+	return kernel.EMAShape{Channels: channels, States: c.States, Bidirectional: c.Bidirectional, Truncation: c.Truncation}
 }
 
 func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable, coef *kernel.EMACoefficients) {
@@ -77,10 +89,16 @@ func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable,
 	}, x)
 }
 
-func (t *Tape) emaNumbers(p EMAParameters) kernel.EMAParams {
+// numbers returns the parameters' numbers. It panics if one is no leaf.
+func (p EMAParameters) numbers() kernel.EMAParams {
+	for _, v := range p.list() {
+		if !v.leaf {
+			panic("autograd: EMA with a parameter that is no leaf")
+		}
+	}
 	return kernel.EMAParams{
-		Delta: t.value(p.Delta).Data(), Alpha: t.value(p.Alpha).Data(), Beta: t.value(p.Beta).Data(),
-		Gamma: t.value(p.Gamma).Data(), Omega: t.value(p.Omega).Data(),
+		Delta: p.Delta.Value().Data(), Alpha: p.Alpha.Value().Data(), Beta: p.Beta.Value().Data(),
+		Gamma: p.Gamma.Value().Data(), Omega: p.Omega.Value().Data(),
 	}
 }
 

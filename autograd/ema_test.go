@@ -43,7 +43,7 @@ func TestEMA(t *testing.T) {
 				config := EMAConfig{States: c.states, Bidirectional: bidirectional, Truncation: c.truncation}
 				checkGrad(t, fmt.Sprint(c, bidirectional, " ", name), operation{
 					fast: func(t *Tape, x []*Variable) *Variable {
-						return t.EMA(x[0], mask, EMAParameters{x[1], x[2], x[3], x[4], x[5]}, config)
+						return t.EMA(x[0], mask, EMAParameters{x[1], x[2], x[3], x[4], x[5]}, config, nil)
 					},
 					slow: func(x []*naive.Matrix) *naive.Matrix {
 						return slowEMA(x[0], x[1], x[2], x[3], x[4], x[5], c.batch, mask, c.truncation)
@@ -76,9 +76,11 @@ func TestEMAErrors(t *testing.T) {
 	whole, p := param(1, 3, 2), EMAParameters{param(2, 1, 1), param(2, 1, 1), param(2, 1, 1), param(2, 1), param(2)}
 	computed := p
 	computed.Omega = tape.Activate(SiLU, p.Omega)
-	panics(t, "columns", func() { tape.EMA(tape.Split(NewConstant(tensor.New(1, 3, 4)), 2, 2)[0], nil, p, EMAConfig{States: 1}) })
-	panics(t, "no leaf", func() { tape.EMA(whole, nil, computed, EMAConfig{States: 1}) })
-	tape.EMA(whole, nil, p, EMAConfig{States: 1})
+	panics(t, "columns", func() {
+		tape.EMA(tape.Split(NewConstant(tensor.New(1, 3, 4)), 2, 2)[0], nil, p, EMAConfig{States: 1}, nil)
+	})
+	panics(t, "no leaf", func() { tape.EMA(whole, nil, computed, EMAConfig{States: 1}, nil) })
+	tape.EMA(whole, nil, p, EMAConfig{States: 1}, nil)
 }
 
 // panics wants f to panic.

@@ -14,13 +14,20 @@ import (
 // It panics on a token outside [0, V): readers of data check them.
 func (t *Tape) Embedding(tokens []int32, shape []int, w *Variable, scale float32, padding int32) *Variable {
 	start := t.start()
-	out := t.alloc(append(append([]int(nil), shape...), w.Cols())...)
-	table := t.value(w)
-	eachRows(len(tokens), w.Cols(), func(i int) {
-		if tok := tokens[i]; tok < 0 || int(tok) >= table.Rows() {
-			panic(fmt.Sprintf("autograd: token %d of a vocabulary of %d", tok, table.Rows()))
+	out := t.allocRows(shape, w.Cols())
+	type args struct {
+		dst, table *tensor.Tensor
+		tokens     []int32
+		scale      float32
+	}
+	onRows(len(tokens), w.Cols(), args{out.value, t.value(w), tokens, scale}, func(o args, from, to int) {
+		for i := from; i < to; i++ {
+			tok := o.tokens[i]
+			if tok < 0 || int(tok) >= o.table.Rows() {
+				panic(fmt.Sprintf("autograd: token %d of a vocabulary of %d", tok, o.table.Rows()))
+			}
+			kernel.Scale(o.dst.Row(i), o.table.Row(int(tok)), o.scale)
 		}
-		kernel.Scale(out.value.Row(i), table.Row(int(tokens[i])), scale)
 	})
 	if t.wants(w) {
 		t.push("embedding", out, nil, func() {
@@ -66,7 +73,7 @@ func scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, padding int32
 func (t *Tape) RealEmbedding(x []float32, shape []int, w, b *Variable) *Variable {
 	start := t.start()
 	d := w.Cols()
-	out := t.alloc(append(append([]int(nil), shape...), d)...)
+	out := t.allocRows(shape, d)
 	weight, bias := t.value(w).Data(), t.value(b).Data()
 	eachRows(len(x), d, func(i int) {
 		row := out.value.Row(i)
@@ -132,4 +139,12 @@ func (t *Tape) Rows(x *Variable, rows []int32) *Variable {
 		})
 	}
 	return out
+}
+
+// RowRange returns rows [from, to) of a constant as a matrix that shares its
+// numbers.
+func RowRange(x *Variable, from, to int) *Variable {
+	value := x.Value()
+	flat := value.Reshape(value.Rows(), value.Cols())
+	return NewConstant(tensor.FromSlice(flat.Data()[from*x.Cols():to*x.Cols()], to-from, x.Cols()))
 }

@@ -16,20 +16,24 @@ func (t *Tape) QueryKey(z, gamma, beta *Variable) (q, k *Variable) {
 	if gamma.Rows() != 2 || gamma.Cols() != n || beta.Rows() != 2 || beta.Cols() != n {
 		panic(fmt.Sprintf("autograd: QueryKey of %v by %v and %v", z.shape, gamma.shape, beta.shape))
 	}
-	out := t.alloc(withCols(z.shape, 2*n)...)
-	t.compute(out, func(dst *tensor.Tensor) {
-		x, g, b := t.value(z), t.value(gamma).Data(), t.value(beta).Data()
-		eachBlock(x.Rows(), 4*n, func(_, from, to int) {
-			rows := rowsFrom(dst, from)
-			kernel.SiLUScaleShift(rows, rows[n:], rowsFrom(x, from), g, b, to-from, n, dst.Stride(), dst.Stride(), x.Stride())
-		})
-	})
+	out := t.allocCols(z.shape, 2*n)
+	queryKey(out.value, t.value(z), t.value(gamma), t.value(beta))
 	if t.wants(z, gamma, beta) {
+		out.recompute = func(dst *tensor.Tensor) { queryKey(dst, t.value(z), t.value(gamma), t.value(beta)) }
 		t.push("query-key", out, []*Variable{z, gamma, beta}, func() { t.queryKeyGrad(z, gamma, beta, out) })
 	}
 	t.stop("query-key", start)
 	views := t.Split(out, n, n)
 	return views[0], views[1]
+}
+
+// queryKey sets dst to queries and keys side by side.
+func queryKey(dst, z, gamma, beta *tensor.Tensor) {
+	onRows(z.Rows(), 4*z.Cols(), operands{dst: dst, a: z, b: gamma, c: beta}, func(o operands, from, to int) {
+		rows, n := rowsFrom(o.dst, from), o.a.Cols()
+		kernel.SiLUScaleShift(rows, rows[n:], rowsFrom(o.a, from), o.b.Data(), o.c.Data(),
+			to-from, n, o.dst.Stride(), o.dst.Stride(), o.a.Stride())
+	})
 }
 
 func (t *Tape) queryKeyGrad(z, gamma, beta, out *Variable) {
@@ -53,11 +57,9 @@ func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	sameShape("SiLUMul", r, a)
 	start := t.start()
 	out := t.alloc(a.shape...)
-	t.compute(out, func(dst *tensor.Tensor) {
-		x, y := t.value(r), t.value(a)
-		eachSpan(3, func(s span) { kernel.SiLUMul(s.of(dst), s.of(x), s.of(y)) }, dst, x, y)
-	})
+	siluMul(out.value, t.value(r), t.value(a))
 	if t.wants(r, a) {
+		out.recompute = func(dst *tensor.Tensor) { siluMul(dst, t.value(r), t.value(a)) }
 		t.push("gate", out, []*Variable{r, a}, func() {
 			x, y, dy := t.value(r), t.value(a), t.outGrad(out)
 			t.addGrads(func(d []*tensor.Tensor) {
@@ -71,14 +73,21 @@ func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	return out
 }
 
+func siluMul(dst, r, a *tensor.Tensor) {
+	elementwise(3, operands{dst: dst, a: r, b: a}, func(o operands, s span) {
+		kernel.SiLUMul(s.of(o.dst), s.of(o.a), s.of(o.b))
+	})
+}
+
 // GatedResidual returns residual + σ(u)·(h − residual): the update gate (paper
 // equation 15; reference moving_average_gated_attention.py:349).
 func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 	sameShape("GatedResidual", residual, u, h)
 	start := t.start()
 	out := t.alloc(residual.shape...)
-	x, g, y := t.value(residual), t.value(u), t.value(h)
-	eachSpan(4, func(s span) { kernel.GatedResidual(s.of(out.value), s.of(x), s.of(g), s.of(y)) }, out.value, x, g, y)
+	elementwise(4, operands{dst: out.value, a: t.value(residual), b: t.value(u), c: t.value(h)}, func(o operands, s span) {
+		kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
+	})
 	if t.wants(residual, u, h) {
 		t.push("gate", out, []*Variable{residual, u, h}, func() { t.gatedResidualGrad(residual, u, h, out) })
 	}

@@ -40,7 +40,7 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	if w.Cols() != k || b != nil && b.Cols() != n {
 		panic(fmt.Sprintf("autograd: Linear of %v by %v", x.shape, w.shape))
 	}
-	out := t.alloc(withCols(x.shape, n)...)
+	out := t.allocCols(x.shape, n)
 	record := t.wants(base, x, w, b)
 	epilogue := kernel.Epilogue{Activation: act, Accumulate: base != nil}
 	if base != nil {
@@ -54,7 +54,7 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 		pre = t.pool.Get(out.shape...)
 		epilogue.Pre = pre.Data()
 	}
-	t.multiply(out.value, t.value(x), t.value(w), transposedB, epilogue)
+	t.multiplyWeight(out.value, t.value(x), w, epilogue)
 	if record {
 		t.recordLinear(base, x, w, b, out, pre, act)
 	}
@@ -90,6 +90,32 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 	})
 }
 
+// Pack returns w [N, K] as a constant that Linear reads in the order of its
+// products, which saves them most of their time where rows are few. It takes as
+// much memory again and does not see w change. With bf16 it rounds to bfloat16,
+// and products their other factor too, on any tape; that takes half the memory.
+func Pack(w *Variable, bf16 bool) *Variable {
+	x, p := w.Value(), NewConstant(w.Value())
+	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
+	p.packed = new(kernel.Packed)
+	if bf16 {
+		p.packed.PackBF16(x.Cols(), x.Rows(), b)
+	} else {
+		p.packed.Pack(x.Cols(), x.Rows(), b)
+	}
+	return p
+}
+
+// multiplyWeight computes c = x wᵀ.
+func (t *Tape) multiplyWeight(c, x *tensor.Tensor, w *Variable, e kernel.Epilogue) {
+	if w.packed == nil {
+		t.multiply(c, x, t.value(w), transposedB, e)
+		return
+	}
+	a := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}
+	kernel.GemmPacked(x.Rows(), w.packed.Columns(), w.packed.Rows(), a, w.packed, c.Data(), c.Stride(), e)
+}
+
 // The ways multiply reads its factors.
 const (
 	plain       = iota // a b
@@ -114,16 +140,11 @@ func multiplyBy(gemm func(m, n, k int, a, b kernel.Matrix, c []float32, ldc int,
 	gemm(c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
 }
 
-// withCols returns shape with another last dimension.
-func withCols(shape []int, cols int) []int {
-	s := append([]int(nil), shape...)
-	s[len(s)-1] = cols
-	return s
-}
-
 // activate computes dst = act(x) row by row.
 func activate(act Activation, dst, x *tensor.Tensor) {
-	eachSpan(2, func(s span) { kernel.Activate(act, s.of(dst), s.of(x)) }, dst, x)
+	elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
+		kernel.Activate(o.act, s.of(o.dst), s.of(o.a))
+	})
 }
 
 // activateGrad computes dx = dy · act'(x) row by row.

@@ -154,3 +154,15 @@ func (t *Tape) Argmax(x *Variable) []int {
 	})
 	return out
 }
+
+// TargetLogProbs returns the log-probability of each row's target under
+// softmax(logits [R, V]).
+func TargetLogProbs(logits *Variable, targets []int32) []float64 {
+	x := logits.Value()
+	out := make([]float64, x.Rows())
+	eachRows(x.Rows(), x.Cols(), func(i int) {
+		row := x.Row(i)
+		out[i] = float64(row[targets[i]]) - float64(kernel.LogSumExp(row))
+	})
+	return out
+}

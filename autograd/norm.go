@@ -12,18 +12,14 @@ func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32) *Variable {
 	stats := t.pool.Get(2, x.Rows())
 	mean, rstd := stats.Row(0), stats.Row(1)
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) {
-		src, w, b := t.value(x), t.numbers(weight), t.numbers(bias)
-		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
-			kernel.LayerNorm(rowsFrom(dst, from), rowsFrom(src, from), w, b, mean[from:to], rstd[from:to],
-				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
-		})
-	})
+	norm := rowNorm{t, x, weight, bias, mean, rstd, eps, layerNorm}
+	norm.run(out.value)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
 		return out
 	}
+	out.recompute = norm.run
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight, bias}, func() {
 		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
 		d := src.Cols()
@@ -54,18 +50,14 @@ func (t *Tape) RMSNorm(x, weight *Variable, eps float32) *Variable {
 	rstd := t.pool.Get(x.Rows())
 	inverse := rstd.Data()
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) {
-		src, w := t.value(x), t.numbers(weight)
-		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
-			kernel.RMSNorm(rowsFrom(dst, from), rowsFrom(src, from), w, inverse[from:to],
-				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
-		})
-	})
+	norm := rowNorm{t, x, weight, nil, nil, inverse, eps, rmsNorm}
+	norm.run(out.value)
 	if !t.wants(x, weight) {
 		t.pool.Put(rstd)
 		t.stop("norm", start)
 		return out
 	}
+	out.recompute = norm.run
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, weight}, func() {
 		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
 		dweight := make([]float32, len(w))
@@ -86,27 +78,17 @@ func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
 	start := t.start()
 	rstd := t.pool.Get(x.Rows())
 	inverse := rstd.Data()
-	factor := func() float32 {
-		if scale == nil {
-			return 1
-		}
-		return t.value(scale).Data()[0]
-	}
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) {
-		src, s := t.value(x), factor()
-		eachBlock(src.Rows(), src.Cols(), func(_, from, to int) {
-			kernel.ScaleNorm(rowsFrom(dst, from), rowsFrom(src, from), s, inverse[from:to],
-				to-from, src.Cols(), dst.Stride(), src.Stride(), eps)
-		})
-	})
+	norm := rowNorm{t, x, scale, nil, nil, inverse, eps, scaleNorm}
+	norm.run(out.value)
 	if !t.wants(x, scale) {
 		t.pool.Put(rstd)
 		t.stop("norm", start)
 		return out
 	}
+	out.recompute = norm.run
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, scale}, func() {
-		src, dy, s := t.value(x), t.outGrad(out), factor()
+		src, dy, s := t.value(x), t.outGrad(out), first(t.numbers(scale))
 		dscale := make([]float32, 1)
 		t.normGrad(x, dscale, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
 			part[0] = kernel.ScaleNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), s, inverse[from:to],
@@ -116,6 +98,52 @@ func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
 	})
 	t.stop("norm", start)
 	return out
+}
+
+// A rowNorm is a norm over rows that may be computed again: it fills mean and
+// rstd, one for each row, or rstd alone.
+type rowNorm struct {
+	t               *Tape
+	x, weight, bias *Variable
+	mean, rstd      []float32
+	eps             float32
+	kernel          func(o normOperands, from, to int)
+}
+
+// normOperands are the numbers that a rowNorm works on.
+type normOperands struct {
+	dst, x                   *tensor.Tensor
+	weight, bias, mean, rstd []float32
+	eps                      float32
+}
+
+func (n rowNorm) run(dst *tensor.Tensor) {
+	x := n.t.value(n.x)
+	o := normOperands{dst, x, n.t.numbers(n.weight), n.t.numbers(n.bias), n.mean, n.rstd, n.eps}
+	onRows(x.Rows(), x.Cols(), o, n.kernel)
+}
+
+func layerNorm(o normOperands, from, to int) {
+	kernel.LayerNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias, o.mean[from:to], o.rstd[from:to],
+		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
+}
+
+func rmsNorm(o normOperands, from, to int) {
+	kernel.RMSNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.rstd[from:to],
+		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
+}
+
+func scaleNorm(o normOperands, from, to int) {
+	kernel.ScaleNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), first(o.weight), o.rstd[from:to],
+		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
+}
+
+// first returns the only number of a scale, 1 for none.
+func first(scale []float32) float32 {
+	if scale == nil {
+		return 1
+	}
+	return scale[0]
 }
 
 // normGrad runs f over blocks of rows to write (or add to) the gradient of x
@@ -220,12 +248,13 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 	scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2)
 	kernel.BatchNormAffine(scale, shift, rstd, mean.Data(), variance.Data(), t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) })
+	columnAffine(out.value, t.value(x), scale, shift)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
 		return out
 	}
+	out.recompute = func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) }
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
 		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), scale, rstd)
 	})
@@ -251,8 +280,10 @@ func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scal
 
 // columnAffine computes dst = x scale + shift, row by row.
 func columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
-	eachBlock(x.Rows(), x.Cols(), func(_, from, to int) {
-		kernel.ColumnAffine(rowsFrom(dst, from), rowsFrom(x, from), scale, shift, to-from, x.Cols(), dst.Stride(), x.Stride())
+	o := normOperands{dst: dst, x: x, weight: scale, bias: shift}
+	onRows(x.Rows(), x.Cols(), o, func(o normOperands, from, to int) {
+		kernel.ColumnAffine(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias,
+			to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride())
 	})
 }
 

@@ -31,6 +31,49 @@ func eachRows(rows, width int, f func(row int)) {
 	})
 }
 
+// onRows calls f for blocks of rows, in parallel if there are many. f is given
+// what it works on and captures nothing: a closure would have to be allocated.
+func onRows[A any](rows, width int, args A, f func(args A, from, to int)) {
+	if _, blocks := rowBlocks(rows, width); blocks > 1 {
+		onManyRows(rows, width, args, f)
+		return
+	}
+	f(args, 0, rows)
+}
+
+func onManyRows[A any](rows, width int, args A, f func(args A, from, to int)) {
+	eachBlock(rows, width, func(_, from, to int) { f(args, from, to) })
+}
+
+// operands are the tensors of an elementwise operation, of equal shape or nil.
+type operands struct {
+	dst, a, b, c *tensor.Tensor
+	act          Activation
+}
+
+// elementwise is eachSpan for an f that captures nothing.
+func elementwise(cost int, o operands, f func(o operands, s span)) {
+	type spans struct {
+		operands
+		f        func(o operands, s span)
+		together bool
+	}
+	onRows(o.dst.Rows(), cost*o.dst.Cols(), spans{o, f, o.together()}, func(w spans, from, to int) {
+		if w.together {
+			w.f(w.operands, span{from, to})
+			return
+		}
+		for i := from; i < to; i++ {
+			w.f(w.operands, span{i, i + 1})
+		}
+	})
+}
+
+// together reports whether the numbers of each tensor lie next to each other.
+func (o operands) together() bool {
+	return o.dst.Contiguous() && o.a.Contiguous() && (o.b == nil || o.b.Contiguous()) && (o.c == nil || o.c.Contiguous())
+}
+
 // A span is a stretch of rows of tensors with the same rows and columns.
 type span struct{ from, to int }
 

@@ -11,10 +11,17 @@ import (
 // A Tape runs operations and, when it records, remembers them for Backward. It
 // belongs to one goroutine; any number of tapes may share the same parameters
 // as long as at most one of them records.
+//
+// What a tape makes it takes back, at the end of a Scope or at Reset, and hands
+// out again: values, Variables and all. A step that does not record and works
+// on a few rows, as in decoding, therefore allocates nothing once another like
+// it has gone before. Operations keep to that by listing their shapes on the
+// stack and by making closures only where they record.
 type Tape struct {
 	pool     tensor.Pool
 	nodes    []node
-	made     []*Variable // variables whose values the tape owns, oldest first
+	made     []*Variable // variables of the tape, oldest first
+	idle     []*Variable // variables that are done with, to be made again
 	record   bool
 	training bool
 	bf16     bool // of products of matrices
@@ -73,24 +80,63 @@ func (t *Tape) HeldBytes() int { return 4 * t.pool.Held() }
 
 // alloc makes a variable with an undefined value that belongs to the tape.
 func (t *Tape) alloc(shape ...int) *Variable {
-	value := t.pool.Get(shape...)
-	v := &Variable{shape: value.Shape(), value: value}
+	v := t.variable()
+	t.fill(v, shape...)
+	v.shape = v.own.Shape()
+	return v
+}
+
+// allocCols is alloc for a shape with another last dimension.
+func (t *Tape) allocCols(shape []int, cols int) *Variable {
+	return t.allocRows(shape[:len(shape)-1], cols)
+}
+
+// allocRows is alloc for rows of so many columns.
+func (t *Tape) allocRows(shape []int, cols int) *Variable {
+	var dims [4]int
+	return t.alloc(append(append(dims[:0], shape...), cols)...)
+}
+
+// fill gives v a value that is undefined.
+func (t *Tape) fill(v *Variable, shape ...int) {
+	t.pool.Fill(&v.own, shape...)
+	v.value = &v.own
+}
+
+// variable makes a variable without a shape and value.
+func (t *Tape) variable() *Variable {
+	var v *Variable
+	if last := len(t.idle) - 1; last >= 0 {
+		v, t.idle = t.idle[last], t.idle[:last]
+		*v = Variable{}
+	} else {
+		v = new(Variable)
+	}
 	t.made = append(t.made, v)
 	return v
+}
+
+// view makes a variable of columns [from, to) of x.
+func (t *Tape) view(x *Variable, from, to int) {
+	v := t.variable()
+	v.own.SetColumns(t.value(x), from, to)
+	v.shape, v.base, v.from, v.to = v.own.Shape(), x, from, to
 }
 
 // value returns v's tensor, computing it again if it was released.
 func (t *Tape) value(v *Variable) *tensor.Tensor {
 	if v.base != nil {
-		return t.value(v.base).Columns(v.from, v.to)
+		if t.record { // else the value stays where it is
+			v.own.SetColumns(t.value(v.base), v.from, v.to)
+		}
+		return &v.own
 	}
 	if v.value == nil {
 		if v.recompute == nil {
 			panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))
 		}
-		value := t.pool.Get(v.shape...)
-		v.recompute(value)
-		v.value = value
+		t.fill(v, v.shape...)
+		v.recompute(v.value)
 	}
 	return v.value
 }
@@ -99,7 +145,7 @@ func (t *Tape) value(v *Variable) *tensor.Tensor {
 // Backward runs it once more if the value was released in between. f must read
 // its inputs by t.value, and the caller lists them in reads of push. If the
 // operation is not recorded the value is computed this once: nothing keeps what
-// f reads.
+// f reads. As f is allocated, operations of a step in decoding do without it.
 func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
 	f(v.value)
 	if t.record {
@@ -110,7 +156,7 @@ func (t *Tape) compute(v *Variable, f func(dst *tensor.Tensor)) {
 // free returns the value of v to the pool.
 func (t *Tape) free(v *Variable) {
 	if v.value != nil && !v.leaf && v.base == nil {
-		t.pool.Put(v.value)
+		t.pool.Drain(v.value)
 		v.value = nil
 	}
 }
@@ -153,16 +199,18 @@ func (t *Tape) pushMany(name string, out []*Variable, buffers []*tensor.Tensor, 
 func (t *Tape) Scope(f func() *Variable) *Variable {
 	mark := len(t.made)
 	out := f()
-	kept := t.made[:mark]
+	root, kept := out.root(), t.made[:mark]
 	for _, v := range t.made[mark:] {
-		if v != out.root() && (!t.record || v.reads == 0 || v.recompute != nil && v.needs) {
+		result := v == out || v == root
+		if !result && (!t.record || v.reads == 0 || v.recompute != nil && v.needs) {
 			t.free(v)
 		}
-		if t.record || v.value != nil {
+		if t.record || result {
 			kept = append(kept, v)
+		} else {
+			t.idle = append(t.idle, v)
 		}
 	}
-	clear(t.made[len(kept):])
 	t.made = kept
 	return out
 }
@@ -314,7 +362,7 @@ func (t *Tape) Reset() {
 	for _, v := range t.made {
 		t.free(v)
 	}
-	clear(t.made)
+	t.idle = append(t.idle, t.made...)
 	t.nodes, t.made = t.nodes[:0], t.made[:0]
 }
 

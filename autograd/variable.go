@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -19,11 +20,15 @@ type Variable struct {
 	leaf    bool
 	frozen  bool // a leaf that takes no gradient
 
+	packed *kernel.Packed // the value as products read it, nil unless Pack made it
+
 	reads     int                      // backward functions that will read the value
 	recompute func(dst *tensor.Tensor) // computes the value again, nil if that is not cheap
 
 	base     *Variable // the variable this one is a column range of, or nil
 	from, to int
+
+	own tensor.Tensor // value, of a variable that a tape made
 }
 
 // NewParameter returns a leaf that collects gradients. The tensor is not copied.

@@ -116,7 +116,7 @@ func newAverage(rng *rand.Rand, length int) operation {
 	}
 	return operation{"average", []*autograd.Variable{x, p.Delta, p.Alpha, p.Beta, p.Gamma, p.Omega},
 		func(t *autograd.Tape) *autograd.Variable {
-			return t.EMA(x, nil, p, autograd.EMAConfig{States: n, Bidirectional: true})
+			return t.EMA(x, nil, p, autograd.EMAConfig{States: n, Bidirectional: true}, nil)
 		}}
 }
 

@@ -81,8 +81,8 @@ func NewAdaptiveInput(p Path, bands Bands, initial, dim int, factor, scale float
 	return a
 }
 
-// Forward embeds tokens, whose count is the product of shape: [shape..., D].
-func (a *AdaptiveInput) Forward(t *autograd.Tape, tokens []int32, shape ...int) *autograd.Variable {
+// Forward embeds tokens [B, L]: [B, L, D].
+func (a *AdaptiveInput) Forward(t *autograd.Tape, tokens []int32, batch, length int) *autograd.Variable {
 	var parts []*autograd.Variable
 	var rows [][]int32
 	for i := range a.bands {
@@ -90,11 +90,11 @@ func (a *AdaptiveInput) Forward(t *autograd.Tape, tokens []int32, shape ...int) 
 		if len(positions) == 0 {
 			continue
 		}
-		x := a.embeddings[i].Forward(t, inner, len(inner))
+		x := a.embeddings[i].Forward(t, inner, 1, len(inner))
 		parts = append(parts, a.projections[i].Forward(t, x, autograd.Identity))
 		rows = append(rows, positions)
 	}
-	return t.Merge(parts, rows, a.scale, shape)
+	return t.Merge(parts, rows, a.scale, []int{batch, length})
 }
 
 // AdaptiveSoftmax predicts frequent words directly and rare ones by way of
@@ -177,6 +177,29 @@ func (s *AdaptiveSoftmax) Loss(t *autograd.Tape, x *autograd.Variable, targets [
 		}
 	}
 	return t.AddLosses(t.CrossEntropy(s.headLogits(t, x), head, padding, 0), tails...)
+}
+
+// TargetLogProbs returns the log-probability of each target for features x
+// [R, D]. Unlike Loss it passes over none (reference adaptive_softmax.py:178).
+func (s *AdaptiveSoftmax) TargetLogProbs(t *autograd.Tape, x *autograd.Variable, targets []int32) []float64 {
+	classes := append([]int32(nil), targets...)
+	inBand := make([]float64, len(targets))
+	for i := range s.tails {
+		positions, inner := s.bands.split(i+1, targets)
+		if len(positions) == 0 {
+			continue
+		}
+		found := autograd.TargetLogProbs(s.tailLogits(t, i, t.Rows(x, positions)), inner)
+		for j, p := range positions {
+			classes[p] = int32(s.bands[0] + i)
+			inBand[p] = found[j]
+		}
+	}
+	out := autograd.TargetLogProbs(s.headLogits(t, x), classes)
+	for i, p := range inBand {
+		out[i] += p
+	}
+	return out
 }
 
 // LogProbs returns log-probabilities of the whole vocabulary for features

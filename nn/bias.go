@@ -61,3 +61,33 @@ func NewRotaryBias(p Path, z int) *RotaryBias {
 func (b *RotaryBias) Forward(t *autograd.Tape, length int) (*autograd.Variable, int, error) {
 	return t.RotaryBias(b.alpha.Variable, b.beta.Variable, length), length - 1, nil
 }
+
+// A KeptBias holds a position bias between the steps of a session, whose
+// parameters do not change, so that it need not be computed at each. The zero
+// value holds none.
+type KeptBias struct {
+	numbers *autograd.Variable
+	zero    int
+}
+
+// firstReach is how far a bias is kept at first.
+const firstReach = 256
+
+// Forward is b's, for at least length positions. A nil KeptBias keeps nothing.
+func (k *KeptBias) Forward(t *autograd.Tape, b PositionBias, length int) (bias *autograd.Variable, zero int, err error) {
+	if k == nil {
+		return b.Forward(t, length)
+	}
+	if k.numbers == nil || length > k.zero+1 {
+		// Further than is needed, so that it is seldom done, if the bias has it.
+		bias, zero, err := b.Forward(t, max(length, 2*k.zero, firstReach))
+		if err != nil {
+			bias, zero, err = b.Forward(t, length)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		*k = KeptBias{autograd.NewConstant(bias.Value().Clone()), zero}
+	}
+	return k.numbers, k.zero, nil
+}

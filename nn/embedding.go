@@ -25,10 +25,9 @@ func NewEmbedding(p Path, vocab, dim int, padding int32, zeroPadding bool) *Embe
 	return &Embedding{Weight: p.Parameter("weight", init, vocab, dim), Scale: 1, Padding: padding}
 }
 
-// Forward returns the rows of tokens, whose count is the product of shape:
-// [shape..., D].
-func (e *Embedding) Forward(t *autograd.Tape, tokens []int32, shape ...int) *autograd.Variable {
-	return t.Embedding(tokens, shape, e.Weight.Variable, e.Scale, e.Padding)
+// Forward returns the rows of tokens [B, L]: [B, L, D].
+func (e *Embedding) Forward(t *autograd.Tape, tokens []int32, batch, length int) *autograd.Variable {
+	return t.Embedding(tokens, []int{batch, length}, e.Weight.Variable, e.Scale, e.Padding)
 }
 
 // RealEmbedding maps a real number x to x·w + b, with w, b [D]
@@ -45,7 +44,7 @@ func NewRealEmbedding(p Path, dim int) *RealEmbedding {
 	}
 }
 
-// Forward embeds numbers, whose count is the product of shape: [shape..., D].
-func (e *RealEmbedding) Forward(t *autograd.Tape, x []float32, shape ...int) *autograd.Variable {
-	return t.RealEmbedding(x, shape, e.Weight.Variable, e.Bias.Variable)
+// Forward embeds numbers x [B, L]: [B, L, D].
+func (e *RealEmbedding) Forward(t *autograd.Tape, x []float32, batch, length int) *autograd.Variable {
+	return t.RealEmbedding(x, []int{batch, length}, e.Weight.Variable, e.Bias.Variable)
 }

@@ -15,6 +15,11 @@ type Parameter struct {
 	*autograd.Variable
 }
 
+// Pack returns the parameter packed, as autograd.Pack does, outside any set.
+func (p *Parameter) Pack(bf16 bool) *Parameter {
+	return &Parameter{Name: p.Name, Variable: autograd.Pack(p.Variable, bf16)}
+}
+
 // A Buffer is a named tensor that is part of a model's state but not trained:
 // the running statistics of a batch norm.
 type Buffer struct {

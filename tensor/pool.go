@@ -10,30 +10,50 @@ import (
 // first allocate nothing. It is not safe for concurrent use; the zero value is
 // ready.
 type Pool struct {
-	free map[int][][]float32 // by capacity
-	held int                 // elements ever allocated and not dropped
+	free    [][][]float32 // by slot of their capacity
+	headers []*Tensor     // without memory
+	held    int           // elements ever allocated and not dropped
 }
 
 // Get returns a tensor whose elements are undefined.
 func (p *Pool) Get(shape ...int) *Tensor {
-	n := Size(shape)
-	c := class(n)
-	if list := p.free[c]; len(list) > 0 {
-		buf := list[len(list)-1]
-		p.free[c] = list[:len(list)-1]
-		return FromSlice(buf[:n:c], shape...)
+	var t *Tensor
+	if last := len(p.headers) - 1; last >= 0 {
+		t, p.headers = p.headers[last], p.headers[:last]
+	} else {
+		t = new(Tensor)
 	}
-	p.held += c
-	return FromSlice(parallel.Aligned(c)[:n], shape...)
+	p.Fill(t, shape...)
+	return t
 }
 
 // Put takes back a tensor that Get returned; it must not be used afterwards.
 func (p *Pool) Put(t *Tensor) {
-	if p.free == nil {
-		p.free = make(map[int][][]float32)
+	p.Drain(t)
+	p.headers = append(p.headers, t)
+}
+
+// Fill makes t, which is the caller's, a tensor whose elements are undefined.
+func (p *Pool) Fill(t *Tensor, shape ...int) {
+	n := Size(shape)
+	c := class(n)
+	if i := slot(c); i < len(p.free) && len(p.free[i]) > 0 {
+		last := len(p.free[i]) - 1
+		t.set(p.free[i][last][:n], width(shape), shape)
+		p.free[i] = p.free[i][:last]
+		return
 	}
-	c := cap(t.data)
-	p.free[c] = append(p.free[c], t.data[:0])
+	p.held += c
+	t.set(parallel.Aligned(c)[:n:c], width(shape), shape)
+}
+
+// Drain takes back the memory of a tensor from Fill or Get, which has none then.
+func (p *Pool) Drain(t *Tensor) {
+	i := slot(cap(t.data))
+	for i >= len(p.free) {
+		p.free = append(p.free, nil)
+	}
+	p.free[i] = append(p.free[i], t.data[:0])
 	t.data = nil
 }
 
@@ -42,8 +62,10 @@ func (p *Pool) Held() int { return p.held }
 
 // Trim forgets the free buffers, for the garbage collector to take.
 func (p *Pool) Trim() {
-	for c, list := range p.free {
-		p.held -= c * len(list)
+	for _, list := range p.free {
+		for _, memory := range list {
+			p.held -= cap(memory)
+		}
 	}
 	clear(p.free)
 }
@@ -52,8 +74,14 @@ func (p *Pool) Trim() {
 // of nearly equal sizes (batches of varying length) serve one another at a
 // waste of at most an eighth.
 func class(n int) int {
-	const significant = 4
-	shift := max(0, bits.Len(uint(n))-significant)
-	unit := 1 << shift
-	return (n + unit - 1) / unit * unit
+	shift := max(0, bits.Len(uint(n))-significantBits)
+	return (n + 1<<shift - 1) >> shift << shift
+}
+
+const significantBits = 4
+
+// slot numbers the capacities that class returns: a shift and four bits.
+func slot(capacity int) int {
+	shift := max(0, bits.Len(uint(capacity))-significantBits)
+	return shift<<(significantBits-1) + capacity>>shift
 }

@@ -14,9 +14,14 @@ import (
 // row never.
 type Tensor struct {
 	shape  []int
+	rows   int // product of all dimensions but the last
 	stride int // elements from one row to the next, at least the width
 	data   []float32
+	dims   [inlineDims]int // where shape lies if it has no more dimensions
 }
+
+// inlineDims is how many dimensions a tensor holds without memory of their own.
+const inlineDims = 4
 
 // New returns a tensor of zeros. It panics if a dimension is negative.
 func New(shape ...int) *Tensor {
@@ -25,7 +30,7 @@ func New(shape ...int) *Tensor {
 
 // Unallocated returns a tensor that has a shape but no memory until Allocate.
 func Unallocated(shape ...int) *Tensor {
-	return &Tensor{shape: slices.Clone(shape), stride: width(shape)}
+	return new(Tensor).set(nil, width(shape), shape)
 }
 
 // Allocate gives a tensor of Unallocated its memory, zeros; it leaves others as
@@ -40,9 +45,22 @@ func (t *Tensor) Allocate() {
 // the length of data is the product of the shape.
 func FromSlice(data []float32, shape ...int) *Tensor {
 	if len(data) != Size(shape) {
-		panic(fmt.Sprintf("tensor: %d numbers for shape %v, which holds %d", len(data), shape, Size(shape)))
+		panic(fmt.Sprintf("tensor: %d numbers for shape %v, which holds %d", len(data), slices.Clone(shape), Size(shape)))
 	}
-	return &Tensor{shape: slices.Clone(shape), stride: width(shape), data: data}
+	return new(Tensor).set(data, width(shape), shape)
+}
+
+// set makes t a tensor over data and returns it.
+func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
+	t.data, t.stride, t.rows = data, stride, 1
+	t.shape = t.dims[:0]
+	for i, d := range shape {
+		if i < len(shape)-1 {
+			t.rows *= d
+		}
+		t.shape = append(t.shape, d)
+	}
+	return t
 }
 
 // Size returns the product of shape, 1 for a scalar's empty shape. It panics if
@@ -51,7 +69,8 @@ func Size(shape []int) int {
 	n := 1
 	for _, d := range shape {
 		if d < 0 {
-			panic(fmt.Sprintf("tensor: negative dimension in shape %v", shape))
+			// A clone, so that the shapes that callers list need no memory on the heap.
+			panic(fmt.Sprintf("tensor: negative dimension in shape %v", slices.Clone(shape)))
 		}
 		if d > 0 && n > math.MaxInt/4/d {
 			panic(fmt.Sprintf("tensor: shape %v is more numbers than can be addressed", shape))
@@ -73,15 +92,10 @@ func width(shape []int) int {
 func (t *Tensor) Shape() []int { return t.shape }
 
 // Len returns the number of elements.
-func (t *Tensor) Len() int { return Size(t.shape) }
+func (t *Tensor) Len() int { return t.rows * t.Cols() }
 
 // Rows returns the product of all dimensions but the last.
-func (t *Tensor) Rows() int {
-	if len(t.shape) == 0 {
-		return 1
-	}
-	return Size(t.shape[:len(t.shape)-1])
-}
+func (t *Tensor) Rows() int { return t.rows }
 
 // Cols returns the last dimension, the width of a row.
 func (t *Tensor) Cols() int { return width(t.shape) }
@@ -104,16 +118,22 @@ func (t *Tensor) Row(i int) []float32 {
 
 // Columns returns columns [from, to) of t, sharing its storage.
 func (t *Tensor) Columns(from, to int) *Tensor {
-	if from < 0 || to < from || to > t.Cols() {
-		panic(fmt.Sprintf("tensor: columns [%d,%d) of a row of %d", from, to, t.Cols()))
+	c := new(Tensor)
+	c.SetColumns(t, from, to)
+	return c
+}
+
+// SetColumns makes t what x.Columns returns.
+func (t *Tensor) SetColumns(x *Tensor, from, to int) {
+	if from < 0 || to < from || to > x.Cols() {
+		panic(fmt.Sprintf("tensor: columns [%d,%d) of a row of %d", from, to, x.Cols()))
 	}
-	shape := slices.Clone(t.shape)
-	shape[len(shape)-1] = to - from
-	end := len(t.data)
-	if rows := t.Rows(); rows > 0 {
-		end = (rows-1)*t.stride + to
+	end := len(x.data)
+	if rows := x.Rows(); rows > 0 {
+		end = (rows-1)*x.stride + to
 	}
-	return &Tensor{shape: shape, stride: t.stride, data: t.data[min(from, end):end]}
+	t.set(x.data[min(from, end):end], x.stride, x.shape)
+	t.shape[len(t.shape)-1] = to - from
 }
 
 // Reshape returns t with another shape of the same size, sharing its storage.
