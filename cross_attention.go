@@ -140,7 +140,7 @@ func (a *CrossAttention) weights(t *autograd.Tape, row int, s *crossState) []flo
 	return slices.Clone(t.Attention(q, nil, nil, autograd.AttentionConfig{
 		Function: a.config.Attention, Scale: a.config.attentionScale(), Bias: bias, BiasZero: zero + 1,
 		State: &autograd.AttentionState{Texts: []*autograd.KeyValueCache{s.sources.Texts[row].Selecting()}},
-	}).Value().Data())
+	}).Value().Host())
 }
 
 // advance moves the state past queries [B, L, Z], which it keeps for weights.

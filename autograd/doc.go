@@ -11,7 +11,13 @@
 // life of every value made inside it that the backward pass does not read, and
 // of those that are cheap to compute again from others (activations, norms,
 // dropout, gates): these are recomputed when the backward pass asks for them.
-// A training step after the first few allocates no tensor.
+// A training step after the first few allocates no tensor, and a step of decoding
+// nothing at all: see Tape.
+//
+// State. Texts that are read piece by piece, as in decoding, go through the same
+// operations as whole ones: EMA and Attention take a state that carries what came
+// before, and all others look at single positions. A second set of operations for
+// decoding would save a few copies a layer, and each layer would be written twice.
 //
 // Shapes follow one alphabet: B batch, L length, D embed_dim, H hidden_dim,
 // Z z_dim, N n_dim, C chunk, V vocabulary; R is B·L rows. Layout is batch

@@ -73,7 +73,7 @@ func Size(shape []int) int {
 			panic(fmt.Sprintf("tensor: negative dimension in shape %v", slices.Clone(shape)))
 		}
 		if d > 0 && n > math.MaxInt/4/d {
-			panic(fmt.Sprintf("tensor: shape %v is more numbers than can be addressed", shape))
+			panic(fmt.Sprintf("tensor: shape %v is more numbers than can be addressed", slices.Clone(shape)))
 		}
 		n *= d
 	}
