@@ -152,7 +152,7 @@ func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 
 // runLanguage goes on with texts.
 func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
-	how, err := c.ways()
+	how, err := c.decoding()
 	if err != nil {
 		return usage(err)
 	}
@@ -180,16 +180,16 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	return saveState(c.saveState, texts[0])
 }
 
-// ways say how texts are to be gone on with.
-type ways struct {
+// decoding is how texts are continued: drawn at random or searched for.
+type decoding struct {
 	draw   generate.ContinueOptions
 	search generate.Options
 	beam   bool // search, do not draw
 }
 
-// ways reads the flags.
-func (c *generateCommand) ways() (ways, error) {
-	w := ways{draw: generate.DefaultContinueOptions(), search: generate.DefaultOptions()}
+// decoding reads the flags.
+func (c *generateCommand) decoding() (decoding, error) {
+	w := decoding{draw: generate.DefaultContinueOptions(), search: generate.DefaultOptions()}
 	w.draw.Stop = c.stop
 	w.search.MinLen = w.draw.MinLen
 	if err := errors.Join(c.options.apply(&w.draw), c.search.apply(&w.search)); err != nil {
@@ -257,7 +257,7 @@ func openInput(path string, stdin io.Reader) (io.ReadCloser, error) {
 	return os.Open(path)
 }
 
-func (c *generateCommand) check(prompts []string, how ways) error {
+func (c *generateCommand) check(prompts []string, how decoding) error {
 	switch {
 	case len(prompts) == 0:
 		return errors.New("no prompt is given, want --prompt TEXT, --prompt-file FILE or --prompts FILE")
@@ -318,7 +318,7 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 
 // continueTexts adds to the texts and prints them. A single one is printed as it
 // comes.
-func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how ways) error {
+func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how decoding) error {
 	out, n := textOutput(cmd), how.search.NBest
 	var emit func(int, []byte)
 	stream := len(texts)*n == 1 && !c.json && !how.beam
@@ -354,7 +354,7 @@ func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, p
 }
 
 // continuations returns those of each text.
-func continuations(ctx context.Context, m *language.Model, texts []*language.Prompt, how ways, emit func(int, []byte)) ([][]generate.Continuation, error) {
+func continuations(ctx context.Context, m *language.Model, texts []*language.Prompt, how decoding, emit func(int, []byte)) ([][]generate.Continuation, error) {
 	var all [][]generate.Continuation
 	if how.beam {
 		for _, r := range texts {

@@ -25,7 +25,7 @@ type interactiveCommand struct {
 	keep    bool
 	noEcho  bool
 	options *binding
-	pairs   pairTalk
+	pairs   interactiveTranslation
 }
 
 func newInteractive() *cobra.Command {
@@ -60,7 +60,7 @@ func (c *interactiveCommand) addFlags(flags *pflag.FlagSet) {
 	})
 	addFlagsFor(flags, translator, func() { c.pairs.addFlags(flags) })
 	for _, name := range []string{"temperature", "sampling-topk", "sampling-topp", "max-len-b", "min-len", "seed"} {
-		markFlag(flags, name, "")
+		markFlag(flags, name)
 	}
 	addReference(flags, generateIgnored, trainingOnly, map[string]string{
 		"gen-subset": "lines are read, not a split", "required-batch-size-multiple": "lines are read, not a split",

@@ -8,15 +8,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// pairTalk is the flags of mega interactive for translators.
-type pairTalk struct {
+// interactiveTranslation is the flags of mega interactive for translators.
+type interactiveTranslation struct {
 	text   textTranslatorFlags
 	search *binding
 	buffer int
 	align  bool
 }
 
-func (p *pairTalk) addFlags(flags *pflag.FlagSet) {
+func (p *interactiveTranslation) addFlags(flags *pflag.FlagSet) {
 	search := generate.DefaultOptions()
 	p.search = bind(flags, &search)
 	p.text.leftPad = true // as the reference does
@@ -27,7 +27,7 @@ func (p *pairTalk) addFlags(flags *pflag.FlagSet) {
 
 // run translates lines as they come and prints what the reference's
 // interactive.py does.
-func (p *pairTalk) run(cmd *cobra.Command, model textModelFlags, input string, args []string) error {
+func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, input string, args []string) error {
 	search := generate.DefaultOptions()
 	err := p.search.apply(&search)
 	if err == nil {

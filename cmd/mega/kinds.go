@@ -3,17 +3,19 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/pflag"
 )
 
-// Kinds of models that a command has flags for.
+// The kinds of models that a command has flags for.
 const (
+	classifier    = "a classifier"
 	languageModel = "a language model"
 	translator    = "a translator"
 )
 
-// forKey is the annotation of a flag that says which kind of model it is for; one
+// forKey is the annotation of a flag that says which kinds of models it is for; one
 // without is for all.
 const forKey = "for"
 
@@ -29,14 +31,19 @@ func addFlagsFor(flags *pflag.FlagSet, kind string, add func()) {
 	})
 }
 
-// markFlag says which kind of model a flag is for, "" for all.
-func markFlag(flags *pflag.FlagSet, name, kind string) {
-	f := flags.Lookup(name)
-	if f.Annotations == nil {
-		f.Annotations = map[string][]string{}
+// markFlag says which kinds of models a flag is for; with none it is for all.
+func markFlag(flags *pflag.FlagSet, name string, kinds ...string) {
+	if err := flags.SetAnnotation(name, forKey, kinds); err != nil {
+		panic(err) // there is no such flag
 	}
-	if f.Annotations[forKey] = []string{kind}; kind == "" {
-		delete(f.Annotations, forKey)
+}
+
+// alsoFor adds to the kinds of models that the flags of a binding are for.
+func (b *binding) alsoFor(kinds ...string) {
+	for name := range flagFields(b.kind) {
+		if f := b.flags.Lookup(name); f != nil {
+			markFlag(b.flags, name, append(f.Annotations[forKey], kinds...)...)
+		}
 	}
 }
 
@@ -45,18 +52,24 @@ func markFlag(flags *pflag.FlagSet, name, kind string) {
 func bindShared(flags *pflag.FlagSet, example any) *binding {
 	b := bind(flags, example)
 	for name := range flagFields(b.kind) {
-		markFlag(flags, name, "")
+		markFlag(flags, name)
 	}
 	return b
 }
 
+// eachForeign calls tell with the flags that were given and are for other kinds of
+// models than the given one, and with these.
+func eachForeign(flags *pflag.FlagSet, kind string, tell func(name string, others []string)) {
+	flags.Visit(func(f *pflag.Flag) {
+		if kinds := f.Annotations[forKey]; len(kinds) > 0 && !slices.Contains(kinds, kind) {
+			tell(f.Name, kinds)
+		}
+	})
+}
+
 // tellFlagsFor names the flags that were given and are for another kind of model.
 func tellFlagsFor(w io.Writer, flags *pflag.FlagSet, kind string) {
-	flags.Visit(func(f *pflag.Flag) {
-		for _, other := range f.Annotations[forKey] {
-			if other != kind {
-				fmt.Fprintf(w, "mega: --%s has no effect: it is for %s, and the model is %s\n", f.Name, other, kind)
-			}
-		}
+	eachForeign(flags, kind, func(name string, others []string) {
+		fmt.Fprintf(w, "mega: --%s has no effect: it is for %s, and the model is %s\n", name, others[0], kind)
 	})
 }

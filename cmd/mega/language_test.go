@@ -107,20 +107,20 @@ func TestReferenceLanguageCommands(t *testing.T) {
 // TestRecipesAreValid: every recipe's flags are known and make a configuration of
 // the kind of model that its task names.
 func TestRecipesAreValid(t *testing.T) {
-	kinds := map[string]string{"language_modeling": "*main.languageTrainee", "translation": "*main.translatorTrainee"}
+	kinds := map[string]string{"language_modeling": "*main.languageModelKind", "translation": "*main.translatorKind"}
 	for _, name := range recipe.Names() {
 		r, err := recipe.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}, &translatorTrainee{}}}
+		c := &trainCommand{kinds: []modelKind{&classifierKind{}, &languageModelKind{}, &translatorKind{}}}
 		flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 		c.addFlags(flags)
 		if err := flags.Parse(r.Flags); err != nil {
 			t.Fatal(err)
 		}
 		kind, arch, _, err := c.configs([]string{"data"})
-		want := cmp.Or(kinds[flags.Lookup("task").Value.String()], "*main.classifierTrainee")
+		want := cmp.Or(kinds[flags.Lookup("task").Value.String()], "*main.classifierKind")
 		if got := fmt.Sprintf("%T", kind); err != nil || got != want {
 			t.Errorf("%s: %s is a %s, want %s: %v", name, arch, got, want, err)
 		}

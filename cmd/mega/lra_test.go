@@ -260,8 +260,8 @@ func classifyOne(t *testing.T, kind, from, run string) {
 // and training.
 func classifierConfigs(t *testing.T, args []string) (out [3]string) {
 	t.Helper()
-	kind := &classifierTrainee{}
-	c := &trainCommand{kinds: []trainee{kind}}
+	kind := &classifierKind{}
+	c := &trainCommand{kinds: []modelKind{kind}}
 	flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 	c.addFlags(flags)
 	if err := flags.Parse(joinPairs(args)); err != nil {

@@ -17,15 +17,15 @@ import (
 // in --save-dir.
 const lastTorch = "checkpoint_last.pt"
 
-// restoring is the flags about a checkpoint that training begins from.
-type restoring struct {
+// restoreFlags is the flags about a checkpoint that training begins from.
+type restoreFlags struct {
 	file, finetune string
 	drop           checkpoint.Reset
 	scheduler      bool // to be reset too
 	checkpoint     *checkpoint.Checkpoint
 }
 
-func (r *restoring) addFlags(flags *pflag.FlagSet) {
+func (r *restoreFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.file, "restore-file", "", "a checkpoint to go on from, such as a fairseq .pt: weights, optimiser, updates, epoch. A mere name is looked for in --save-dir first, and "+lastTorch+" there is the default. A run directory that has checkpoints goes on from its own")
 	flags.StringVar(&r.finetune, "finetune-from-model", "", "a checkpoint to take nothing but the weights from, unless "+lastTorch+" is in --save-dir")
 	flags.BoolVar(&r.drop.Optimizer, "reset-optimizer", false, "with --restore-file, start the optimiser and the count of updates afresh")
@@ -37,7 +37,7 @@ func (r *restoring) addFlags(flags *pflag.FlagSet) {
 // open loads the weights of the checkpoint that the flags name, if they do, and
 // returns where its training stood, nil to start afresh. dir is the run
 // directory. What it returns can be used until close.
-func (r *restoring) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.Training, error) {
+func (r *restoreFlags) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.Training, error) {
 	path, err := r.path(dir)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (r *restoring) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.Tra
 // path returns the checkpoint to begin from, "" for none. As in the reference,
 // lastTorch in the run directory comes before --finetune-from-model
 // (checkpoint_utils.py:138).
-func (r *restoring) path(dir string) (string, error) {
+func (r *restoreFlags) path(dir string) (string, error) {
 	name := cmp.Or(r.file, lastTorch)
 	named, inDir, mere := name != lastTorch, filepath.Join(dir, name), filepath.Base(name) == name
 	switch {
@@ -94,7 +94,7 @@ func (r *restoring) path(dir string) (string, error) {
 }
 
 // close releases the checkpoint.
-func (r *restoring) close() {
+func (r *restoreFlags) close() {
 	if r.checkpoint != nil {
 		r.checkpoint.Close()
 	}

@@ -36,12 +36,12 @@ func TestRestorePath(t *testing.T) {
 		for _, f := range strings.Fields(c.files) {
 			write(t, filepath.FromSlash(f), "")
 		}
-		r := restoring{file: c.file, finetune: c.finetune}
+		r := restoreFlags{file: c.file, finetune: c.finetune}
 		if got, err := r.path("run"); got != filepath.FromSlash(c.want) || err != nil {
 			t.Errorf("%q with --restore-file %q, --finetune-from-model %q: %q, %v, want %q", c.files, c.file, c.finetune, got, err, c.want)
 		}
 	}
-	for _, r := range []restoring{{file: "other.pt"}, {scheduler: true}, {drop: checkpoint.Reset{Meters: true}}} {
+	for _, r := range []restoreFlags{{file: "other.pt"}, {scheduler: true}, {drop: checkpoint.Reset{Meters: true}}} {
 		r.finetune = "model.pt"
 		if _, err := r.path("run"); err == nil || status(err) != exitUsage {
 			t.Errorf("%+v: %v", r, err)

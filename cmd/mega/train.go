@@ -31,17 +31,19 @@ type trainCommand struct {
 	workers   int
 	json      bool
 	profile   bool
-	restore   restoring
+	restore   restoreFlags
 
 	flags    *pflag.FlagSet
-	kinds    []trainee
+	kinds    []modelKind
 	training *binding
 }
 
-// A trainee is a kind of model on the command line of mega train. Its flags and
+// A modelKind is a kind of model on the command line of mega train. Its flags and
 // those of others are bound side by side, and the architecture says which kind
 // is meant.
-type trainee interface {
+type modelKind interface {
+	// name says in words what the kind is.
+	name() string
 	// archs lists the architectures of the kind.
 	archs() []string
 	// bind adds the flags of its model and data and returns their bindings.
@@ -67,7 +69,7 @@ type evaluation interface {
 }
 
 func newTrain() *cobra.Command {
-	c := &trainCommand{kinds: []trainee{&classifierTrainee{}, &languageTrainee{}, &translatorTrainee{}}}
+	c := &trainCommand{kinds: []modelKind{&classifierKind{}, &languageModelKind{}, &translatorKind{}}}
 	cmd := &cobra.Command{
 		Use:   "train [DATA] --preset NAME | --arch ARCH --task TASK ...",
 		Short: "Train a model and evaluate it",
@@ -105,15 +107,17 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })
 	for _, kind := range c.kinds {
 		for _, b := range kind.bind(flags) {
-			b.ownedBy(kind)
+			b.alsoFor(kind.name())
 		}
 	}
 	for _, f := range all {
-		delete(f.Annotations, ownersKey)
+		markFlag(flags, f.Name)
 	}
 	training := train.DefaultConfig()
 	c.training = bind(flags, &training)
-	c.training.ownedBy(c.kinds...)
+	for _, kind := range c.kinds {
+		c.training.alsoFor(kind.name())
+	}
 	c.restore.addFlags(flags)
 	addReference(flags)
 }
@@ -194,7 +198,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // configs reads the flags: an architecture's defaults, then the flags.
-func (c *trainCommand) configs(args []string) (kind trainee, arch string, training train.Config, err error) {
+func (c *trainCommand) configs(args []string) (kind modelKind, arch string, training train.Config, err error) {
 	training = train.DefaultConfig()
 	data := ""
 	if len(args) == 1 {
@@ -217,7 +221,7 @@ func (c *trainCommand) configs(args []string) (kind trainee, arch string, traini
 }
 
 // kind returns the kind of model that an architecture is of.
-func (c *trainCommand) kind(arch string) (trainee, error) {
+func (c *trainCommand) kind(arch string) (modelKind, error) {
 	if arch == "" {
 		return nil, errors.New("no architecture: want --preset NAME or --arch ARCH (mega presets lists both)")
 	}
@@ -236,36 +240,10 @@ func (c *trainCommand) kind(arch string) (trainee, error) {
 
 // tellForeign names the flags that were given and are for other kinds of models
 // than the one that is trained.
-func (c *trainCommand) tellForeign(w io.Writer, kind trainee, arch string) {
-	c.flags.Visit(func(f *pflag.Flag) {
-		if owners := ownersOf(f); len(owners) > 0 && !slices.Contains(owners, kindName(kind)) {
-			fmt.Fprintf(w, "mega: --%s has no effect: it is not for models of the kind of %s\n", f.Name, arch)
-		}
+func (c *trainCommand) tellForeign(w io.Writer, kind modelKind, arch string) {
+	eachForeign(c.flags, kind.name(), func(name string, _ []string) {
+		fmt.Fprintf(w, "mega: --%s has no effect: it is not for models of the kind of %s\n", name, arch)
 	})
-}
-
-// ownersKey is the annotation of a flag that says which kinds of models it is
-// for; one without is for all.
-const ownersKey = "kinds"
-
-func kindName(kind trainee) string { return fmt.Sprintf("%T", kind) }
-
-func ownersOf(f *pflag.Flag) []string { return f.Annotations[ownersKey] }
-
-// ownedBy notes that the flags of a binding are for some kinds of models.
-func (b *binding) ownedBy(kinds ...trainee) {
-	for name := range flagFields(b.kind) {
-		f := b.flags.Lookup(name)
-		if f == nil {
-			continue
-		}
-		if f.Annotations == nil {
-			f.Annotations = map[string][]string{}
-		}
-		for _, kind := range kinds {
-			f.Annotations[ownersKey] = append(f.Annotations[ownersKey], kindName(kind))
-		}
-	}
 }
 
 // directory returns the run directory.
@@ -280,7 +258,7 @@ func (c *trainCommand) directory(arch string) string {
 }
 
 // evaluate runs the best checkpoint on held-out data and prints how it did.
-func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind trainee, dir string) error {
+func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind, dir string) error {
 	ck, err := checkpoint.Open(dir)
 	if err != nil {
 		return err

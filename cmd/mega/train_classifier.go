@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// classifierTrainee is a classifier on the command line of mega train.
-type classifierTrainee struct {
+// classifierKind is a classifier on the command line of mega train.
+type classifierKind struct {
 	modelFlags, dataFlags *binding
 
 	model mega.ClassifierConfig
@@ -20,16 +20,18 @@ type classifierTrainee struct {
 	task  *classify.Task
 }
 
-func (k *classifierTrainee) archs() []string { return mega.ClassifierArchs() }
+func (k *classifierKind) name() string { return classifier }
 
-func (k *classifierTrainee) bind(flags *pflag.FlagSet) []*binding {
+func (k *classifierKind) archs() []string { return mega.ClassifierArchs() }
+
+func (k *classifierKind) bind(flags *pflag.FlagSet) []*binding {
 	data := classify.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.ClassifierConfig{})
 	k.dataFlags = bind(flags, &data, "data")
 	return []*binding{k.modelFlags, k.dataFlags}
 }
 
-func (k *classifierTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
+func (k *classifierKind) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
 	if err := checkClassification(criterion); err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func checkClassification(criterion string) error {
 	return nil
 }
 
-func (k *classifierTrainee) open() (train.Task, string, error) {
+func (k *classifierKind) open() (train.Task, string, error) {
 	t, err := classify.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
@@ -67,7 +69,7 @@ func (k *classifierTrainee) open() (train.Task, string, error) {
 	return t, fmt.Sprintf("%d kinds of symbols, %d classes", t.Corpus().Vocabulary, k.model.SentenceClassNum), nil
 }
 
-func (k *classifierTrainee) check() error {
+func (k *classifierKind) check() error {
 	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
 	if err != nil {
 		return err
@@ -76,7 +78,7 @@ func (k *classifierTrainee) check() error {
 }
 
 // evaluate runs the test split, or the validation split where there is none.
-func (k *classifierTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
+func (k *classifierKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
 	m, err := c.Classifier(checkpoint.Options{})
 	if err != nil {
 		return nil, err
@@ -88,4 +90,4 @@ func (k *classifierTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoi
 	return classify.Evaluate(ctx, m, k.task.Corpus(), k.data, split, nil)
 }
 
-func (k *classifierTrainee) close() error { return nil }
+func (k *classifierKind) close() error { return nil }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// languageTrainee is a language model on the command line of mega train.
-type languageTrainee struct {
+// languageModelKind is a language model on the command line of mega train.
+type languageModelKind struct {
 	modelFlags, dataFlags *binding
 
 	model mega.LanguageModelConfig
@@ -20,16 +20,18 @@ type languageTrainee struct {
 	task  *language.Task
 }
 
-func (k *languageTrainee) archs() []string { return mega.LanguageModelArchs() }
+func (k *languageModelKind) name() string { return languageModel }
 
-func (k *languageTrainee) bind(flags *pflag.FlagSet) []*binding {
+func (k *languageModelKind) archs() []string { return mega.LanguageModelArchs() }
+
+func (k *languageModelKind) bind(flags *pflag.FlagSet) []*binding {
 	data := language.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.LanguageModelConfig{})
 	k.dataFlags = bind(flags, &data, "data")
 	return []*binding{k.modelFlags, k.dataFlags}
 }
 
-func (k *languageTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
+func (k *languageModelKind) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
 	if k.model, err = mega.LanguageModelArch(arch); err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func checkCriterion(criterion string, m mega.LanguageModelConfig) error {
 	return nil
 }
 
-func (k *languageTrainee) open() (train.Task, string, error) {
+func (k *languageModelKind) open() (train.Task, string, error) {
 	t, err := language.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
@@ -66,13 +68,13 @@ func (k *languageTrainee) open() (train.Task, string, error) {
 	return t, fmt.Sprintf("%d kinds of tokens", t.Corpus().Dictionary.Len()), nil
 }
 
-func (k *languageTrainee) evalOptions() (o language.EvalOptions, err error) {
+func (k *languageModelKind) evalOptions() (o language.EvalOptions, err error) {
 	o = language.DefaultEvalOptions()
 	o.Subset, err = testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
 	return o, err
 }
 
-func (k *languageTrainee) check() error {
+func (k *languageModelKind) check() error {
 	o, err := k.evalOptions()
 	if err != nil {
 		return err
@@ -82,7 +84,7 @@ func (k *languageTrainee) check() error {
 
 // evaluate runs the test split, or the validation split where there is none, in
 // windows of the model's chunks.
-func (k *languageTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
+func (k *languageModelKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
 	m, err := c.LanguageModel(checkpoint.Options{})
 	if err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func (k *languageTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint
 	return language.Evaluate(ctx, m, k.task.Corpus(), o, nil, nil)
 }
 
-func (k *languageTrainee) close() error {
+func (k *languageModelKind) close() error {
 	if k.task == nil {
 		return nil
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// translatorTrainee is a translator on the command line of mega train.
-type translatorTrainee struct {
+// translatorKind is a translator on the command line of mega train.
+type translatorKind struct {
 	modelFlags, dataFlags *binding
 
 	model mega.TranslatorConfig
@@ -20,9 +20,11 @@ type translatorTrainee struct {
 	task  *translate.Task
 }
 
-func (k *translatorTrainee) archs() []string { return mega.TranslatorArchs() }
+func (k *translatorKind) name() string { return translator }
 
-func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
+func (k *translatorKind) archs() []string { return mega.TranslatorArchs() }
+
+func (k *translatorKind) bind(flags *pflag.FlagSet) []*binding {
 	data := translate.DefaultDataConfig()
 	k.modelFlags = bind(flags, &mega.TranslatorConfig{}, "source_vocab_size", "target_vocab_size")
 	k.dataFlags = bind(flags, &data, "data")
@@ -30,7 +32,7 @@ func (k *translatorTrainee) bind(flags *pflag.FlagSet) []*binding {
 	return []*binding{k.modelFlags, k.dataFlags}
 }
 
-func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
+func (k *translatorKind) configure(flags *pflag.FlagSet, arch, data, criterion string) (err error) {
 	if k.model, err = mega.TranslatorArch(arch); err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (k *translatorTrainee) configure(flags *pflag.FlagSet, arch, data, criterio
 	return k.data.Validate()
 }
 
-func (k *translatorTrainee) open() (train.Task, string, error) {
+func (k *translatorKind) open() (train.Task, string, error) {
 	t, err := translate.NewTask(k.data, k.model)
 	if err != nil {
 		return nil, "", err
@@ -65,7 +67,7 @@ func (k *translatorTrainee) open() (train.Task, string, error) {
 	return t, what, nil
 }
 
-func (k *translatorTrainee) check() error {
+func (k *translatorKind) check() error {
 	split, err := testSplit(k.task.Corpus(), k.data.TestSubset, k.data.ValidSubset)
 	if err != nil {
 		return err
@@ -75,7 +77,7 @@ func (k *translatorTrainee) check() error {
 
 // evaluate translates the test split, or the validation split where there is
 // none.
-func (k *translatorTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
+func (k *translatorKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
 	m, err := c.Translator(checkpoint.Options{})
 	if err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func (k *translatorTrainee) evaluate(ctx context.Context, c *checkpoint.Checkpoi
 	return k.task.Evaluate(ctx, m, split)
 }
 
-func (k *translatorTrainee) close() error {
+func (k *translatorKind) close() error {
 	if k.task == nil {
 		return nil
 	}
