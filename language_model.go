@@ -17,6 +17,7 @@ type LanguageModel struct {
 	projection *nn.Parameter       // [V, D]; nil with an adaptive softmax
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
 	frozen     *readyWeights       // nil unless frozen
+	workers    *autograd.Workers   // of sessions
 	bf16       bool                // what is frozen is multiplied in bfloat16
 }
 

@@ -30,7 +30,7 @@ func (m *LanguageModel) TargetLogProbs(t *autograd.Tape, features *autograd.Vari
 		if m.adaptive != nil {
 			out = append(out, m.adaptive.TargetLogProbs(t, x, targets[from:to])...)
 		} else {
-			out = append(out, autograd.TargetLogProbs(m.Scores(t, x), targets[from:to])...)
+			out = append(out, t.TargetLogProbs(m.Scores(t, x), targets[from:to])...)
 		}
 		t.Reset()
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -38,6 +37,9 @@ const windowTokens = 4096
 // they multiply by them, as autograd's Tape.SetBF16 says.
 func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
 
+// SetWorkers says which threads compute for the sessions made afterwards.
+func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
+
 // Freeze lays the decoder's and the output's weights out for products with a few
 // rows, in as much memory again (half as much in bfloat16), for the sessions
 // that are made until thaw is called: a step is then bounded by how fast memory
@@ -68,7 +70,7 @@ func (m *LanguageModel) NewBatch(texts int) *Session {
 	if w == nil {
 		w = &readyWeights{m.decoder.ready(func(l *nn.Linear) *nn.Linear { return l }), m.projection}
 	}
-	s := &Session{model: m, reader: newReader(w, texts)}
+	s := &Session{model: m, reader: newReader(w, texts, m.workers)}
 	s.adaptive = m.adaptive
 	return s
 }
@@ -106,7 +108,7 @@ func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
 	err := s.readAll(tokens, func(from, n int) {
 		x := s.features.Value()
 		for i := range rows * n {
-			copy(out.Row(i/n*length+from+i%n), x.Row(i))
+			out.CopyRow(i/n*length+from+i%n, x, i)
 		}
 	})
 	return autograd.NewConstant(out), err
@@ -129,7 +131,7 @@ func (s *Session) readAll(tokens []int32, each func(from, n int)) error {
 	if err := s.reach(length); err != nil {
 		return err
 	}
-	defer parallel.Hot()()
+	defer s.Workers().Hot()()
 	for from := 0; from < length; {
 		n := s.window(length - from)
 		if err := s.read(tokens, from, n); err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -55,13 +54,24 @@ type reader struct {
 }
 
 // newReader returns a reader of so many texts of which nothing has been read.
-func newReader(w *readyWeights, texts int) reader {
-	r := reader{readyWeights: w, positions: make([]int, texts), tape: autograd.NewTape()}
+func newReader(w *readyWeights, texts int, workers *autograd.Workers) reader {
+	r := reader{readyWeights: w, positions: make([]int, texts), tape: newTape(workers)}
 	for _, b := range w.stack.blocks {
 		r.states = append(r.states, blockState{gated: b.attention.begin(texts)})
 	}
 	return r
 }
+
+// newTape returns a tape that workers compute on.
+func newTape(workers *autograd.Workers) *autograd.Tape {
+	t := autograd.NewTape()
+	t.SetWorkers(workers)
+	return t
+}
+
+// Workers returns the threads that compute, as the model had them when the
+// session was made.
+func (s *reader) Workers() *autograd.Workers { return s.tape.Workers() }
 
 // Rows returns the number of texts.
 func (s *reader) Rows() int { return len(s.positions) }
@@ -150,7 +160,7 @@ func (s *reader) step(tokens []int32) (logProbs []float32, err error) {
 	if err := s.reach(1); err != nil {
 		return nil, err
 	}
-	parallel.WhileHot(func() {
+	s.Workers().WhileHot(func() {
 		if err = s.read(tokens, 0, 1); err == nil {
 			s.score()
 		}
@@ -179,9 +189,9 @@ func (s *reader) pick(rows []int, stay bool) reader {
 	for _, r := range rows {
 		p.positions = append(p.positions, s.positions[r])
 	}
-	parallel.Run(len(p.states), func(_, i int) { p.states[i] = s.states[i].pick(rows, stay) })
+	s.Workers().Run(len(p.states), func(_, i int) { p.states[i] = s.states[i].pick(rows, stay) })
 	if stay {
-		p.tape, p.features, p.window, p.padding, p.ends = autograd.NewTape(), nil, Input{}, nil, nil
+		p.tape, p.features, p.window, p.padding, p.ends = newTape(s.Workers()), nil, Input{}, nil, nil
 	}
 	return p
 }

@@ -41,7 +41,7 @@ func (s *Session) pick(rows []int, stay bool) *Session {
 func pickRows(x *tensor.Tensor, rows []int) *tensor.Tensor {
 	y := tensor.New(len(rows), x.Cols())
 	for i, r := range rows {
-		copy(y.Row(i), x.Row(r))
+		y.CopyRow(i, x, r)
 	}
 	return y
 }
@@ -79,7 +79,7 @@ func (s *Session) join(o *Session) {
 		b.gated.keys.Texts = append(b.gated.keys.Texts, other.keys.Texts...)
 	}
 	if s.logProbs != nil {
-		all := slices.Concat(s.logProbs.Data(), o.logProbs.Data())
+		all := slices.Concat(s.logProbs.Host(), o.logProbs.Host())
 		s.logProbs = tensor.FromSlice(all, s.Rows(), s.logProbs.Cols())
 	}
 }

@@ -47,7 +47,6 @@ func wideConfig(norm, attention string) mega.ClassifierConfig {
 // TestWorkersAgree: a training step gives the same numbers bit for bit on any
 // number of workers.
 func TestWorkersAgree(t *testing.T) {
-	defer parallel.SetWorkers(0)
 	forEachKernel(t, func(t *testing.T) {
 		for norm, attention := range map[string]string{"batchnorm": "laplace", "layernorm": "softmax", "scalenorm": "relu2", "rmsnorm": "softmax"} {
 			if kernel.Current() == kernel.Generic && norm != "batchnorm" {
@@ -61,9 +60,9 @@ func TestWorkersAgree(t *testing.T) {
 			var want []uint32
 			var loss float64
 			for _, workers := range []int{1, 2, 3, 5} {
-				parallel.SetWorkers(workers)
 				restore()
 				tape := autograd.NewTrainingTape()
+				tape.SetWorkers(autograd.NewWorkers(workers))
 				l := step(t, m, tape, in, labels)
 				if workers == 1 {
 					want, loss = bits(m.Params()), l
@@ -245,5 +244,28 @@ func TestFrozenLayers(t *testing.T) {
 	}
 	if tape.HeldBytes() > all/2 {
 		t.Errorf("%d bytes with all layers frozen, %d with none", tape.HeldBytes(), all)
+	}
+}
+
+// TestTapeComputesOnItsWorkers: a step on a tape that has one worker starts none
+// of the process's.
+func TestTapeComputesOnItsWorkers(t *testing.T) {
+	defer parallel.SetWorkers(0)
+	for norm, attention := range map[string]string{"batchnorm": "laplace", "layernorm": "softmax", "scalenorm": "relu2"} {
+		c := wideConfig(norm, attention)
+		m := newClassifier(t, c)
+		in, labels := batchOf(7, 3, 190, c)
+		for _, own := range []int{1, 3} {
+			parallel.SetWorkers(3) // whose goroutines start at the first call
+			runtime.GC()
+			before := runtime.NumGoroutine()
+			tape := autograd.NewTrainingTape()
+			tape.SetWorkers(autograd.NewWorkers(own))
+			step(t, m, tape, in, labels)
+			if started := runtime.NumGoroutine() - before; started > own-1 {
+				t.Errorf("%s: %d goroutines started, want %d", norm, started, own-1)
+			}
+			runtime.KeepAlive(tape)
+		}
 	}
 }

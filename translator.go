@@ -17,9 +17,10 @@ type Translator struct {
 	params     *nn.Params
 	source     stack
 	target     stack
-	projection *nn.Parameter // [V, D]
-	frozen     *readyWeights // nil unless frozen
-	bf16       bool          // sessions multiply in bfloat16
+	projection *nn.Parameter     // [V, D]
+	frozen     *readyWeights     // nil unless frozen
+	workers    *autograd.Workers // of sessions
+	bf16       bool              // sessions multiply in bfloat16
 }
 
 // NewTranslator returns a model with initial parameters fixed by config.Seed,

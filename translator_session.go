@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A TranslatorSession writes translations of sources that have been read, side
@@ -34,6 +33,9 @@ func (m *Translator) sessionWeights() *readyWeights {
 // attention. It is for sessions made afterwards, and comes before Freeze.
 func (m *Translator) SetBF16(on bool) { m.bf16 = on }
 
+// SetWorkers says which threads compute for the sessions made afterwards.
+func (m *Translator) SetWorkers(w *autograd.Workers) { m.workers = w }
+
 // Freeze makes what sessions need of the parameters, in as much memory as the
 // decoder's take, once for all sessions until thaw is called, instead of once
 // for each: not a bit of what they say changes. Until then the parameters must not
@@ -46,9 +48,9 @@ func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.session
 // the attention to the source counts it as positions, as in the reference
 // (gated_cross_attention.py:114-122); on the right it makes no difference.
 func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {
-	t := autograd.NewTape()
+	t := newTape(m.workers)
 	t.SetBF16(m.bf16)
-	defer parallel.Hot()()
+	defer m.workers.Hot()()
 	encoded, err := m.Encode(t, sources, rows, length)
 	if err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 	if w == nil {
 		w = m.sessionWeights()
 	}
-	s := &TranslatorSession{model: m, reader: newReader(w, rows)}
+	s := &TranslatorSession{model: m, reader: newReader(w, rows, m.workers)}
 	columns := make([][2]int, rows)
 	for row := range rows {
 		if columns[row], err = sourceColumns(sources[row*length:][:length]); err != nil {

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/internal/kernel"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -12,6 +11,7 @@ import (
 type AdamSettings struct {
 	Betas            [2]float64
 	Eps, WeightDecay float64
+	Workers          *Workers // compute; nil for the process's own
 }
 
 // Adam updates parameters by the reference's AdamW (optim/adam.py:141), which
@@ -66,7 +66,7 @@ func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
 // parameter that no gradient has reached has nil.
 func (a *Adam) Norm(grads []*tensor.Tensor) float64 {
 	a.grads = grads
-	parallel.Run(len(a.blocks), a.square)
+	a.settings.Workers.Run(len(a.blocks), a.square)
 	total := 0.0
 	for _, s := range a.sums {
 		total += s
@@ -98,7 +98,7 @@ func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
 		Decay:     lr * s.WeightDecay,
 		GradScale: scale,
 	}
-	parallel.Run(len(a.blocks), a.step)
+	a.settings.Workers.Run(len(a.blocks), a.step)
 }
 
 func (a *Adam) squareBlock(_, i int) {

@@ -49,6 +49,7 @@ func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	a := kernel.Attention{
 		Function: c.Function, Queries: c.Queries, Keys: c.Keys,
 		Z: q.Cols(), Causal: c.Causal, Scale: float32(c.Scale),
+		Workers: t.workers,
 	}
 	if c.Bias != nil {
 		a.Bias, a.BiasZero = t.value(c.Bias).Data(), c.BiasZero
@@ -58,7 +59,7 @@ func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 		t.carries("Attention")
 		a.H = s.Texts[0].h
 		out = t.allocCols(q.shape, a.H)
-		s.attend(a, out.value, t.value(q), t.optional(k), t.optional(v))
+		s.attend(t, a, out.value, t.value(q), t.optional(k), t.optional(v))
 	} else {
 		a.Segments, a.H, a.KeyMask, a.BF16 = q.Rows()/c.Queries, v.Cols(), c.Mask, t.bf16
 		out = t.allocCols(q.shape, a.H)

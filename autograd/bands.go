@@ -36,14 +36,14 @@ func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []i
 	out := t.allocRows(shape, d)
 	for p, part := range parts {
 		value := t.value(part)
-		eachRows(len(rows[p]), d, func(i int) { kernel.Scale(out.value.Row(int(rows[p][i])), value.Row(i), scale) })
+		t.eachRows(len(rows[p]), d, func(i int) { kernel.Scale(out.value.Row(int(rows[p][i])), value.Row(i), scale) })
 	}
 	if t.wants(parts...) {
 		t.push("embedding", out, nil, func() {
 			dy := t.outGrad(out)
 			for p, part := range parts {
 				t.addGrad(part, func(d *tensor.Tensor) {
-					eachRows(d.Rows(), d.Cols(), func(i int) { kernel.Scale(d.Row(i), dy.Row(int(rows[p][i])), scale) })
+					t.eachRows(d.Rows(), d.Cols(), func(i int) { kernel.Scale(d.Row(i), dy.Row(int(rows[p][i])), scale) })
 				})
 			}
 		})
@@ -56,7 +56,7 @@ func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []i
 // take logits.
 func (t *Tape) LogSoftmax(x *Variable) *Variable {
 	out := t.alloc(x.shape...)
-	onRows(x.Rows(), 2*x.Cols(), operands{dst: out.value, a: t.value(x)}, func(o operands, from, to int) {
+	onRows(t, x.Rows(), 2*x.Cols(), operands{dst: out.value, a: t.value(x)}, func(o operands, from, to int) {
 		for i := from; i < to; i++ {
 			kernel.LogSoftmaxRow(o.dst.Row(i), o.a.Row(i))
 		}
@@ -74,7 +74,7 @@ func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
 	}
 	out := t.allocCols(parts[0].shape, cols)
 	head := t.value(parts[0])
-	eachRows(head.Rows(), cols, func(i int) {
+	t.eachRows(head.Rows(), cols, func(i int) {
 		dst := out.value.Row(i)
 		copy(dst, head.Row(i)[:words])
 		from := words

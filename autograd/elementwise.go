@@ -14,12 +14,12 @@ func (t *Tape) Activate(act Activation, x *Variable) *Variable {
 	}
 	start := t.start()
 	out := t.alloc(x.shape...)
-	activate(act, out.value, t.value(x))
+	t.activate(act, out.value, t.value(x))
 	if t.wants(x) {
-		out.recompute = func(dst *tensor.Tensor) { activate(act, dst, t.value(x)) }
+		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, t.value(x)) }
 		t.push("activate", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { activateGrad(act, dx, dy, t.value(x)) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.activateGrad(act, dx, dy, t.value(x)) })
 		})
 	}
 	t.stop("activate", start)
@@ -31,7 +31,7 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 	sameShape("Add", a, b)
 	start := t.start()
 	out := t.alloc(a.shape...)
-	add(out.value, t.value(a), t.value(b))
+	t.add(out.value, t.value(a), t.value(b))
 	if t.wants(a, b) {
 		t.push("add", out, nil, func() {
 			dy := t.outGrad(out)
@@ -43,8 +43,8 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 	return out
 }
 
-func add(dst, a, b *tensor.Tensor) {
-	elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
+func (t *Tape) add(dst, a, b *tensor.Tensor) {
+	t.elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
 		kernel.Add(s.of(o.dst), s.of(o.a), s.of(o.b))
 	})
 }
@@ -59,7 +59,7 @@ func (t *Tape) Dropout(x *Variable, p float64) *Variable {
 	seed := t.nextSeed()
 	drop := func(dst, src *tensor.Tensor) {
 		cols := src.Cols()
-		eachSpan(2, func(s span) {
+		t.eachSpan(2, func(s span) {
 			kernel.Dropout(s.of(dst), s.of(src), seed, uint64(s.from)*uint64(cols), float32(p))
 		}, dst, src)
 	}
@@ -88,7 +88,7 @@ func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *V
 	mask := t.featureMask(groups, x.Cols(), whole, float32(p))
 	length := x.Rows() / max(1, groups)
 	apply := func(dst, src *tensor.Tensor) {
-		eachRows(src.Rows(), src.Cols(), func(i int) { kernel.Mul(dst.Row(i), src.Row(i), mask.Row(i/length)) })
+		t.eachRows(src.Rows(), src.Cols(), func(i int) { kernel.Mul(dst.Row(i), src.Row(i), mask.Row(i/length)) })
 	}
 	out := t.alloc(x.shape...)
 	t.compute(out, func(dst *tensor.Tensor) { apply(dst, t.value(x)) })
@@ -130,24 +130,24 @@ func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
 	}
 	start := t.start()
 	out := t.alloc(x.shape...)
-	copyUnmasked(out.value, t.value(x), mask)
+	t.copyUnmasked(out.value, t.value(x), mask)
 	if t.wants(x) {
-		out.recompute = func(dst *tensor.Tensor) { copyUnmasked(dst, t.value(x), mask) }
+		out.recompute = func(dst *tensor.Tensor) { t.copyUnmasked(dst, t.value(x), mask) }
 		t.push("mask", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { copyUnmasked(dx, dy, mask) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.copyUnmasked(dx, dy, mask) })
 		})
 	}
 	t.stop("mask", start)
 	return out
 }
 
-func copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
+func (t *Tape) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
 	type args struct {
 		dst, src *tensor.Tensor
 		mask     []bool
 	}
-	onRows(src.Rows(), src.Cols(), args{dst, src, mask}, func(o args, from, to int) {
+	onRows(t, src.Rows(), src.Cols(), args{dst, src, mask}, func(o args, from, to int) {
 		for i := from; i < to; i++ {
 			if o.mask[i] {
 				clear(o.dst.Row(i))

@@ -41,7 +41,7 @@ func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig, state
 	out := t.alloc(x.shape...)
 	if state != nil {
 		t.carries("EMA")
-		kernel.EMAStep(out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)
+		kernel.EMAStep(t.workers, out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)
 	} else {
 		t.emaWhole(out, x, mask, p, c)
 	}
@@ -60,8 +60,8 @@ func (t *Tape) carries(op string) {
 // emaWhole is EMA for sequences that begin here.
 func (t *Tape) emaWhole(out, x *Variable, mask []bool, p EMAParameters, c EMAConfig) {
 	coef := t.borrowCoefficients()
-	coef.Set(c.shape(x.Cols()), p.numbers())
-	kernel.EMAForward(out.value.Data(), t.value(x).Data(), mask, x.shape[0], x.shape[1], coef)
+	coef.Set(t.workers, c.shape(x.Cols()), p.numbers())
+	kernel.EMAForward(t.workers, out.value.Data(), t.value(x).Data(), mask, x.shape[0], x.shape[1], coef)
 	reads := append(p.list(), x)
 	if !t.wants(reads...) {
 		t.coefficients = append(t.coefficients, coef)
@@ -85,7 +85,7 @@ func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable,
 	}
 	ds := t.outGrad(out)
 	t.addGrads(func(d []*tensor.Tensor) {
-		kernel.EMABackward(d[0].Data(), &grads, ds.Data(), t.value(x).Data(), mask, batch, length, coef)
+		kernel.EMABackward(t.workers, d[0].Data(), &grads, ds.Data(), t.value(x).Data(), mask, batch, length, coef)
 	}, x)
 }
 

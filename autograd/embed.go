@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/internal/kernel"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -20,7 +19,7 @@ func (t *Tape) Embedding(tokens []int32, shape []int, w *Variable, scale float32
 		tokens     []int32
 		scale      float32
 	}
-	onRows(len(tokens), w.Cols(), args{out.value, t.value(w), tokens, scale}, func(o args, from, to int) {
+	onRows(t, len(tokens), w.Cols(), args{out.value, t.value(w), tokens, scale}, func(o args, from, to int) {
 		for i := from; i < to; i++ {
 			tok := o.tokens[i]
 			if tok < 0 || int(tok) >= o.table.Rows() {
@@ -32,7 +31,7 @@ func (t *Tape) Embedding(tokens []int32, shape []int, w *Variable, scale float32
 	if t.wants(w) {
 		t.push("embedding", out, nil, func() {
 			dy, dw := t.outGrad(out), t.zeroedGrad(w)
-			scatter(dw, dy, tokens, scale, padding)
+			t.scatter(dw, dy, tokens, scale, padding)
 		})
 	}
 	t.stop("embedding", start)
@@ -54,10 +53,10 @@ func (t *Tape) zeroedGrad(v *Variable) *tensor.Tensor {
 
 // scatter adds scale · dy's rows to the rows of dw that tokens name. Workers
 // take columns, so that each sum is in the order of the tokens.
-func scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) {
+func (t *Tape) scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) {
 	const width = 16
 	cols := dw.Cols()
-	parallel.Run((cols+width-1)/width, func(_, block int) {
+	t.workers.Run((cols+width-1)/width, func(_, block int) {
 		from, to := block*width, min(cols, (block+1)*width)
 		for i, tok := range tokens {
 			if tok != padding {
@@ -75,7 +74,7 @@ func (t *Tape) RealEmbedding(x []float32, shape []int, w, b *Variable) *Variable
 	d := w.Cols()
 	out := t.allocRows(shape, d)
 	weight, bias := t.value(w).Data(), t.value(b).Data()
-	eachRows(len(x), d, func(i int) {
+	t.eachRows(len(x), d, func(i int) {
 		row := out.value.Row(i)
 		copy(row, bias)
 		kernel.Axpy(row, x[i], weight)
@@ -103,7 +102,7 @@ func (t *Tape) MeanPool(x *Variable, lengths []float32) *Variable {
 	b, l, d := x.shape[0], x.shape[1], x.shape[2]
 	out := t.alloc(b, d)
 	value := t.value(x)
-	parallel.Run(b, func(_, i int) {
+	t.workers.Run(b, func(_, i int) {
 		row := out.value.Row(i)
 		clear(row)
 		for j := range l {
@@ -115,7 +114,7 @@ func (t *Tape) MeanPool(x *Variable, lengths []float32) *Variable {
 		t.push("pool", out, nil, func() {
 			dy := t.outGrad(out)
 			t.addGrad(x, func(dx *tensor.Tensor) {
-				eachRows(b*l, d, func(i int) { kernel.Scale(dx.Row(i), dy.Row(i/l), 1/lengths[i/l]) })
+				t.eachRows(b*l, d, func(i int) { kernel.Scale(dx.Row(i), dy.Row(i/l), 1/lengths[i/l]) })
 			})
 		})
 	}

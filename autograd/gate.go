@@ -17,9 +17,9 @@ func (t *Tape) QueryKey(z, gamma, beta *Variable) (q, k *Variable) {
 		panic(fmt.Sprintf("autograd: QueryKey of %v by %v and %v", z.shape, gamma.shape, beta.shape))
 	}
 	out := t.allocCols(z.shape, 2*n)
-	queryKey(out.value, t.value(z), t.value(gamma), t.value(beta))
+	t.queryKey(out.value, t.value(z), t.value(gamma), t.value(beta))
 	if t.wants(z, gamma, beta) {
-		out.recompute = func(dst *tensor.Tensor) { queryKey(dst, t.value(z), t.value(gamma), t.value(beta)) }
+		out.recompute = func(dst *tensor.Tensor) { t.queryKey(dst, t.value(z), t.value(gamma), t.value(beta)) }
 		t.push("query-key", out, []*Variable{z, gamma, beta}, func() { t.queryKeyGrad(z, gamma, beta, out) })
 	}
 	t.stop("query-key", start)
@@ -28,8 +28,8 @@ func (t *Tape) QueryKey(z, gamma, beta *Variable) (q, k *Variable) {
 }
 
 // queryKey sets dst to queries and keys side by side.
-func queryKey(dst, z, gamma, beta *tensor.Tensor) {
-	onRows(z.Rows(), 4*z.Cols(), operands{dst: dst, a: z, b: gamma, c: beta}, func(o operands, from, to int) {
+func (t *Tape) queryKey(dst, z, gamma, beta *tensor.Tensor) {
+	onRows(t, z.Rows(), 4*z.Cols(), operands{dst: dst, a: z, b: gamma, c: beta}, func(o operands, from, to int) {
 		rows, n := rowsFrom(o.dst, from), o.a.Cols()
 		kernel.SiLUScaleShift(rows, rows[n:], rowsFrom(o.a, from), o.b.Data(), o.c.Data(),
 			to-from, n, o.dst.Stride(), o.dst.Stride(), o.a.Stride())
@@ -57,13 +57,13 @@ func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	sameShape("SiLUMul", r, a)
 	start := t.start()
 	out := t.alloc(a.shape...)
-	siluMul(out.value, t.value(r), t.value(a))
+	t.siluMul(out.value, t.value(r), t.value(a))
 	if t.wants(r, a) {
-		out.recompute = func(dst *tensor.Tensor) { siluMul(dst, t.value(r), t.value(a)) }
+		out.recompute = func(dst *tensor.Tensor) { t.siluMul(dst, t.value(r), t.value(a)) }
 		t.push("gate", out, []*Variable{r, a}, func() {
 			x, y, dy := t.value(r), t.value(a), t.outGrad(out)
 			t.addGrads(func(d []*tensor.Tensor) {
-				eachSpan(5, func(s span) {
+				t.eachSpan(5, func(s span) {
 					kernel.SiLUMulGrad(s.of(d[0]), s.of(d[1]), s.of(dy), s.of(x), s.of(y))
 				}, d[0], d[1], dy, x, y)
 			}, r, a)
@@ -73,8 +73,8 @@ func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	return out
 }
 
-func siluMul(dst, r, a *tensor.Tensor) {
-	elementwise(3, operands{dst: dst, a: r, b: a}, func(o operands, s span) {
+func (t *Tape) siluMul(dst, r, a *tensor.Tensor) {
+	t.elementwise(3, operands{dst: dst, a: r, b: a}, func(o operands, s span) {
 		kernel.SiLUMul(s.of(o.dst), s.of(o.a), s.of(o.b))
 	})
 }
@@ -85,7 +85,7 @@ func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 	sameShape("GatedResidual", residual, u, h)
 	start := t.start()
 	out := t.alloc(residual.shape...)
-	elementwise(4, operands{dst: out.value, a: t.value(residual), b: t.value(u), c: t.value(h)}, func(o operands, s span) {
+	t.elementwise(4, operands{dst: out.value, a: t.value(residual), b: t.value(u), c: t.value(h)}, func(o operands, s span) {
 		kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
 	})
 	if t.wants(residual, u, h) {
@@ -98,7 +98,7 @@ func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 func (t *Tape) gatedResidualGrad(residual, u, h, out *Variable) {
 	x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
 	t.addGrads(func(d []*tensor.Tensor) {
-		eachSpan(7, func(s span) {
+		t.eachSpan(7, func(s span) {
 			kernel.GatedResidualGrad(s.of(d[0]), s.of(d[1]), s.of(d[2]), s.of(dy), s.of(x), s.of(g), s.of(y))
 		}, d[0], d[1], d[2], dy, x, g, y)
 	}, residual, u, h)

@@ -66,12 +66,12 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 	var buffers []*tensor.Tensor
 	if pre != nil {
 		buffers = append(buffers, pre)
-		out.recompute = func(dst *tensor.Tensor) { activate(act, dst, pre) }
+		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, pre) }
 	}
 	t.pushMany("linear", []*Variable{out}, buffers, []*Variable{x, w}, func() {
 		dpre := t.outGrad(out)
 		if pre != nil {
-			activateGrad(act, dpre, dpre, pre)
+			t.activateGrad(act, dpre, dpre, pre)
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
@@ -99,9 +99,9 @@ func Pack(w *Variable, bf16 bool) *Variable {
 	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
 	p.packed = new(kernel.Packed)
 	if bf16 {
-		p.packed.PackBF16(x.Cols(), x.Rows(), b)
+		p.packed.PackBF16(nil, x.Cols(), x.Rows(), b)
 	} else {
-		p.packed.Pack(x.Cols(), x.Rows(), b)
+		p.packed.Pack(nil, x.Cols(), x.Rows(), b)
 	}
 	return p
 }
@@ -113,7 +113,7 @@ func (t *Tape) multiplyWeight(c, x *tensor.Tensor, w *Variable, e kernel.Epilogu
 		return
 	}
 	a := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}
-	kernel.GemmPacked(x.Rows(), w.packed.Columns(), w.packed.Rows(), a, w.packed, c.Data(), c.Stride(), e)
+	kernel.GemmPacked(t.workers, x.Rows(), w.packed.Columns(), w.packed.Rows(), a, w.packed, c.Data(), c.Stride(), e)
 }
 
 // The ways multiply reads its factors.
@@ -124,32 +124,32 @@ const (
 )
 
 // multiply computes c = a b with one factor possibly transposed; all are seen
-// as matrices of rows.
-func multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
-	multiplyBy(kernel.Gemm, c, a, b, how, e)
-}
-
-// multiplyBy is multiply by a kernel.
-func multiplyBy(gemm func(m, n, k int, a, b kernel.Matrix, c []float32, ldc int, e kernel.Epilogue), c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
+// as matrices of rows. The factors are rounded to bfloat16 if the tape is set to
+// that.
+func (t *Tape) multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
 	ma := kernel.Matrix{Data: a.Data(), Stride: a.Stride(), Transposed: how == transposedA}
 	mb := kernel.Matrix{Data: b.Data(), Stride: b.Stride(), Transposed: how == transposedB}
 	k := a.Cols()
 	if how == transposedA {
 		k = a.Rows()
 	}
-	gemm(c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
+	gemm := kernel.Gemm
+	if t.bf16 {
+		gemm = kernel.GemmBF16
+	}
+	gemm(t.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
 }
 
 // activate computes dst = act(x) row by row.
-func activate(act Activation, dst, x *tensor.Tensor) {
-	elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
+func (t *Tape) activate(act Activation, dst, x *tensor.Tensor) {
+	t.elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
 		kernel.Activate(o.act, s.of(o.dst), s.of(o.a))
 	})
 }
 
 // activateGrad computes dx = dy · act'(x) row by row.
-func activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
-	eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
+func (t *Tape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
+	t.eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
 }
 
 // columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.
@@ -166,7 +166,7 @@ func (t *Tape) reduceBlocks(dst []float32, rows, width int, f func(part []float3
 	_, count := rowBlocks(rows, width)
 	parts := t.pool.Get(count, len(dst))
 	parts.Zero()
-	eachBlock(rows, width, func(block, from, to int) { f(parts.Row(block), from, to) })
+	t.eachBlock(rows, width, func(block, from, to int) { f(parts.Row(block), from, to) })
 	clear(dst)
 	for i := range count {
 		kernel.Add(dst, dst, parts.Row(i))

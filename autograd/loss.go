@@ -51,7 +51,7 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 	}
 	sums := t.pool.Get(rows)
 	terms := make([]rowLoss, rows)
-	eachRows(rows, v, func(i int) {
+	t.eachRows(rows, v, func(i int) {
 		if targets[i] != ignore {
 			if targets[i] < 0 || int(targets[i]) >= v {
 				panic(fmt.Sprintf("autograd: target %d of %d classes", targets[i], v))
@@ -71,7 +71,7 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 		scale := t.outGrad(loss.Variable).Data()[0]
 		t.addGrad(logits, func(dst *tensor.Tensor) {
 			x := t.value(logits)
-			eachRows(rows, v, func(i int) {
+			t.eachRows(rows, v, func(i int) {
 				lossGradRow(dst.Row(i), x.Row(i), sums.Data()[i], int(targets[i]), targets[i] == ignore, scale, smoothing)
 			})
 		})
@@ -144,7 +144,7 @@ func lossGradRow(dst, x []float32, logSum float32, target int, ignored bool, sca
 func (t *Tape) Argmax(x *Variable) []int {
 	value := t.value(x)
 	out := make([]int, value.Rows())
-	eachRows(value.Rows(), value.Cols(), func(i int) {
+	t.eachRows(value.Rows(), value.Cols(), func(i int) {
 		row := value.Row(i)
 		for j, v := range row {
 			if v > row[out[i]] {
@@ -157,10 +157,10 @@ func (t *Tape) Argmax(x *Variable) []int {
 
 // TargetLogProbs returns the log-probability of each row's target under
 // softmax(logits [R, V]).
-func TargetLogProbs(logits *Variable, targets []int32) []float64 {
+func (t *Tape) TargetLogProbs(logits *Variable, targets []int32) []float64 {
 	x := logits.Value()
 	out := make([]float64, x.Rows())
-	eachRows(x.Rows(), x.Cols(), func(i int) {
+	t.eachRows(x.Rows(), x.Cols(), func(i int) {
 		row := x.Row(i)
 		out[i] = float64(row[targets[i]]) - float64(kernel.LogSumExp(row))
 	})

@@ -120,7 +120,7 @@ type normOperands struct {
 func (n rowNorm) run(dst *tensor.Tensor) {
 	x := n.t.value(n.x)
 	o := normOperands{dst, x, n.t.numbers(n.weight), n.t.numbers(n.bias), n.mean, n.rstd, n.eps}
-	onRows(x.Rows(), x.Cols(), o, n.kernel)
+	onRows(n.t, x.Rows(), x.Cols(), o, n.kernel)
 }
 
 func layerNorm(o normOperands, from, to int) {
@@ -173,7 +173,7 @@ func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *ten
 	stats := t.pool.Get(6, d)
 	mean, meanRest, variance := stats.Row(0), stats.Row(1), stats.Row(2)
 	scale, shift, rstd := stats.Row(3), stats.Row(4), stats.Row(5)
-	columnMoments(mean, meanRest, variance, t.value(x))
+	t.columnMoments(mean, meanRest, variance, t.value(x))
 	updateRunning(runningMean.Data(), mean, momentum)
 	for i := range variance {
 		variance[i] *= float32(n) / float32(max(1, n-1))
@@ -184,7 +184,7 @@ func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *ten
 	}
 	kernel.BatchNormAffine(scale, shift, rstd, mean, variance, t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
 	out := t.alloc(x.shape...)
-	t.compute(out, func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) })
+	t.compute(out, func(dst *tensor.Tensor) { t.columnAffine(dst, t.value(x), scale, shift) })
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
@@ -206,9 +206,9 @@ func updateRunning(running, value []float32, momentum float32) {
 
 // columnMoments computes the mean, what rounding it takes off, and the biased
 // variance of each column of x.
-func columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor) {
+func (t *Tape) columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor) {
 	n, d := x.Rows(), x.Cols()
-	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.ColumnMoments(part[:d], part[d:], rowsFrom(x, from), to-from, d, x.Stride())
 	})
 	kernel.ColumnStatistics(mean, meanRest, variance, sums[:d], sums[d:], n)
@@ -217,7 +217,7 @@ func columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor) {
 func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rstd []float32) {
 	src, dy := t.value(x), t.outGrad(out)
 	n, d := src.Rows(), src.Cols()
-	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
 	})
 	coef := t.pool.Get(4, d)
@@ -225,7 +225,7 @@ func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rst
 	kernel.BatchNormCoefficients(factor, meanDy, slope, rest, t.numbersOr(weight, d, 1), rstd, meanRest, sums[:d], sums[d:], n)
 	if x.needs {
 		dx, accumulate := t.grad(x)
-		eachBlock(n, d, func(_, from, to int) {
+		t.eachBlock(n, d, func(_, from, to int) {
 			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope, rest,
 				to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
 		})
@@ -248,13 +248,13 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 	scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2)
 	kernel.BatchNormAffine(scale, shift, rstd, mean.Data(), variance.Data(), t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
 	out := t.alloc(x.shape...)
-	columnAffine(out.value, t.value(x), scale, shift)
+	t.columnAffine(out.value, t.value(x), scale, shift)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
 		return out
 	}
-	out.recompute = func(dst *tensor.Tensor) { columnAffine(dst, t.value(x), scale, shift) }
+	out.recompute = func(dst *tensor.Tensor) { t.columnAffine(dst, t.value(x), scale, shift) }
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
 		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), scale, rstd)
 	})
@@ -265,11 +265,11 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scale, rstd []float32) {
 	src, dy := t.value(x), t.outGrad(out)
 	n, d := src.Rows(), src.Cols()
-	sums := reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
 	})
 	zero := make([]float32, d)
-	t.addGrad(x, func(dx *tensor.Tensor) { columnAffine(dx, dy, scale, zero) })
+	t.addGrad(x, func(dx *tensor.Tensor) { t.columnAffine(dx, dy, scale, zero) })
 	dparams := make([]float32, 2*d)
 	for i := range d {
 		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
@@ -279,9 +279,9 @@ func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scal
 }
 
 // columnAffine computes dst = x scale + shift, row by row.
-func columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
+func (t *Tape) columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
 	o := normOperands{dst: dst, x: x, weight: scale, bias: shift}
-	onRows(x.Rows(), x.Cols(), o, func(o normOperands, from, to int) {
+	onRows(t, x.Rows(), x.Cols(), o, func(o normOperands, from, to int) {
 		kernel.ColumnAffine(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias,
 			to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride())
 	})
@@ -316,10 +316,10 @@ func (t *Tape) addNumbers(v *Variable, d []float32) {
 }
 
 // reduceBlocks64 is Tape.reduceBlocks for sums in float64: it returns n sums.
-func reduceBlocks64(n, rows, width int, f func(part []float64, from, to int)) []float64 {
+func (t *Tape) reduceBlocks64(n, rows, width int, f func(part []float64, from, to int)) []float64 {
 	_, count := rowBlocks(rows, width)
 	parts := make([]float64, count*n)
-	eachBlock(rows, width, func(block, from, to int) { f(parts[block*n:(block+1)*n], from, to) })
+	t.eachBlock(rows, width, func(block, from, to int) { f(parts[block*n:(block+1)*n], from, to) })
 	sums := parts[:n:n]
 	for b := 1; b < count; b++ {
 		for i, v := range parts[b*n : (b+1)*n] {

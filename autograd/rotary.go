@@ -19,13 +19,13 @@ import (
 func (t *Tape) RotaryBias(alpha, beta *Variable, chunk int) *Variable {
 	start := t.start()
 	z := alpha.Cols()
-	table := rotaryTable(chunk, z)
+	table := t.rotaryTable(chunk, z)
 	out := t.alloc(2*chunk - 1)
 	coef := make([]float32, z)
 	t.compute(out, func(dst *tensor.Tensor) {
 		conjugateProduct(coef, t.value(alpha).Data(), t.value(beta).Data())
 		bias := dst.Data()
-		eachRows(len(bias), z, func(i int) { bias[i] = kernel.Dot(table.Row(i), coef) })
+		t.eachRows(len(bias), z, func(i int) { bias[i] = kernel.Dot(table.Row(i), coef) })
 	})
 	if t.wants(alpha, beta) {
 		t.push("rotary", out, []*Variable{alpha, beta}, func() {
@@ -74,7 +74,7 @@ var rotaryTables struct {
 }
 
 // rotaryTable returns the rows of offsets −(chunk−1)…chunk−1.
-func rotaryTable(chunk, z int) *tensor.Tensor {
+func (t *Tape) rotaryTable(chunk, z int) *tensor.Tensor {
 	rotaryTables.Lock()
 	defer rotaryTables.Unlock()
 	if rotaryTables.byWidth == nil {
@@ -82,7 +82,7 @@ func rotaryTable(chunk, z int) *tensor.Tensor {
 	}
 	table := rotaryTables.byWidth[z]
 	if table == nil || table.Rows() < 2*chunk-1 {
-		table = newRotaryTable(chunk, z)
+		table = t.newRotaryTable(chunk, z)
 		rotaryTables.byWidth[z] = table
 	}
 	first := (table.Rows()+1)/2 - chunk
@@ -90,10 +90,10 @@ func rotaryTable(chunk, z int) *tensor.Tensor {
 	return tensor.FromSlice(table.Data()[first*z:(first+rows)*z], rows, z)
 }
 
-func newRotaryTable(chunk, z int) *tensor.Tensor {
+func (t *Tape) newRotaryTable(chunk, z int) *tensor.Tensor {
 	half := z / 2
 	table := tensor.New(2*chunk-1, z)
-	eachRows(table.Rows(), 16*z, func(i int) {
+	t.eachRows(table.Rows(), 16*z, func(i int) {
 		row := table.Row(i)
 		for h := range half {
 			theta := math.Exp(-float64(h) * math.Log(10000) / float64(half))

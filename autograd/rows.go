@@ -1,9 +1,6 @@
 package autograd
 
-import (
-	"github.com/mega-go/mega/internal/parallel"
-	"github.com/mega-go/mega/tensor"
-)
+import "github.com/mega-go/mega/tensor"
 
 // blockElements is about how many numbers one task of a row-wise operation
 // handles: enough to hide the hand-out, few enough to balance.
@@ -17,14 +14,14 @@ func rowBlocks(rows, width int) (size, count int) {
 }
 
 // eachBlock calls f for each block of rows, in parallel.
-func eachBlock(rows, width int, f func(block, from, to int)) {
+func (t *Tape) eachBlock(rows, width int, f func(block, from, to int)) {
 	size, count := rowBlocks(rows, width)
-	parallel.Run(count, func(_, b int) { f(b, b*size, min(rows, (b+1)*size)) })
+	t.workers.Run(count, func(_, b int) { f(b, b*size, min(rows, (b+1)*size)) })
 }
 
 // eachRows calls f for each row, in parallel by blocks.
-func eachRows(rows, width int, f func(row int)) {
-	eachBlock(rows, width, func(_, from, to int) {
+func (t *Tape) eachRows(rows, width int, f func(row int)) {
+	t.eachBlock(rows, width, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			f(i)
 		}
@@ -33,16 +30,16 @@ func eachRows(rows, width int, f func(row int)) {
 
 // onRows calls f for blocks of rows, in parallel if there are many. f is given
 // what it works on and captures nothing: a closure would have to be allocated.
-func onRows[A any](rows, width int, args A, f func(args A, from, to int)) {
+func onRows[A any](t *Tape, rows, width int, args A, f func(args A, from, to int)) {
 	if _, blocks := rowBlocks(rows, width); blocks > 1 {
-		onManyRows(rows, width, args, f)
+		onManyRows(t, rows, width, args, f)
 		return
 	}
 	f(args, 0, rows)
 }
 
-func onManyRows[A any](rows, width int, args A, f func(args A, from, to int)) {
-	eachBlock(rows, width, func(_, from, to int) { f(args, from, to) })
+func onManyRows[A any](t *Tape, rows, width int, args A, f func(args A, from, to int)) {
+	t.eachBlock(rows, width, func(_, from, to int) { f(args, from, to) })
 }
 
 // operands are the tensors of an elementwise operation, of equal shape or nil.
@@ -52,13 +49,13 @@ type operands struct {
 }
 
 // elementwise is eachSpan for an f that captures nothing.
-func elementwise(cost int, o operands, f func(o operands, s span)) {
+func (t *Tape) elementwise(cost int, o operands, f func(o operands, s span)) {
 	type spans struct {
 		operands
 		f        func(o operands, s span)
 		together bool
 	}
-	onRows(o.dst.Rows(), cost*o.dst.Cols(), spans{o, f, o.together()}, func(w spans, from, to int) {
+	onRows(t, o.dst.Rows(), cost*o.dst.Cols(), spans{o, f, o.together()}, func(w spans, from, to int) {
 		if w.together {
 			w.f(w.operands, span{from, to})
 			return
@@ -86,12 +83,12 @@ func (s span) of(t *tensor.Tensor) []float32 {
 // eachSpan calls f for spans that cover tensors of equal shape, in parallel:
 // blocks of rows if the numbers of all lie together, else single rows. cost is
 // how many passes over memory f makes.
-func eachSpan(cost int, f func(s span), ts ...*tensor.Tensor) {
+func (t *Tape) eachSpan(cost int, f func(s span), ts ...*tensor.Tensor) {
 	together := true
 	for _, t := range ts {
 		together = together && t.Contiguous()
 	}
-	eachBlock(ts[0].Rows(), cost*ts[0].Cols(), func(_, from, to int) {
+	t.eachBlock(ts[0].Rows(), cost*ts[0].Cols(), func(_, from, to int) {
 		if together {
 			f(span{from, to})
 			return

@@ -30,7 +30,7 @@ func NewEMAState(p EMAParameters, c EMAConfig) *EMAState {
 	}
 	c.Truncation = 0
 	s := &EMAState{coefficients: new(kernel.EMACoefficients)}
-	s.coefficients.Set(c.shape(p.Omega.Cols()), p.numbers())
+	s.coefficients.Set(nil, c.shape(p.Omega.Cols()), p.numbers())
 	return s.Begin(0)
 }
 
@@ -183,7 +183,7 @@ type textAttention struct {
 
 // attend sets dst [B·L, H] to the attention of the next L positions, as call
 // describes it for whole sequences.
-func (s *AttentionState) attend(call kernel.Attention, dst, q, k, v *tensor.Tensor) {
+func (s *AttentionState) attend(t *Tape, call kernel.Attention, dst, q, k, v *tensor.Tensor) {
 	w := textAttention{s, call, dst, q, k, v, q.Rows() / len(s.Texts)}
 	if k != nil && s.Chunk > 0 && w.length%s.Chunk == 0 && !slices.ContainsFunc(s.Texts, holdsAny) {
 		w.call.Segments, w.call.Queries, w.call.Keys = q.Rows()/s.Chunk, s.Chunk, s.Chunk
@@ -198,7 +198,7 @@ func (s *AttentionState) attend(call kernel.Attention, dst, q, k, v *tensor.Tens
 	if k != nil {
 		keys += w.length
 	}
-	onRows(len(s.Texts), w.length*keys*(q.Cols()+dst.Cols()), w, textAttention.texts)
+	onRows(t, len(s.Texts), w.length*keys*(q.Cols()+dst.Cols()), w, textAttention.texts)
 }
 
 func holdsAny(c *KeyValueCache) bool { return c.n > 0 }

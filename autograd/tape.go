@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -18,6 +19,7 @@ import (
 // it has gone before. Operations keep to that by listing their shapes on the
 // stack and by making closures only where they record.
 type Tape struct {
+	workers  *parallel.Workers
 	pool     tensor.Pool
 	nodes    []node
 	made     []*Variable // variables of the tape, oldest first
@@ -57,6 +59,19 @@ func (t *Tape) Training() bool { return t.training }
 
 // Recording reports whether operations are remembered for Backward.
 func (t *Tape) Recording() bool { return t.record }
+
+// Workers are threads that compute, for one tape or several. A nil *Workers
+// stands for those of the process, which all tapes share that were given none.
+type Workers = parallel.Workers
+
+// NewWorkers returns n threads, as many as there are cores if n < 1.
+func NewWorkers(n int) *Workers { return parallel.New(n) }
+
+// SetWorkers says who computes. Results do not depend on how many they are.
+func (t *Tape) SetWorkers(w *Workers) { t.workers = w }
+
+// Workers returns who computes.
+func (t *Tape) Workers() *Workers { return t.workers }
 
 // SetSeed fixes the randomness of the operations that follow: the same seed and
 // the same operations give the same numbers, on any number of workers.
@@ -276,7 +291,7 @@ func (t *Tape) addGrads(f func(dst []*tensor.Tensor), vs ...*Variable) {
 	f(dst)
 	for i, sum := range sums {
 		if sum != nil {
-			add(sum, sum, dst[i])
+			t.add(sum, sum, dst[i])
 		}
 		if scratch[i] {
 			t.pool.Put(dst[i])

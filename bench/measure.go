@@ -54,7 +54,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 		return err
 	}
 	o.Roofline = o.Roofline && w.translator == nil
-	defer parallel.Hot()()
+	defer parallel.Shared.Hot()()
 	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
 	training := autograd.NewTrainingTape()
 	training.SetBF16(o.BF16)

@@ -25,7 +25,8 @@ type rates struct{ flops, bytes float64 } // a second
 
 // measureRates measures them with all workers.
 func measureRates() rates {
-	return rates{1e9 * kernel.PeakFMA(parallel.Workers()), 1e9 * kernel.MemoryBandwidth()}
+	workers := parallel.Shared.Size()
+	return rates{1e9 * kernel.PeakFMA(workers), 1e9 * kernel.MemoryBandwidth(workers)}
 }
 
 // mean returns the rates halfway between r and s.

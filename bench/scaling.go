@@ -47,7 +47,7 @@ const scalingRounds = 3
 // doubling. It goes through the lengths of an operation three times, and calls
 // report with the best of a length the last time.
 func MeasureScaling(shortest, longest, reps int, report func(Scale) error) error {
-	defer parallel.Hot()()
+	defer parallel.Shared.Hot()()
 	for _, make := range []func(rng *rand.Rand, length int) operation{newAverage, newAttention} {
 		best := map[int]Scale{}
 		for round := range scalingRounds {

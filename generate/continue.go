@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // ContinueOptions say how texts are continued.
@@ -88,7 +86,7 @@ func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o Co
 	for i, tokens := range read {
 		c.active = append(c.active, &strand{index: i, read: slices.Clone(o.recent(tokens)), stopper: stopper{stops: o.Stop}})
 	}
-	defer parallel.Hot()()
+	defer workersOf(m).Hot()()
 	for n := 0; n < o.MaxLen && len(c.active) > 0; n++ {
 		if err := ctx.Err(); err != nil {
 			return c.finish(), err

@@ -26,6 +26,14 @@ type Attentive interface {
 	Attention(row int) []float32
 }
 
+// workersOf returns the threads that a model computes on, if it tells.
+func workersOf(m any) *autograd.Workers {
+	if w, ok := m.(interface{ Workers() *autograd.Workers }); ok {
+		return w.Workers()
+	}
+	return nil
+}
+
 // Ensemble returns a model whose probabilities are the mean of those of several,
 // which take it over (sequence_generator.py, EnsembleModel).
 func Ensemble(models ...Model) (Model, error) {
@@ -43,6 +51,9 @@ type ensemble struct {
 	mean    []float32 // [rows, V]
 	scratch []float32
 }
+
+// Workers returns the threads that the first model computes on.
+func (e *ensemble) Workers() *autograd.Workers { return workersOf(e.models[0]) }
 
 // Step implements Model.
 func (e *ensemble) Step(tokens ...int32) ([]float32, error) {
@@ -117,6 +128,9 @@ type tempered struct {
 	Model
 	factor float32
 }
+
+// Workers returns the threads that the model computes on.
+func (t *tempered) Workers() *autograd.Workers { return workersOf(t.Model) }
 
 // Step implements Model.
 func (t *tempered) Step(tokens ...int32) ([]float32, error) {

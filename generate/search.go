@@ -8,7 +8,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // The tokens that a search knows, the same in every dictionary
@@ -60,7 +59,7 @@ func (s *Searcher) Search(ctx context.Context, m Model, texts []Text) ([][]Hypot
 		}
 		r.active = append(r.active, &beam{text: t, index: i, slots: []slot{{node: &node{token: t.First}}}, chooser: newChooser(s.Options, t.ID)})
 	}
-	defer parallel.Hot()()
+	defer workersOf(m).Hot()()
 	for step := 0; len(r.active) > 0; step++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -134,7 +133,7 @@ func (r *run) step(step int) error {
 			return fmt.Errorf("with %d symbols: %w", vocab, err)
 		}
 	}
-	parallel.Run(len(r.active), func(_, i int) {
+	workersOf(r.model).Run(len(r.active), func(_, i int) {
 		b := r.active[i]
 		r.choose(b, step, scores[b.row*vocab:][:len(b.slots)*vocab])
 	})

@@ -189,13 +189,13 @@ func (s *AdaptiveSoftmax) TargetLogProbs(t *autograd.Tape, x *autograd.Variable,
 		if len(positions) == 0 {
 			continue
 		}
-		found := autograd.TargetLogProbs(s.tailLogits(t, i, t.Rows(x, positions)), inner)
+		found := t.TargetLogProbs(s.tailLogits(t, i, t.Rows(x, positions)), inner)
 		for j, p := range positions {
 			classes[p] = int32(s.bands[0] + i)
 			inBand[p] = found[j]
 		}
 	}
-	out := autograd.TargetLogProbs(s.headLogits(t, x), classes)
+	out := t.TargetLogProbs(s.headLogits(t, x), classes)
 	for i, p := range inBand {
 		out[i] += p
 	}

@@ -47,3 +47,6 @@ func (t *Tensor) AllFinite() bool {
 	s := kernel.SumSquares(t.data)
 	return !math.IsNaN(s) && !math.IsInf(s, 0)
 }
+
+// CopyRow sets row i of t to row j of src, which is as wide.
+func (t *Tensor) CopyRow(i int, src *Tensor, j int) { copy(t.Row(i), src.Row(j)) }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/naive"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -88,14 +87,12 @@ func widen(x []float32) []float64 {
 
 // TestAdamIsTheSameForAnyWorkers compares norms and weights bit for bit.
 func TestAdamIsTheSameForAnyWorkers(t *testing.T) {
-	defer parallel.SetWorkers(0)
 	var norms []float64
 	var weights [][]float32
 	for _, workers := range []int{1, 2, 5} {
-		parallel.SetWorkers(workers)
 		params := nn.NewParams(1)
 		p := params.Root().Parameter("w", nn.Normal(0, 1), 1, 5*adamBlock+11)
-		a := NewAdam(params, AdamConfig{Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01})
+		a := NewAdam(params, AdamConfig{Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01, Workers: autograd.NewWorkers(workers)})
 		for range 3 {
 			params.ZeroGrad()
 			setGrad(p, p.Value().Data())

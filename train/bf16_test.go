@@ -8,7 +8,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/kernel"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/train"
 )
 
@@ -18,13 +17,11 @@ func TestTrainingInBF16(t *testing.T) {
 	if err := autograd.CheckBF16(); err != nil {
 		t.Skip(err)
 	}
-	defer parallel.SetWorkers(0)
 	run := func(bf16 bool, workers int) []uint32 {
-		parallel.SetWorkers(workers)
 		c := sumsConfig(10)
 		c.BF16 = bf16
 		s := newSums(t, "layernorm")
-		if _, err := train.Run(context.Background(), s, c, train.Options{}); err != nil {
+		if _, err := train.Run(context.Background(), s, c, train.Options{Workers: autograd.NewWorkers(workers)}); err != nil {
 			t.Fatal(err)
 		}
 		return bits(s.Params())

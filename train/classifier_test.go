@@ -12,7 +12,6 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
 )
@@ -136,15 +135,12 @@ func bits(p *nn.Params) []uint32 {
 // TestClassifierResumesBitForBit trains 40 updates at once with one worker, and
 // 17 and then the rest with another number of workers.
 func TestClassifierResumesBitForBit(t *testing.T) {
-	defer parallel.SetWorkers(0)
 	for _, norm := range []string{"layernorm", "batchnorm"} {
-		parallel.SetWorkers(1)
 		whole := newSums(t, norm)
-		if _, err := train.Run(context.Background(), whole, sumsConfig(40), train.Options{}); err != nil {
+		if _, err := train.Run(context.Background(), whole, sumsConfig(40), train.Options{Workers: autograd.NewWorkers(1)}); err != nil {
 			t.Fatal(err)
 		}
 		want := bits(whole.Params())
-		parallel.SetWorkers(2)
 		dir := filepath.Join(t.TempDir(), "run")
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -154,12 +150,12 @@ func TestClassifierResumesBitForBit(t *testing.T) {
 				cancel()
 			}
 		}
-		s, err := train.Run(ctx, first, sumsConfig(40), train.Options{Dir: dir})
+		s, err := train.Run(ctx, first, sumsConfig(40), train.Options{Dir: dir, Workers: autograd.NewWorkers(2)})
 		if !errors.Is(err, train.ErrInterrupted) || s.Updates != 17 {
 			t.Fatalf("%s: %d updates, error %v", norm, s.Updates, err)
 		}
 		second := newSums(t, norm)
-		if s, err := train.Run(context.Background(), second, sumsConfig(40), train.Options{Dir: dir}); err != nil || s.Updates != 40 {
+		if s, err := train.Run(context.Background(), second, sumsConfig(40), train.Options{Dir: dir, Workers: autograd.NewWorkers(2)}); err != nil || s.Updates != 40 {
 			t.Fatalf("%s: %d updates, error %v", norm, s.Updates, err)
 		}
 		if !slices.Equal(bits(second.Params()), want) {

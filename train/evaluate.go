@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // An Evaluator runs a model over held-out batches.
@@ -41,7 +40,7 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 	rank, size := e.comm.Rank(), e.comm.Size()
 	l := NewLoader(b, rank, size)
 	defer l.Close()
-	defer parallel.Hot()()
+	defer e.tape.Workers().Hot()()
 	var sum Stats
 	last := func() Stats { return Stats{} } // read once the next batch is under way
 	for i := rank; i < b.Len(); i += size {

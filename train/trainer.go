@@ -10,7 +10,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // ErrInterrupted is what Run returns when its context ended: the step in
@@ -22,9 +21,10 @@ var ErrFinished = errors.New("the run is finished")
 
 // Options say where a run is kept and who hears of it.
 type Options struct {
-	Dir          string       // the run directory; "" keeps nothing
-	Progress     io.Writer    // a bar if this is a terminal, lines if not; nil for none
-	Communicator Communicator // nil for a single process
+	Dir          string            // the run directory; "" keeps nothing
+	Progress     io.Writer         // a bar if this is a terminal, lines if not; nil for none
+	Communicator Communicator      // nil for a single process
+	Workers      *autograd.Workers // the threads that compute; nil for the process's own
 
 	// Profile adds up the time that training takes by operation, waiting for
 	// batches among them as "loader"; nil for none.
@@ -110,8 +110,9 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	params := task.Params()
 	r.tape.SetProfile(o.Profile)
 	r.tape.SetBF16(c.BF16)
+	r.tape.SetWorkers(o.Workers)
 	r.profile = o.Profile
-	r.adam = NewAdam(params, AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay})
+	r.adam = NewAdam(params, AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay, Workers: o.Workers})
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
 	if err := r.open(about, o); err != nil {
@@ -294,7 +295,7 @@ func (r *run) epoch(ctx context.Context) error {
 // update takes one update's batches, of the n that the epoch has, from l and
 // steps. An update whose loss or gradient is not finite is skipped.
 func (r *run) update(ctx context.Context, l *Loader, n int) error {
-	defer parallel.Hot()()
+	defer r.tape.Workers().Hot()()
 	started := time.Now()
 	first := r.state.Offset
 	last := min(n, first+r.config.updateFreq(r.state.Epoch)*r.comm.Size())

@@ -105,7 +105,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 	if err = errors.Join(err, s.Options.Validate()); err != nil {
 		return usage(err)
 	}
-	o.Workers = translate.Throughput(c.model.workers)
+	o.Workers = models.Throughput(c.model.workers)
 	corpus, err := translate.OpenCorpus(d)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search gen
 		return nil, err
 	}
 	t.Searcher.Options, t.LeftPad, t.MaxSource = search, f.leftPad, f.maxSource
-	t.BatchSize, t.BatchTokens, t.Workers = f.batchSize, f.batchTokens, translate.Throughput(f.workers)
+	t.BatchSize, t.BatchTokens, t.Workers = f.batchSize, f.batchTokens, t.Models.Throughput(f.workers)
 	return t, t.Check()
 }
 

@@ -18,7 +18,7 @@ func newVersion() *cobra.Command {
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "mega %s, %s %s/%s, %s kernels, %d workers\n",
-				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Workers())
+				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size())
 			return nil
 		},
 	}

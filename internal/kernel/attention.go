@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"strings"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // An AttentionFunction turns scores into attention weights.
@@ -86,6 +88,8 @@ type Attention struct {
 	// segment, i and j alone, so that Backward finds the same.
 	Dropout float32
 	Seed    uint64
+	// Workers compute; nil stands for the process's own.
+	Workers *parallel.Workers
 	// BF16 rounds the factors of all products to bfloat16, as GemmBF16 does:
 	// queries, keys, values, weights, and the derivatives that these are
 	// multiplied by.
@@ -95,9 +99,9 @@ type Attention struct {
 // pack packs b for products of the kind that a wants.
 func (a *Attention) pack(p *Packed, k, n int, b Matrix) {
 	if a.BF16 {
-		p.PackBF16(k, n, b)
+		p.PackBF16(a.Workers, k, n, b)
 	} else {
-		p.Pack(k, n, b)
+		p.Pack(a.Workers, k, n, b)
 	}
 }
 

@@ -96,15 +96,15 @@ func (b *attentionBackward) run() {
 	b.plan()
 	b.borrow()
 	if b.Function == AttentionSoftmax && b.groups > 1 {
-		parallel.Run(ceilDiv(b.Segments*b.Queries, sumDeltaRows), b.deltaTask)
+		b.Workers.Run(ceilDiv(b.Segments*b.Queries, sumDeltaRows), b.deltaTask)
 	}
 	clear(b.biasPart)
-	parallel.Run(b.tasks, b.blockTask)
+	b.Workers.Run(b.tasks, b.blockTask)
 	if b.groups > 1 {
-		parallel.Run(b.Segments*ceilDiv(b.Queries, sumQueryRows), b.sumTask)
+		b.Workers.Run(b.Segments*ceilDiv(b.Queries, sumQueryRows), b.sumTask)
 	}
 	if b.dbias != nil {
-		parallel.Run(ceilDiv(b.Queries+b.Keys-1, sumBiasColumns), b.biasTask)
+		b.Workers.Run(ceilDiv(b.Queries+b.Keys-1, sumBiasColumns), b.biasTask)
 	}
 	b.giveBack()
 }
@@ -140,10 +140,10 @@ func (b *attentionBackward) borrow() {
 	b.delta = b.memory.Data[:b.Segments*b.Queries]
 	b.dqParts = b.memory.Data[b.Segments*b.Queries:][:parts]
 	b.biasPart = b.memory.Data[b.Segments*b.Queries+parts:]
-	for len(b.workers) < parallel.Workers() {
+	for len(b.workers) < b.Workers.Size() {
 		b.workers = append(b.workers, backwardWorker{})
 	}
-	b.workers = b.workers[:parallel.Workers()]
+	b.workers = b.workers[:b.Workers.Size()]
 	const block = attentionRows * attentionStride
 	for i := range b.workers {
 		w := &b.workers[i]

@@ -48,13 +48,13 @@ func BenchmarkAttention(b *testing.B) {
 		p := newAttentionProblem(rand.New(rand.NewPCG(1, 2)), a)
 		run := func(name string, work, alone float64, f func()) {
 			b.Run(c.name+"/"+name, func(b *testing.B) {
-				defer parallel.Hot()()
+				defer parallel.Shared.Hot()()
 				for b.Loop() {
 					f()
 				}
 				rate := work * float64(b.N) / b.Elapsed().Seconds() / 1e9
 				b.ReportMetric(rate, "GFLOP/s")
-				if parallel.Workers() == 1 {
+				if parallel.Shared.Size() == 1 {
 					b.ReportMetric(100*rate/alone, "%gemm")
 				}
 				b.ReportMetric(float64(4*a.Segments*a.Keys*(a.Z+a.H))*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
@@ -88,7 +88,7 @@ func BenchmarkAttentionCold(b *testing.B) {
 		}
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			b.SetBytes(4 * layers * int64(keys) * (z + h))
-			defer parallel.Hot()()
+			defer parallel.Shared.Hot()()
 			for b.Loop() {
 				b.StopTimer()
 				readMemory(Current(), other)

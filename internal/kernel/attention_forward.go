@@ -100,9 +100,9 @@ var forwards = sync.Pool{New: func() any {
 func (f *attentionForward) run() {
 	f.plan()
 	f.borrow()
-	parallel.Run(f.Segments*f.groups*f.splits, f.blockTask)
+	f.Workers.Run(f.Segments*f.groups*f.splits, f.blockTask)
 	if f.splits > 1 {
-		parallel.Run(f.Segments*f.Queries, f.mergeTask)
+		f.Workers.Run(f.Segments*f.Queries, f.mergeTask)
 		f.memory.Return()
 	}
 	for i := range f.workers {
@@ -126,7 +126,7 @@ func (f *attentionForward) plan() {
 	f.splits = max(1, min(ceilDiv(tasks, segments*f.tiles), f.Keys/least))
 	f.split = roundUp(ceilDiv(f.Keys, f.splits), least)
 	f.splits = max(1, ceilDiv(f.Keys, max(1, f.split)))
-	f.groups = min(f.tiles, ceilDiv(tasksPerWorker*parallel.Workers(), segments*f.splits))
+	f.groups = min(f.tiles, ceilDiv(tasksPerWorker*f.Workers.Size(), segments*f.splits))
 	f.group = ceilDiv(f.tiles, f.groups)
 	f.groups = ceilDiv(f.tiles, f.group)
 }
@@ -137,10 +137,10 @@ func (a *Attention) direct() bool { return a.Queries <= attentionDirect && !a.BF
 
 // borrow gets scratch memory: every worker's, and that of the splits' parts.
 func (f *attentionForward) borrow() {
-	for len(f.workers) < parallel.Workers() {
+	for len(f.workers) < f.Workers.Size() {
 		f.workers = append(f.workers, forwardWorker{})
 	}
-	f.workers = f.workers[:parallel.Workers()]
+	f.workers = f.workers[:f.Workers.Size()]
 	rows := f.group * f.tile
 	for i := range f.workers {
 		w := &f.workers[i]

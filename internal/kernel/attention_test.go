@@ -305,7 +305,7 @@ func TestAttentionSplits(t *testing.T) {
 // TestAttentionWorkers checks that results are the same, bit for bit, for any
 // number of workers.
 func TestAttentionWorkers(t *testing.T) {
-	defer parallel.SetWorkers(parallel.Workers())
+	defer parallel.SetWorkers(parallel.Shared.Size())
 	for _, a := range []Attention{
 		{Segments: 1, Queries: 500, Keys: 500, Z: 4, H: 9, Causal: true, Bias: []float32{}},
 		{Segments: 3, Queries: 300, Keys: 270, Z: 4, H: 9, Function: AttentionLaplace, Bias: []float32{}, Dropout: 0.1},
@@ -382,7 +382,7 @@ func TestAttentionMemory(t *testing.T) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // so does a collection
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))  // each processor's first call allocates
-	defer parallel.SetWorkers(parallel.Workers())
+	defer parallel.SetWorkers(parallel.Shared.Size())
 	parallel.SetWorkers(1)
 	a := Attention{Segments: 2, Queries: 600, Keys: 600, Z: 8, H: 16, Bias: []float32{}}
 	p := newAttentionProblem(rand.New(rand.NewPCG(13, 14)), a)

@@ -108,7 +108,7 @@ const emaNegligible = 0x1p-26
 // Set computes the coefficients of an average, in place if c had the same shape
 // before. params' slices are kept: the backward pass reads beta and gamma again,
 // so they must not change between a Set and the passes that follow it.
-func (c *EMACoefficients) Set(shape EMAShape, params EMAParams) {
+func (c *EMACoefficients) Set(w *parallel.Workers, shape EMAShape, params EMAParams) {
 	if shape.Channels < 1 || shape.States < 1 {
 		panic(fmt.Sprintf("kernel: an average of %d channels with %d states", shape.Channels, shape.States))
 	}
@@ -118,7 +118,7 @@ func (c *EMACoefficients) Set(shape EMAShape, params EMAParams) {
 	}
 	c.params = params
 	copy(c.omega, params.Omega)
-	parallel.Run(len(c.plain), func(_, at int) { c.setGroup(at) })
+	w.Run(len(c.plain), func(_, at int) { c.setGroup(at) })
 }
 
 // allocate makes room for a shape.

@@ -11,13 +11,13 @@ import (
 // s. x, mask and c are those of the forward pass. Nothing is kept from it: dx is
 // the same scan over ds from the other end, and the averages are run again with
 // their derivatives by the decay for the parameters' sake.
-func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
+func EMABackward(w *parallel.Workers, dx []float32, grads *EMAParams, ds, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
 	c.check(batch, length, mask, len(dx), len(ds), len(x))
 	grads.check(c.shape)
 	if len(x) == 0 {
 		return
 	}
-	q := emaSequences{c: c, length: length, mask: mask}
+	q := emaSequences{workers: w, c: c, length: length, mask: mask}
 	parts := emaParts(batch, c.groups)
 	sums := borrowEMASums(parts, c)
 	defer sums.borrowed.Return()
@@ -32,7 +32,7 @@ func EMABackward(dx []float32, grads *EMAParams, ds, x []float32, mask []bool, b
 			}
 		})
 	}
-	parallel.Run(len(c.plain), func(_, at int) { sums.finish(grads, at) })
+	w.Run(len(c.plain), func(_, at int) { sums.finish(grads, at) })
 }
 
 // emaParts is the number of parts of a batch whose parameter gradients are

@@ -38,13 +38,13 @@ func BenchmarkEMA(b *testing.B) {
 			e.params.Delta = emaNormal(r, len(e.params.Delta), -2, 2)
 		}
 		var c EMACoefficients
-		c.Set(e.shape, e.params)
+		c.Set(nil, e.shape, e.params)
 		e.x, e.ds = append(parallel.Aligned(len(e.x))[:0], e.x...), append(parallel.Aligned(len(e.x))[:0], e.ds...)
 		s, dx, grads := parallel.Aligned(len(e.x)), parallel.Aligned(len(e.x)), e.params.zeroLike()
 		state := make([]float32, m.batch*c.StateSize())
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", m.name, name), func(b *testing.B) {
-				defer parallel.Hot()()
+				defer parallel.Shared.Hot()()
 				for b.Loop() {
 					f()
 				}
@@ -53,11 +53,11 @@ func BenchmarkEMA(b *testing.B) {
 			})
 		}
 		if m.length == 1 {
-			run("step", func() { EMAStep(s, e.x, nil, state, m.batch, m.length, &c) })
+			run("step", func() { EMAStep(nil, s, e.x, nil, state, m.batch, m.length, &c) })
 			continue
 		}
-		run("forward", func() { EMAForward(s, e.x, nil, m.batch, m.length, &c) })
-		run("backward", func() { EMABackward(dx, grads, e.ds, e.x, nil, m.batch, m.length, &c) })
-		run("set", func() { c.Set(e.shape, e.params) })
+		run("forward", func() { EMAForward(nil, s, e.x, nil, m.batch, m.length, &c) })
+		run("backward", func() { EMABackward(nil, dx, grads, e.ds, e.x, nil, m.batch, m.length, &c) })
+		run("set", func() { c.Set(nil, e.shape, e.params) })
 	}
 }

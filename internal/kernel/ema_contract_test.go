@@ -44,12 +44,12 @@ func TestEMAGuards(t *testing.T) {
 				copy(guarded.x, e.x)
 				copy(guarded.ds, e.ds)
 				var c EMACoefficients
-				c.Set(e.shape, e.params)
+				c.Set(nil, e.shape, e.params)
 				s, checkS := emaGuarded(t, len(e.x), 3)
 				dx, checkDX := emaGuarded(t, len(e.x), 4)
 				grads := e.params.zeroLike()
-				EMAForward(s, guarded.x, e.mask, e.batch, e.length, &c)
-				EMABackward(dx, grads, guarded.ds, guarded.x, e.mask, e.batch, e.length, &c)
+				EMAForward(nil, s, guarded.x, e.mask, e.batch, e.length, &c)
+				EMABackward(nil, dx, grads, guarded.ds, guarded.x, e.mask, e.batch, e.length, &c)
 				checkS()
 				checkDX()
 				for name, got := range grads.tensors(s, dx) {
@@ -78,10 +78,10 @@ func TestEMAWorkers(t *testing.T) {
 				got["divided "+name] = values
 			}
 			var c EMACoefficients
-			c.Set(stream.shape, stream.params)
+			c.Set(nil, stream.shape, stream.params)
 			got["stream"] = make([]float32, len(stream.x))
 			got["state"] = make([]float32, stream.batch*c.StateSize())
-			EMAStep(got["stream"], stream.x, stream.mask, got["state"], stream.batch, stream.length, &c)
+			EMAStep(nil, got["stream"], stream.x, stream.mask, got["state"], stream.batch, stream.length, &c)
 			if first == nil {
 				first = got
 			}
@@ -103,9 +103,9 @@ func TestEMASetAgain(t *testing.T) {
 		{Channels: 20, States: 3}, {Channels: 3, States: 9, Bidirectional: true},
 	} {
 		e := newEMACase(r, shape, 1, 10, -1)
-		c.Set(e.shape, e.params)
+		c.Set(nil, e.shape, e.params)
 		s := make([]float32, len(e.x))
-		EMAForward(s, e.x, nil, e.batch, e.length, &c)
+		EMAForward(nil, s, e.x, nil, e.batch, e.length, &c)
 		if !slices.Equal(s, e.run()["s"]) {
 			t.Errorf("%v: what was set before shows", e)
 		}
@@ -126,8 +126,8 @@ func TestEMAEmpty(t *testing.T) {
 		}
 		e := newEMACase(r, EMAShape{Channels: 5, States: 2}, 2, 0, 0)
 		var c EMACoefficients
-		c.Set(e.shape, e.params)
-		EMAStep(nil, nil, nil, make([]float32, 2*c.StateSize()), 2, 0, &c)
+		c.Set(nil, e.shape, e.params)
+		EMAStep(nil, nil, nil, nil, make([]float32, 2*c.StateSize()), 2, 0, &c)
 	})
 }
 
@@ -138,9 +138,9 @@ func TestEMASilence(t *testing.T) {
 	clear(e.x[17*10:])
 	eachEMA(t, func(t *testing.T) {
 		var c EMACoefficients
-		c.Set(e.shape, e.params)
+		c.Set(nil, e.shape, e.params)
 		s, state := make([]float32, len(e.x)), make([]float32, c.StateSize())
-		EMAStep(s, e.x, nil, state, 1, e.length, &c)
+		EMAStep(nil, s, e.x, nil, state, 1, e.length, &c)
 		for i, g := range state {
 			if g != 0 {
 				t.Fatalf("average %d is %v", i, g)
@@ -172,13 +172,13 @@ func TestEMAAllocations(t *testing.T) {
 	s, dx, grads := make([]float32, len(e.x)), make([]float32, len(e.x)), e.params.zeroLike()
 	eachEMA(t, func(t *testing.T) {
 		var c EMACoefficients
-		c.Set(e.shape, e.params)
+		c.Set(nil, e.shape, e.params)
 		state := make([]float32, e.batch*c.StateSize())
 		for name, f := range map[string]func(){
-			"set":      func() { c.Set(e.shape, e.params) },
-			"forward":  func() { EMAForward(s, e.x, nil, e.batch, e.length, &c) },
-			"step":     func() { EMAStep(s, e.x, nil, state, e.batch, e.length, &c) },
-			"backward": func() { EMABackward(dx, grads, e.ds, e.x, nil, e.batch, e.length, &c) },
+			"set":      func() { c.Set(nil, e.shape, e.params) },
+			"forward":  func() { EMAForward(nil, s, e.x, nil, e.batch, e.length, &c) },
+			"step":     func() { EMAStep(nil, s, e.x, nil, state, e.batch, e.length, &c) },
+			"backward": func() { EMABackward(nil, dx, grads, e.ds, e.x, nil, e.batch, e.length, &c) },
 		} {
 			if n := testing.AllocsPerRun(5, f); n > 16 { // 4, and more under the race detector, which empties pools
 				t.Errorf("%s allocates %v times", name, n)
@@ -191,13 +191,13 @@ func TestEMAMisuse(t *testing.T) {
 	r := rand.New(rand.NewPCG(27, 28))
 	e := newEMACase(r, EMAShape{Channels: 2, States: 1, Bidirectional: true}, 1, 3, 0)
 	var c EMACoefficients
-	c.Set(e.shape, e.params)
+	c.Set(nil, e.shape, e.params)
 	for name, f := range map[string]func(){
-		"short s":     func() { EMAForward(make([]float32, 5), e.x, nil, 1, 3, &c) },
-		"short mask":  func() { EMAForward(make([]float32, 6), e.x, make([]bool, 2), 1, 3, &c) },
-		"both ways":   func() { EMAStep(make([]float32, 6), e.x, nil, nil, 1, 3, &c) },
-		"no channels": func() { new(EMACoefficients).Set(EMAShape{States: 1}, EMAParams{}) },
-		"short delta": func() { new(EMACoefficients).Set(EMAShape{Channels: 3, States: 1}, e.params) },
+		"short s":     func() { EMAForward(nil, make([]float32, 5), e.x, nil, 1, 3, &c) },
+		"short mask":  func() { EMAForward(nil, make([]float32, 6), e.x, make([]bool, 2), 1, 3, &c) },
+		"both ways":   func() { EMAStep(nil, make([]float32, 6), e.x, nil, nil, 1, 3, &c) },
+		"no channels": func() { new(EMACoefficients).Set(nil, EMAShape{States: 1}, EMAParams{}) },
+		"short delta": func() { new(EMACoefficients).Set(nil, EMAShape{Channels: 3, States: 1}, e.params) },
 	} {
 		func() {
 			defer func() {

@@ -6,9 +6,9 @@ import "github.com/mega-go/mega/internal/parallel"
 // by c: what the reference passes to silu. mask [batch, length] is true at
 // padding, which the averages see as zeros and the residual as it is; nil means
 // none. s and x must not overlap.
-func EMAForward(s, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
+func EMAForward(w *parallel.Workers, s, x []float32, mask []bool, batch, length int, c *EMACoefficients) {
 	c.check(batch, length, mask, len(s), len(x))
-	q := emaSequences{c: c, length: length, mask: mask}
+	q := emaSequences{workers: w, c: c, length: length, mask: mask}
 	if q.divides(batch) {
 		q.halves(func(m emaMemory, first, groups int, leg emaLeg) { q.scan(m, s, x, 0, first, groups, leg) })
 		return
@@ -70,13 +70,13 @@ func (q *emaSequences) startLeg(p *emaScanPass, leg emaLeg, group int) {
 // a prompt or a chunk; the cuts make no difference beyond rounding. There is no
 // truncation, as in the reference (exponential_moving_average.py:109-156).
 // mask is as in EMAForward.
-func EMAStep(s, x []float32, mask []bool, state []float32, batch, length int, c *EMACoefficients) {
+func EMAStep(w *parallel.Workers, s, x []float32, mask []bool, state []float32, batch, length int, c *EMACoefficients) {
 	if c.shape.Bidirectional {
 		panic("kernel: averages that run from the right have no stream")
 	}
 	c.check(batch, length, mask, len(s), len(x))
 	checkLengths(batch*c.StateSize(), len(state))
-	q := emaStreams{emaSequences{c: c, length: length, mask: mask}, s, x, state}
+	q := emaStreams{emaSequences{workers: w, c: c, length: length, mask: mask}, s, x, state}
 	if batch*length*len(c.decay) > emaAlone {
 		q.spread(batch)
 		return
@@ -130,9 +130,10 @@ func (c *EMACoefficients) scale(group int) []float32 { return c.omega[group*emaG
 
 // emaSequences are the sequences of a batch.
 type emaSequences struct {
-	c      *EMACoefficients
-	length int
-	mask   []bool
+	workers *parallel.Workers
+	c       *EMACoefficients
+	length  int
+	mask    []bool
 }
 
 // emaAlone is the work, in steps of one state, that is not worth waking workers for.
@@ -146,7 +147,7 @@ const emaBrief = 1 << 24
 // groups of a part. How many does not change the results.
 func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups int)) {
 	groups := q.c.groups
-	span := emaTaskSpan(parts, groups, parallel.Workers())
+	span := emaTaskSpan(parts, groups, q.workers.Size())
 	if span < groups && parts*q.length*len(q.c.decay) <= emaBrief {
 		span = ceilDiv(span, 2)
 	}
@@ -159,7 +160,7 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 		f(m, i/spans, first, n)
 	}
 	if parts*q.length*len(q.c.decay) > emaAlone {
-		parallel.Run(parts*spans, task)
+		q.workers.Run(parts*spans, task)
 		return
 	}
 	for i := range parts * spans {

@@ -108,10 +108,10 @@ func TestEMALongStream(t *testing.T) {
 	want := e.recurrence()["s"]
 	eachEMA(t, func(t *testing.T) {
 		var c EMACoefficients
-		c.Set(e.shape, e.params)
+		c.Set(nil, e.shape, e.params)
 		s, state := make([]float32, len(e.x)), make([]float32, c.StateSize())
 		for i := 0; i < len(s); i += e.shape.Channels {
-			EMAStep(s[i:][:e.shape.Channels], e.x[i:][:e.shape.Channels], nil, state, 1, 1, &c)
+			EMAStep(nil, s[i:][:e.shape.Channels], e.x[i:][:e.shape.Channels], nil, state, 1, 1, &c)
 		}
 		if d, norm := distance(s, want); !(d <= 3e-6*norm) {
 			t.Errorf("differs by %.2g of its norm", d/norm)

@@ -38,13 +38,13 @@ func TestEMAStream(t *testing.T) {
 		want := whole.specification()["s"]
 		eachEMA(t, func(t *testing.T) {
 			var c EMACoefficients
-			c.Set(e.shape, e.params)
+			c.Set(nil, e.shape, e.params)
 			state := make([]float32, batch*c.StateSize())
 			for i, end := range cuts[1:] {
 				from := cuts[i]
 				x := sliceRows(e.x, batch, from*d, end*d)
 				s := make([]float32, len(x))
-				EMAStep(s, x, sliceRows(e.mask, batch, from, end), state, batch, end-from, &c)
+				EMAStep(nil, s, x, sliceRows(e.mask, batch, from, end), state, batch, end-from, &c)
 				if diff, norm := distance(s, sliceRows(want, batch, from*d, end*d)); !(diff <= 1e-6*norm) {
 					t.Errorf("%v, rows %d to %d: differs by %.2g", e, from, end, diff/norm)
 				}
@@ -71,9 +71,9 @@ func TestEMAState(t *testing.T) {
 		}
 		eachEMA(t, func(t *testing.T) {
 			var c EMACoefficients
-			c.Set(e.shape, e.params)
+			c.Set(nil, e.shape, e.params)
 			s, state := make([]float32, len(e.x)), make([]float32, batch*c.StateSize())
-			EMAStep(s, e.x, nil, state, batch, length, &c)
+			EMAStep(nil, s, e.x, nil, state, batch, length, &c)
 			h := make([]float32, batch*d*n)
 			c.unpackState(h, state)
 			if diff, norm := distance(h, want); !(diff <= 5e-7*norm) {

@@ -60,14 +60,14 @@ func (p *EMAParams) tensors(s, dx []float32) map[string][]float32 {
 // run computes everything that the kernels can.
 func (e *emaCase) run() map[string][]float32 {
 	var c EMACoefficients
-	c.Set(e.shape, e.params)
+	c.Set(nil, e.shape, e.params)
 	s, dx := make([]float32, len(e.x)), make([]float32, len(e.x))
 	for i := range s {
 		s[i], dx[i] = float32(math.NaN()), float32(math.NaN())
 	}
 	grads := e.params.zeroLike()
-	EMAForward(s, e.x, e.mask, e.batch, e.length, &c)
-	EMABackward(dx, grads, e.ds, e.x, e.mask, e.batch, e.length, &c)
+	EMAForward(nil, s, e.x, e.mask, e.batch, e.length, &c)
+	EMABackward(nil, dx, grads, e.ds, e.x, e.mask, e.batch, e.length, &c)
 	return grads.tensors(s, dx)
 }
 

@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 // A Matrix is an operand of a product: rows of float32 numbers, Stride apart,
 // or the transpose of that.
@@ -56,34 +60,34 @@ func (e Epilogue) check(m, n, ldc int) {
 	}
 }
 
-// Gemm computes C = act(A·B + bias) or a variant that e selects, over the
+// Gemm computes C = act(A·B + bias) or a variant that e selects, over
 // workers. A is m × k, B is k × n, C has m rows of n numbers, ldc apart; C
 // overlaps neither A nor B. Any of m, n, k may be 0: with k = 0 the product is 0.
 //
 // Every number of C is a sum in an order that depends on m, n and k alone:
 // results are the same for any number of workers.
-func Gemm(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
+func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(false, false, m, n, k, a, b, nil, c, ldc, e)
+	multiply(w, false, false, m, n, k, a, b, nil, c, ldc, e)
 }
 
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
 // been packed: k and n may be less than b holds. If that is in bfloat16, so is
 // the product.
-func GemmPacked(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
+func GemmPacked(w *parallel.Workers, m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(false, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
+	multiply(w, false, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
 }
 
 // GemmPackedSerial is GemmPacked on the calling goroutine alone, for tasks of
 // Parallel; it is at its best for six rows and more.
 func GemmPackedSerial(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(true, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
+	multiply(nil, true, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
 }
 
 // multiply is behind the functions above; B is raw unless it is packed.
-func multiply(serial, bf16 bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
+func multiply(w *parallel.Workers, serial, bf16 bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
 	a.check("A", m, k)
 	checkStored("C", len(c), ldc, m, n)
 	e.check(m, n, ldc)
@@ -94,7 +98,7 @@ func multiply(serial, bf16 bool, m, n, k int, a, raw Matrix, packed *Packed, c [
 	if bf16 {
 		k, terms = ceilDiv(k, 2), k
 	}
-	p := newProduct(serial, m, n, k, terms, a, raw, packed, output{c: c, ldc: ldc, e: e})
+	p := newProduct(w, serial, m, n, k, terms, a, raw, packed, output{c: c, ldc: ldc, e: e})
 	p.run()
 	p.free()
 }

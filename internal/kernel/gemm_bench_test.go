@@ -34,7 +34,7 @@ var gemmShapes = []struct {
 }
 
 // peaks returns the peak of one worker and of all, in GFLOP/s.
-var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(parallel.Workers()) })
+var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(parallel.Shared.Size()) })
 
 func BenchmarkGemm(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -46,7 +46,7 @@ func BenchmarkGemm(b *testing.B) {
 		c := make([]float32, s.m*s.n)
 		run := func(name string, peak float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", s.name, name), func(b *testing.B) {
-				defer parallel.Hot()()
+				defer parallel.Shared.Hot()()
 				for b.Loop() {
 					f()
 				}
@@ -55,9 +55,9 @@ func BenchmarkGemm(b *testing.B) {
 				b.ReportMetric(100*rate/peak, "%peak")
 			})
 		}
-		run("all", all, func() { Gemm(s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
-		run("one", one, func() { multiply(true, false, s.m, s.n, s.k, x, y, nil, c, s.n, Epilogue{}) })
-		run("packed", all, func() { GemmPacked(s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
+		run("all", all, func() { Gemm(nil, s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
+		run("one", one, func() { multiply(nil, true, false, s.m, s.n, s.k, x, y, nil, c, s.n, Epilogue{}) })
+		run("packed", all, func() { GemmPacked(nil, s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
 	}
 }
 
@@ -74,10 +74,10 @@ func BenchmarkWeights(b *testing.B) {
 		x, c := gemmOperand(r, m, k, false, 0), make([]float32, m*n)
 		b.Run(fmt.Sprint(m), func(b *testing.B) {
 			b.SetBytes(4 * n * k * matrices)
-			defer parallel.Hot()()
+			defer parallel.Shared.Hot()()
 			for b.Loop() {
 				for _, w := range weights {
-					GemmPacked(m, n, k, x, w, c, n, Epilogue{})
+					GemmPacked(nil, m, n, k, x, w, c, n, Epilogue{})
 				}
 			}
 		})
@@ -96,9 +96,9 @@ func BenchmarkGemmBF16(b *testing.B) {
 		y := gemmOperand(r, s.k, s.n, s.bt, 0)
 		c := make([]float32, s.m*s.n)
 		b.Run(s.name, func(b *testing.B) {
-			defer parallel.Hot()()
+			defer parallel.Shared.Hot()()
 			for b.Loop() {
-				GemmBF16(s.m, s.n, s.k, x, y, c, s.n, Epilogue{})
+				GemmBF16(nil, s.m, s.n, s.k, x, y, c, s.n, Epilogue{})
 			}
 			rate := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
 			b.ReportMetric(rate, "GFLOP/s")

@@ -19,16 +19,16 @@ import (
 // numbers for 0.
 //
 // It computes the same, only slowly, where CheckBF16 returns an error.
-func GemmBF16(m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
+func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(false, true, m, n, k, a, b, nil, c, ldc, e)
+	multiply(w, false, true, m, n, k, a, b, nil, c, ldc, e)
 }
 
 // PackBF16 is Pack for products in bfloat16, as GemmBF16 computes. One with an
 // odd number of fewer rows than p holds adds zeros times the row after them.
-func (p *Packed) PackBF16(k, n int, b Matrix) {
+func (p *Packed) PackBF16(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	p.pack(pairImplementation(), ceilDiv(k, 2), n, k, b)
+	p.pack(w, pairImplementation(), ceilDiv(k, 2), n, k, b)
 }
 
 // CheckBF16 returns an error that says what is missing if this machine has no

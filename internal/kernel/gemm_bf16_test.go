@@ -27,9 +27,9 @@ func eachBF16(t *testing.T, f func(t *testing.T)) {
 
 // bf16Ways are the functions under test.
 var bf16Ways = []func(g *gemmCase){
-	func(g *gemmCase) { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+	func(g *gemmCase) { GemmBF16(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
 	func(g *gemmCase) {
-		GemmPacked(g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+		GemmPacked(nil, g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	},
 	func(g *gemmCase) {
 		GemmPackedSerial(g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
@@ -38,7 +38,7 @@ var bf16Ways = []func(g *gemmCase){
 
 func packedBF16(k, n int, b Matrix) *Packed {
 	p := new(Packed)
-	p.PackBF16(k, n, b)
+	p.PackBF16(nil, k, n, b)
 	return p
 }
 
@@ -105,7 +105,7 @@ func TestPackedBF16(t *testing.T) {
 		packed := packB(3, 4, gemmOperand(r, 3, 4, false, 0))
 		for _, transposed := range []bool{false, true} {
 			whole := gemmOperand(r, 91, 70, transposed, 2)
-			packed.PackBF16(91, 70, whole)
+			packed.PackBF16(nil, 91, 70, whole)
 			if packed.Rows() != 91 || packed.Columns() != 70 {
 				t.Errorf("packed 91 × 70 says %d × %d", packed.Rows(), packed.Columns())
 			}
@@ -118,7 +118,7 @@ func TestPackedBF16(t *testing.T) {
 			}
 		}
 		if panicOf(func() {
-			GemmPacked(1, 1, 92, Matrix{Data: make([]float32, 92), Stride: 92}, packed, make([]float32, 1), 1, Epilogue{})
+			GemmPacked(nil, 1, 1, 92, Matrix{Data: make([]float32, 92), Stride: 92}, packed, make([]float32, 1), 1, Epilogue{})
 		}) == nil {
 			t.Error("no panic for more rows than were packed")
 		}
@@ -136,7 +136,7 @@ func TestGemmBF16SameForAnyWorkers(t *testing.T) {
 			var want []float32
 			withWorkers(t, func(t *testing.T) {
 				g := newGemmCase(rand.New(rand.NewPCG(27, uint64(i))), s[0], s[1], 2*s[2]-1, kind)
-				GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e)
+				GemmBF16(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e)
 				if want == nil {
 					want = g.c.whole
 				}
@@ -166,7 +166,7 @@ func TestGemmBF16Rounds(t *testing.T) {
 				m := Matrix{Data: x, Stride: 1, Transposed: transposed}
 				for _, operands := range [][2]Matrix{{m, one}, {one, m}} {
 					c := []float32{7}
-					GemmBF16(1, 1, 1, operands[0], operands[1], c, 1, Epilogue{})
+					GemmBF16(nil, 1, 1, 1, operands[0], operands[1], c, 1, Epilogue{})
 					// A sum of +0 and −0 is +0.
 					if c[0] != want && !(math.IsNaN(float64(c[0])) && math.IsNaN(float64(want))) {
 						t.Errorf("%08x became %08x, want %08x", bits, math.Float32bits(c[0]), math.Float32bits(want))
@@ -186,8 +186,8 @@ func TestGemmBF16DoesNotAllocate(t *testing.T) {
 		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
 		var packed Packed
 		for name, f := range map[string]func(){
-			"GemmBF16": func() { GemmBF16(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
-			"PackBF16": func() { packed.PackBF16(g.k, g.n, g.b) },
+			"GemmBF16": func() { GemmBF16(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"PackBF16": func() { packed.PackBF16(nil, g.k, g.n, g.b) },
 		} {
 			if a := testing.AllocsPerRun(20, f); a > 0 {
 				t.Errorf("%s of %v: %v allocations a call", name, s, a)
@@ -200,9 +200,9 @@ func TestGemmBF16PanicsOnShortOperands(t *testing.T) {
 	x := make([]float32, 12)
 	whole := Matrix{Data: x, Stride: 4}
 	for name, f := range map[string]func(){
-		"A": func() { GemmBF16(4, 3, 4, whole, whole, x, 3, Epilogue{}) },
-		"B": func() { GemmBF16(3, 4, 4, whole, whole, x, 4, Epilogue{}) },
-		"C": func() { GemmBF16(3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
+		"A": func() { GemmBF16(nil, 4, 3, 4, whole, whole, x, 3, Epilogue{}) },
+		"B": func() { GemmBF16(nil, 3, 4, 4, whole, whole, x, 4, Epilogue{}) },
+		"C": func() { GemmBF16(nil, 3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
 	} {
 		if panicOf(f) == nil {
 			t.Errorf("no panic for a short %s", name)

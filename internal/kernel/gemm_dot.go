@@ -1,7 +1,5 @@
 package kernel
 
-import "github.com/mega-go/mega/internal/parallel"
-
 // dotRows is the largest number of rows of A for which a product with a
 // transposed B is taken by dot products: packing B would take longer.
 const dotRows = 3
@@ -11,8 +9,8 @@ const dotRows = 3
 // matrix of weights. Each worker has one task: memory is fastest when read
 // straight on.
 func (p *product) runDots() {
-	p.perTask = ceilDiv(p.n, min(p.wantedTasks(), parallel.Workers()))
-	spread(p.serial, ceilDiv(p.n, p.perTask), p.dotTask)
+	p.perTask = ceilDiv(p.n, min(p.wantedTasks(), p.workers.Size()))
+	spread(p.workers, p.serial, ceilDiv(p.n, p.perTask), p.dotTask)
 }
 
 // runDotTask computes perTask columns of C.

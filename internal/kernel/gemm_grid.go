@@ -1,7 +1,5 @@
 package kernel
 
-import "github.com/mega-go/mega/internal/parallel"
-
 // Sizes for 32 KB of L1 and 512 KB of L2 cache a core, as Zen 3 has.
 const (
 	depthMax       = 320      // rows of a block of B: a panel of A stays in L1
@@ -34,7 +32,7 @@ func (p *product) wantedTasks() int {
 	if p.serial {
 		return 1
 	}
-	return max(1, min(tasksPerWorker*parallel.Workers(), int(p.work()/taskWork)))
+	return max(1, min(tasksPerWorker*p.workers.Size(), int(p.work()/taskWork)))
 }
 
 // rowsOfTask returns how many rows of C a task computes with advantage.
@@ -60,7 +58,7 @@ func (p *product) runGrid() {
 		g.cut(p)
 	}
 	p.rowTasks, p.perTask = g.rows, roundUp(ceilDiv(p.n, g.columns), p.nr)
-	spread(p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
+	spread(p.workers, p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
 }
 
 // A grid is the number of tasks that C is cut into each way.
@@ -72,9 +70,9 @@ type grid struct{ rows, columns int }
 func (g *grid) cut(p *product) {
 	wanted := p.wantedTasks()
 	g.refine(p, wanted, rowsFew, taskColumns)
-	g.refine(p, min(wanted, 2*parallel.Workers()), p.mr, p.nr)
-	if g.rows >= parallel.Workers() {
-		g.rows = min(roundUp(g.rows, parallel.Workers()), p.panels)
+	g.refine(p, min(wanted, 2*p.workers.Size()), p.mr, p.nr)
+	if g.rows >= p.workers.Size() {
+		g.rows = min(roundUp(g.rows, p.workers.Size()), p.panels)
 	}
 }
 

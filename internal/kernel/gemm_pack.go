@@ -19,21 +19,21 @@ type Packed struct {
 	data  []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
 }
 
-// Pack replaces what p holds by the k × n operand b. It allocates only if p
+// Pack replaces what p holds by the k × n operand b, over workers. It allocates only if p
 // never held as much.
-func (p *Packed) Pack(k, n int, b Matrix) {
+func (p *Packed) Pack(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	p.pack(Current(), k, n, 0, b)
+	p.pack(w, Current(), k, n, 0, b)
 }
 
 // pack is Pack for an implementation; if terms is not 0, k counts pairs of them.
-func (p *Packed) pack(impl Implementation, k, n, terms int, b Matrix) {
+func (p *Packed) pack(w *parallel.Workers, impl Implementation, k, n, terms int, b Matrix) {
 	size := packedSize(impl, k, n)
 	if cap(p.data) < size {
 		p.data = parallel.Aligned(size)
 	}
 	*p = Packed{k: k, n: n, terms: terms, impl: impl, data: p.data[:size]}
-	p.fill(b, readWork*k*n < 2*taskWork)
+	p.fill(w, b, readWork*k*n < 2*taskWork)
 }
 
 // Rows returns the number of rows k that p holds.
@@ -55,7 +55,7 @@ func packedSize(impl Implementation, k, n int) int {
 }
 
 // fill packs raw into p, whose size is set.
-func (p *Packed) fill(raw Matrix, serial bool) {
+func (p *Packed) fill(workers *parallel.Workers, raw Matrix, serial bool) {
 	w := packings.Get().(*packing)
 	w.to, w.raw = p, raw
 	each := w.rowsTask
@@ -63,7 +63,7 @@ func (p *Packed) fill(raw Matrix, serial bool) {
 	if raw.Transposed {
 		each, tasks = w.panelTask, ceilDiv(p.n, tilings[p.impl].nr)
 	}
-	spread(serial, tasks, each)
+	spread(workers, serial, tasks, each)
 	w.to, w.raw = nil, Matrix{}
 	packings.Put(w)
 }
@@ -119,10 +119,10 @@ func packBlock(impl Implementation, terms int, dst []float32, panelRows int, raw
 	}
 }
 
-// spread runs n tasks, over the workers unless serial.
-func spread(serial bool, n int, task func(worker, i int)) {
+// spread runs n tasks, over workers unless serial.
+func spread(w *parallel.Workers, serial bool, n int, task func(worker, i int)) {
 	if !serial {
-		parallel.Run(n, task)
+		w.Run(n, task)
 		return
 	}
 	for i := range n {

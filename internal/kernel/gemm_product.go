@@ -23,6 +23,7 @@ var tilings = [...]tiling{
 type product struct {
 	tiling
 	impl    Implementation
+	workers *parallel.Workers
 	serial  bool
 	m, n, k int
 	terms   int // of a sum, if k counts pairs of them; else 0
@@ -59,9 +60,9 @@ var products = sync.Pool{New: func() any {
 
 // newProduct returns the product that the arguments say, from those idle. If
 // terms is not 0 it is of so many terms in bfloat16, and k counts pairs of them.
-func newProduct(serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, out output) *product {
+func newProduct(w *parallel.Workers, serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, out output) *product {
 	p := products.Get().(*product)
-	p.impl, p.terms = Current(), terms
+	p.workers, p.impl, p.terms = w, Current(), terms
 	if terms > 0 {
 		p.impl = pairImplementation()
 	}
@@ -77,7 +78,7 @@ func newProduct(serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, 
 
 // free lets go of the operands and keeps the rest for another product.
 func (p *product) free() {
-	p.a, p.raw, p.packed, p.out = Matrix{}, Matrix{}, nil, output{}
+	p.workers, p.a, p.raw, p.packed, p.out = nil, Matrix{}, Matrix{}, nil, output{}
 	p.shared, p.parts = Packed{}, nil
 	products.Put(p)
 }
@@ -111,8 +112,8 @@ func (p *product) runShared() {
 	for j := 0; j < p.n; j += width {
 		n := min(width, p.n-j)
 		p.shared = Packed{k: p.k, n: n, terms: p.terms, impl: p.impl, data: memory.Data}
-		p.shared.fill(p.raw.fromColumn(j), p.serial)
-		part := newProduct(p.serial, p.m, n, p.k, p.terms, p.a, Matrix{}, &p.shared, p.out.at(0, j))
+		p.shared.fill(p.workers, p.raw.fromColumn(j), p.serial)
+		part := newProduct(p.workers, p.serial, p.m, n, p.k, p.terms, p.a, Matrix{}, &p.shared, p.out.at(0, j))
 		part.runGrid()
 		part.free()
 	}

@@ -39,8 +39,8 @@ func (p *product) runSplit() {
 	memory := parallel.Borrow(p.splits * p.m * p.n)
 	defer memory.Return()
 	p.parts = memory.Data
-	spread(p.serial, p.splits*p.tilesOfPart(), p.partTask)
-	spread(p.serial, ceilDiv(p.m, sumRows), p.sumTask)
+	spread(p.workers, p.serial, p.splits*p.tilesOfPart(), p.partTask)
+	spread(p.workers, p.serial, ceilDiv(p.m, sumRows), p.sumTask)
 }
 
 // runPart computes one rectangle of one part, which other workers' tasks do

@@ -206,7 +206,7 @@ func (g *gemmCase) String() string {
 // packB packs the k × n operand b.
 func packB(k, n int, b Matrix) *Packed {
 	p := new(Packed)
-	p.Pack(k, n, b)
+	p.Pack(nil, k, n, b)
 	return p
 }
 
@@ -215,9 +215,9 @@ var gemmWays = []struct {
 	name string
 	run  func(g *gemmCase)
 }{
-	{"Gemm", func(g *gemmCase) { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
+	{"Gemm", func(g *gemmCase) { Gemm(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
 	{"GemmPacked", func(g *gemmCase) {
-		GemmPacked(g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
+		GemmPacked(nil, g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	}},
 	{"GemmPackedSerial", func(g *gemmCase) {
 		GemmPackedSerial(g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
@@ -359,7 +359,7 @@ func TestGemmPassesNaNAndInf(t *testing.T) {
 				}
 				set(g.a, row, r.IntN(k))
 				set(g.b, r.IntN(k), column)
-				Gemm(m, n, k, g.a, g.b, g.c.data, g.c.ld, g.e)
+				Gemm(nil, m, n, k, g.a, g.b, g.c.data, g.c.ld, g.e)
 				for i := range m {
 					for j := range n {
 						v := float64(g.c.data[i*g.c.ld+j])
@@ -396,11 +396,11 @@ func TestPackedIsReused(t *testing.T) {
 		for _, s := range [][2]int{{0, 0}, {40, 50}, {3, 7}, {50, 40}, {17, 65}} {
 			k, n := s[0], s[1]
 			g := newGemmCase(r, 5, n, k, randomKind(r))
-			packed.Pack(k, n, g.b)
+			packed.Pack(nil, k, n, g.b)
 			if packed.Rows() != k || packed.Columns() != n {
 				t.Errorf("packed %d × %d says %d × %d", k, n, packed.Rows(), packed.Columns())
 			}
-			GemmPacked(5, n, k, g.a, &packed, g.c.data, g.c.ld, g.e)
+			GemmPacked(nil, 5, n, k, g.a, &packed, g.c.data, g.c.ld, g.e)
 			g.check(t, r)
 		}
 	})
@@ -415,7 +415,7 @@ func TestPackedRemembersItsImplementation(t *testing.T) {
 		Use(i)
 		packed := packB(g.k, g.n, g.b)
 		Use(Generic)
-		GemmPacked(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
+		GemmPacked(nil, g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e)
 		g.check(t, r)
 	}
 }
@@ -429,9 +429,9 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
 		packed := packB(g.k, g.n, g.b)
 		for name, f := range map[string]func(){
-			"Gemm":             func() { Gemm(g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"Gemm":             func() { Gemm(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
 			"GemmPackedSerial": func() { GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e) },
-			"Pack":             func() { packed.Pack(g.k, g.n, g.b) },
+			"Pack":             func() { packed.Pack(nil, g.k, g.n, g.b) },
 		} {
 			if a := testing.AllocsPerRun(20, f); a > 0 {
 				t.Errorf("%s of %v: %v allocations a call", name, s, a)
@@ -442,7 +442,7 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 
 func TestGemmConcurrently(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
-		parallel.Run(6, func(_, i int) {
+		parallel.Shared.Run(6, func(_, i int) {
 			r := rand.New(rand.NewPCG(20, uint64(i)))
 			for _, s := range [][3]int{{90, 80, 70}, {30, 60, 1100}, {1, 90, 400}} {
 				g := newGemmCase(r, s[0], s[1], s[2], randomKind(r))
@@ -457,13 +457,13 @@ func TestGemmPanicsOnShortOperands(t *testing.T) {
 	x := make([]float32, 12)
 	whole := Matrix{Data: x, Stride: 4}
 	for name, f := range map[string]func(){
-		"A":      func() { Gemm(4, 3, 4, whole, whole, x, 3, Epilogue{}) },
-		"B":      func() { Gemm(3, 4, 4, whole, whole, x, 4, Epilogue{}) },
-		"C":      func() { Gemm(3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
-		"ldc":    func() { Gemm(3, 4, 3, whole, whole, x, 3, Epilogue{}) },
-		"bias":   func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
-		"Pre":    func() { Gemm(3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
-		"packed": func() { GemmPacked(3, 4, 4, whole, packB(3, 4, whole), x, 4, Epilogue{}) },
+		"A":      func() { Gemm(nil, 4, 3, 4, whole, whole, x, 3, Epilogue{}) },
+		"B":      func() { Gemm(nil, 3, 4, 4, whole, whole, x, 4, Epilogue{}) },
+		"C":      func() { Gemm(nil, 3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
+		"ldc":    func() { Gemm(nil, 3, 4, 3, whole, whole, x, 3, Epilogue{}) },
+		"bias":   func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
+		"Pre":    func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
+		"packed": func() { GemmPacked(nil, 3, 4, 4, whole, packB(3, 4, whole), x, 4, Epilogue{}) },
 	} {
 		if panicOf(f) == nil {
 			t.Errorf("no panic for a short %s", name)

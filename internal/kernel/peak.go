@@ -3,8 +3,6 @@ package kernel
 import (
 	"sync"
 	"time"
-
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 const (
@@ -20,11 +18,10 @@ func PeakFMA(workers int) float64 {
 	return probeRate(workers, func(int) int { return multiplyAdds(impl) }) / 1e9
 }
 
-// MemoryBandwidth returns how fast the workers together read memory that is in
+// MemoryBandwidth returns how fast that number of goroutines together read memory that is in
 // no cache, in GB/s.
-func MemoryBandwidth() float64 {
+func MemoryBandwidth(workers int) float64 {
 	const most, total = 128 << 20, 1 << 30 // bytes: beyond caches, and not without bounds
-	workers := parallel.Workers()
 	size := min(most, total/workers) / 256 * 256 / 4
 	data := make([]float32, workers*size)
 	for i := range data {

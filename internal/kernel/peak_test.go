@@ -15,7 +15,7 @@ func TestPeakFMA(t *testing.T) {
 }
 
 func TestMemoryBandwidth(t *testing.T) {
-	if b := MemoryBandwidth(); b < 0.05 || b > 5000 {
+	if b := MemoryBandwidth(parallel.Shared.Size()); b < 0.05 || b > 5000 {
 		t.Errorf("%v GB/s", b)
 	}
 }
@@ -35,7 +35,7 @@ func TestReadMemory(t *testing.T) {
 func BenchmarkPeak(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(PeakFMA(1), "GFLOP/s/1")
-		b.ReportMetric(PeakFMA(parallel.Workers()), "GFLOP/s")
-		b.ReportMetric(MemoryBandwidth(), "GB/s")
+		b.ReportMetric(PeakFMA(parallel.Shared.Size()), "GFLOP/s")
+		b.ReportMetric(MemoryBandwidth(parallel.Shared.Size()), "GB/s")
 	}
 }

@@ -16,34 +16,61 @@ import (
 // maxWorkers bounds the number of workers: the pool counts them in 12 bits.
 const maxWorkers = 1<<12 - 1
 
-// current pool; SetWorkers replaces it.
-var workers atomic.Pointer[pool]
+// Workers are the goroutines, the caller's included, that compute for whoever
+// holds them. Those of two holders do not wait for each other. A nil *Workers
+// stands for the process's own, which all share who did not choose.
+type Workers struct{ pool *pool }
 
-func init() { SetWorkers(0) }
+// New returns a set of n workers, of GOMAXPROCS if n < 1. Its goroutines start
+// when they are needed and end when the set is out of reach.
+func New(n int) *Workers {
+	w := &Workers{newPool(number(n))}
+	runtime.AddCleanup(w, (*pool).stop, w.pool)
+	return w
+}
 
-// Workers returns the number of goroutines that Run uses, the caller's
-// included.
-func Workers() int { return workers.Load().size }
-
-// SetWorkers sets the number of workers; n < 1 means GOMAXPROCS. It must not
-// be called while tasks run or a Hot region is open.
-func SetWorkers(n int) {
+// number returns how many workers n stands for.
+func number(n int) int {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	old := workers.Swap(newPool(min(n, maxWorkers)))
-	if old != nil {
+	return min(n, maxWorkers)
+}
+
+// Shared are the process's own workers.
+var Shared *Workers
+
+// shared is the pool of the process's own workers.
+var shared atomic.Pointer[pool]
+
+func init() { SetWorkers(0) }
+
+// SetWorkers sets the number of the process's own workers; n < 1 means
+// GOMAXPROCS. It must not be called while they run tasks or keep awake.
+func SetWorkers(n int) {
+	if old := shared.Swap(newPool(number(n))); old != nil {
 		old.stop()
 	}
 }
+
+// get returns the pool of w.
+func (w *Workers) get() *pool {
+	if w == nil {
+		return shared.Load()
+	}
+	return w.pool
+}
+
+// Size returns the number of workers.
+func (w *Workers) Size() int { return w.get().size }
 
 // Hot keeps the workers awake, ready within a microsecond, until the returned
 // function is called; otherwise they park between calls of Run and take
 // some 50 to 90 µs to wake. Regions nest and may be opened by several
 // goroutines; calling the returned function again does nothing. Workers that
 // wait long without work park even in a Hot region.
-func Hot() (cool func()) {
-	p := workers.Load()
+func (w *Workers) Hot() (cool func()) {
+	p := w.get()
 	p.hot.Add(1)
 	p.start()
 	p.wake(p.size - 1)
@@ -52,25 +79,27 @@ func Hot() (cool func()) {
 		if done.CompareAndSwap(false, true) {
 			p.hot.Add(-1)
 		}
+		runtime.KeepAlive(w)
 	}
 }
 
 // WhileHot calls f in a Hot region. Unlike Hot it allocates nothing, which is
 // for work that comes in small steps.
-func WhileHot(f func()) {
-	p := workers.Load()
+func (w *Workers) WhileHot(f func()) {
+	p := w.get()
 	p.hot.Add(1)
 	defer p.hot.Add(-1)
 	p.start()
 	p.wake(p.size - 1)
 	f()
+	runtime.KeepAlive(w)
 }
 
 // Run calls f(worker, i) once for each i in [0, n), spread over the
 // workers, and returns when all calls have. Indices are handed out in order,
 // from an atomic counter, to whoever is free: small tasks balance best.
 //
-// worker in [0, Workers()) is unique among the goroutines that run this call's
+// worker in [0, w.Size()) is unique among the goroutines that run this call's
 // tasks, and 0 is the caller's. It is for picking scratch memory that belongs
 // to this call (see Borrow); two calls at the same time both use worker 0.
 //
@@ -79,8 +108,8 @@ func WhileHot(f func()) {
 // A panic in a task stops the handing out of further ones and reaches the
 // caller once all running tasks have returned: as it is if the caller ran the
 // task, else as a *TaskPanic. Run does not allocate.
-func Run(n int, f func(worker, i int)) {
-	p := workers.Load()
+func (w *Workers) Run(n int, f func(worker, i int)) {
+	p := w.get()
 	if n <= 1 || p.size == 1 || !p.owner.TryLock() {
 		for i := range n {
 			f(0, i)
@@ -88,6 +117,7 @@ func Run(n int, f func(worker, i int)) {
 		return
 	}
 	p.run(n, f)
+	runtime.KeepAlive(w)
 }
 
 // A TaskPanic is what Run panics with after a task panicked on another

@@ -24,13 +24,13 @@ func TestParallelRunsEachTaskOnce(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
 		for _, hot := range []bool{false, true} {
 			if hot {
-				defer Hot()()
+				defer Shared.Hot()()
 			}
 			for n := range 40 {
 				counts := make([]atomic.Int32, n)
-				Run(n, func(worker, i int) {
-					if worker < 0 || worker >= Workers() {
-						t.Errorf("worker %d of %d", worker, Workers())
+				Shared.Run(n, func(worker, i int) {
+					if worker < 0 || worker >= Shared.Size() {
+						t.Errorf("worker %d of %d", worker, Shared.Size())
 					}
 					counts[i].Add(1)
 				})
@@ -48,14 +48,14 @@ func TestParallelRunsEachTaskOnce(t *testing.T) {
 // the race detector, and here.
 func TestParallelWorkersAreUnique(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
-		defer Hot()()
+		defer Shared.Hot()()
 		var callers sync.WaitGroup
 		for range 4 {
 			callers.Go(func() {
 				for range 50 {
-					busy := make([]atomic.Bool, Workers())
-					plain := make([]int, Workers())
-					Run(20, func(worker, i int) {
+					busy := make([]atomic.Bool, Shared.Size())
+					plain := make([]int, Shared.Size())
+					Shared.Run(20, func(worker, i int) {
 						if !busy[worker].CompareAndSwap(false, true) {
 							t.Error("two tasks at once under one worker number")
 						}
@@ -72,8 +72,8 @@ func TestParallelWorkersAreUnique(t *testing.T) {
 func TestParallelNests(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
 		var ran atomic.Int32
-		Run(6, func(_, _ int) {
-			Run(5, func(_, _ int) { ran.Add(1) })
+		Shared.Run(6, func(_, _ int) {
+			Shared.Run(5, func(_, _ int) { ran.Add(1) })
 		})
 		if ran.Load() != 30 {
 			t.Fatalf("%d of 30 tasks ran", ran.Load())
@@ -97,7 +97,7 @@ func TestParallelPanics(t *testing.T) {
 	withWorkers(t, func(t *testing.T) {
 		for i := range 20 {
 			got := panicOf(func() {
-				Run(30, func(_, j int) {
+				Shared.Run(30, func(_, j int) {
 					if j == i {
 						panic("task")
 					}
@@ -107,7 +107,7 @@ func TestParallelPanics(t *testing.T) {
 				t.Fatalf("Run panicked with %v", got)
 			}
 			var ran atomic.Int32
-			Run(30, func(_, _ int) { ran.Add(1) })
+			Shared.Run(30, func(_, _ int) { ran.Add(1) })
 			if ran.Load() != 30 {
 				t.Fatalf("%d of 30 tasks ran after a panic", ran.Load())
 			}
@@ -118,7 +118,7 @@ func TestParallelPanics(t *testing.T) {
 func TestTaskPanicFromAnotherWorker(t *testing.T) {
 	SetWorkers(2)
 	defer SetWorkers(0)
-	defer Hot()()
+	defer Shared.Hot()()
 	boom := errors.New("boom")
 	defer func() {
 		err, _ := recover().(error)
@@ -128,7 +128,7 @@ func TestTaskPanicFromAnotherWorker(t *testing.T) {
 		}
 	}()
 	helped := make(chan struct{})
-	Run(2, func(worker, _ int) {
+	Shared.Run(2, func(worker, _ int) {
 		if worker == 0 {
 			<-helped
 			return
@@ -142,14 +142,14 @@ func TestTaskPanicFromAnotherWorker(t *testing.T) {
 func TestHotNests(t *testing.T) {
 	SetWorkers(2)
 	defer SetWorkers(0)
-	a, b := Hot(), Hot()
+	a, b := Shared.Hot(), Shared.Hot()
 	a()
 	a()
-	if n := workers.Load().hot.Load(); n != 1 {
+	if n := shared.Load().hot.Load(); n != 1 {
 		t.Errorf("%d regions open, want 1", n)
 	}
 	b()
-	p := workers.Load()
+	p := shared.Load()
 	for deadline := time.Now().Add(5 * time.Second); p.parked.Load() != 1; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatal("the worker does not park after the last Hot region")
@@ -161,8 +161,8 @@ func TestHotNests(t *testing.T) {
 func TestHotWorkersLosePatience(t *testing.T) {
 	SetWorkers(2)
 	defer SetWorkers(0)
-	defer Hot()()
-	p := workers.Load()
+	defer Shared.Hot()()
+	p := shared.Load()
 	for deadline := time.Now().Add(5 * time.Second); p.parked.Load() != 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the worker spins for ever")
@@ -173,9 +173,9 @@ func TestHotWorkersLosePatience(t *testing.T) {
 func TestHotLetsTheCollectorRun(t *testing.T) {
 	SetWorkers(2)
 	defer SetWorkers(0)
-	defer Hot()()
+	defer Shared.Hot()()
 	for range 20 {
-		Run(4, func(_, _ int) {})
+		Shared.Run(4, func(_, _ int) {})
 		runtime.GC()
 	}
 }
@@ -185,7 +185,7 @@ func TestSetWorkersEndsTheOldOnes(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 10 {
 		SetWorkers(4)
-		Run(8, func(_, _ int) {})
+		Shared.Run(8, func(_, _ int) {})
 	}
 	SetWorkers(1)
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
@@ -198,9 +198,9 @@ func TestSetWorkersEndsTheOldOnes(t *testing.T) {
 func TestParallelDoesNotAllocate(t *testing.T) {
 	SetWorkers(2)
 	defer SetWorkers(0)
-	defer Hot()()
+	defer Shared.Hot()()
 	f := func(_, _ int) {}
-	if a := testing.AllocsPerRun(100, func() { Run(8, f) }); a > 0 {
+	if a := testing.AllocsPerRun(100, func() { Shared.Run(8, f) }); a > 0 {
 		t.Errorf("%v allocations a call", a)
 	}
 }
@@ -231,13 +231,40 @@ func BenchmarkParallel(b *testing.B) {
 	f := func(_, _ int) {}
 	b.Run("cold", func(b *testing.B) {
 		for b.Loop() {
-			Run(2, f)
+			Shared.Run(2, f)
 		}
 	})
 	b.Run("hot", func(b *testing.B) {
-		defer Hot()()
+		defer Shared.Hot()()
 		for b.Loop() {
-			Run(2, f)
+			Shared.Run(2, f)
 		}
 	})
+}
+
+// TestWorkersOfTheirOwn: two sets run side by side, and the goroutines of one
+// that is out of reach end.
+func TestWorkersOfTheirOwn(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, n := range []int{1, 2, 5} {
+		w := New(n)
+		if w.Size() != n {
+			t.Errorf("%d workers, want %d", w.Size(), n)
+		}
+		var inner, outer atomic.Int32
+		w.WhileHot(func() {
+			w.Run(8, func(_, _ int) {
+				outer.Add(1)
+				New(2).Run(3, func(_, _ int) { inner.Add(1) })
+			})
+		})
+		if outer.Load() != 8 || inner.Load() != 24 {
+			t.Errorf("%d and %d tasks ran, want 8 and 24", outer.Load(), inner.Load())
+		}
+	}
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/train"
 )
 
@@ -96,10 +95,10 @@ func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches
 
 // run fills Loss and Confusion.
 func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
-	defer parallel.Hot()()
 	loader := train.NewLoader(b, 0, 1)
 	defer loader.Close()
 	t := autograd.NewTape()
+	defer t.Workers().Hot()()
 	sum := 0.0
 	for i := range b.Len() {
 		if err := ctx.Err(); err != nil {

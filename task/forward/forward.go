@@ -10,7 +10,6 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/safetensors"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -28,11 +27,11 @@ type Options struct {
 // loss in nats where there is a target, and with Train grad.NAME of every
 // parameter and buffer.NAME of everything else that a step changes.
 func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safetensors.Tensor, error) {
-	defer parallel.Hot()()
 	f := runner{reader: in, options: o, tape: autograd.NewTape()}
 	if o.Train {
 		f.tape = autograd.NewTrainingTape()
 	}
+	defer f.tape.Workers().Hot()()
 	params, pass, err := f.model(c)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // GenerateOptions say what Generate translates and what it writes. The
@@ -69,7 +68,6 @@ func newGeneration(m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions
 }
 
 func (g *generation) run(ctx context.Context, tick func(done, total int)) (*Generation, error) {
-	defer parallel.Hot()()
 	defer g.models.Freeze()()
 	start := time.Now()
 	err := inOrder(ctx, len(g.order), g.options.Workers, g.batch, func(i int, found translated) error {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/parallel"
 )
 
 // ModelOptions say how models are opened.
@@ -97,11 +96,14 @@ func (d DataConfig) At(dir, source, target string) DataConfig {
 
 // Throughput has every batch computed by one thread and returns how many batches
 // are to be under way: as many as there are cores if n is 0. No thread then waits
-// for another. It holds for the whole process.
-func Throughput(n int) int {
+// for another.
+func (m Ensemble) Throughput(n int) int {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	parallel.SetWorkers(1)
+	one := autograd.NewWorkers(1)
+	for _, model := range m {
+		model.SetWorkers(one)
+	}
 	return n
 }

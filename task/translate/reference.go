@@ -23,7 +23,7 @@ func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.
 		if err != nil {
 			return nil, err
 		}
-		for i, x := range autograd.TargetLogProbs(logits, b.Targets) {
+		for i, x := range tape.TargetLogProbs(logits, b.Targets) {
 			mean[i] += math.Exp(x) / float64(len(m))
 		}
 		tape.Reset()

@@ -12,7 +12,6 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
@@ -84,7 +83,6 @@ func (t *Translator) Translate(ctx context.Context, lines []string, first int, t
 	batches := t.batches(order, out)
 	searcher := t.Searcher
 	searcher.Attention = t.Alignment || t.Text.unknown != nil
-	defer parallel.Hot()()
 	done := len(lines) - len(order)
 	return out, inOrder(ctx, len(batches), t.Workers, func(ctx context.Context, i int) ([][]generate.Hypothesis, error) {
 		return t.Models.search(ctx, searcher, t.collate(batches[i], out), 0)
