@@ -20,6 +20,7 @@ type Training struct {
 	Best    *float64 // of the metric that checkpoints go by; nil before the first validation
 	Seconds float64  // of training, over all sessions
 	Adam    *Adam    // nil if the checkpoint does not have it
+	Path    string   // of the checkpoint, for errors
 }
 
 // Adam is the state of the optimiser.

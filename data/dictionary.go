@@ -25,6 +25,20 @@ type Dictionary struct {
 	counts  []int64
 	index   map[string]int32
 	again   map[int32]bool // ids whose word is an earlier id's too
+	name    string         // of the file it was read from
+}
+
+// Name returns the file that the dictionary was read from, or says what it is.
+func (d *Dictionary) Name() string { return cmp.Or(d.name, "a dictionary that was made") }
+
+// Check reports a dictionary that is not of the size that a model has, which is
+// want symbols.
+func (d *Dictionary) Check(want int) error {
+	if n := d.Len(); n != want {
+		return fmt.Errorf("%s: the dictionary has %d symbols and the model %d: it is not the one that the model was trained with",
+			d.Name(), n, want)
+	}
+	return nil
 }
 
 // NewDictionary returns a dictionary of the four special symbols.
@@ -50,6 +64,7 @@ func LoadDictionary(path string) (*Dictionary, error) {
 // errors.
 func ReadDictionary(r io.Reader, name string) (*Dictionary, error) {
 	d := NewDictionary()
+	d.name = name
 	if err := textfile.EachLine(r, name, d.addLine); err != nil {
 		return nil, err
 	}

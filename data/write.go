@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ type Record struct {
 	Text  string
 	Pair  string // the second text; empty where there are no pairs
 	Label string
+	Where string // file and line, for errors; empty for what is generated
 }
 
 // TextSplit is a split to be written. Records may be read more than once; an
@@ -133,7 +135,7 @@ func writeTextSplit(dir string, split TextSplit, dictionaries map[string]*Dictio
 			return err
 		}
 		if err := record.check(dictionaries); err != nil {
-			return fmt.Errorf("split %q, sample %d: %w", split.Name, n, err)
+			return fmt.Errorf("%s: %w", cmp.Or(record.Where, fmt.Sprintf("split %q, sample %d", split.Name, n)), err)
 		}
 		for kind, w := range writers {
 			line := map[string]string{"src-bin": record.Text, "src1-bin": record.Pair, "label-bin": record.Label}[kind]

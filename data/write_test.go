@@ -82,7 +82,7 @@ func TestWriteTextRoundTrip(t *testing.T) {
 }
 
 func TestWriteTextErrors(t *testing.T) {
-	a, b, pair := Record{"x", "", "0"}, Record{"y", "", "1"}, Record{"x", "y", "0"}
+	a, b, pair := Record{Text: "x", Label: "0"}, Record{Text: "y", Label: "1"}, Record{Text: "x", Pair: "y", Label: "0"}
 	for want, splits := range map[string][]TextSplit{
 		"no splits":                     nil,
 		`split "train" has no samples`:  {records("train", nil)},

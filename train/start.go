@@ -19,7 +19,7 @@ func (r *run) start(t *checkpoint.Training) error {
 	}
 	r.adam.steps = t.Adam.Steps
 	if err := checkpoint.LoadBuffers(r.adam.buffers(), t.Adam.Moments); err != nil {
-		return fmt.Errorf("the optimiser's state: %w", err)
+		return fmt.Errorf("%s: the optimiser's state: %w", t.Path, err)
 	}
 	return nil
 }

@@ -118,9 +118,13 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		defer in.Close()
-		return p.Stream(cmd.Context(), in, c.options, func(r classify.Prediction) error {
+		err = p.Stream(cmd.Context(), in, c.options, func(r classify.Prediction) error {
 			return errors.Join(print(r), out.Flush()) // at once: the stream may be live
 		})
+		if err != nil {
+			err = fmt.Errorf("%s: %w", args[0], err)
+		}
+		return err
 	})
 }
 

@@ -53,7 +53,7 @@ func runForward(path, input, output string, o forward.Options) error {
 	defer in.Close()
 	tensors, err := forward.Run(c, in, o)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s, with the inputs of %s: %w", path, input, err)
 	}
 	return safetensors.Write(output, tensors, nil)
 }

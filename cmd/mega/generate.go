@@ -24,6 +24,7 @@ type generateCommand struct {
 	model textModelFlags
 
 	prompts     []string
+	places      []string // where each prompt is from, for errors
 	promptFiles []string
 	promptList  string
 	stop        []string
@@ -219,6 +220,9 @@ func (c *generateCommand) decoding() (decoding, error) {
 // state the text goes on from there.
 func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 	prompts := c.prompts
+	for i := range prompts {
+		c.places = append(c.places, fmt.Sprintf("prompt %d", i+1))
+	}
 	for _, path := range c.promptFiles {
 		text, err := os.ReadFile(path)
 		if err == nil {
@@ -228,6 +232,7 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		prompts = append(prompts, string(text))
+		c.places = append(c.places, path)
 	}
 	if c.promptList != "" {
 		in, err := openInput(c.promptList, stdin)
@@ -235,8 +240,11 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 			return nil, err
 		}
 		defer in.Close()
+		number := 0
 		err = textfile.EachLine(in, c.promptList, func(line []byte) error {
+			number++
 			prompts = append(prompts, string(line))
+			c.places = append(c.places, fmt.Sprintf("%s:%d", c.promptList, number))
 			return nil
 		})
 		if err != nil {
@@ -244,7 +252,7 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 		}
 	}
 	if len(prompts) == 0 && c.loadState != "" {
-		prompts = []string{""}
+		prompts, c.places = []string{""}, []string{c.loadState}
 	}
 	return prompts, nil
 }
@@ -284,10 +292,7 @@ func (c *generateCommand) read(cmd *cobra.Command, m *language.Model, prompts []
 		err := m.Read(cmd.Context(), r, prompt, func(done, total int) { meter.Show(int64(done), int64(total)) })
 		meter.Close()
 		if err != nil {
-			if len(prompts) > 1 {
-				err = fmt.Errorf("prompt %d: %w", i+1, err)
-			}
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", c.places[i], err)
 		}
 		if n := len(r.Unknown); n > 0 {
 			fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])

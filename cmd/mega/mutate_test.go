@@ -57,8 +57,8 @@ func flipBits(r *rand.Rand, d []byte) []byte {
 	return d
 }
 
-// extremes are numbers near the edges of the types that formats have.
-var extremes = []string{
+// edges are numbers near the edges of the types that formats have.
+var edges = []string{
 	"9223372036854775807", "-9223372036854775808", "4611686018427387904", "18446744073709551616", "4294967296", "4294967295",
 	"2147483648", "2147483647", "268435456", "65536", "-1", "0", "1e308", "1e999", "NaN", "1.5",
 }
@@ -71,7 +71,7 @@ func inflateBinary(r *rand.Rand, d []byte) []byte {
 	if r.IntN(2) == 0 {
 		i = r.IntN(min(len(d), 256))
 	}
-	v, _ := strconv.ParseUint(extremes[r.IntN(9)], 10, 64)
+	v, _ := strconv.ParseUint(edges[r.IntN(9)], 10, 64)
 	for j := range min([]int{2, 4, 8}[r.IntN(3)], len(d)-i) {
 		d[i+j] = byte(v >> (8 * j))
 	}
@@ -86,7 +86,7 @@ func inflateDecimal(r *rand.Rand, d []byte) []byte {
 		return inflateBinary(r, d)
 	}
 	p := places[r.IntN(len(places))]
-	return splice(d, p[0], p[1], []byte(extremes[r.IntN(len(extremes))]))
+	return splice(d, p[0], p[1], []byte(edges[r.IntN(len(edges))]))
 }
 
 func duplicateSection(r *rand.Rand, d []byte) []byte {

@@ -71,6 +71,9 @@ func (r *restoreFlags) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.
 		fmt.Fprintf(w, "mega: %s has no state of the optimiser: updates count from 0\n", path)
 		t.Updates = 0
 	}
+	if t != nil {
+		t.Path = path
+	}
 	return t, nil
 }
 

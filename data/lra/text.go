@@ -116,7 +116,7 @@ func review(path, label string) (data.Record, error) {
 	if err == nil && len(text) == 0 {
 		err = fmt.Errorf("%s: the file is empty", path)
 	}
-	return data.Record{Text: data.ByteWords(string(text)), Label: label}, err
+	return data.Record{Text: data.ByteWords(string(text)), Label: label, Where: path}, err
 }
 
 // labelledLines yields the lines of a tsv whose first field is the label. Of 2
@@ -172,9 +172,12 @@ var errStop = errors.New("stopped")
 // eachRecord yields what parse makes of each line of a file.
 func eachRecord(path string, parse func(line []byte) (data.Record, error)) records {
 	return func(yield func(data.Record, error) bool) {
+		number := 0
 		err := textfile.Open("tsv", path, func(r io.Reader, name string) error {
 			return textfile.EachRecord(r, name, func(line []byte) error {
 				record, err := parse(line)
+				number++
+				record.Where = fmt.Sprintf("%s:%d", name, number)
 				if err == nil && !yield(record, nil) {
 					err = errStop
 				}

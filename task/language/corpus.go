@@ -201,15 +201,6 @@ func (c *Corpus) slice(split string) (lines.Lines, error) {
 		c.config.TrainSubset, c.config.ValidSubset, c.config.TestSubset, WholeText)
 }
 
-// checkVocabulary says whether a dictionary is one for a model with a vocabulary
-// of that size.
-func checkVocabulary(d *data.Dictionary, vocabulary int) error {
-	if n := d.Len(); n != vocabulary {
-		return fmt.Errorf("the dictionary has %d symbols and the model %d: it is not the one that the model was trained with", n, vocabulary)
-	}
-	return nil
-}
-
 // options returns how a split is cut into blocks; chunk is the model's, which is
 // their unit if there are chunks.
 func (c *Corpus) options(split string, chunk int, seed uint64) (blocks.Options, error) {

@@ -108,7 +108,7 @@ func (e *evaluation) open(c *Corpus) error {
 	case o.ContextWindow < 0 || o.SoftmaxBatch < 0 || o.BatchSize < 0:
 		return fmt.Errorf("context_window %d, softmax_batch %d, batch_size %d: none may be negative", o.ContextWindow, o.SoftmaxBatch, o.BatchSize)
 	}
-	if err := checkVocabulary(c.Dictionary, m.VocabSize); err != nil {
+	if err := c.Dictionary.Check(m.VocabSize); err != nil {
 		return err
 	}
 	cut, err := c.options(o.Subset, m.DecoderChunkSize, m.Seed)

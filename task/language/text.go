@@ -61,7 +61,7 @@ func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	}
 	dictionary, err := LoadDictionary(d)
 	if err == nil {
-		err = checkVocabulary(dictionary, m.Config().VocabSize)
+		err = dictionary.Check(m.Config().VocabSize)
 	}
 	if err != nil {
 		return nil, err

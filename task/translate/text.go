@@ -51,8 +51,8 @@ func (t *Translator) Check() error {
 	}
 	c := t.Models[0].Config()
 	if n, m := t.Source.Len(), t.Target.Len(); n != c.SourceVocabSize || m != c.TargetVocabSize {
-		return fmt.Errorf("the dictionaries have %d and %d symbols and the model %d and %d: they are not the ones that the model was trained with",
-			n, m, c.SourceVocabSize, c.TargetVocabSize)
+		return fmt.Errorf("%s and %s: the dictionaries have %d and %d symbols and the model %d and %d: they are not the ones that the model was trained with",
+			t.Source.Name(), t.Target.Name(), n, m, c.SourceVocabSize, c.TargetVocabSize)
 	}
 	return nil
 }
