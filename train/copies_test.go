@@ -143,7 +143,7 @@ func TestLastIsPublishedFirst(t *testing.T) {
 	}
 	must(t, os.Symlink("update_1", s.path(lastName)))
 	best := 1.0
-	if err := s.publish(names{}.after(moment{dir: "update_2", best: &best}, &Config{SaveInterval: 1})); err == nil {
+	if err := s.publish(names{}.after(savePoint{dir: "update_2", best: &best}, &Config{SaveInterval: 1})); err == nil {
 		t.Fatal("a directory under the name of a checkpoint was replaced")
 	}
 	if last, err := s.last(); last != "update_2" || err != nil {

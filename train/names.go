@@ -96,8 +96,8 @@ func (n names) directory(name string) string {
 	return ""
 }
 
-// A moment is when a checkpoint is saved.
-type moment struct {
+// A savePoint says when a checkpoint is saved, and why.
+type savePoint struct {
 	dir            string // it is saved in
 	epoch, updates int
 	end            bool     // of the epoch
@@ -107,7 +107,7 @@ type moment struct {
 
 // after returns the names once the checkpoint of m is saved. The first is
 // checkpoint_last, whose state holds the others.
-func (n names) after(m moment, c *Config) names {
+func (n names) after(m savePoint, c *Config) names {
 	n = n.set(savedName{lastName, lastKind, 0, m.dir})
 	if m.end && !c.NoEpochCheckpoints && m.epoch%c.SaveInterval == 0 {
 		n = n.set(savedName{fmt.Sprintf("checkpoint%d", m.epoch), epochKind, float64(m.epoch), m.dir})

@@ -25,20 +25,20 @@ func TestNames(t *testing.T) {
 	value := func(x float64) *float64 { return &x }
 	var n names
 	for _, step := range []struct {
-		m    moment
+		m    savePoint
 		want string
 	}{
-		{moment{"a", 1, 10, false, true, value(50)},
+		{savePoint{"a", 1, 10, false, true, value(50)},
 			"checkpoint.best_accuracy_50.00:a checkpoint_1_10:a checkpoint_best:a checkpoint_last:a"},
-		{moment{"b", 1, 20, false, true, nil},
+		{savePoint{"b", 1, 20, false, true, nil},
 			"checkpoint.best_accuracy_50.00:a checkpoint_1_10:a checkpoint_1_20:b checkpoint_best:a checkpoint_last:b"},
-		{moment{"c", 1, 25, true, false, value(60)},
+		{savePoint{"c", 1, 25, true, false, value(60)},
 			"checkpoint.best_accuracy_50.00:a checkpoint.best_accuracy_60.00:c checkpoint_1_10:a checkpoint_1_20:b checkpoint_best:c checkpoint_last:c"},
-		{moment{"d", 2, 30, false, true, value(55)},
+		{savePoint{"d", 2, 30, false, true, value(55)},
 			"checkpoint.best_accuracy_55.00:d checkpoint.best_accuracy_60.00:c checkpoint_1_20:b checkpoint_2_30:d checkpoint_best:d checkpoint_last:d"},
-		{moment{"e", 2, 50, true, true, nil},
+		{savePoint{"e", 2, 50, true, true, nil},
 			"checkpoint.best_accuracy_55.00:d checkpoint.best_accuracy_60.00:c checkpoint2:e checkpoint_1_20:b checkpoint_2_30:d checkpoint_best:d checkpoint_last:e"},
-		{moment{"f", 4, 100, true, true, nil},
+		{savePoint{"f", 4, 100, true, true, nil},
 			"checkpoint.best_accuracy_55.00:d checkpoint.best_accuracy_60.00:c checkpoint4:f checkpoint_1_20:b checkpoint_2_30:d checkpoint_best:d checkpoint_last:f"},
 	} {
 		n = n.after(step.m, &c)

@@ -283,7 +283,7 @@ func (r *run) epoch(ctx context.Context) error {
 			}
 		}
 		end := r.state.Offset >= n
-		if err := r.settle(ctx, end); err != nil {
+		if err := r.validateAndSave(ctx, end); err != nil {
 			return err
 		}
 		if end || r.finished() != "" {

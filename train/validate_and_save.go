@@ -10,15 +10,15 @@ import (
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 
-// settle does what is due between updates: validation, records, checkpoints,
+// validateAndSave does what is due between updates: validation, records, checkpoints,
 // stopping. end says that the epoch is over.
-func (r *run) settle(ctx context.Context, end bool) error {
-	m := moment{epoch: r.state.Epoch, updates: r.state.Updates, end: end}
+func (r *run) validateAndSave(ctx context.Context, end bool) error {
+	m := savePoint{epoch: r.state.Epoch, updates: r.state.Updates, end: end}
 	m.interval = r.intervalDue(r.config.SaveIntervalUpdates) && m.updates >= r.config.ValidateAfterUpdates
 	if r.state.Pending || r.validationDue(m) {
 		var err error
 		if m.best, err = r.validate(ctx); err != nil {
-			return r.abandon(err)
+			return r.failValidation(err)
 		}
 	}
 	over := r.over(end)
@@ -39,7 +39,7 @@ func (r *run) settle(ctx context.Context, end bool) error {
 		}
 	}
 	if r.stop {
-		return r.leave()
+		return r.saveAndStop()
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (r *run) intervalDue(every int) bool {
 
 // validationDue follows the reference (fairseq_cli/train.py:241), but also has
 // the run end with one.
-func (r *run) validationDue(m moment) bool {
+func (r *run) validationDue(m savePoint) bool {
 	return !r.config.DisableValidation && (m.interval && !m.end ||
 		m.end && m.epoch%r.config.ValidateInterval == 0 ||
 		r.intervalDue(r.config.ValidateIntervalUpdates) ||
@@ -72,7 +72,7 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 		return nil, err
 	}
 	if r.comm.Size() > 1 {
-		ctx = context.WithoutCancel(ctx) // all processes stop after the same step, in settle
+		ctx = context.WithoutCancel(ctx) // all processes stop after the same step, in validateAndSave
 	}
 	r.tape.SetMode(false, false)
 	defer r.tape.SetMode(true, true)
@@ -102,14 +102,14 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.target, note)
 }
 
-// abandon deals with a validation that failed, which is to be done again when the
+// failValidation deals with a validation that failed, which is to be done again when the
 // run resumes.
-func (r *run) abandon(err error) error {
+func (r *run) failValidation(err error) error {
 	r.state.Pending, r.saved = true, false
 	if !errors.Is(err, ErrInterrupted) {
 		return r.rescue(err)
 	}
-	return r.leave()
+	return r.saveAndStop()
 }
 
 // rescue saves what was reached before err, such as data that can no longer be
@@ -118,15 +118,15 @@ func (r *run) rescue(err error) error {
 	if r.dir == nil || r.config.NoSave || r.comm.Size() > 1 || r.sound() != nil {
 		return err
 	}
-	if failed := r.save(moment{epoch: r.state.Epoch, updates: r.state.Updates}); failed != nil {
+	if failed := r.save(savePoint{epoch: r.state.Epoch, updates: r.state.Updates}); failed != nil {
 		return errors.Join(err, failed)
 	}
 	return fmt.Errorf("%w; the run is saved at update %d", err, r.state.Updates)
 }
 
-// leave saves the run and ends it before its time.
-func (r *run) leave() error {
-	if err := r.save(moment{epoch: r.state.Epoch, updates: r.state.Updates}); err != nil {
+// saveAndStop saves the run and ends it before its time.
+func (r *run) saveAndStop() error {
+	if err := r.save(savePoint{epoch: r.state.Epoch, updates: r.state.Updates}); err != nil {
 		return err
 	}
 	r.report.draw(true)
@@ -135,13 +135,13 @@ func (r *run) leave() error {
 	return ErrInterrupted
 }
 
-// finish validates and saves what the run has come to, unless settle has.
+// finish validates and saves what the run has come to, unless validateAndSave has.
 func (r *run) finish(ctx context.Context) error {
-	m := moment{epoch: r.state.Epoch, updates: r.state.Updates}
+	m := savePoint{epoch: r.state.Epoch, updates: r.state.Updates}
 	if !r.config.DisableValidation && r.state.Validated != r.state.Updates {
 		var err error
 		if m.best, err = r.validate(ctx); err != nil {
-			return r.abandon(err)
+			return r.failValidation(err)
 		}
 	}
 	if err := r.endInterval(); err != nil {
@@ -157,7 +157,7 @@ func (r *run) finish(ctx context.Context) error {
 
 // save writes a checkpoint and gives it its names, unless the last one is of
 // this very state, none are to be written, or the model is not finite.
-func (r *run) save(m moment) error {
+func (r *run) save(m savePoint) error {
 	if r.saved {
 		return nil
 	}
@@ -175,7 +175,7 @@ func (r *run) save(m moment) error {
 	return r.comm.Barrier()
 }
 
-func (r *run) write(m moment) error {
+func (r *run) write(m savePoint) error {
 	var err error
 	if m.dir, err = r.dir.store.unused(m.updates); err != nil {
 		return err
