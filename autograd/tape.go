@@ -216,15 +216,16 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 	out := f()
 	root, kept := out.root(), t.made[:mark]
 	for _, v := range t.made[mark:] {
-		result := v == out || v == root
-		if !result && (!t.record || v.reads == 0 || v.recompute != nil && v.needs) {
+		switch {
+		case v == out || v == root:
+		case !t.record:
+			t.free(v)
+			t.idle = append(t.idle, v)
+			continue
+		case v.reads == 0 || v.recompute != nil && v.needs:
 			t.free(v)
 		}
-		if t.record || result {
-			kept = append(kept, v)
-		} else {
-			t.idle = append(t.idle, v)
-		}
+		kept = append(kept, v)
 	}
 	t.made = kept
 	return out

@@ -45,7 +45,13 @@ func NewConstant(value *tensor.Tensor) *Variable {
 func (v *Variable) Shape() []int { return v.shape }
 
 // Rows returns the product of all dimensions but the last.
-func (v *Variable) Rows() int { return tensor.Size(v.shape[:len(v.shape)-1]) }
+func (v *Variable) Rows() int {
+	rows := 1
+	for _, d := range v.shape[:len(v.shape)-1] {
+		rows *= d
+	}
+	return rows
+}
 
 // Cols returns the last dimension.
 func (v *Variable) Cols() int { return v.shape[len(v.shape)-1] }

@@ -35,16 +35,17 @@ func (p *Pool) Put(t *Tensor) {
 
 // Fill makes t, which is the caller's, a tensor whose elements are undefined.
 func (p *Pool) Fill(t *Tensor, shape ...int) {
-	n := Size(shape)
+	t.set(nil, width(shape), shape)
+	n := t.Len()
 	c := class(n)
 	if i := slot(c); i < len(p.free) && len(p.free[i]) > 0 {
 		last := len(p.free[i]) - 1
-		t.set(p.free[i][last][:n], width(shape), shape)
+		t.data = p.free[i][last][:n]
 		p.free[i] = p.free[i][:last]
 		return
 	}
 	p.held += c
-	t.set(parallel.Aligned(c)[:n:c], width(shape), shape)
+	t.data = parallel.Aligned(c)[:n:c]
 }
 
 // Drain takes back the memory of a tensor from Fill or Get, which has none then.

@@ -53,12 +53,16 @@ func FromSlice(data []float32, shape ...int) *Tensor {
 // set makes t a tensor over data and returns it.
 func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
 	t.data, t.stride, t.rows = data, stride, 1
-	t.shape = t.dims[:0]
+	if len(shape) > inlineDims {
+		t.shape = slices.Clone(shape)
+	} else {
+		t.shape = t.dims[:len(shape)]
+	}
 	for i, d := range shape {
-		if i < len(shape)-1 {
-			t.rows *= d
+		t.shape[i] = d
+		if i > 0 {
+			t.rows *= shape[i-1]
 		}
-		t.shape = append(t.shape, d)
 	}
 	return t
 }
