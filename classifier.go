@@ -36,6 +36,11 @@ func NewClassifierOf(params *nn.Params, config ClassifierConfig) (*Classifier, e
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	return buildClassifier(params, config)
+}
+
+// buildClassifier registers the model of a valid configuration, with vocabularies of any size.
+func buildClassifier(params *nn.Params, config ClassifierConfig) (*Classifier, error) {
 	activation, err := autograd.ParseActivation(config.ClassifierActivationFn)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,8 @@
 package mega
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // classifierArchs holds the classifier architectures of the reference by name
@@ -43,14 +41,11 @@ var classifierArchs = map[string]func() ClassifierConfig{
 
 // ClassifierArch returns the configuration that the reference registers under an
 // architecture name. VocabSize is left to the caller for text.
-func ClassifierArch(name string) (ClassifierConfig, error) {
-	f, ok := classifierArchs[name]
-	if !ok {
-		return ClassifierConfig{}, fmt.Errorf("unknown architecture %q, want one of %s", name, strings.Join(ClassifierArchs(), ", "))
-	}
-	c := f()
-	c.Arch = name
-	return c, nil
+func ClassifierArch(name string) (ClassifierConfig, error) { return arch(classifierArchs, "", name) }
+
+func (c ClassifierConfig) named(arch string) ClassifierConfig {
+	c.Arch = arch
+	return c
 }
 
 // ClassifierArchs lists the classifier architectures.

@@ -1,8 +1,6 @@
 package mega
 
 import (
-	"fmt"
-
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
@@ -66,16 +64,6 @@ const (
 	RelPosRotary = "rotary"
 )
 
-// ParseClassifierConfig reads a configuration as JSON and checks it. An unknown
-// key is an error that names the nearest known one.
-func ParseClassifierConfig(data []byte) (ClassifierConfig, error) {
-	var c ClassifierConfig
-	if err := config.Strict(data, &c); err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
-	}
-	return c, c.Validate()
-}
-
 // Derive sets what the reference derives from other arguments when it is not
 // given itself: the feed-forward network is as wide as the values of attention,
 // and the head takes what the encoder gives. given says whether a JSON key was
@@ -101,38 +89,37 @@ func (c ClassifierConfig) Pair() bool { return c.ClassifierInDim == 2*c.EncoderE
 // Tokens reports whether the model reads token ids rather than real numbers.
 func (c ClassifierConfig) Tokens() bool { return c.InputType == InputText }
 
-// Validate reports every key whose value is impossible.
-func (c ClassifierConfig) Validate() error {
-	v := validator{}
-	v.oneOf("input_type", c.InputType, InputText, InputImage, InputAudio)
+// Validate implements Config.
+func (c ClassifierConfig) Validate() error { return validate(c, buildClassifier) }
+
+// ValidateBeforeData implements Config.
+func (c ClassifierConfig) ValidateBeforeData() error { return validateBeforeData(c) }
+
+// ParameterCount implements Config.
+func (c ClassifierConfig) ParameterCount() int { return countParameters(c, buildClassifier) }
+
+func (c ClassifierConfig) check(v *validator) {
+	v.OneOf("input_type", c.InputType, InputText, InputImage, InputAudio)
 	if c.Tokens() {
-		v.between("vocab_size", c.VocabSize, 3, maxVocabulary)
+		v.vocabulary("vocab_size", c.VocabSize, 3)
 	}
-	v.oneOf("sen_rep_type", c.SenRepType, SenRepMean, SenRepCLS)
-	v.between("encoder_layers", c.EncoderLayers, 1, maxLayers)
-	v.between("max_positions", c.MaxPositions, 1, maxPositions)
-	v.between("classifier_layers", c.ClassifierLayers, 0, maxLayers)
-	v.between("sentence_class_num", c.SentenceClassNum, 1, maxVocabulary)
+	v.OneOf("sen_rep_type", c.SenRepType, SenRepMean, SenRepCLS)
+	v.Between("encoder_layers", c.EncoderLayers, 1, maxLayers)
+	v.Between("max_positions", c.MaxPositions, 1, maxPositions)
+	v.Between("classifier_layers", c.ClassifierLayers, 0, maxLayers)
+	v.Between("sentence_class_num", c.SentenceClassNum, 1, maxVocabulary)
 	if c.ClassifierLayers > 0 {
-		v.between("classifier_out_dim", c.ClassifierOutDim, 1, maxBlockDim)
+		v.Between("classifier_out_dim", c.ClassifierOutDim, 1, maxBlockDim)
 	}
-	if d := c.EncoderEmbedDim; c.ClassifierInDim != d && c.ClassifierInDim != 2*d {
-		v.fail("classifier_in_dim is %d, want encoder_embed_dim = %d, or %d for a pair of texts", c.ClassifierInDim, d, 2*d)
-	}
-	if c.ClassifierLayers == 0 && c.ClassifierOutDim != c.ClassifierInDim {
-		v.fail("classifier_out_dim is %d, want classifier_in_dim = %d when classifier_layers is 0", c.ClassifierOutDim, c.ClassifierInDim)
-	}
-	if c.NormalizeEmbedding && c.EncoderNormalizeBefore {
-		v.fail("normalize_embedding and encoder_normalize_before exclude each other")
-	}
-	if _, err := autograd.ParseActivation(c.ClassifierActivationFn); err != nil {
-		v.fail("classifier_activation_fn: %v", err)
-	}
+	d := c.EncoderEmbedDim
+	v.Check(c.ClassifierInDim == d || c.ClassifierInDim == 2*d, "classifier_in_dim is %d, want encoder_embed_dim = %d, or %d for a pair of texts", c.ClassifierInDim, d, 2*d)
+	v.Check(c.ClassifierLayers > 0 || c.ClassifierOutDim == c.ClassifierInDim, "classifier_out_dim is %d, want classifier_in_dim = %d when classifier_layers is 0", c.ClassifierOutDim, c.ClassifierInDim)
+	v.Check(!c.NormalizeEmbedding || !c.EncoderNormalizeBefore, "normalize_embedding and encoder_normalize_before exclude each other")
+	_, err := autograd.ParseActivation(c.ClassifierActivationFn)
+	v.Add(config.Wrap("classifier_activation_fn", err))
 	block, err := c.block()
-	v.add(err)
-	block.validate(&v, classifierKey)
-	v.size(c.ParameterCount)
-	return v.err("configuration")
+	v.Add(err)
+	block.validate(&v.Complaints, classifierKey)
 }
 
 // classifierKey returns the key under which a ClassifierConfig has a value of
@@ -192,11 +179,11 @@ func (b *BlockConfig) parseFunctions(activation, attention, normKey, norm string
 	b.Activation, errs[0] = autograd.ParseActivation(activation)
 	b.Attention, errs[1] = autograd.ParseAttentionFunction(attention)
 	b.Norm, errs[2] = nn.ParseNormType(norm)
-	v := validator{}
+	var v config.Complaints
 	for i, key := range []string{"activation_fn", "attention_activation_fn", normKey} {
-		v.add(config.Wrap(key, errs[i]))
+		v.Add(config.Wrap(key, errs[i]))
 	}
-	return v.err("")
+	return v.Err()
 }
 
 // Bounds on what a configuration may ask for, so that a broken one fails with a
@@ -212,35 +199,30 @@ const (
 
 // Validate reports every value that is impossible, by the reference's names.
 func (b BlockConfig) Validate() error {
-	v := validator{}
+	var v config.Complaints
 	b.validate(&v, func(name string) string { return name })
-	return v.err("")
+	return v.Err()
 }
 
 // validate is Validate for a block of a model whose configuration has the value
 // name under the key that key returns.
-func (b BlockConfig) validate(v *validator, key func(name string) string) {
-	v.between(key("embed_dim"), b.EmbedDim, 1, maxBlockDim)
-	v.between(key("hidden_dim"), b.HiddenDim, 1, maxBlockDim)
-	v.between(key("ffn_embed_dim"), b.FFNDim, 0, maxBlockDim)
-	v.between(key("z_dim"), b.ZDim, 1, maxBlockDim)
-	v.between(key("n_dim"), b.NDim, 1, maxStates)
-	v.oneOf("rel_pos_bias", b.RelPosBias, RelPosSimple, RelPosRotary)
-	if b.RelPosBias == RelPosRotary && b.ZDim%2 != 0 {
-		v.fail("%s is %d, want an even number for rel_pos_bias=rotary", key("z_dim"), b.ZDim)
+func (b BlockConfig) validate(v *config.Complaints, key func(name string) string) {
+	v.Between(key("embed_dim"), b.EmbedDim, 1, maxBlockDim)
+	v.Between(key("hidden_dim"), b.HiddenDim, 1, maxBlockDim)
+	v.Between(key("ffn_embed_dim"), b.FFNDim, 0, maxBlockDim)
+	v.Between(key("z_dim"), b.ZDim, 1, maxBlockDim)
+	v.Between(key("n_dim"), b.NDim, 1, maxStates)
+	v.OneOf("rel_pos_bias", b.RelPosBias, RelPosSimple, RelPosRotary)
+	v.Check(b.RelPosBias != RelPosRotary || b.ZDim%2 == 0, "%s is %d, want an even number for rel_pos_bias=rotary", key("z_dim"), b.ZDim)
+	v.Check(b.ChunkSize != 0, "%s is 0, want a positive number, or a negative one for no chunks", key("chunk_size"))
+	v.Check(b.ChunkSize <= maxPositions, "%s is %d, want at most %d, or a negative number for no chunks", key("chunk_size"), b.ChunkSize, maxPositions)
+	if b.ChunkSize < 0 {
+		v.Between(key("max_positions"), b.MaxPositions, 1, maxPositions)
 	}
-	switch {
-	case b.ChunkSize == 0:
-		v.fail("%s is 0, want a positive number, or a negative one for no chunks", key("chunk_size"))
-	case b.ChunkSize > maxPositions:
-		v.fail("%s is %d, want at most %d, or a negative number for no chunks", key("chunk_size"), b.ChunkSize, maxPositions)
-	case b.ChunkSize < 0:
-		v.between(key("max_positions"), b.MaxPositions, 1, maxPositions)
-	}
-	v.probability(key("dropout"), b.Dropout)
-	v.probability(key("attention_dropout"), b.AttentionDropout)
-	v.probability(key("hidden_dropout"), b.HiddenDropout)
-	v.probability(key("activation_dropout"), b.ActivationDropout)
+	v.Probability(key("dropout"), b.Dropout)
+	v.Probability(key("attention_dropout"), b.AttentionDropout)
+	v.Probability(key("hidden_dropout"), b.HiddenDropout)
+	v.Probability(key("activation_dropout"), b.ActivationDropout)
 }
 
 // biasLength is how many positions a simple bias is made for.

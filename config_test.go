@@ -170,9 +170,9 @@ func TestParseConfigs(t *testing.T) {
 		config any
 		parse  func(data []byte) (any, error)
 	}{
-		"classifier":     {textConfig(), func(data []byte) (any, error) { return untyped(mega.ParseClassifierConfig(data)) }},
-		"language model": {textModelConfig(), func(data []byte) (any, error) { return untyped(mega.ParseLanguageModelConfig(data)) }},
-		"translator":     {translatorConfig(), func(data []byte) (any, error) { return untyped(mega.ParseTranslatorConfig(data)) }},
+		"classifier":     {textConfig(), func(data []byte) (any, error) { return untyped(mega.ParseConfig[mega.ClassifierConfig](data)) }},
+		"language model": {textModelConfig(), func(data []byte) (any, error) { return untyped(mega.ParseConfig[mega.LanguageModelConfig](data)) }},
+		"translator":     {translatorConfig(), func(data []byte) (any, error) { return untyped(mega.ParseConfig[mega.TranslatorConfig](data)) }},
 	}
 	for name, c := range parse {
 		data, err := json.Marshal(c.config)

@@ -33,6 +33,11 @@ func NewLanguageModelOf(params *nn.Params, config LanguageModelConfig) (*Languag
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	return buildLanguageModel(params, config)
+}
+
+// buildLanguageModel registers the model of a valid configuration, with vocabularies of any size.
+func buildLanguageModel(params *nn.Params, config LanguageModelConfig) (*LanguageModel, error) {
 	block, err := config.block()
 	if err != nil {
 		return nil, err

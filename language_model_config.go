@@ -1,10 +1,8 @@
 package mega
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/nn"
@@ -54,16 +52,6 @@ type LanguageModelConfig struct {
 	TieAdaptiveProj              bool    `json:"tie_adaptive_proj" help:"one set of projections for adaptive input and softmax"`
 }
 
-// ParseLanguageModelConfig reads a configuration as JSON and checks it. An
-// unknown key is an error that names the nearest known one.
-func ParseLanguageModelConfig(data []byte) (LanguageModelConfig, error) {
-	var c LanguageModelConfig
-	if err := config.Strict(data, &c); err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
-	}
-	return c, c.Validate()
-}
-
 // Derive sets what the reference derives from other arguments when it is not
 // given itself (mega_lm.py:487-497): the embedding is as wide as the blocks, and
 // the base architecture's feed-forward network as the values of attention. given
@@ -80,26 +68,28 @@ func (c *LanguageModelConfig) Derive(given func(key string) bool) {
 // Adaptive reports whether the output is an adaptive softmax.
 func (c LanguageModelConfig) Adaptive() bool { return len(c.AdaptiveSoftmaxCutoff) > 0 }
 
-// Validate reports every key whose value is impossible.
-func (c LanguageModelConfig) Validate() error {
-	v := validator{}
-	v.between("vocab_size", c.VocabSize, 4, maxVocabulary)
-	v.between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
-	v.between("decoder_layers", c.DecoderLayers, 1, maxLayers)
-	v.between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
-	v.probability("adaptive_softmax_dropout", c.AdaptiveSoftmaxDropout)
-	if c.NormalizeEmbedding && c.NormalizeBefore {
-		v.fail("normalize_embedding and normalize_before exclude each other")
-	}
-	if c.ShareDecoderInputOutputEmbed && !c.Adaptive() && (c.AdaptiveInput || c.DecoderInputDim != c.DecoderEmbedDim) {
-		v.fail("share_decoder_input_output_embed needs decoder_input_dim = decoder_embed_dim = %d and no adaptive_input", c.DecoderEmbedDim)
-	}
-	c.validateBands(&v)
+// Validate implements Config.
+func (c LanguageModelConfig) Validate() error { return validate(c, buildLanguageModel) }
+
+// ValidateBeforeData implements Config.
+func (c LanguageModelConfig) ValidateBeforeData() error { return validateBeforeData(c) }
+
+// ParameterCount implements Config.
+func (c LanguageModelConfig) ParameterCount() int { return countParameters(c, buildLanguageModel) }
+
+func (c LanguageModelConfig) check(v *validator) {
+	v.vocabulary("vocab_size", c.VocabSize, 4)
+	v.Between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
+	v.Between("decoder_layers", c.DecoderLayers, 1, maxLayers)
+	v.Between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
+	v.Probability("adaptive_softmax_dropout", c.AdaptiveSoftmaxDropout)
+	v.Check(!c.NormalizeEmbedding || !c.NormalizeBefore, "normalize_embedding and normalize_before exclude each other")
+	v.Check(!c.ShareDecoderInputOutputEmbed || c.Adaptive() || !c.AdaptiveInput && c.DecoderInputDim == c.DecoderEmbedDim,
+		"share_decoder_input_output_embed needs decoder_input_dim = decoder_embed_dim = %d and no adaptive_input", c.DecoderEmbedDim)
+	c.validateBands(v)
 	block, err := c.block()
-	v.add(err)
-	block.validate(&v, sideKey("decoder", "max_target_positions"))
-	v.size(c.ParameterCount)
-	return v.err("configuration")
+	v.Add(err)
+	block.validate(&v.Complaints, sideKey("decoder", "max_target_positions"))
 }
 
 // sideKey returns the function from the name of a block's value to its key in
@@ -126,16 +116,16 @@ func (c LanguageModelConfig) validateBands(v *validator) {
 		v.bands("adaptive_softmax_cutoff", c.AdaptiveSoftmaxCutoff, c.VocabSize)
 		c.validateFactor(v, "adaptive_softmax_factor", c.AdaptiveSoftmaxFactor, len(c.AdaptiveSoftmaxCutoff), c.DecoderEmbedDim)
 	}
-	if c.TieAdaptiveWeights && c.Adaptive() && (!c.AdaptiveInput || c.AdaptiveInputFactor != c.AdaptiveSoftmaxFactor ||
-		!slices.Equal(c.AdaptiveInputCutoff, c.AdaptiveSoftmaxCutoff) || c.DecoderInputDim != c.DecoderEmbedDim) {
-		v.fail("tie_adaptive_weights needs adaptive_input with the cutoffs and factor of the softmax, and decoder_input_dim = decoder_embed_dim")
-	}
+	v.Check(!c.TieAdaptiveWeights || !c.Adaptive() || c.AdaptiveInput && c.AdaptiveInputFactor == c.AdaptiveSoftmaxFactor &&
+		slices.Equal(c.AdaptiveInputCutoff, c.AdaptiveSoftmaxCutoff) && c.DecoderInputDim == c.DecoderEmbedDim,
+		"tie_adaptive_weights needs adaptive_input with the cutoffs and factor of the softmax, and decoder_input_dim = decoder_embed_dim")
 }
 
 // bands fails if a vocabulary cannot be cut as cutoffs say.
 func (v *validator) bands(key string, cutoffs []int, vocab int) {
-	if _, err := nn.NewBands(cutoffs, vocab); err != nil {
-		v.fail("%s: %v", key, err)
+	if vocab > 0 { // else it is not known yet, or complained about
+		_, err := nn.NewBands(cutoffs, vocab)
+		v.Add(config.Wrap(key, err))
 	}
 }
 
@@ -145,9 +135,7 @@ func (c LanguageModelConfig) validateFactor(v *validator, key string, factor flo
 	for range bands {
 		width /= factor
 	}
-	if !(factor >= 1) || width < 1 {
-		v.fail("%s is %g, want at least 1 and little enough to leave the rarest of %d bands a dimension of %d", key, factor, bands+1, dim)
-	}
+	v.Check(factor >= 1 && width >= 1, "%s is %g, want at least 1 and little enough to leave the rarest of %d bands a dimension of %d", key, factor, bands+1, dim)
 }
 
 // block returns the configuration of the decoder's blocks.
@@ -208,17 +196,13 @@ func lmAdaptive(dim, hidden, z int) LanguageModelConfig {
 // LanguageModelArch returns the configuration that the reference registers
 // under an architecture name. VocabSize is left to the caller.
 func LanguageModelArch(name string) (LanguageModelConfig, error) {
-	f, ok := languageModelArchs[name]
-	if !ok {
-		return LanguageModelConfig{}, fmt.Errorf("unknown language model architecture %q, want one of %s",
-			name, strings.Join(LanguageModelArchs(), ", "))
-	}
-	c := f()
-	c.Arch = name
-	return c, nil
+	return arch(languageModelArchs, "language model ", name)
+}
+
+func (c LanguageModelConfig) named(arch string) LanguageModelConfig {
+	c.Arch = arch
+	return c
 }
 
 // LanguageModelArchs lists the language model architectures.
-func LanguageModelArchs() []string {
-	return slices.Sorted(maps.Keys(languageModelArchs))
-}
+func LanguageModelArchs() []string { return slices.Sorted(maps.Keys(languageModelArchs)) }

@@ -150,7 +150,7 @@ func TestForgedSessions(t *testing.T) {
 // TestMistakesWithClassifiers walks through what a caller of a Classifier can do
 // wrong.
 func TestMistakesWithClassifiers(t *testing.T) {
-	m, err := openCheckpoint(t, "lra_text").Classifier(checkpoint.Options{})
+	m, err := openCheckpoint(t, "lra_text").Classifier()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestMistakesWithClassifiers(t *testing.T) {
 		"label":            {loss(99), "label 99 of row 0 is outside"},
 		"negative label":   {loss(-1), "label -1 of row 0"},
 		"no configuration": {func() error { _, err := mega.NewClassifier(mega.ClassifierConfig{}); return err }, "encoder_layers is 0"},
-		"no JSON":          {func() error { _, err := mega.ParseClassifierConfig(nil); return err }, "the JSON text ends at byte 0"},
+		"no JSON":          {func() error { _, err := mega.ParseConfig[mega.ClassifierConfig](nil); return err }, "the JSON text ends at byte 0"},
 		"architecture":     {func() error { _, err := mega.ClassifierArch(""); return err }, "unknown architecture"},
 		"encoder":          {func() error { _, err := mega.NewEncoder(nn.Path{}, mega.ClassifierConfig{}); return err }, "activation_fn: unknown activation"},
 	})
@@ -192,7 +192,7 @@ func TestMistakesWithClassifiers(t *testing.T) {
 // of a Translator can do wrong.
 func TestMistakesWithModelsOfText(t *testing.T) {
 	m := newModel(t, func(*mega.LanguageModelConfig) {})
-	tr, err := openCheckpoint(t, "mt_wmt").Translator(checkpoint.Options{})
+	tr, err := openCheckpoint(t, "mt_wmt").Translator()
 	if err != nil {
 		t.Fatal(err)
 	}

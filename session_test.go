@@ -34,7 +34,7 @@ func openModel(t testing.TB, name string) *mega.LanguageModel {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	m, err := c.LanguageModel(checkpoint.Options{NoDropout: true})
+	m, err := c.LanguageModel()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,11 @@ func NewTranslatorOf(params *nn.Params, config TranslatorConfig) (*Translator, e
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	return buildTranslator(params, config)
+}
+
+// buildTranslator registers the model of a valid configuration, with vocabularies of any size.
+func buildTranslator(params *nn.Params, config TranslatorConfig) (*Translator, error) {
 	m := &Translator{config: config, params: params}
 	table, err := m.newEncoder(m.params.Root().Sub("encoder"))
 	if err != nil {

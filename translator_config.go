@@ -1,12 +1,8 @@
 package mega
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
-
-	"github.com/mega-go/mega/internal/config"
 )
 
 // TranslatorConfig is everything that fixes the architecture of a Translator.
@@ -56,16 +52,6 @@ type TranslatorConfig struct {
 	ShareAllEmbeddings           bool `json:"share_all_embeddings" help:"one table for source, target and output"`
 }
 
-// ParseTranslatorConfig reads a configuration as JSON and checks it. An unknown
-// key is an error that names the nearest known one.
-func ParseTranslatorConfig(data []byte) (TranslatorConfig, error) {
-	var c TranslatorConfig
-	if err := config.Strict(data, &c); err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
-	}
-	return c, c.Validate()
-}
-
 // Derive sets what the reference derives from other arguments when it is not
 // given itself (mega.py:684-707): a side's feed-forward network is as wide as the
 // values of its attention, the decoder is like the encoder, and its embedding as
@@ -90,36 +76,35 @@ func (c *TranslatorConfig) Derive(given func(key string) bool) {
 	}
 }
 
-// Validate reports every key whose value is impossible.
-func (c TranslatorConfig) Validate() error {
-	v := validator{}
-	v.between("source_vocab_size", c.SourceVocabSize, 4, maxVocabulary)
-	v.between("target_vocab_size", c.TargetVocabSize, 4, maxVocabulary)
-	v.between("max_source_positions", c.MaxSourcePositions, 1, maxPositions)
-	v.between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
-	v.between("encoder_layers", c.EncoderLayers, 1, maxLayers)
-	v.between("decoder_layers", c.DecoderLayers, 1, maxLayers)
-	v.between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
-	if c.NormalizeEmbedding && c.NormalizeBefore {
-		v.fail("normalize_embedding and normalize_before exclude each other")
-	}
-	if c.EncoderEmbedDim != c.DecoderEmbedDim {
-		v.fail("encoder_embed_dim is %d and decoder_embed_dim %d, want them equal: the decoder attends to the encoder's output", c.EncoderEmbedDim, c.DecoderEmbedDim)
-	}
-	if c.ShareAllEmbeddings && (c.SourceVocabSize != c.TargetVocabSize || c.DecoderInputDim != c.EncoderEmbedDim) {
-		v.fail("share_all_embeddings needs one joined dictionary and decoder_input_dim = encoder_embed_dim")
-	}
-	if c.sharedOutput() && c.DecoderInputDim != c.DecoderEmbedDim {
-		v.fail("share_decoder_input_output_embed needs decoder_input_dim = decoder_embed_dim")
-	}
+// Validate implements Config.
+func (c TranslatorConfig) Validate() error { return validate(c, buildTranslator) }
+
+// ValidateBeforeData implements Config.
+func (c TranslatorConfig) ValidateBeforeData() error { return validateBeforeData(c) }
+
+// ParameterCount implements Config.
+func (c TranslatorConfig) ParameterCount() int { return countParameters(c, buildTranslator) }
+
+func (c TranslatorConfig) check(v *validator) {
+	v.vocabulary("source_vocab_size", c.SourceVocabSize, 4)
+	v.vocabulary("target_vocab_size", c.TargetVocabSize, 4)
+	v.Between("max_source_positions", c.MaxSourcePositions, 1, maxPositions)
+	v.Between("max_target_positions", c.MaxTargetPositions, 1, maxPositions)
+	v.Between("encoder_layers", c.EncoderLayers, 1, maxLayers)
+	v.Between("decoder_layers", c.DecoderLayers, 1, maxLayers)
+	v.Between("decoder_input_dim", c.DecoderInputDim, 1, maxBlockDim)
+	v.Check(!c.NormalizeEmbedding || !c.NormalizeBefore, "normalize_embedding and normalize_before exclude each other")
+	v.Check(c.EncoderEmbedDim == c.DecoderEmbedDim, "encoder_embed_dim is %d and decoder_embed_dim %d, want them equal: the decoder attends to the encoder's output", c.EncoderEmbedDim, c.DecoderEmbedDim)
+	v.Check(!c.ShareAllEmbeddings || c.SourceVocabSize == c.TargetVocabSize && c.DecoderInputDim == c.EncoderEmbedDim,
+		"share_all_embeddings needs one joined dictionary and decoder_input_dim = encoder_embed_dim")
+	v.Check(!c.sharedOutput() || c.DecoderInputDim == c.DecoderEmbedDim,
+		"share_decoder_input_output_embed needs decoder_input_dim = decoder_embed_dim")
 	source, err := c.encoderBlock()
-	v.add(err)
-	source.validate(&v, sideKey("encoder", "max_source_positions"))
+	v.Add(err)
+	source.validate(&v.Complaints, sideKey("encoder", "max_source_positions"))
 	target, err := c.decoderBlock()
-	v.add(err)
-	target.validate(&v, sideKey("decoder", "max_target_positions"))
-	v.size(c.ParameterCount)
-	return v.err("configuration")
+	v.Add(err)
+	target.validate(&v.Complaints, sideKey("decoder", "max_target_positions"))
 }
 
 // sharedOutput reports whether the output uses the decoder's input table.
@@ -185,14 +170,12 @@ func translatorBase(dim, hidden, z int, dropout, inner float64) TranslatorConfig
 // TranslatorArch returns the configuration that the reference registers
 // under an architecture name. The vocabularies are left to the caller.
 func TranslatorArch(name string) (TranslatorConfig, error) {
-	f, ok := translatorArchs[name]
-	if !ok {
-		return TranslatorConfig{}, fmt.Errorf("unknown translation architecture %q, want one of %s",
-			name, strings.Join(TranslatorArchs(), ", "))
-	}
-	c := f()
-	c.Arch = name
-	return c, nil
+	return arch(translatorArchs, "translation ", name)
+}
+
+func (c TranslatorConfig) named(arch string) TranslatorConfig {
+	c.Arch = arch
+	return c
 }
 
 // TranslatorArchs lists the translation architectures.

@@ -79,7 +79,7 @@ func (t *Tape) optional(v *Variable) *tensor.Tensor {
 
 // attentionWhole is Attention for sequences that begin here.
 func (t *Tape) attentionWhole(a kernel.Attention, out, q, k, v *Variable, c AttentionConfig) {
-	if t.training && c.Dropout > 0 {
+	if t.drops(c.Dropout) {
 		a.Dropout, a.Seed = float32(c.Dropout), t.nextSeed()
 	}
 	var stats *tensor.Tensor

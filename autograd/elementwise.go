@@ -52,7 +52,7 @@ func (t *Tape) add(dst, a, b *tensor.Tensor) {
 // Dropout sets each element to zero with probability p and divides the others
 // by 1−p. Outside training it returns x.
 func (t *Tape) Dropout(x *Variable, p float64) *Variable {
-	if !t.training || p == 0 {
+	if !t.drops(p) {
 		return x
 	}
 	start := t.start()
@@ -81,7 +81,7 @@ func (t *Tape) Dropout(x *Variable, p float64) *Variable {
 // drops channels over time for a 3-D input and whole chunks for a 4-D one.)
 // Outside training it returns x.
 func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *Variable {
-	if !t.training || p == 0 {
+	if !t.drops(p) {
 		return x
 	}
 	start := t.start()

@@ -26,6 +26,7 @@ type Tape struct {
 	idle     []*Variable // variables that are done with, to be made again
 	record   bool
 	training bool
+	keepAll  bool // nothing is dropped, in training either
 	bf16     bool // of products of matrices
 	seed     uint64
 	draws    uint64 // random operations since the seed was set
@@ -53,6 +54,12 @@ func NewTrainingTape() *Tape { return &Tape{record: true, training: true} }
 // SetMode chooses whether operations are recorded for Backward and whether
 // layers behave as in training (dropout, batch statistics).
 func (t *Tape) SetMode(record, training bool) { t.record, t.training = record, training }
+
+// NoDropout turns dropout off for good; all else stays as in training.
+func (t *Tape) NoDropout() { t.keepAll = true }
+
+// drops reports whether dropout of probability p does anything.
+func (t *Tape) drops(p float64) bool { return t.training && !t.keepAll && p > 0 }
 
 // Training reports whether layers should behave as in training.
 func (t *Tape) Training() bool { return t.training }

@@ -6,109 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/internal/config"
 )
-
-// classifierConfig reads a classifier's configuration from the arguments of a
-// reference run, given as its argparse namespace. Arguments start from the
-// defaults of their arch; what does not concern the model is passed over. The
-// size of the vocabulary is not among them and is taken from the weights.
-func classifierConfig(args map[string]any, w Weights) (mega.ClassifierConfig, error) {
-	arch, _ := args["arch"].(string)
-	if arch == "" {
-		return mega.ClassifierConfig{}, errors.New("the arguments name no arch")
-	}
-	c, err := mega.ClassifierArch(arch)
-	if err != nil {
-		return c, fmt.Errorf("arch: %w", err)
-	}
-	if layer, ok := args["layer_type"].(string); ok && layer != "mega" {
-		return c, fmt.Errorf("layer_type is %q, want mega: other layers of the reference are not Mega models", layer)
-	}
-	if use, _ := args["use_p"].(bool); use {
-		return c, errors.New("use_p is set, which only Luna models of the reference have")
-	}
-	if err := applyArgs(&c, args); err != nil {
-		return c, err
-	}
-	if !c.Tokens() {
-		return c, c.Validate()
-	}
-	if c.VocabSize, err = rowsOf(w, "encoder.encoder.embed_tokens.embed.weight"); err != nil {
-		return c, err
-	}
-	return c, c.Validate()
-}
-
-// languageModelConfig reads a language model's configuration from the
-// arguments of a reference run, as classifierConfig does a classifier's.
-func languageModelConfig(args map[string]any, w Weights) (mega.LanguageModelConfig, error) {
-	arch, _ := args["arch"].(string)
-	c, err := mega.LanguageModelArch(arch)
-	if err != nil {
-		return c, fmt.Errorf("arch: %w", err)
-	}
-	args = maps.Clone(args)
-	for _, key := range []string{"adaptive_input_cutoff", "adaptive_softmax_cutoff"} {
-		if value, ok := args[key]; ok {
-			if args[key], err = cutoffs(value); err != nil {
-				return c, fmt.Errorf("%s: %w", key, err)
-			}
-		}
-	}
-	if err := applyArgs(&c, args); err != nil {
-		return c, err
-	}
-	if c.VocabSize, err = vocabularyOf(c, w); err != nil {
-		return c, err
-	}
-	return c, c.Validate()
-}
-
-// translatorConfig reads a translator's configuration from the arguments of a
-// reference run, as classifierConfig does a classifier's.
-func translatorConfig(args map[string]any, w Weights) (mega.TranslatorConfig, error) {
-	arch, _ := args["arch"].(string)
-	c, err := mega.TranslatorArch(arch)
-	if err != nil {
-		return c, fmt.Errorf("arch: %w", err)
-	}
-	if err := applyArgs(&c, args); err != nil {
-		return c, err
-	}
-	if c.SourceVocabSize, err = rowsOf(w, "encoder.embed_tokens.weight"); err != nil {
-		return c, err
-	}
-	if c.TargetVocabSize, err = rowsOf(w, "decoder.embed_tokens.weight"); err != nil {
-		return c, err
-	}
-	return c, c.Validate()
-}
-
-// vocabularyOf returns the number of words of a language model, whose table may
-// be divided into bands.
-func vocabularyOf(c mega.LanguageModelConfig, w Weights) (int, error) {
-	if !c.AdaptiveInput {
-		return rowsOf(w, "decoder.embed_tokens.weight")
-	}
-	words := 0
-	for band := range len(c.AdaptiveInputCutoff) + 1 {
-		n, err := rowsOf(w, fmt.Sprintf("decoder.embed_tokens.embeddings.%d.0.weight", band))
-		if err != nil {
-			return 0, err
-		}
-		words += n
-	}
-	return words, nil
-}
 
 // rowsOf returns the rows of a matrix that must be there.
 func rowsOf(w Weights, name string) (int, error) {
@@ -120,27 +25,6 @@ func rowsOf(w Weights, name string) (int, error) {
 		return 0, fmt.Errorf("%s has shape %v, want two dimensions", name, shape)
 	}
 	return shape[0], nil
-}
-
-// cutoffs reads a list of numbers that the reference writes as a text with
-// commas; null, or nothing between them, is none, whatever the arch's default.
-func cutoffs(value any) (any, error) {
-	text, ok := value.(string)
-	if value == nil || text == "" && ok {
-		return []int{}, nil
-	}
-	if !ok {
-		return value, nil
-	}
-	var out []int
-	for _, field := range strings.Split(text, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil {
-			return nil, fmt.Errorf("%q is no list of numbers with commas between", text)
-		}
-		out = append(out, n)
-	}
-	return out, nil
 }
 
 // applyArgs sets the fields of the configuration that into points to from the

@@ -31,7 +31,7 @@ func (m memFiles) path(name string) string { return name }
 // Adam's moments, in a few kilobytes: a fuzzer is as fast as its inputs are
 // short.
 func tinyCheckpoint(f *testing.F) string {
-	config, err := openTest(f, goldenDir("lra_text")).ClassifierConfig()
+	config, err := classifiers.config(openTest(f, goldenDir("lra_text")))
 	if err != nil {
 		f.Fatal(err)
 	}

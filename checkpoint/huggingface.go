@@ -155,7 +155,7 @@ func (h *hfConfig) ownWeights(w Weights, text []byte) (Weights, error) {
 	if h.architecture() != hfClassifier {
 		return weights, nil
 	}
-	config, err := mega.ParseClassifierConfig(text)
+	config, err := mega.ParseConfig[mega.ClassifierConfig](text)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func hfDirectory(t *testing.T, task string, config any, p *nn.Params, change fun
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "hf")
 	c := &Checkpoint{Task: task, Weights: openTest(t, goldenDir("lra_text")).Weights}
-	if _, err := c.save(dir, model{config, p}, SaveOptions{Format: FormatHuggingFace, AcceptRMSNorm: true}); err != nil {
+	if _, err := c.save(dir, model{config: config, params: p}, SaveOptions{Format: FormatHuggingFace, AcceptRMSNorm: true}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, ConfigFile)
@@ -45,7 +45,7 @@ func hfDirectory(t *testing.T, task string, config any, p *nn.Params, change fun
 // hfClassifierDir is a MegaForSequenceClassification in chunks.
 func hfClassifierDir(t *testing.T, norm string, change func(map[string]any)) (string, *mega.Classifier) {
 	t.Helper()
-	config, err := openTest(t, goldenDir("lra_text")).ClassifierConfig()
+	config, err := classifiers.config(openTest(t, goldenDir("lra_text")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func checkNumbers(t *testing.T, path string, want *nn.Params) {
 func TestHuggingFaceClassifier(t *testing.T) {
 	dir, m := hfClassifierDir(t, "scalenorm", unchanged)
 	checkNumbers(t, dir, m.Params())
-	config, err := openTest(t, dir).ClassifierConfig()
+	config, err := classifiers.config(openTest(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestHuggingFaceTorchFile(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, ModelFile)); err != nil {
 		t.Fatal(err)
 	}
-	biased, err := openTest(t, dir).Classifier(Options{})
+	biased, err := openTest(t, dir).Classifier()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +239,11 @@ func TestHuggingFaceErrors(t *testing.T) {
 	wantError(t, dir, "the rmsnorm of Hugging Face leaves its input as it is")
 	c := openTest(t, dir)
 	c.AcceptRMSNorm = true
-	if _, err := c.Classifier(Options{}); err != nil {
+	if _, err := c.Classifier(); err != nil {
 		t.Error(err)
 	}
 	own := &Checkpoint{Task: Classification, Weights: c.Weights}
-	_, err := own.save(filepath.Join(t.TempDir(), "x"), model{m.Config(), m.Params()}, SaveOptions{Format: FormatHuggingFace})
+	_, err := own.save(filepath.Join(t.TempDir(), "x"), model{config: m.Config(), params: m.Params()}, SaveOptions{Format: FormatHuggingFace})
 	checkSays(t, err, "its rmsnorm leaves the input as it is")
 	for name, want := range map[string]string{"lm_enwik8": "does not scale embeddings", "mt_wmt": "no encoder with a decoder", "lra_image": "it embeds tokens"} {
 		_, err := openTest(t, goldenDir(name)).Save(filepath.Join(t.TempDir(), "x"), SaveOptions{Format: FormatHuggingFace})

@@ -19,13 +19,6 @@ import (
 // of a ConfigFile.
 const ArgsFile = "args.json"
 
-// The kinds of models, by the names that configurations use.
-const (
-	Classification    = "classification"
-	LanguageModelling = "language_modeling"
-	Translation       = "translation"
-)
-
 // A Config is the ConfigFile of a native checkpoint.
 type Config struct {
 	Task  string          `json:"task"`           // the kind of model
@@ -225,21 +218,6 @@ func (c *Checkpoint) readArgs(from files) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return c.setTask(path)
-}
-
-// setTask tells the kind of model from the reference's task.
-func (c *Checkpoint) setTask(path string) error {
-	switch task, _ := c.Args["task"].(string); task {
-	case "lra-text", "lra-image", "speech_commands":
-		c.Task = Classification
-	case "language_modeling":
-		c.Task = LanguageModelling
-	case "translation":
-		c.Task = Translation
-	default:
-		return fmt.Errorf("%s: task is %q, want lra-text, lra-image, speech_commands, language_modeling or translation", path, task)
-	}
-	return nil
 }
 
 // Close releases the file; models made from it stay.

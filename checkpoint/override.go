@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
-	"strings"
 
-	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/internal/spell"
 )
@@ -20,10 +17,11 @@ type OverrideError struct{ error }
 // configuration, by the reference's argument names (its --model-overrides). Those
 // that change the shapes of weights make loading them fail.
 func (c *Checkpoint) Override(values map[string]any) error {
-	known, ok := overridable[c.Task]
-	if !ok {
-		return fmt.Errorf("%s: task is %q, want one of %s", c.Path, c.Task, strings.Join(slices.Sorted(maps.Keys(overridable)), ", "))
+	kind := find(c.Task)
+	if kind == nil {
+		return fmt.Errorf("%s: task is %q, want one of %s", c.Path, c.Task, kindNames())
 	}
+	known := kind.keys()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if slices.Contains(known, key) {
 			continue
@@ -52,15 +50,4 @@ func (c *Checkpoint) Override(values map[string]any) error {
 	var err error
 	c.config, err = json.Marshal(own)
 	return err
-}
-
-// overridable lists the keys of each kind of model's configuration.
-var overridable = map[string][]string{
-	Classification:    configKeys[mega.ClassifierConfig](),
-	LanguageModelling: configKeys[mega.LanguageModelConfig](),
-	Translation:       configKeys[mega.TranslatorConfig](),
-}
-
-func configKeys[T any]() []string {
-	return slices.DeleteFunc(config.Keys(reflect.TypeFor[T]()), func(key string) bool { return key == "arch" })
 }

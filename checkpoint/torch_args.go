@@ -49,7 +49,7 @@ func (s *saving) referenceArgs() (map[string]any, error) {
 		return nil, err
 	}
 	maps.Copy(args, model)
-	return args, asReference(args)
+	return args, s.model.family.asReference(args)
 }
 
 // overlay sets the arguments that a configuration has too.
@@ -73,7 +73,7 @@ func overlay(args map[string]any, config json.RawMessage) error {
 }
 
 // asReference writes values in the ways that the reference has for them.
-func asReference(args map[string]any) error {
+func (f family) asReference(args map[string]any) error {
 	for _, key := range []string{"vocab_size", "source_vocab_size", "target_vocab_size"} {
 		delete(args, key) // the reference counts its dictionary
 	}
@@ -82,48 +82,29 @@ func asReference(args map[string]any) error {
 			args[key] = nil
 		}
 	}
-	for _, key := range []string{"adaptive_input_cutoff", "adaptive_softmax_cutoff"} {
-		if cutoffs, ok := args[key].([]any); ok {
-			args[key] = strings.Trim(pythonList(cutoffs, ","), "()")
-		}
-		if args[key] == "" {
-			args[key] = nil
-		}
-	}
-	if args["adaptive_softmax_cutoff"] != nil {
-		args["criterion"] = "adaptive_loss"
-	}
 	if betas, ok := args["adam_betas"].([]any); ok {
 		args["adam_betas"] = pythonList(betas, ", ")
 	}
 	if args["patience"] == int64(0) {
 		args["patience"] = int64(-1)
 	}
-	switch {
-	case args["task"] == "listops": // generated here, read by the reference as a text
-		args["task"] = "lra-text"
-	case args["input_type"] == "audio":
-		args["task"] = "speech_commands"
-	case args["input_type"] == "image":
-		args["task"] = "lra-image"
+	if f.toReference != nil {
+		f.toReference(args)
 	}
-	return archOf(args)
+	return f.nameArch(args)
 }
 
-// archOf makes sure that there is an architecture, which tells the reference the
+// nameArch makes sure that there is an architecture, which tells the reference the
 // class of the model; every value that it stands for is among the arguments.
-func archOf(args map[string]any) error {
+func (f family) nameArch(args map[string]any) error {
 	if arch, _ := args["arch"].(string); arch != "" {
 		return nil
 	}
-	arch, ok := map[any]string{
-		"lra-text": "mega_lra_imdb", "lra-image": "mega_lra_cifar10", "speech_commands": "mega_sc_raw",
-		"language_modeling": "mega_lm", "translation": "mega",
-	}[args["task"]]
-	if !ok {
+	i := slices.IndexFunc(f.tasks, func(t task) bool { return t.name == args["task"] })
+	if i < 0 {
 		return fmt.Errorf("the task %v is not one of the reference", args["task"])
 	}
-	args["arch"] = arch
+	args["arch"] = f.tasks[i].arch
 	return nil
 }
 

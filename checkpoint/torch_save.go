@@ -79,7 +79,7 @@ func (s *saving) extras(name string, d *torchfile.Dict) []safetensors.Tensor {
 			out = append(out, t)
 		}
 	}
-	if part, _, _ := strings.Cut(name, "."); s.Task != Classification {
+	if part, _, _ := strings.Cut(name, "."); s.model.family.versioned {
 		add(safetensors.Of(part+".version", []int{1}, []float32{3}))
 	}
 	if strings.HasPrefix(name, "decoder.embed_tokens.embeddings.") {

@@ -154,7 +154,7 @@ func (l *loader) err() error {
 			unexpected = append(unexpected, name)
 		}
 	}
-	if got, want := kindOf(l.weights.Names()), kindOf(slices.Collect(maps.Keys(l.wanted))); len(l.missing) > 0 && got != "" && want != "" && got != want {
+	if got, want := nounOf(l.weights.Names()), nounOf(slices.Collect(maps.Keys(l.wanted))); len(l.missing) > 0 && got != "" && want != "" && got != want {
 		return fmt.Errorf("the file is of a %s, and a %s is wanted", got, want)
 	}
 	var errs []error
@@ -168,23 +168,6 @@ func (l *loader) err() error {
 		errs = append(errs, shapesError(l.shapes))
 	}
 	return oneLine(errors.Join(append(errs, l.errs...)...))
-}
-
-// kindOf tells the kind of a model by the names of its weights, "" if they do
-// not say.
-func kindOf(names []string) string {
-	has := func(prefix string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) })
-	}
-	switch {
-	case has("encoder.encoder.layers."):
-		return "classifier (bidirectional)"
-	case has("encoder.layers.") && has("decoder.layers."):
-		return "translator"
-	case has("decoder.layers."):
-		return "language model (causal)"
-	}
-	return ""
 }
 
 // ignored reports whether the reference stores name without meaning: version

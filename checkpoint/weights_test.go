@@ -17,7 +17,7 @@ import (
 func loadInto(t *testing.T, name string, change func(*mega.ClassifierConfig)) error {
 	t.Helper()
 	c := openTest(t, goldenDir(name))
-	config, err := c.ClassifierConfig()
+	config, err := classifiers.config(c)
 	if err != nil {
 		t.Fatal(err)
 	}

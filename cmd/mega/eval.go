@@ -101,7 +101,7 @@ func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (classify
 
 // evaluate runs the model over splits with commas between.
 func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, splits string) (all []*classify.Evaluation, err error) {
-	m, err := c.Classifier(checkpoint.Options{})
+	m, err := c.Classifier()
 	if err != nil {
 		return nil, err
 	}

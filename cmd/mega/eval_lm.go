@@ -82,7 +82,7 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usage(err)
 	}
-	m, err := ck.LanguageModel(checkpoint.Options{})
+	m, err := ck.LanguageModel()
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (k *classifierKind) check() error {
 
 // evaluate runs the test split, or the validation split where there is none.
 func (k *classifierKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
-	m, err := c.Classifier(checkpoint.Options{})
+	m, err := c.Classifier()
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (k *languageModelKind) check() error {
 // evaluate runs the test split, or the validation split where there is none, in
 // windows of the model's chunks.
 func (k *languageModelKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
-	m, err := c.LanguageModel(checkpoint.Options{})
+	m, err := c.LanguageModel()
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (k *translatorKind) check() error {
 // evaluate translates the test split, or the validation split where there is
 // none.
 func (k *translatorKind) evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error) {
-	m, err := c.Translator(checkpoint.Options{})
+	m, err := c.Translator()
 	if err != nil {
 		return nil, err
 	}

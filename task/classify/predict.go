@@ -49,7 +49,7 @@ func Open(path string, o OpenOptions) (*Predictor, error) {
 		return nil, err
 	}
 	defer c.Close()
-	m, err := c.Classifier(checkpoint.Options{})
+	m, err := c.Classifier()
 	if err != nil {
 		return nil, err
 	}

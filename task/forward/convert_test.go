@@ -128,7 +128,7 @@ func TestTrainingStateGoesAlong(t *testing.T) {
 func trainingOf(t *testing.T, path string) (*checkpoint.Training, map[string][]float32) {
 	t.Helper()
 	c := openModel(t, path)
-	m, err := c.LanguageModel(checkpoint.Options{})
+	m, err := c.LanguageModel()
 	if err != nil {
 		t.Fatal(err)
 	}

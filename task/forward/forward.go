@@ -30,6 +30,7 @@ func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safeten
 	f := runner{reader: in, options: o, tape: autograd.NewTape()}
 	if o.Train {
 		f.tape = autograd.NewTrainingTape()
+		f.tape.NoDropout()
 	}
 	defer f.tape.Workers().Hot()()
 	params, pass, err := f.model(c)
@@ -39,29 +40,22 @@ func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safeten
 	return f.run(params, pass)
 }
 
-// model makes the model of a checkpoint, without dropout, and returns its
-// parameters and what runs it.
+// model makes the model of a checkpoint and returns its parameters and what runs
+// it.
 func (f *runner) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, error) {
-	o := checkpoint.Options{NoDropout: true}
-	switch c.Task {
-	case checkpoint.Classification:
-		m, err := c.Classifier(o)
-		if err != nil {
-			return nil, nil, err
-		}
-		return m.Params(), func() error { return f.classify(m) }, nil
-	case checkpoint.LanguageModelling:
-		m, err := c.LanguageModel(o)
-		if err != nil {
-			return nil, nil, err
-		}
-		return m.Params(), func() error { return f.predict(m) }, nil
-	}
-	m, err := c.Translator(o)
+	m, err := c.Model()
 	if err != nil {
 		return nil, nil, err
 	}
-	return m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) }, nil
+	switch m := m.(type) {
+	case *mega.Classifier:
+		return m.Params(), func() error { return f.classify(m) }, nil
+	case *mega.LanguageModel:
+		return m.Params(), func() error { return f.predict(m) }, nil
+	case *mega.Translator:
+		return m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) }, nil
+	}
+	return nil, nil, fmt.Errorf("%s: models of %s cannot be run on given tensors", c.Path, c.Task)
 }
 
 // labelSmoothing returns what the reference's criterion smooths by.

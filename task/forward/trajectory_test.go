@@ -135,6 +135,7 @@ func goldenModel(t *testing.T, name string, golden *safetensors.Reader) (*nn.Par
 	}
 	return params, func(tape *autograd.Tape) autograd.Loss {
 		f.tape = tape
+		tape.NoDropout()
 		if err := pass(); err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func openLanguageModel(t *testing.T, name string, overrides map[string]any) *meg
 	if err := c.Override(overrides); err != nil {
 		t.Fatal(err)
 	}
-	m, err := c.LanguageModel(checkpoint.Options{})
+	m, err := c.LanguageModel()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func Open(path string, o OpenOptions) (*Model, error) {
 // newModel makes the language model of a checkpoint. d says where its dictionary
 // is.
 func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
-	m, err := c.LanguageModel(checkpoint.Options{})
+	m, err := c.LanguageModel()
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func goldenTranslator(t *testing.T) Ensemble {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ck.Close() })
-	m, err := ck.Translator(checkpoint.Options{})
+	m, err := ck.Translator()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) 
 		if err := c.Override(o.Overrides); err != nil {
 			return nil, trained, err
 		}
-		m, err := c.Translator(checkpoint.Options{})
+		m, err := c.Translator()
 		if err != nil {
 			return nil, trained, err
 		}
