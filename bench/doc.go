@@ -1,4 +1,7 @@
-// Package bench measures training and inference on the workloads of the
-// PyTorch yardstick: the reference's published presets, at the same shapes and
-// batch, with the same step (forward, backward, clip, AdamW).
+// Package bench measures training, inference and decoding on fixed workloads: the
+// reference's published presets, at the shapes, batches and steps (forward, backward,
+// clip, AdamW) of the PyTorch scripts in bench/torch. docs/performance.md compares them.
+//
+// Training and inference are timed one workload a process, since the peak memory that
+// is reported is the process's.
 package bench

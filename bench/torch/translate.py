@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """A translator in plain PyTorch, the yardstick of `mega bench mt-small mt-base`.
 
-It follows the equations of the paper (arXiv 2209.10655) and adds the gated
-attention to a source, in the usual eager PyTorch way: float32, moving averages
-by FFT in training and one step at a time in decoding, keys and values cached,
-states reordered with the beam by index_select, the source's keys and values
-and the averages' coefficients computed once. Needs Debian's python3-torch, no more:
+It follows the equations of the paper (arXiv 2209.10655) and adds gated attention
+to a source, in the usual PyTorch way: eager mode, float32, moving averages by FFT
+in training and one step at a time in decoding. Keys and values are cached, states
+are reordered with the beam by index_select, and the source's keys and values and
+the averages' coefficients are computed once. It needs only Debian's python3-torch:
 
     /usr/bin/python3 bench/torch/translate.py mt-base --threads 2
 
-prints a JSON object a line with the fields of `mega bench --json`.
+It prints one JSON object a line with the fields of `mega bench --json`.
 """
 import argparse, json, math, os, time
-# OpenMP's threads are to sleep while OpenBLAS's compute: spinning, as is their
-# habit, they take the cores from them, and all takes up to twice as long.
+# OpenMP's waiting threads sleep: by default they spin and take the cores from
+# OpenBLAS's, and everything takes up to twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch, torch.nn as nn, torch.nn.functional as F
 
@@ -34,7 +34,7 @@ class Average(nn.Module):
         self.beta = nn.Parameter(torch.randn(k, n) * 0.02 + torch.tensor([1.0, -1.0]).repeat(n)[:n])
         self.gamma = nn.Parameter(torch.randn(k, n))
         self.omega = nn.Parameter(torch.randn(d))
-        self.kept = None  # the taps, outside training, as in the reference
+        self.kept = None  # the taps, kept outside training as in the reference
 
     def train(self, mode=True):
         if mode:
