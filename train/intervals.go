@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -52,15 +53,16 @@ func (r *run) total(n int) int {
 }
 
 // liveText is what a progress bar says beside itself.
-func (r *run) liveText() string {
+func (r *run) liveText() []string {
 	metrics := r.task.Metrics(r.live.Stats)
 	metrics["lr"] = r.rate()
 	metrics["wps"] = r.live.Tokens / r.live.seconds
-	text := r.report.shown(metrics)
-	if r.target > 0 { // first, as narrow terminals cut off the end
-		text = "  " + clock(float64(r.target-r.state.Updates)*r.live.seconds/r.live.updates) + " left" + text
+	texts := r.report.shown(metrics)
+	if r.target > 0 { // first, as narrow terminals have no room for the end
+		left := float64(r.target-r.state.Updates) * r.live.seconds / r.live.updates
+		texts = append([]string{progress.Clock(left) + " left"}, texts...)
 	}
-	return text
+	return texts
 }
 
 // rate is the learning rate of the last update.

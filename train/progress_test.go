@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestLinesOfARun(t *testing.T) {
@@ -30,29 +29,6 @@ func TestLinesOfARun(t *testing.T) {
 	}
 }
 
-// TestBar drives the bar of a terminal and sees that it neither hangs nor loses
-// lines.
-func TestBar(t *testing.T) {
-	var out strings.Builder
-	b := newBar(&out)
-	for i := range 10 {
-		b.update(i+1, 10, "  loss 1.5")
-		b.interval("not shown")
-	}
-	b.busy("validating", 3, 7)
-	b.line("a line")
-	done := make(chan bool)
-	go func() { b.close(); done <- true }()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the bar does not end")
-	}
-	if got := out.String(); !strings.Contains(got, "a line\n") || strings.Contains(got, "not shown") {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestFormats(t *testing.T) {
 	for x, want := range map[float64]string{
 		0: "0", 1.23456: "1.235", 63.2: "63.20", 1234.56: "1235", 0.00012345: "0.0001234", 1e-7: "1e-07", 123456: "1.23e+05", -2: "-2.000",
@@ -64,11 +40,6 @@ func TestFormats(t *testing.T) {
 	for x, want := range map[float64]string{950: "950", 12345: "12.3k", 2.5e6: "2.5M"} {
 		if got := count(x); got != want {
 			t.Errorf("count(%g) = %s, want %s", x, got, want)
-		}
-	}
-	for x, want := range map[float64]string{0: "0:00", 59.6: "1:00", 3599: "59:59", 3600: "1:00:00", 90061: "25:01:01"} {
-		if got := clock(x); got != want {
-			t.Errorf("clock(%g) = %s, want %s", x, got, want)
 		}
 	}
 }

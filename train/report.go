@@ -17,7 +17,7 @@ import (
 type reporter struct {
 	dir     *runDir // nil: none to write to
 	log     *slog.Logger
-	display display
+	display *display
 	names   []string  // of the task's metrics, in the order to show them
 	drawn   time.Time // when the curve was drawn last
 }
@@ -63,9 +63,9 @@ func (r *reporter) record(rec Record, total int, note string) error {
 	r.log.Info(rec.Kind, args...)
 	switch rec.Kind {
 	case KindTrain:
-		r.display.interval(r.head(rec, total) + r.shown(rec.Metrics) + note)
+		r.display.interval(r.head(rec, total) + spaced(r.shown(rec.Metrics)) + note)
 	case KindValid:
-		r.display.line(r.head(rec, total) + "  validation" + r.shown(rec.Metrics) + note)
+		r.display.line(r.head(rec, total) + "  validation" + spaced(r.shown(rec.Metrics)) + note)
 	}
 	if r.dir == nil {
 		return nil
@@ -82,18 +82,20 @@ func (r *reporter) head(rec Record, total int) string {
 }
 
 // shown lists the metrics that a display has room for.
-func (r *reporter) shown(m Metrics) string {
-	var b strings.Builder
+func (r *reporter) shown(m Metrics) (texts []string) {
 	for _, name := range append(slices.Clone(r.names), "lr", "gnorm") {
 		if v, ok := m[name]; ok {
-			fmt.Fprintf(&b, "  %s %s", name, number(v))
+			texts = append(texts, name+" "+number(v))
 		}
 	}
 	if v, ok := m["wps"]; ok {
-		fmt.Fprintf(&b, "  %s tokens/s", count(v))
+		texts = append(texts, count(v)+" tokens/s")
 	}
-	return b.String()
+	return texts
 }
+
+// spaced puts texts side by side, with space before each.
+func spaced(texts []string) string { return strings.Join(append([]string{""}, texts...), "  ") }
 
 // drawInterval bounds how often the curve is drawn while training.
 const drawInterval = 30 * time.Second
@@ -145,13 +147,4 @@ func count(x float64) string {
 		return fmt.Sprintf("%.3gk", x/1e3)
 	}
 	return fmt.Sprintf("%.3g", x)
-}
-
-// clock formats a duration as h:mm:ss or m:ss.
-func clock(seconds float64) string {
-	s := int(seconds + 0.5)
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }

@@ -211,7 +211,7 @@ func (r *run) shareWeights() error {
 // close releases what the run holds.
 func (r *run) close() error {
 	if r.report != nil {
-		r.report.display.close()
+		r.report.display.bar.Close()
 	}
 	if r.dir != nil {
 		return r.dir.close()

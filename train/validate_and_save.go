@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/progress"
 )
 
 // validateAndSave does what is due between updates: validation, records, checkpoints,
@@ -151,7 +152,7 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	r.report.draw(true)
-	r.report.say("finished", "because", r.reason, "updates", r.state.Updates, "time", clock(r.state.Seconds))
+	r.report.say("finished", "because", r.reason, "updates", r.state.Updates, "time", progress.Clock(r.state.Seconds))
 	return nil
 }
 

@@ -5,66 +5,47 @@ package progress
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"github.com/mega-go/mega/internal/printable"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 )
 
 // A Meter shows how far some work is. It belongs to one goroutine.
 type Meter struct {
-	what string
-	unit string
-	w    io.Writer
-	all  *mpb.Progress // nil where there is no terminal
-	bar  *mpb.Bar
-	next time.Time // of the next line
+	what, unit  string
+	w           io.Writer
+	bar         *Bar      // nil where there is no terminal
+	start, next time.Time // next is when the next line is due
 }
 
 // every is the time between two lines where there is no terminal.
 const every = 10 * time.Second
 
-// barWidth is in characters.
-const barWidth = 24
-
 // New returns a meter that shows what is done, in some unit, on w.
 func New(w io.Writer, what, unit string) *Meter {
-	m := &Meter{what: what, unit: unit, w: w, next: time.Now().Add(every)}
-	if f := printable.Terminal(w); f != nil && os.Getenv("TERM") != "dumb" {
-		m.all = mpb.New(mpb.WithOutput(f), mpb.WithAutoRefresh())
-		m.bar = m.all.New(0,
-			mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-			mpb.BarWidth(barWidth),
-			mpb.PrependDecorators(decor.Name(what)),
-			mpb.AppendDecorators(
-				decor.NewPercentage("%d", decor.WC{W: 6}),
-				decor.CurrentNoUnit("  %d"), decor.TotalNoUnit("/%d "+unit),
-				decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 8}), decor.Name(" left"),
-			),
-		)
-	}
-	return m
+	now := time.Now()
+	return &Meter{what: what, unit: unit, w: w, bar: NewBar(w), start: now, next: now.Add(every)}
 }
 
 // Show shows that done of total are done.
 func (m *Meter) Show(done, total int64) {
-	if m.bar != nil {
-		m.bar.SetTotal(total, false)
-		m.bar.SetCurrent(done)
-		return
-	}
-	if now := time.Now(); now.After(m.next) && total > 0 {
+	now := time.Now()
+	switch {
+	case m.bar != nil && done > 0:
+		left := now.Sub(m.start).Seconds() * float64(total-done) / float64(done)
+		m.bar.Show(m.what, done, total, Clock(left)+" left", fmt.Sprintf("%d/%d %s", done, total, m.unit))
+	case m.bar == nil && now.After(m.next) && total > 0:
 		m.next = now.Add(every)
 		fmt.Fprintf(m.w, "%s: %d of %d %s (%d%%)\n", m.what, done, total, m.unit, 100*done/total)
 	}
 }
 
 // Close takes the bar away.
-func (m *Meter) Close() {
-	if m.bar != nil {
-		m.bar.Abort(true)
-		m.all.Wait()
+func (m *Meter) Close() { m.bar.Close() }
+
+// Clock writes a time in seconds as 1:02:03 or 2:03.
+func Clock(seconds float64) string {
+	s := int(seconds + 0.5)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
