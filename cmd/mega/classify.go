@@ -38,9 +38,9 @@ func newClassify() *cobra.Command {
 		Long: `classify reads files as the model's training read its data and prints a line for
 each: its name, then classes with their probabilities, the likeliest first.
 
-A file is text, an image (PNG or JPEG: made grey, cut to the shape of those in
-training, scaled) or a WAV file (resampled, padded with silence), whichever the
-model reads; "-" is standard input. A model of pairs takes two files an input. A
+A file is text, an image (JPEG, PNG, WebP or GIF: made grey, cut to the shape of
+those in training, scaled) or a WAV file (resampled, padded with silence), whichever
+the model reads; "-" is standard input. A model of pairs takes two files an input. A
 file that ends in .jsonl, or any with --jsonl, holds inputs as lines of JSON:
 
   {"id": 7, "text": "..."}                  {"text": "...", "pair": "..."}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg"
-	_ "image/png"
 	"io"
 	"os"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
@@ -60,7 +59,7 @@ func readAll(r io.Reader) ([]byte, error) {
 }
 
 // Bytes reads an input from the content of a file, or two of a pair: text, an
-// image (PNG or JPEG), or a WAV file, as the model wants it. A newline at the
+// image (JPEG, PNG, WebP or GIF), or a WAV file, as the model wants it. A newline at the
 // end of a text is not part of it.
 func (p *Predictor) Bytes(name string, contents ...[]byte) (Example, error) {
 	var e Example
@@ -176,22 +175,12 @@ func (p *Predictor) finish(ids []int32, e *Example) ([]int32, error) {
 	return ids, nil
 }
 
-// maxPixels bounds images before they are decoded.
-const maxPixels = 1 << 26
-
 // image reads an image: grey, cut to the shape of those that the model was
 // trained on, and scaled to their size.
 func (p *Predictor) image(b []byte) (Example, error) {
-	config, _, err := image.DecodeConfig(bytes.NewReader(b))
+	img, _, err := images.Decode(b)
 	if err != nil {
-		return Example{}, errors.New("neither a PNG nor a JPEG image")
-	}
-	if config.Width < 1 || config.Height < 1 || config.Width > maxPixels/config.Height {
-		return Example{}, fmt.Errorf("an image of %d by %d pixels, want %d at most", config.Width, config.Height, maxPixels)
-	}
-	img, format, err := image.Decode(bytes.NewReader(b))
-	if err != nil {
-		return Example{}, fmt.Errorf("broken %s image: %w", strings.ToUpper(format), err)
+		return Example{}, err
 	}
 	width, height := p.Inputs.Width, p.Inputs.Height
 	if size := img.Bounds().Size(); size.X != width || size.Y != height {

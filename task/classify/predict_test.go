@@ -252,8 +252,9 @@ func TestImages(t *testing.T) {
 		}
 	}
 	for want, b := range map[string][]byte{
-		"neither a PNG nor a JPEG": []byte("GIF89a"),
-		"broken PNG":               pngOf(t, 6, 6, func(int, int) color.Color { return color.White })[:60],
+		"not a JPEG, PNG, WebP or GIF": []byte("PK"),
+		"broken GIF":                   []byte("GIF89a"),
+		"broken PNG":                   pngOf(t, 6, 6, func(int, int) color.Color { return color.White })[:60],
 	} {
 		if _, err := p.Bytes("x", b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

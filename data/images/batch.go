@@ -1,0 +1,96 @@
+package images
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A Batch is B pictures as a model reads them.
+type Batch struct {
+	Rows, Side int
+	Pixels     []float32 // [B, 3, Side, Side]
+	Targets    []float32 // [B, classes] that sum to 1, for training; nil in evaluation
+	Labels     []int32   // [B] the class of each picture, before it was mixed
+	IDs        []int     // [B] positions in the set
+}
+
+// Batches are the batches of an epoch, each the same whenever it is asked for
+// and whatever the number of workers.
+type Batches struct {
+	set   *Set
+	view  View
+	order []int // positions in the set
+	size  int
+	count int
+
+	prepare func(to []float32, p *Picture, position int) // position in order
+	finish  func(b *Batch, i int)
+}
+
+// Evaluation returns all pictures in their order, not augmented.
+func (s *Set) Evaluation(v View, size int) *Batches {
+	order := make([]int, s.Len())
+	for i := range order {
+		order[i] = i
+	}
+	return &Batches{
+		set: s, view: v, order: order, size: size, count: (len(order) + size - 1) / size,
+		prepare: func(to []float32, p *Picture, _ int) { v.Evaluate(to, p) },
+		finish:  func(*Batch, int) {},
+	}
+}
+
+// Len returns the number of batches.
+func (b *Batches) Len() int { return b.count }
+
+// Batch reads batch i on all cores. Pictures that cannot be read are left out;
+// it is an error if that leaves none.
+func (b *Batches) Batch(i int) (*Batch, error) {
+	first := i * b.size
+	ids := b.order[first:min(first+b.size, len(b.order))]
+	out := &Batch{Side: b.view.Side, Pixels: make([]float32, len(ids)*b.view.Numbers())}
+	broken := make([]error, len(ids))
+	each(len(ids), func(row int) {
+		p, err := b.set.read(ids[row])
+		if broken[row] = err; err == nil {
+			b.prepare(out.row(row), p, first+row)
+		}
+	})
+	for row, id := range ids {
+		if broken[row] != nil {
+			continue
+		}
+		copy(out.row(out.Rows), out.row(row))
+		out.Labels, out.IDs = append(out.Labels, b.set.labels[id]), append(out.IDs, id)
+		out.Rows++
+	}
+	if out.Rows == 0 {
+		return nil, fmt.Errorf("none of %d pictures can be read: %w", len(ids), broken[0])
+	}
+	out.Pixels = out.Pixels[:out.Rows*b.view.Numbers()]
+	b.finish(out, i)
+	return out, nil
+}
+
+// row returns the numbers of a picture.
+func (b *Batch) row(i int) []float32 {
+	n := 3 * b.Side * b.Side
+	return b.Pixels[i*n:][:n]
+}
+
+// each calls f for 0 to n-1 on goroutines of its own: the pool of
+// internal/parallel is the model's, which computes meanwhile.
+func each(n int, f func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	workers.Wait()
+}
