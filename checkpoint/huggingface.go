@@ -140,8 +140,10 @@ func (c *Checkpoint) fromHuggingFace(h *hfConfig, weights Weights) error {
 		c.config, err = json.Marshal(own)
 		return err
 	}
-	if err = errors.Join(h.importable(), err); err != nil {
-		return oneLine(err)
+	var v config.Complaints
+	h.importable(&v)
+	if v.Add(err); !v.None() {
+		return v.Err()
 	}
 	c.rmsNorm = h.NormalizationType == "rmsnorm"
 	c.config, err = json.Marshal(own)
@@ -170,21 +172,14 @@ func (h *hfConfig) architecture() string {
 }
 
 // importable reports what a model has that none here has.
-func (h *hfConfig) importable() error {
-	var errs []error
-	check := func(bad bool, format string, args ...any) {
-		if bad {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	check(h.NormalizeBeforeMega || h.NormalizeBeforeFFN && h.UseNormalizedFFN,
+func (h *hfConfig) importable(v *config.Complaints) {
+	v.Check(!h.NormalizeBeforeMega && !(h.NormalizeBeforeFFN && h.UseNormalizedFFN),
 		"normalize_before_mega or normalize_before_ffn is set, and Hugging Face's Mega has no final norm then, which models here have")
-	check(!h.NormAffine, "norm_affine is not set, and norms here have weights")
-	check(h.AddTokenTypeEmbeddings, "add_token_type_embeddings is set, and models here have no token types")
-	check(h.AddCrossAttention, "add_cross_attention is set, and there is no encoder to attend to")
-	check(h.PadTokenID != mega.Pad, "pad_token_id is %d, and padding is %d here", h.PadTokenID, mega.Pad)
-	check(h.Bidirectional == h.IsDecoder, "bidirectional is %t and is_decoder %t, want one of them", h.Bidirectional, h.IsDecoder)
-	return errors.Join(errs...)
+	v.Check(h.NormAffine, "norm_affine is not set, and norms here have weights")
+	v.Check(!h.AddTokenTypeEmbeddings, "add_token_type_embeddings is set, and models here have no token types")
+	v.Check(!h.AddCrossAttention, "add_cross_attention is set, and there is no encoder to attend to")
+	v.Check(h.PadTokenID == mega.Pad, "pad_token_id is %d, and padding is %d here", h.PadTokenID, mega.Pad)
+	v.Check(h.Bidirectional != h.IsDecoder, "bidirectional is %t and is_decoder %t, want one of them", h.Bidirectional, h.IsDecoder)
 }
 
 // positions returns the chunk size here (-1 for none) and the reach of a simple

@@ -15,6 +15,7 @@ import (
 	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // huggingFace writes a directory that transformers loads: a language model as
@@ -83,11 +84,9 @@ func (s *saving) hfClassifier(c mega.ClassifierConfig) (*hfConfig, error) {
 	h.RelativePositionalBias = c.RelPosBias
 	h.DropoutProb, h.AttentionProbsDropoutProb, h.HiddenDropoutProb = c.Dropout, c.AttentionDropout, c.ActDropout
 	h.NFFNActivationDropoutProb, h.UseFeatureDropout = c.ActDropout, c.FeatureDropout
-	var errs []error
-	if !c.Tokens() {
-		errs = append(errs, fmt.Errorf("it embeds tokens, and this model reads %s", c.InputType))
-	}
-	return &h, s.exportable(&h, "encoder_normalize_before", c.EncoderNormalizeBefore, c.NormalizeEmbedding, errs)
+	var v config.Complaints
+	v.Check(c.Tokens(), "it embeds tokens, and this model reads %s", c.InputType)
+	return &h, s.exportable(&h, "encoder_normalize_before", c.EncoderNormalizeBefore, c.NormalizeEmbedding, &v)
 }
 
 func (s *saving) hfLanguageModel(c mega.LanguageModelConfig) (*hfConfig, error) {
@@ -103,35 +102,22 @@ func (s *saving) hfLanguageModel(c mega.LanguageModelConfig) (*hfConfig, error) 
 	h.RelativePositionalBias = c.RelPosBias
 	h.DropoutProb, h.AttentionProbsDropoutProb, h.HiddenDropoutProb = c.Dropout, c.AttentionDropout, c.HiddenDropout
 	h.NFFNActivationDropoutProb, h.UseFeatureDropout = c.ActivationDropout, c.FeatureDropout
-	var errs []error
-	if !c.NoScaleEmbedding {
-		errs = append(errs, errors.New("it does not scale embeddings, and this model does (no_scale_embedding is not set)"))
-	}
-	if c.AdaptiveInput || c.Adaptive() {
-		errs = append(errs, errors.New("it has neither adaptive input nor adaptive softmax, and this model has (adaptive_input, adaptive_softmax_cutoff)"))
-	}
-	if c.DecoderInputDim != c.DecoderEmbedDim {
-		errs = append(errs, fmt.Errorf("its embeddings are as wide as its layers, and here decoder_input_dim is %d and decoder_embed_dim %d", c.DecoderInputDim, c.DecoderEmbedDim))
-	}
-	return &h, s.exportable(&h, "normalize_before", c.NormalizeBefore, c.NormalizeEmbedding, errs)
+	var v config.Complaints
+	v.Check(c.NoScaleEmbedding, "it does not scale embeddings, and this model does (no_scale_embedding is not set)")
+	v.Check(!c.AdaptiveInput && !c.Adaptive(), "it has neither adaptive input nor adaptive softmax, and this model has (adaptive_input, adaptive_softmax_cutoff)")
+	v.Check(c.DecoderInputDim == c.DecoderEmbedDim, "its embeddings are as wide as its layers, and here decoder_input_dim is %d and decoder_embed_dim %d", c.DecoderInputDim, c.DecoderEmbedDim)
+	return &h, s.exportable(&h, "normalize_before", c.NormalizeBefore, c.NormalizeEmbedding, &v)
 }
 
 // exportable adds what may be in the way of any model.
-func (s *saving) exportable(h *hfConfig, prenormKey string, prenorm, embedNorm bool, errs []error) error {
+func (s *saving) exportable(h *hfConfig, prenormKey string, prenorm, embedNorm bool, v *config.Complaints) error {
 	h.NormalizeBeforeMega, h.NormalizeBeforeFFN = prenorm, prenorm
-	if prenorm {
-		errs = append(errs, fmt.Errorf("it has no final norm, and this model has one (%s is set)", prenormKey))
-	}
-	if embedNorm {
-		errs = append(errs, errors.New("it has no norm of embeddings, and this model has one (normalize_embedding is set)"))
-	}
-	if h.NormalizationType == "rmsnorm" && !s.options.AcceptRMSNorm {
-		errs = append(errs, errors.New("its rmsnorm leaves the input as it is, so that the model would give other numbers there (hf_accept_rmsnorm writes it all the same)"))
-	}
-	if !slices.Contains(hfActivations, h.Activation) {
-		errs = append(errs, fmt.Errorf("it does not know the activation %q", h.Activation))
-	}
-	return oneLine(errors.Join(errs...))
+	v.Check(!prenorm, "it has no final norm, and this model has one (%s is set)", prenormKey)
+	v.Check(!embedNorm, "it has no norm of embeddings, and this model has one (normalize_embedding is set)")
+	v.Check(h.NormalizationType != "rmsnorm" || s.options.AcceptRMSNorm,
+		"its rmsnorm leaves the input as it is, so that the model would give other numbers there (hf_accept_rmsnorm writes it all the same)")
+	v.Check(slices.Contains(hfActivations, h.Activation), "it does not know the activation %q", h.Activation)
+	return v.Err()
 }
 
 // hfActivations are the activations that both sides have under one name.

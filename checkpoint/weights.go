@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
@@ -48,7 +49,8 @@ func LoadParams(p *nn.Params, w Weights) error {
 	for _, c := range p.Counters() {
 		l.count(c)
 	}
-	return oneLine(errors.Join(append(l.errs, readAll(p, w))...))
+	l.Add(readAll(p, w))
+	return l.Err()
 }
 
 // readAll reads parameters and buffers, several at a time: a large model is read
@@ -99,7 +101,7 @@ type loader struct {
 	wanted  map[string]bool
 	missing []string
 	shapes  []mismatch
-	errs    []error
+	config.Complaints
 }
 
 // check notes what is wrong with a tensor, and reports whether nothing is.
@@ -121,9 +123,7 @@ func (l *loader) load(name string, t *tensor.Tensor) {
 	if !l.check(name, t.Shape()) {
 		return
 	}
-	if err := fill(t, l.weights, name); err != nil {
-		l.errs = append(l.errs, err)
-	}
+	l.Add(fill(t, l.weights, name))
 }
 
 // fill reads the tensor of that name into t.
@@ -139,9 +139,7 @@ func (l *loader) count(c *nn.Counter) {
 		return
 	}
 	value, err := l.weights.Int64Scalar(c.Name)
-	if err != nil {
-		l.errs = append(l.errs, err)
-	}
+	l.Add(err)
 	c.Value = value
 }
 
@@ -157,17 +155,14 @@ func (l *loader) err() error {
 	if got, want := nounOf(l.weights.Names()), nounOf(slices.Collect(maps.Keys(l.wanted))); len(l.missing) > 0 && got != "" && want != "" && got != want {
 		return fmt.Errorf("the file is of a %s, and a %s is wanted", got, want)
 	}
-	var errs []error
-	if len(l.missing) > 0 {
-		errs = append(errs, fmt.Errorf("missing: %s", withNearest(l.missing, unexpected)))
-	}
-	if len(unexpected) > 0 {
-		errs = append(errs, fmt.Errorf("unexpected: %s", withNearest(unexpected, l.missing)))
-	}
+	var v config.Complaints
+	v.Check(len(l.missing) == 0, "missing: %s", withNearest(l.missing, unexpected))
+	v.Check(len(unexpected) == 0, "unexpected: %s", withNearest(unexpected, l.missing))
 	if len(l.shapes) > 0 {
-		errs = append(errs, shapesError(l.shapes))
+		v.Add(shapesError(l.shapes))
 	}
-	return oneLine(errors.Join(append(errs, l.errs...)...))
+	v.Add(l.Err())
+	return v.Err()
 }
 
 // ignored reports whether the reference stores name without meaning: version
@@ -257,12 +252,4 @@ func clip(name string) string {
 		return strconv.Quote(name)
 	}
 	return name
-}
-
-// oneLine joins the lines of an error by semicolons.
-func oneLine(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 }

@@ -1,9 +1,9 @@
 package generate
 
 import (
-	"errors"
-	"fmt"
 	"math"
+
+	"github.com/mega-go/mega/internal/config"
 )
 
 // Options say how texts are made. The JSON names are the reference's argument
@@ -46,33 +46,28 @@ func DefaultOptions() Options {
 
 // Validate reports options that are impossible or contradict each other.
 func (o Options) Validate() error {
-	var errs []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	check(o.Beam >= 1, "beam is %d, want 1 or more", o.Beam)
-	check(o.NBest >= 1, "nbest is %d, want 1 or more", o.NBest)
-	check(!o.Sampling || o.NBest == o.Beam, "sampling draws as many texts as beam says, %d, and nbest is %d: want them equal", o.Beam, o.NBest)
-	check(o.MinLen >= 0, "min_len is %d, want 0 or more", o.MinLen)
-	check(o.MaxLenA >= 0 && !math.IsInf(o.MaxLenA, 0), "max_len_a is %g, want 0 or more", o.MaxLenA)
-	check(o.MaxLenB >= 0, "max_len_b is %d, want 0 or more", o.MaxLenB)
-	check(o.NoRepeatNgramSize >= 0, "no_repeat_ngram_size is %d, want 0 or more", o.NoRepeatNgramSize)
-	check(o.Temperature > 0 && !math.IsInf(o.Temperature, 0), "temperature is %g, want more than 0", o.Temperature)
-	check(o.SamplingTopP <= 1, "sampling_topp is %g, want at most 1", o.SamplingTopP)
-	check(o.Sampling || o.SamplingTopK <= 0 && o.SamplingTopP <= 0, "sampling_topk and sampling_topp have no effect without sampling")
-	check(o.SamplingTopK <= 0 || o.SamplingTopP <= 0, "sampling_topk and sampling_topp exclude each other")
+	var v config.Complaints
+	v.AtLeast("beam", o.Beam, 1)
+	v.AtLeast("nbest", o.NBest, 1)
+	v.Check(!o.Sampling || o.NBest == o.Beam, "sampling draws as many texts as beam says, %d, and nbest is %d: want them equal", o.Beam, o.NBest)
+	v.AtLeast("min_len", o.MinLen, 0)
+	v.NotNegative("max_len_a", o.MaxLenA)
+	v.AtLeast("max_len_b", o.MaxLenB, 0)
+	v.AtLeast("no_repeat_ngram_size", o.NoRepeatNgramSize, 0)
+	v.Check(o.Temperature > 0 && !math.IsInf(o.Temperature, 0), "temperature is %g, want more than 0", o.Temperature)
+	v.Check(o.SamplingTopP <= 1, "sampling_topp is %g, want at most 1", o.SamplingTopP)
+	v.Check(o.Sampling || o.SamplingTopK <= 0 && o.SamplingTopP <= 0, "sampling_topk and sampling_topp have no effect without sampling")
+	v.Check(o.SamplingTopK <= 0 || o.SamplingTopP <= 0, "sampling_topk and sampling_topp exclude each other")
 	ways := 0
 	for _, on := range []bool{o.Sampling, o.DiverseBeamGroups > 0, o.DiversityRate > 0} {
 		if on {
 			ways++
 		}
 	}
-	check(ways <= 1, "sampling, diverse_beam_groups and diversity_rate exclude each other")
-	check(o.DiverseBeamGroups <= 0 || o.Beam%o.DiverseBeamGroups == 0,
+	v.Check(ways <= 1, "sampling, diverse_beam_groups and diversity_rate exclude each other")
+	v.Check(o.DiverseBeamGroups <= 0 || o.Beam%o.DiverseBeamGroups == 0,
 		"beam is %d, want a multiple of diverse_beam_groups, %d", o.Beam, o.DiverseBeamGroups)
-	return errors.Join(errs...)
+	return v.Err()
 }
 
 // MaxLen returns the most tokens, </s> not counted, of a text whose source has

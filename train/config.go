@@ -1,10 +1,10 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // Config says how to train. Keys, meanings and defaults are those of the
@@ -72,50 +72,33 @@ func DefaultConfig() Config {
 
 // Validate reports every value that is impossible.
 func (c Config) Validate() error {
-	var v validator
-	v.atLeast("max_update", c.MaxUpdate, 0)
-	v.atLeast("max_epoch", c.MaxEpoch, 0)
-	v.atLeast("validate_interval", c.ValidateInterval, 1)
-	v.atLeast("validate_interval_updates", c.ValidateIntervalUpdates, 0)
-	v.atLeast("save_interval", c.SaveInterval, 1)
-	v.atLeast("save_interval_updates", c.SaveIntervalUpdates, 0)
-	v.atLeast("log_interval", c.LogInterval, 1)
-	v.atLeast("max_skipped_in_row", c.MaxSkippedInRow, 0)
-	v.atLeast("max_skipped", c.MaxSkipped, 0)
-	v.check(len(c.UpdateFreq) > 0, "update_freq is empty, want a number of batches per update")
+	var v config.Complaints
+	v.AtLeast("max_update", c.MaxUpdate, 0)
+	v.AtLeast("max_epoch", c.MaxEpoch, 0)
+	v.AtLeast("validate_interval", c.ValidateInterval, 1)
+	v.AtLeast("validate_interval_updates", c.ValidateIntervalUpdates, 0)
+	v.AtLeast("save_interval", c.SaveInterval, 1)
+	v.AtLeast("save_interval_updates", c.SaveIntervalUpdates, 0)
+	v.AtLeast("log_interval", c.LogInterval, 1)
+	v.AtLeast("max_skipped_in_row", c.MaxSkippedInRow, 0)
+	v.AtLeast("max_skipped", c.MaxSkipped, 0)
+	v.Check(len(c.UpdateFreq) > 0, "update_freq is empty, want a number of batches per update")
 	for i, n := range c.UpdateFreq {
-		v.atLeast(fmt.Sprintf("update_freq[%d]", i), n, 1)
+		v.AtLeast(fmt.Sprintf("update_freq[%d]", i), n, 1)
 	}
 	for i, b := range c.AdamBetas {
-		v.check(b >= 0 && b < 1, "adam_betas[%d] is %g, want a number from 0 to below 1", i, b)
+		v.Check(b >= 0 && b < 1, "adam_betas[%d] is %g, want a number from 0 to below 1", i, b)
 	}
-	v.notNegative("adam_eps", c.AdamEps)
-	v.notNegative("weight_decay", c.WeightDecay)
-	v.notNegative("clip_norm", c.ClipNorm)
-	v.check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
+	v.NotNegative("adam_eps", c.AdamEps)
+	v.NotNegative("weight_decay", c.WeightDecay)
+	v.NotNegative("clip_norm", c.ClipNorm)
+	v.Check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
 	if c.BF16 {
-		err := autograd.CheckBF16()
-		v.check(err == nil, "bf16 is set: %w", err)
+		v.Add(config.Wrap("bf16 is set", autograd.CheckBF16()))
 	}
 	_, err := c.Schedule(c.MaxUpdate)
-	return errors.Join(append(v, err)...)
-}
-
-// validator collects what is wrong with a configuration.
-type validator []error
-
-func (v *validator) check(ok bool, format string, args ...any) {
-	if !ok {
-		*v = append(*v, fmt.Errorf(format, args...))
-	}
-}
-
-func (v *validator) atLeast(key string, n, least int) {
-	v.check(n >= least, "%s is %d, want %d or more", key, n, least)
-}
-
-func (v *validator) notNegative(key string, x float64) {
-	v.check(x >= 0 && finite(x), "%s is %g, want a finite number of 0 or more", key, x)
+	v.Add(err)
+	return v.Err()
 }
 
 // updateFreq returns how many batches make up an update in an epoch.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,11 @@ func (c *Complaints) Between(key string, got, low, high int) {
 // AtLeast complains of a number below low.
 func (c *Complaints) AtLeast(key string, got, low int) {
 	c.Check(got >= low, "%s is %d, want %d or more", key, got, low)
+}
+
+// NotNegative complains of a number below 0, or one that is not finite.
+func (c *Complaints) NotNegative(key string, x float64) {
+	c.Check(x >= 0 && !math.IsInf(x, 0), "%s is %g, want a finite number of 0 or more", key, x)
 }
 
 // Probability complains of what is no probability of dropping something.
