@@ -42,13 +42,14 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 	if err != nil {
 		return err
 	}
+	config := mega.LanguageModelConfig(w.kind.(languageModelConfig))
 	if o.Tokens == 0 {
-		o.Tokens = w.languageModel.DecoderChunkSize
+		o.Tokens = config.DecoderChunkSize
 	}
 	if err := o.Check(); err != nil {
 		return err
 	}
-	m, err := mega.NewLanguageModel(*w.languageModel)
+	m, err := mega.NewLanguageModel(config)
 	if err != nil {
 		return err
 	}

@@ -10,20 +10,9 @@ type shape struct {
 
 // shape returns the workload's.
 func (w Workload) shape() shape {
-	s := shape{tokens: w.Batch * w.Length}
-	chunk := 0
-	if c := w.languageModel; c != nil {
-		s.layers, s.d, s.h, s.z = c.DecoderLayers, c.DecoderEmbedDim, c.DecoderHiddenDim, c.DecoderZDim
-		s.ffn, s.states, s.causal, s.vocab = c.DecoderFFNEmbedDim, c.DecoderNDim, true, c.VocabSize
-		chunk = c.DecoderChunkSize
-	} else {
-		c := w.classifier
-		s.layers, s.d, s.h, s.z = c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.ZDim
-		s.ffn, s.states = c.EncoderFFNEmbedDim, c.NDim
-		chunk = c.ChunkSize
-	}
-	if s.chunk = w.Length; chunk > 0 {
-		s.chunk = min(chunk, w.Length)
+	s := w.layers()
+	if s.tokens = w.Batch * w.Length; s.chunk <= 0 || s.chunk > w.Length {
+		s.chunk = w.Length
 	}
 	return s
 }

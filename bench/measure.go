@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -49,11 +50,12 @@ type Options struct {
 // Measure runs a workload in training and in inference and calls report after
 // each mode.
 func Measure(w Workload, o Options, report func(Result) error) error {
-	m, err := w.build()
+	m, err := w.build(w, rand.New(rand.NewPCG(0, 0)))
 	if err != nil {
 		return err
 	}
-	o.Roofline = o.Roofline && w.translator == nil
+	o.Roofline = o.Roofline && w.shape().layers > 0
+	scale := 1 / float64(m.samples)
 	defer parallel.Shared.Hot()()
 	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
 	training := autograd.NewTrainingTape()
@@ -70,11 +72,11 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 		if err := adam.Gather(train.Alone{}); err != nil {
 			return err
 		}
-		norm := adam.Norm() * w.scale()
+		norm := adam.Norm() * scale
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
 			return fmt.Errorf("%s: the gradient is not finite", w.Name)
 		}
-		adam.Step(learningRate, w.scale()*train.ClipScale(norm, clipNorm))
+		adam.Step(learningRate, scale*train.ClipScale(norm, clipNorm))
 		if p != nil {
 			p.Add("optimiser", time.Since(start))
 		}

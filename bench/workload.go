@@ -15,9 +15,16 @@ import (
 type Workload struct {
 	Name          string
 	Batch, Length int
-	classifier    *mega.ClassifierConfig
-	languageModel *mega.LanguageModelConfig
-	translator    *mega.TranslatorConfig
+	kind
+}
+
+// A kind is a kind of models with the configuration of one.
+type kind interface {
+	// build makes the model and a batch of random input.
+	build(w Workload, rng *rand.Rand) (*model, error)
+	// layers returns what its cost depends on, but for the batch; nothing if its
+	// operations are not counted.
+	layers() shape
 }
 
 // Workloads are those of the yardstick, by its names.
@@ -50,27 +57,6 @@ var Workloads = []Workload{
 	translator("mt-base", 32, 25, 32768, func(*mega.TranslatorConfig) {}),
 }
 
-func classifier(name string, batch, length int, arch string, change func(*mega.ClassifierConfig)) Workload {
-	c, err := mega.ClassifierArch(arch)
-	if err != nil {
-		panic(err) // the name is ours
-	}
-	c.AttentionDropout = 0
-	change(&c)
-	return Workload{Name: name, Batch: batch, Length: length, classifier: &c}
-}
-
-func languageModel(name string, batch, length int, change func(*mega.LanguageModelConfig)) Workload {
-	c, err := mega.LanguageModelArch("mega_lm_enwik8_base")
-	if err != nil {
-		panic(err) // the name is ours
-	}
-	c.VocabSize, c.MaxTargetPositions, c.TruncationLength = 208, 4096, 8192
-	c.RelPosBias, c.NormalizeBefore, c.NoAffineFinalNorm, c.ShareDecoderInputOutputEmbed = mega.RelPosRotary, true, true, true
-	change(&c)
-	return Workload{Name: name, Batch: batch, Length: length, languageModel: &c}
-}
-
 // Find returns the workload of that name.
 func Find(name string) (Workload, error) {
 	i := slices.IndexFunc(Workloads, func(w Workload) bool { return w.Name == name })
@@ -91,72 +77,20 @@ func Names() []string {
 
 // A model is a workload ready to run.
 type model struct {
-	params *nn.Params
-	loss   func(t *autograd.Tape) (*autograd.Variable, error) // the mean
-	infer  func(t *autograd.Tape) error
-	search func(bf16 bool) error // translates a batch, nil except for translators
+	params  *nn.Params
+	samples int                                                // that the summed loss's gradient is divided by
+	loss    func(t *autograd.Tape) (*autograd.Variable, error) // the mean
+	infer   func(t *autograd.Tape) error
+	search  func(bf16 bool) error // translates a batch, nil except for translators
 }
 
-// build makes the model and a batch of random input.
-func (w Workload) build() (*model, error) {
-	rng := rand.New(rand.NewPCG(0, 0))
-	if w.languageModel != nil {
-		return w.buildLanguageModel(rng)
-	}
-	if w.translator != nil {
-		return w.buildTranslator(rng)
-	}
-	m, err := mega.NewClassifier(*w.classifier)
+// ours returns the configuration of an architecture, whose name is one of this
+// package.
+func ours[C any](c C, err error) C {
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
-	in := &mega.Input{Rows: w.Batch, Length: w.Length}
-	if w.classifier.Tokens() {
-		in.Tokens = randomTokens(rng, w.Batch*w.Length, w.classifier.VocabSize)
-	} else {
-		in.Samples = make([]float32, w.Batch*w.Length)
-		for i := range in.Samples {
-			in.Samples[i] = float32(rng.NormFloat64())
-		}
-	}
-	labels := make([]int32, w.Batch)
-	for i := range labels {
-		labels[i] = rng.Int32N(int32(w.classifier.SentenceClassNum))
-	}
-	return &model{
-		params: m.Params(),
-		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, in, labels)
-			return l.Variable, err
-		},
-		infer: func(t *autograd.Tape) error {
-			_, err := m.Forward(t, in)
-			return err
-		},
-	}, nil
-}
-
-func (w Workload) buildLanguageModel(rng *rand.Rand) (*model, error) {
-	m, err := mega.NewLanguageModel(*w.languageModel)
-	if err != nil {
-		return nil, err
-	}
-	tokens := randomTokens(rng, w.Batch*w.Length, w.languageModel.VocabSize)
-	targets := randomTokens(rng, w.Batch*w.Length, w.languageModel.VocabSize)
-	return &model{
-		params: m.Params(),
-		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, tokens, targets, w.Batch, w.Length)
-			return l.Variable, err
-		},
-		infer: func(t *autograd.Tape) error {
-			features, err := m.Features(t, tokens, w.Batch, w.Length)
-			if err == nil {
-				m.Scores(t, features)
-			}
-			return err
-		},
-	}, nil
+	return c
 }
 
 // randomTokens draws ids that are not special symbols.
@@ -167,12 +101,4 @@ func randomTokens(rng *rand.Rand, n, vocab int) []int32 {
 		tokens[i] = special + rng.Int32N(int32(vocab-special))
 	}
 	return tokens
-}
-
-// scale returns what the summed loss's gradient is divided by.
-func (w Workload) scale() float64 {
-	if w.languageModel != nil || w.translator != nil {
-		return 1 / float64(w.Batch*w.Length)
-	}
-	return 1 / float64(w.Batch)
 }

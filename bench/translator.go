@@ -14,33 +14,34 @@ import (
 // texts of the workload's length.
 const searchBeam = 5
 
+type translatorConfig mega.TranslatorConfig
+
 // translator is a workload of sentence pairs, source and target of one length,
 // with one vocabulary for both.
 func translator(name string, batch, length, vocab int, change func(*mega.TranslatorConfig)) Workload {
-	c, err := mega.TranslatorArch("mega_wmt_en_de")
-	if err != nil {
-		panic(err) // the name is ours
-	}
+	c := ours(mega.TranslatorArch("mega_wmt_en_de"))
 	change(&c)
 	derived := map[string]bool{"encoder_ffn_embed_dim": true}
 	c.Derive(func(key string) bool { return derived[key] })
 	c.SourceVocabSize, c.TargetVocabSize, c.ShareAllEmbeddings, c.TruncationLength = vocab, vocab, true, 0
-	return Workload{Name: name, Batch: batch, Length: length, translator: &c}
+	return Workload{name, batch, length, translatorConfig(c)}
 }
 
-func (w Workload) buildTranslator(rng *rand.Rand) (*model, error) {
-	m, err := mega.NewTranslator(*w.translator)
+func (c translatorConfig) layers() shape { return shape{} }
+
+func (c translatorConfig) build(w Workload, rng *rand.Rand) (*model, error) {
+	m, err := mega.NewTranslator(mega.TranslatorConfig(c))
 	if err != nil {
 		return nil, err
 	}
-	n, vocab := w.Batch*w.Length, w.translator.SourceVocabSize
+	n, vocab := w.Batch*w.Length, c.SourceVocabSize
 	source := &mega.Input{Rows: w.Batch, Length: w.Length, Tokens: randomTokens(rng, n, vocab)}
 	shifted := &mega.Input{Rows: w.Batch, Length: w.Length, Tokens: randomTokens(rng, n, vocab)}
 	targets := randomTokens(rng, n, vocab)
 	const smoothing = 0.1
 	var freeze sync.Once
 	return &model{
-		params: m.Params(),
+		params: m.Params(), samples: n,
 		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
 			l, err := m.Loss(t, source, shifted, targets, smoothing)
 			return l.Variable, err
