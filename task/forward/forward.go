@@ -58,15 +58,6 @@ func (f *runner) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, erro
 	return nil, nil, fmt.Errorf("%s: models of %s cannot be run on given tensors", c.Path, c.Task)
 }
 
-// labelSmoothing returns what the reference's criterion smooths by.
-func labelSmoothing(args map[string]any) float64 {
-	if args["criterion"] != "label_smoothed_cross_entropy" {
-		return 0
-	}
-	eps, _ := args["label_smoothing"].(float64)
-	return eps
-}
-
 // A runner runs one model once.
 type runner struct {
 	reader  *safetensors.Reader
@@ -114,83 +105,6 @@ func (f *runner) addOutput(name string, v *autograd.Variable) {
 func (f *runner) addLoss(l autograd.Loss) {
 	f.loss = l
 	f.out = append(f.out, safetensors.Of("loss", []int{1}, []float64{l.Host().Sum}))
-}
-
-func (f *runner) classify(m *mega.Classifier) error {
-	in, err := f.input("net_input", m.Config().Tokens())
-	if err != nil {
-		return err
-	}
-	if m.Config().Pair() {
-		if in.Pair, err = f.input("net_input1", true); err != nil {
-			return err
-		}
-	}
-	logits, err := m.Forward(f.tape, in)
-	if err != nil {
-		return err
-	}
-	f.addOutput("logits", logits)
-	target, err := f.target(in.Rows, m.Config().SentenceClassNum)
-	if target == nil || err != nil {
-		return err
-	}
-	const none = -1
-	f.addLoss(f.tape.CrossEntropy(logits, target, none, 0))
-	return nil
-}
-
-func (f *runner) predict(m *mega.LanguageModel) error {
-	in, err := f.input("net_input", true)
-	if err != nil {
-		return err
-	}
-	target, err := f.target(len(in.Tokens), m.Config().VocabSize)
-	if err != nil {
-		return err
-	}
-	features, err := m.Features(f.tape, in.Tokens, in.Rows, in.Length)
-	if err != nil {
-		return err
-	}
-	if m.Config().Adaptive() {
-		f.addOutput("features", features)
-		f.addOutput("log_probs", m.Scores(f.tape, features))
-	} else {
-		f.addOutput("logits", m.Scores(f.tape, features))
-	}
-	if target != nil {
-		f.addLoss(m.FeatureLoss(f.tape, features, target))
-	}
-	return nil
-}
-
-func (f *runner) translate(m *mega.Translator, smoothing float64) error {
-	in, err := f.input("net_input", true)
-	if err != nil {
-		return err
-	}
-	shifted, shape, err := f.integers("net_input.prev_output_tokens")
-	if err != nil {
-		return err
-	}
-	if len(shape) != 2 || shape[0] != in.Rows {
-		return fmt.Errorf("%s has shape %v, want [%d, length]", f.name("net_input.prev_output_tokens"), shape, in.Rows)
-	}
-	encoded, err := m.Encode(f.tape, in.Tokens, in.Rows, in.Length)
-	if err != nil {
-		return err
-	}
-	logits, err := m.Decode(f.tape, encoded, shifted, in.Rows, shape[1])
-	if err != nil {
-		return err
-	}
-	f.addOutput("logits", logits)
-	target, err := f.target(len(shifted), m.Config().TargetVocabSize)
-	if target != nil {
-		f.addLoss(f.tape.CrossEntropy(logits, target, mega.Pad, smoothing))
-	}
-	return err
 }
 
 // input reads the tensors of one text, or of real numbers.
