@@ -19,19 +19,22 @@ import (
 func newData() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "data",
-		Short: "Generate data sets, or convert them from their distributions",
+		Short: "Generate data sets, convert them from their distributions, or look at labelled data",
 		Example: `  mega data listops data/listops
   mega data imdb aclImdb data/imdb`,
 	}
 	chooses(cmd, "data set")
-	cmd.AddCommand(newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(),
+	makers := []*cobra.Command{newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(),
 		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", data.TextEntries, textConversion(lra.IMDB)),
 		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", data.TextEntries, textConversion(lra.AAN)),
 		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", data.TextEntries, textConversion(lra.ListOps)),
 		newConversion("cifar10", "CIFAR-10 as grey pixels (data_batch_*.bin)", data.PixelEntries, pixelConversion(lra.CIFAR10, lra.CIFAR10Classes)),
 		newPathfinderConversion(),
-	)
-	addOverwrite(cmd.PersistentFlags(), new(bool))
+	}
+	for _, c := range makers {
+		addOverwrite(c.Flags(), new(bool))
+	}
+	cmd.AddCommand(append(makers, newDataLook())...)
 	return cmd
 }
 

@@ -91,7 +91,9 @@ func TestDataChangesAtOnce(t *testing.T) {
 	names := []string{"preprocess"}
 	for _, c := range root.Commands() {
 		for _, sub := range c.Commands() {
-			names = append(names, c.Name()+" "+sub.Name())
+			if sub.Flags().Lookup("overwrite") != nil {
+				names = append(names, c.Name()+" "+sub.Name())
+			}
 		}
 	}
 	if have := slices.Sorted(maps.Keys(cases)); !slices.Equal(slices.Sorted(slices.Values(names)), have) {

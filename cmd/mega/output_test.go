@@ -176,6 +176,7 @@ func printing(t *testing.T) map[string]outputCase {
 		"train":       {strings.Join(tiny("OUT"), " "), "", ""},
 		"translate":   {"translate PAIRS --checkpoint MT", "", "seven\n"},
 		"version":     {"version", "", ""},
+		"data look":   {"data look testdata/reviews.csv", "", ""},
 		"completion":  {"completion", "", ""},
 		"help":        {"help train", "", ""},
 	}

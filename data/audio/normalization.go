@@ -29,6 +29,20 @@ func (n *Normalization) Apply(x []float32) {
 	}
 }
 
+// Overall returns the normalisation that gives n clips of one length, which read
+// reads, mean 0 and variance 1 all together.
+func Overall(n, length int, read func(x []float32, i int) error) (*Normalization, error) {
+	var m moments
+	x := make([]float32, length)
+	for i := range n {
+		if err := read(x, i); err != nil {
+			return nil, err
+		}
+		m.add(x)
+	}
+	return m.overall(), nil
+}
+
 // moments sums clips of one length up, time step by time step.
 type moments struct {
 	count       int

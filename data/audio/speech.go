@@ -175,15 +175,11 @@ func (s *SpeechCommands) splitAsReference(recordings []recording) error {
 
 // measure returns the number of samples a file will have once resampled.
 func (s *SpeechCommands) measure(path string) (int, error) {
-	b, err := os.ReadFile(path)
+	frames, rate, err := MeasureWAV(path)
 	if err != nil {
-		return 0, openError(path, err)
+		return 0, err
 	}
-	w, err := parseWAV(b)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	return resampledLen(w.frames(), w.rate, s.options.Rate), nil
+	return resampledLen(frames, rate, s.options.Rate), nil
 }
 
 // normalise reads the training split.

@@ -34,6 +34,20 @@ func ReadWAV(path string) (*Clip, error) {
 	return DecodeWAV(b, path)
 }
 
+// MeasureWAV returns how many samples, of each channel, a WAV file has, and how
+// many a second.
+func MeasureWAV(path string) (frames, rate int, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, 0, openError(path, err)
+	}
+	w, err := parseWAV(b)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return w.frames(), w.rate, nil
+}
+
 // DecodeWAV is ReadWAV on a file's bytes; name is the file's, for errors.
 func DecodeWAV(b []byte, name string) (*Clip, error) {
 	w, err := parseWAV(b)

@@ -1,0 +1,215 @@
+package labelled
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+)
+
+// An index is what is kept of every sample: its class, its part, its length and a
+// fingerprint, some twenty bytes.
+type index struct {
+	kind     string
+	channels int
+	rate     int // the highest of recordings
+	classes  map[string]int32
+	labels   []int32
+	parts    []uint8 // index of Splits, unknown where the data does not say
+	lengths  []int32
+	hashes   []uint64
+	leftOut  []LeftOut
+}
+
+const unknown = uint8(255)
+
+// add takes a sample in. It fails on one that cannot stand beside the others.
+func (x *index) add(s *Sample) error {
+	if s.LeftOut != "" {
+		x.leave(s)
+		return nil
+	}
+	if x.kind == "" {
+		x.kind, x.channels, x.classes = s.Kind, s.Channels, map[string]int32{}
+	}
+	if s.Kind != x.kind || s.Channels != x.channels {
+		return fmt.Errorf("%s: %s with %d channels, but the samples before are %s with %d", s.Where(), s.Kind, s.Channels, x.kind, x.channels)
+	}
+	class, ok := x.classes[s.Label]
+	if !ok {
+		class = int32(len(x.classes))
+		x.classes[s.Label] = class
+		if len(x.classes) > maxClasses {
+			return fmt.Errorf("%s: more than %d different labels: is it the column of classes?", s.Where(), maxClasses)
+		}
+	}
+	x.labels = append(x.labels, class)
+	part := unknown
+	if i := slices.Index(Splits, s.Split); i >= 0 {
+		part = uint8(i)
+	}
+	x.parts = append(x.parts, part)
+	x.lengths = append(x.lengths, int32(s.length()))
+	x.hashes = append(x.hashes, s.hash())
+	x.rate = max(x.rate, s.Rate)
+	return nil
+}
+
+// maxClasses bounds the classes: what has more is no class.
+const maxClasses = 10_000
+
+// leave counts a sample that is left out.
+func (x *index) leave(s *Sample) {
+	i := slices.IndexFunc(x.leftOut, func(l LeftOut) bool { return l.Reason == s.LeftOut })
+	if i < 0 {
+		i = len(x.leftOut)
+		x.leftOut = append(x.leftOut, LeftOut{Reason: s.LeftOut, First: s.Where()})
+	}
+	x.leftOut[i].Count++
+}
+
+// finish orders the classes by their names and divides the samples.
+func (x *index) finish(path string, o Options) ([]string, error) {
+	if len(x.labels) == 0 {
+		return nil, fmt.Errorf("%s: no samples%s", path, leftOutText(x.leftOut))
+	}
+	names := make([]string, len(x.classes))
+	for name, i := range x.classes {
+		names[i] = name
+	}
+	if n := len(names); n < 2 {
+		return nil, fmt.Errorf("%s: all %d samples are of the class %q, want two classes at least", path, len(x.labels), names[0])
+	} else if n > 20 && n > len(x.labels)/2 {
+		return nil, fmt.Errorf("%s: %d different labels of %d samples (%.40q, %.40q, …): are these classes?", path, n, len(x.labels), names[0], names[1])
+	}
+	order := slices.Clone(names)
+	slices.SortFunc(order, natural)
+	rank := make(map[string]int32, len(order))
+	for i, name := range order {
+		rank[name] = int32(i)
+	}
+	for i, label := range x.labels {
+		x.labels[i] = rank[names[label]]
+	}
+	return order, x.divide(o, len(names))
+}
+
+// natural orders numbers by their size and before all other names.
+func natural(a, b string) int {
+	x, notX := strconv.ParseFloat(a, 64)
+	y, notY := strconv.ParseFloat(b, 64)
+	switch {
+	case notX == nil && notY == nil && x != y:
+		return cmp.Compare(x, y)
+	case (notX == nil) != (notY == nil):
+		if notX == nil {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(a, b)
+}
+
+// divide gives a part to every sample that has none. Where the data says nothing
+// of validation a share of it is taken from what is trained on, and where it says
+// nothing at all one for the test too. Every class is divided by the shares, and
+// samples with the same content come into one part.
+func (x *index) divide(o Options, classes int) error {
+	valid, test, err := o.shares()
+	if err != nil {
+		return err
+	}
+	var had [3]bool
+	for _, part := range x.parts {
+		if part != unknown {
+			had[part] = true
+		}
+	}
+	if had[1] {
+		valid = 0
+	}
+	if had[1] || had[2] {
+		test = 0
+	}
+	shares := [3]float64{1 - valid - test, valid, test}
+	train := had[0]
+	order := x.leaders(func(i int) bool { return x.parts[i] == unknown || train && x.parts[i] == 0 })
+	x.deal(order, shares, classes, o.SplitSeed)
+	var counts [3]int
+	for _, part := range x.parts {
+		counts[part]++
+	}
+	for i, n := range counts[:2] {
+		if n == 0 {
+			return fmt.Errorf("no sample is left for %s of %d: want more samples or other shares (held_out)", Splits[i], len(x.parts))
+		}
+	}
+	return nil
+}
+
+// A leader is the first of samples with one content, and the others.
+type leader struct {
+	first  int
+	copies []int
+}
+
+// leaders returns the samples that are to be divided, those with one content as one.
+func (x *index) leaders(take func(i int) bool) []leader {
+	var free []int
+	for i := range x.labels {
+		if take(i) {
+			free = append(free, i)
+		}
+	}
+	if x.kind == Sound { // whose content has not been read
+		var out []leader
+		for _, i := range free {
+			out = append(out, leader{first: i})
+		}
+		return out
+	}
+	slices.SortFunc(free, func(a, b int) int { return cmp.Or(cmp.Compare(x.hashes[a], x.hashes[b]), a-b) })
+	var out []leader
+	for _, i := range free {
+		if n := len(out); n > 0 && x.hashes[out[n-1].first] == x.hashes[i] {
+			out[n-1].copies = append(out[n-1].copies, i)
+			continue
+		}
+		out = append(out, leader{first: i})
+	}
+	slices.SortFunc(out, func(a, b leader) int { return a.first - b.first })
+	return out
+}
+
+// deal divides samples, class by class, in a random order.
+func (x *index) deal(samples []leader, shares [3]float64, classes int, seed uint64) {
+	byClass := make([][]leader, classes)
+	for _, l := range samples {
+		byClass[x.labels[l.first]] = append(byClass[x.labels[l.first]], l)
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	var owed [3]float64
+	for _, of := range byClass {
+		r.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+		next := 0
+		for part := 2; part > 0; part-- { // what is left is trained on, one of each class at least
+			owed[part] += shares[part] * float64(len(of))
+			for owed[part] >= 0.5 && next < len(of)-1 {
+				x.put(of[next], uint8(part))
+				owed[part]--
+				next++
+			}
+		}
+		for _, l := range of[next:] {
+			x.put(l, 0)
+		}
+	}
+}
+
+func (x *index) put(l leader, part uint8) {
+	x.parts[l.first] = part
+	for _, i := range l.copies {
+		x.parts[i] = part
+	}
+}
