@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mega-go/mega/data/mt19937"
 )
 
 // A Batch is B pictures as a model reads them.
@@ -19,11 +21,10 @@ type Batch struct {
 // Batches are the batches of an epoch, each the same whenever it is asked for
 // and whatever the number of workers.
 type Batches struct {
-	set   *Set
-	view  View
-	order []int // positions in the set
-	size  int
-	count int
+	set         *Set
+	view        View
+	order       []int // positions in the set
+	size, count int
 
 	prepare func(to []float32, p *Picture, position int) // position in order
 	finish  func(b *Batch, i int)
@@ -39,6 +40,30 @@ func (s *Set) Evaluation(v View, size int) *Batches {
 		set: s, view: v, order: order, size: size, count: (len(order) + size - 1) / size,
 		prepare: func(to []float32, p *Picture, _ int) { v.Evaluate(to, p) },
 		finish:  func(*Batch, int) {},
+	}
+}
+
+// roundTo is what the number of pictures of an epoch is a multiple of, where there
+// are as many.
+const roundTo = 256
+
+// Training returns the batches of an epoch, counted from 1, in the order of
+// DeiT's samplers.py: pictures are shuffled by seed and epoch, each stands
+// a.Repeats times, and the epoch ends after as many as the set has. What does not
+// fill a batch is left out, unless there is none that is full.
+func (s *Set) Training(v View, a Augmentation, size int, seed uint64, epoch int) *Batches {
+	order := make([]int, 0, s.Len())
+	shuffled := mt19937.New(uint32(seed) + uint32(epoch) - 1).TorchPermutation(s.Len())
+	for i := range s.Len() {
+		order = append(order, shuffled[i/a.Repeats])
+	}
+	if n := len(order) / roundTo * roundTo; n > 0 && a.Repeats > 1 {
+		order = order[:n]
+	}
+	return &Batches{
+		set: s, view: v, order: order, size: size, count: max(1, len(order)/size),
+		prepare: func(to []float32, p *Picture, position int) { a.apply(to, p, v, lots(seed, epoch, position, false)) },
+		finish:  func(b *Batch, i int) { a.Mixing.apply(b, len(s.Classes), lots(seed, epoch, i, true)) },
 	}
 }
 

@@ -75,7 +75,7 @@ func fromPaletted(img *image.Paletted) *Picture {
 	return p
 }
 
-// Crop returns a copy of a part that lies in the picture.
+// crop returns a copy of a part that lies in the picture.
 func (p *Picture) crop(left, top, width, height int) *Picture {
 	out := blank(width, height)
 	for y := range height {
