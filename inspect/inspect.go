@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -77,21 +78,50 @@ func layer(w checkpoint.Weights, prefix string) (Layer, error) {
 	if len(shape) < 2 || !slices.Equal(shape, other) {
 		return Layer{}, fmt.Errorf("%s.move: delta has shape %v and alpha %v, want [channels, states, 1] for both", prefix, shape, other)
 	}
-	l := Layer{Name: strings.TrimSuffix(prefix, ".mega_layer")}
-	var all []float64
-	for i := 0; i < len(delta); i += shape[1] {
-		row := make([]float64, shape[1])
-		for n := range row {
-			row[n] = halfLife(float64(delta[i+n]), float64(alpha[i+n]))
-		}
-		l.HalfLives = append(l.HalfLives, row)
-		all = append(all, row...)
-	}
+	all := halfLives(delta, alpha)
+	l := Layer{Name: layerName(prefix), HalfLives: slices.Collect(slices.Chunk(slices.Clone(all), shape[1]))}
 	slices.Sort(all)
 	for _, p := range Levels {
 		l.Quantiles = append(l.Quantiles, all[int(math.Round(p*float64(len(all)-1)))])
 	}
 	return l, nil
+}
+
+// layerName returns the name of the layer whose moving average has its parameters
+// at prefix.move.
+func layerName(prefix string) string { return strings.TrimSuffix(prefix, ".mega_layer") }
+
+// Averages returns what the moving averages of a model in training have learned:
+// the logarithm to base 2 of each half-life in steps, by layer, as half-lives of
+// one layer are powers of ten apart. Names are for TensorBoard, which groups them
+// by what stands before a slash.
+func Averages(params *nn.Params) map[string][]float64 {
+	host := make(map[string][]float32)
+	for _, p := range params.All() {
+		if strings.HasSuffix(p.Name, ".move.delta") || strings.HasSuffix(p.Name, ".move.alpha") {
+			host[p.Name] = p.Value().Host()
+		}
+	}
+	out := make(map[string][]float64)
+	for name, delta := range host {
+		prefix, ok := strings.CutSuffix(name, ".move.delta")
+		if alpha := host[prefix+".move.alpha"]; ok && len(alpha) == len(delta) {
+			all := halfLives(delta, alpha)
+			for i, x := range all {
+				all[i] = math.Log2(x)
+			}
+			out["half-life (log2 of steps)/"+layerName(prefix)] = all
+		}
+	}
+	return out
+}
+
+func halfLives(delta, alpha []float32) []float64 {
+	all := make([]float64, len(delta))
+	for i := range all {
+		all[i] = halfLife(float64(delta[i]), float64(alpha[i]))
+	}
+	return all
 }
 
 // halfLife returns log ½ / log q for q = 1 − σ(δ)σ(α).

@@ -3,6 +3,7 @@ package inspect
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,31 @@ func TestTables(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
+	}
+}
+
+// A model says the same of its averages as its checkpoint.
+func TestAverages(t *testing.T) {
+	c := open(t)
+	layers, err := Layers(c.Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Classifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Averages(m.Params())
+	for _, l := range layers {
+		all := got["half-life (log2 of steps)/"+l.Name]
+		for i, want := range slices.Concat(l.HalfLives...) {
+			if len(all) <= i || all[i] != math.Log2(want) {
+				t.Fatalf("%s: average %d of %d is not log2 of %g", l.Name, i, len(all), want)
+			}
+		}
+	}
+	if len(got) != len(layers) {
+		t.Errorf("%d layers, want %d", len(got), len(layers))
 	}
 }
 

@@ -18,6 +18,7 @@ type reporter struct {
 	dir     *runDir // nil: none to write to
 	log     *slog.Logger
 	display *display
+	board   board
 	names   []string  // of the task's metrics, in the order to show them
 	drawn   time.Time // when the curve was drawn last
 }
@@ -67,8 +68,8 @@ func (r *reporter) record(rec Record, total int, note string) error {
 	case KindValid:
 		r.display.line(r.head(rec, total) + "  validation" + spaced(r.shown(rec.Metrics)) + note)
 	}
-	if r.dir == nil {
-		return nil
+	if err := r.board.record(rec); err != nil || r.dir == nil {
+		return err
 	}
 	return appendRecord(r.dir.metrics, rec)
 }

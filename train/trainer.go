@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/tfevents"
 )
 
 // ErrInterrupted is what Run returns when its context ended: the step in
@@ -29,6 +30,8 @@ type Options struct {
 	// Profile adds up the time that training takes by operation, waiting for
 	// batches among them as "loader"; nil for none.
 	Profile *autograd.Profile
+
+	TensorBoard TensorBoard
 
 	// Start is where the run begins unless Dir holds one already, which goes on
 	// by itself; nil for the beginning. The weights that it belongs to are in the
@@ -153,6 +156,9 @@ func (r *run) open(about Description, o Options) error {
 		progress = nil
 	}
 	r.report = newReporter(r.dir, about.Metrics, progress)
+	if r.comm.Rank() == 0 {
+		r.report.board = board{o.TensorBoard, r.state.Updates, map[string]*tfevents.Writer{}}
+	}
 	if !resumed {
 		r.report.say("training", "parameters", r.task.Params().Count())
 		r.tellStart(o.Start)
@@ -209,14 +215,15 @@ func (r *run) shareWeights() error {
 }
 
 // close releases what the run holds.
-func (r *run) close() error {
+func (r *run) close() (err error) {
 	if r.report != nil {
 		r.report.display.bar.Close()
+		err = r.report.board.close()
 	}
 	if r.dir != nil {
-		return r.dir.close()
+		err = errors.Join(err, r.dir.close())
 	}
-	return nil
+	return err
 }
 
 func (r *run) summary() Summary {

@@ -92,7 +92,7 @@ var ignoredFlags = map[string]string{
 	"dataset-impl":                        "the files tell their format",
 	"log-format":                          "a bar on a terminal, lines elsewhere",
 	"no-progress-bar":                     "a bar on a terminal, lines elsewhere",
-	"tensorboard-logdir":                  "metrics are in the run directory",
+	"tensorboard-logdir":                  "it is for mega train",
 	"wandb-project":                       "metrics are in the run directory",
 	"wandb-entity":                        "metrics are in the run directory",
 	"wandb-id":                            "metrics are in the run directory",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/inspect"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/recipe"
@@ -28,6 +29,7 @@ type trainCommand struct {
 	saveDir   string
 	criterion string
 	optimizer string
+	board     string
 	workers   int
 	json      bool
 	profile   bool
@@ -101,6 +103,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
+	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
 	flags.BoolVar(&c.profile, "profile", false, "print where the time of training went, by operation, waiting for data among them")
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds
@@ -171,6 +174,8 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start}
+	options.TensorBoard.Dir = c.board
+	options.TensorBoard.Histograms = func() map[string][]float64 { return inspect.Averages(t.Params()) }
 	if c.profile {
 		options.Profile = new(autograd.Profile)
 	}
