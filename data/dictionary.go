@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,10 +51,17 @@ func NewDictionary() *Dictionary {
 	return d
 }
 
-// LoadDictionary reads a dict.txt.
+// LoadDictionary reads a dict.txt, which must be a regular file.
 func LoadDictionary(path string) (*Dictionary, error) {
-	var d *Dictionary
-	err := textfile.Open("dictionary", path, func(r io.Reader, name string) (err error) {
+	if err := textfile.Regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return OpenDictionary(path)
+}
+
+// OpenDictionary is LoadDictionary for a pipe too, which may never be written to.
+func OpenDictionary(path string) (d *Dictionary, err error) {
+	err = textfile.Open("dictionary", path, func(r io.Reader, name string) (err error) {
 		d, err = ReadDictionary(r, name)
 		return err
 	})

@@ -309,6 +309,9 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 	if c.loadState == "" {
 		return m.Begin()
 	}
+	if err := textfile.Regular(c.loadState); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(c.loadState)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,39 @@ import (
 	"testing"
 )
 
+// TestNoPipes: what is no stream is not read from a pipe, which may never be
+// written to.
+func TestNoPipes(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"dict.txt", "pipe.wav", "train/pos/1.txt"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(filepath.Join(dir, file), 0o600); err != nil {
+			t.Skip(err)
+		}
+	}
+	write(t, filepath.Join(dir, "train", "neg", "1.txt"), "bad")
+	write(t, filepath.Join(dir, "test", "neg", "1.txt"), "bad")
+	write(t, filepath.Join(dir, "test", "pos", "1.txt"), "good")
+	wiki := golden("lm_wikitext103")
+	for _, line := range []string{
+		"generate WIKI/text --checkpoint WIKI --prompt the --load-state DIR/dict.txt",
+		"generate DIR --checkpoint WIKI --prompt the",
+		"score DIR --checkpoint WIKI DIR/none",
+		"eval-lm DIR --checkpoint WIKI",
+		"classify --checkpoint TEXT --dict DIR/dict.txt --text good",
+		"translate --checkpoint MT PAIRS --sentencepiece-model DIR/dict.txt",
+		"inspect DIR/dict.txt",
+		"data imdb DIR DIR/out",
+	} {
+		args := strings.Fields(strings.NewReplacer("WIKI", wiki, "DIR", dir, "TEXT", golden("lra_text"), "MT", golden("mt_wmt"), "PAIRS", pairsDir).Replace(line))
+		if status, _, stderr := command(t, args...); status == exitOK || !strings.Contains(stderr, "it is a pipe") && !strings.Contains(stderr, "not a regular file") {
+			t.Errorf("%s: status %d, %s", line, status, stderr)
+		}
+	}
+}
+
 // TestPipes: what reads lines reads them from a pipe too, or says that it is one.
 func TestPipes(t *testing.T) {
 	for _, r := range lineReaders {

@@ -9,7 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // The rates a recording may have, in samples a second.
@@ -27,7 +28,7 @@ type Clip struct {
 // ReadWAV reads a WAV file: PCM of 8, 16, 24 or 32 bits or floating point of
 // 32 or 64, any number of channels, which are averaged.
 func ReadWAV(path string) (*Clip, error) {
-	b, err := os.ReadFile(path)
+	b, err := textfile.ReadFile(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}

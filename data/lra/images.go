@@ -2,12 +2,13 @@ package lra
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
+	"io/fs"
 	"iter"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -209,9 +210,12 @@ func parseMetadata(line []byte, difficulty string) (labelled, error) {
 
 // readPNG reads an image of a known size as grey pixels, row by row.
 func readPNG(path string, size int) ([]byte, error) {
-	b, err := os.ReadFile(path)
+	b, err := textfile.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: no such image", path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: no such image", path)
+		return nil, err
 	}
 	pixels, err := decodePNG(b, size)
 	if err != nil {

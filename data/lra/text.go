@@ -112,7 +112,7 @@ func filesIn(dir, ending string) ([]string, error) {
 }
 
 func review(path, label string) (data.Record, error) {
-	text, err := os.ReadFile(path)
+	text, err := textfile.ReadFile(path)
 	if err == nil && len(text) == 0 {
 		err = fmt.Errorf("%s: the file is empty", path)
 	}

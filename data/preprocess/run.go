@@ -215,7 +215,7 @@ func (r *run) dictionaries() ([]*data.Dictionary, error) {
 // languages.
 func (r *run) dictionary(path string, languages []string, threshold int64, words int) (*data.Dictionary, error) {
 	if path != "" {
-		return data.LoadDictionary(path)
+		return data.OpenDictionary(path)
 	}
 	d := data.NewDictionary()
 	for _, lang := range languages {

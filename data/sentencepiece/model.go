@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // kind is what a piece is for.
@@ -58,7 +59,7 @@ type Model struct {
 
 // Load reads a .model file.
 func Load(path string) (*Model, error) {
-	b, err := os.ReadFile(path)
+	b, err := textfile.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no such SentencePiece model", path)
 	}

@@ -55,6 +55,30 @@ func seekable(f *os.File) (*os.File, func() error, error) {
 	return spool(f)
 }
 
+// Regular reports what is no regular file: a directory, a device, which may have no
+// end, or a pipe, which may never be written to.
+func Regular(path string) error {
+	info, err := os.Stat(path)
+	what := "pipe"
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return err
+	case info.IsDir():
+		what = "directory"
+	case isDevice(info):
+		what = "device"
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, want a file", what)}
+}
+
+// ReadFile is os.ReadFile for regular files alone.
+func ReadFile(path string) ([]byte, error) {
+	if err := Regular(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
 // isDevice tells whether a file is a device, which may have no end.
 func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeDevice != 0 }
 
