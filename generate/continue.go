@@ -18,6 +18,7 @@ type ContinueOptions struct {
 	Stop   []string `json:"-"` // strings before which a text ends
 	End    int32    `json:"-"` // a token that ends a text; negative for none
 	Banned []int32  `json:"-"` // tokens that are never chosen
+	First  int      `json:"-"` // texts continued before these with the same seed
 }
 
 // DefaultContinueOptions returns the reference's defaults where it has such
@@ -193,9 +194,9 @@ func (c *continuing) choose(scores []float32, s *strand, row, n int) (int32, err
 	}
 	c.from = c.options.apply(c.row, s.read, c.from)
 	if len(c.from) == 0 {
-		return 0, fmt.Errorf("no token has a probability at position %d of text %d: the model's scores are not numbers", c.model.Position(row), s.index+1)
+		return 0, fmt.Errorf("no token has a probability at position %d of text %d: the model's scores are not numbers", c.model.Position(row), c.options.First+s.index+1)
 	}
-	return draw(c.from, c.options.Seed, s.index, c.model.Position(row)), nil
+	return draw(c.from, c.options.Seed, c.options.First+s.index, c.model.Position(row)), nil
 }
 
 // add adds a token to a text and reports whether it goes on.

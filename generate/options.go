@@ -10,7 +10,7 @@ import (
 // names.
 type Options struct {
 	Beam  int `json:"beam" help:"hypotheses kept side by side for each text"`
-	NBest int `json:"nbest" help:"of those, how many to give; all if there are fewer"`
+	NBest int `json:"nbest" range:"1," help:"of those, how many to give; all if there are fewer"`
 
 	MaxLenA        float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
 	MaxLenB        int     `json:"max_len_b" help:"and b"`
@@ -52,6 +52,13 @@ func (o Options) Validate() error {
 	v.Check(!o.Sampling || o.NBest == o.Beam, "sampling draws as many texts as beam says, %d, and nbest is %d: want them equal", o.Beam, o.NBest)
 	v.AtLeast("min_len", o.MinLen, 0)
 	v.NotNegative("max_len_a", o.MaxLenA)
+	numbers := map[string]float64{
+		"lenpen": o.LenPen, "unkpen": o.UnkPen, "sampling_topp": o.SamplingTopP,
+		"diverse_beam_strength": o.DiverseBeamStrength, "diversity_rate": o.DiversityRate,
+	}
+	for name, x := range numbers {
+		v.Check(!math.IsNaN(x) && !math.IsInf(x, 0), "%s is %g, want a number", name, x)
+	}
 	v.AtLeast("max_len_b", o.MaxLenB, 0)
 	v.AtLeast("no_repeat_ngram_size", o.NoRepeatNgramSize, 0)
 	v.Check(o.Temperature > 0 && !math.IsInf(o.Temperature, 0), "temperature is %g, want more than 0", o.Temperature)

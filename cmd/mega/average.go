@@ -56,8 +56,6 @@ scripts/average_checkpoints.py.`,
 // averaged returns the checkpoints to average.
 func averaged(args []string, epochs, updates, limit int) ([]string, error) {
 	switch {
-	case epochs < 0 || updates < 0 || limit < 0:
-		return nil, usagef("--num-epoch-checkpoints, --num-update-checkpoints and --checkpoint-upper-bound want positive numbers")
 	case epochs > 0 && updates > 0:
 		return nil, usagef("--num-epoch-checkpoints and --num-update-checkpoints exclude each other")
 	case epochs == 0 && updates == 0 && limit > 0:

@@ -66,10 +66,6 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 
 func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 	switch {
-	case c.options.Reps < 1:
-		return usagef("--reps is %d, want at least 1", c.options.Reps)
-	case c.longest < bench.ScalingShortest:
-		return usagef("--longest is %d, want at least %d", c.longest, bench.ScalingShortest)
 	case checkPlot(c.plot) != nil:
 		return checkPlot(c.plot)
 	case slices.Contains(args, bench.Scaling) && (c.options.Profile || c.options.Roofline):

@@ -162,8 +162,6 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 		return usagef("--label-dict goes with --dict")
 	case len(args) == 0 && given("text", "files") == "":
 		return usagef("no input: want files, - for standard input, --text or --files")
-	case c.batchSize < 1 || c.top < 0:
-		return usagef("--batch-size %d and --top %d, want 1 or more, and 0 or more", c.batchSize, c.top)
 	}
 	if c.raw {
 		c.options.PCM = &audio.PCM{Rate: c.rate, Channels: c.channels}

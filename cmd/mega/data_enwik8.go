@@ -46,10 +46,7 @@ files of. With --held-out the text may be any.`,
 }
 
 func splitBytes(from, to string, heldOut int64, show func(done, total int64)) ([]bytetext.Part, error) {
-	switch {
-	case heldOut < 0:
-		return nil, usagef("--held-out is %d, want 1 byte or more", heldOut)
-	case heldOut > 0:
+	if heldOut > 0 {
 		return bytetext.Split(from, to, heldOut, show)
 	}
 	return bytetext.Enwik8(from, to, show)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -168,18 +167,27 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	texts, err := c.read(cmd, m, prompts)
+	first, err := c.begin(m)
 	if err != nil {
 		return err
 	}
-	if err := c.continueTexts(cmd, m, prompts, texts, how); err != nil {
-		return err
+	g := generating{generateCommand: c, cmd: cmd, model: m, how: how, stream: len(prompts)*how.search.NBest == 1 && !c.json && !how.beam}
+	n := max(1, mostTexts/how.search.NBest)
+	for group := range slices.Chunk(prompts, n) {
+		if err := g.group(first, group); err != nil {
+			return err
+		}
 	}
+	g.tell()
 	if c.saveState == "" {
 		return nil
 	}
-	return saveState(c.saveState, texts[0])
+	return saveState(c.saveState, g.texts[0])
 }
+
+// mostTexts is how many texts are gone on with side by side: each takes the memory
+// of a session.
+const mostTexts = 64
 
 // decoding is how texts are continued: drawn at random or searched for.
 type decoding struct {
@@ -209,9 +217,6 @@ func (c *generateCommand) decoding() (decoding, error) {
 		if flags.Changed(name) {
 			return w, fmt.Errorf("--%s is for a search: give --beam N too", name)
 		}
-	}
-	if w.search.NBest < 1 {
-		return w, fmt.Errorf("--nbest is %d, want 1 or more", w.search.NBest)
 	}
 	return w, w.draw.Validate()
 }
@@ -277,31 +282,54 @@ func (c *generateCommand) check(prompts []string, how decoding) error {
 	return nil
 }
 
-// read reads the prompts, from the saved state on if there is one.
-func (c *generateCommand) read(cmd *cobra.Command, m *language.Model, prompts []string) ([]*language.Prompt, error) {
-	stderr := cmd.ErrOrStderr()
-	first, err := c.begin(m)
+// generating is one call of mega generate with a language model.
+type generating struct {
+	*generateCommand
+	cmd    *cobra.Command
+	model  *language.Model
+	how    decoding
+	stream bool // the only text is printed as it comes
+
+	texts               []*language.Prompt // of the last group
+	prompts             int                // of the groups before
+	read, made          int                // tokens
+	reading, continuing float64            // seconds
+}
+
+// group reads some prompts, goes on with them and prints what was made.
+func (g *generating) group(first *language.Prompt, prompts []string) error {
+	g.texts = nil
+	for _, prompt := range prompts {
+		if err := g.readPrompt(first.Clone(), prompt); err != nil {
+			return err
+		}
+	}
+	if g.stream && !g.noEcho {
+		fmt.Fprint(textOutput(g.cmd), prompts[0])
+	}
+	err := g.goOn(prompts)
+	if g.stream {
+		fmt.Fprintln(textOutput(g.cmd))
+	}
+	g.prompts += len(prompts)
+	return err
+}
+
+// readPrompt reads a prompt on from what r has read.
+func (g *generating) readPrompt(r *language.Prompt, prompt string) error {
+	stderr := g.cmd.ErrOrStderr()
+	meter := progress.New(stderr, "reading", "tokens")
+	err := g.model.Read(g.cmd.Context(), r, prompt, func(done, total int) { meter.Show(int64(done), int64(total)) })
+	meter.Close()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%s: %w", g.places[g.prompts+len(g.texts)], err)
 	}
-	var texts []*language.Prompt
-	tokens, seconds := 0, 0.0
-	for i, prompt := range prompts {
-		r := first.Clone()
-		meter := progress.New(stderr, "reading", "tokens")
-		err := m.Read(cmd.Context(), r, prompt, func(done, total int) { meter.Show(int64(done), int64(total)) })
-		meter.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.places[i], err)
-		}
-		if n := len(r.Unknown); n > 0 {
-			fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
-		}
-		tokens, seconds = tokens+r.Read, seconds+r.Seconds
-		texts = append(texts, r)
+	if n := len(r.Unknown); n > 0 {
+		fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
 	}
-	fmt.Fprintf(stderr, "read %d tokens in %.2f s (%.0f tokens/s)\n", tokens, seconds, float64(tokens)/seconds)
-	return texts, nil
+	g.read, g.reading = g.read+r.Read, g.reading+r.Seconds
+	g.texts = append(g.texts, r)
+	return nil
 }
 
 // begin returns a new prompt, or the saved one.
@@ -324,58 +352,67 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 	return r, nil
 }
 
-// continueTexts adds to the texts and prints them. A single one is printed as it
-// comes.
-func (c *generateCommand) continueTexts(cmd *cobra.Command, m *language.Model, prompts []string, texts []*language.Prompt, how decoding) error {
-	out, n := textOutput(cmd), how.search.NBest
-	var emit func(int, []byte)
-	stream := len(texts)*n == 1 && !c.json && !how.beam
-	if stream {
-		if !c.noEcho {
-			fmt.Fprint(out, prompts[0])
-		}
-		emit = func(_ int, text []byte) { out.Write(text) }
-	}
+// goOn goes on with the texts of a group. If one alone wants more continuations
+// than may be side by side, some come after others.
+func (g *generating) goOn(prompts []string) error {
 	start := time.Now()
-	made, err := continuations(cmd.Context(), m, texts, how, emit)
-	seconds := time.Since(start).Seconds()
-	if stream {
-		fmt.Fprintln(out)
-	}
-	if err != nil {
-		return err
-	}
-	tokens := 0
-	for i, texts := range made {
-		for number, t := range texts {
-			tokens += len(t.Tokens)
-			if stream {
-				continue
+	defer func() { g.continuing += time.Since(start).Seconds() }()
+	ctx, n := g.cmd.Context(), g.how.search.NBest
+	if g.how.beam {
+		for i, r := range g.texts {
+			found, err := g.model.Search(ctx, r, g.how.search, g.how.draw.Stop)
+			if err == nil {
+				err = g.print(i, 0, prompts[i], found)
 			}
-			if err := c.print(out, i, number, prompts[i], t); err != nil {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var emit func(int, []byte)
+	if g.stream {
+		emit = func(_ int, text []byte) { textOutput(g.cmd).Write(text) }
+	}
+	for from := 0; from < n; from += mostTexts {
+		o, texts, most := g.how.draw, g.texts, min(n-from, mostTexts)
+		o.First = g.prompts*n + from
+		if from+most < n {
+			texts = []*language.Prompt{g.texts[0].Clone()}
+		}
+		made, err := g.model.Continue(ctx, texts, most, o, emit)
+		if err != nil {
+			return err
+		}
+		for i := range texts {
+			if err := g.print(i, from, prompts[i], made[i*most:][:most]); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "made %d tokens in %.2f s (%.0f tokens/s)\n", tokens, seconds, float64(tokens)/seconds)
 	return nil
 }
 
-// continuations returns those of each text.
-func continuations(ctx context.Context, m *language.Model, texts []*language.Prompt, how decoding, emit func(int, []byte)) ([][]generate.Continuation, error) {
-	var all [][]generate.Continuation
-	if how.beam {
-		for _, r := range texts {
-			found, err := m.Search(ctx, r, how.search, how.draw.Stop)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found)
+// print prints continuations of a prompt of the group, of which from were printed
+// before.
+func (g *generating) print(prompt, from int, text string, made []generate.Continuation) error {
+	for i, t := range made {
+		g.made += len(t.Tokens)
+		if g.stream {
+			continue
 		}
-		return all, nil
+		if err := g.generateCommand.print(textOutput(g.cmd), g.prompts+prompt, from+i, text, t); err != nil {
+			return err
+		}
 	}
-	made, err := m.Continue(ctx, texts, how.search.NBest, how.draw, emit)
-	return slices.Collect(slices.Chunk(made, how.search.NBest)), err
+	return nil
+}
+
+// tell says how fast it went.
+func (g *generating) tell() {
+	stderr := g.cmd.ErrOrStderr()
+	fmt.Fprintf(stderr, "read %d tokens in %.2f s (%.0f tokens/s)\n", g.read, g.reading, float64(g.read)/g.reading)
+	fmt.Fprintf(stderr, "made %d tokens in %.2f s (%.0f tokens/s)\n", g.made, g.continuing, float64(g.made)/g.continuing)
 }
 
 // print prints a continuation of a prompt.

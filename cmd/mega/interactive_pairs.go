@@ -21,7 +21,7 @@ func (p *interactiveTranslation) addFlags(flags *pflag.FlagSet) {
 	p.search = bind(flags, &search)
 	p.text.leftPad = true // as the reference does
 	p.text.addFlags(flags)
-	number(flags, &p.buffer, "buffer-size", 1, counts, "lines to translate that are read at a time")
+	number(flags, &p.buffer, "buffer-size", 1, anyWhole, "lines to translate that are read at a time")
 	flags.BoolVar(&p.align, "print-alignment", false, "print the source word that each word of a translation attends to most")
 }
 
@@ -32,9 +32,6 @@ func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, i
 	err := p.search.apply(&search)
 	if err == nil {
 		err = search.Validate()
-	}
-	if err == nil && p.buffer < 1 {
-		err = fmt.Errorf("--buffer-size is %d, want 1 or more", p.buffer)
 	}
 	if err != nil {
 		return usage(err)
@@ -54,7 +51,7 @@ func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, i
 	}
 	defer in.Close()
 	first := 0
-	return eachLines(in, input, p.buffer, func(lines []string) error {
+	return eachLines(in, input, max(1, p.buffer), func(lines []string) error {
 		found, err := t.Translate(cmd.Context(), lines, first+1, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", input, err)

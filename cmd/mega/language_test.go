@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -307,6 +308,25 @@ func TestPreprocessPairs(t *testing.T) {
 	mustRun(t, append(pair, "--destdir", given, "--srcdict", filepath.Join(joined, "dict.en.txt"), "--tgtdict", filepath.Join(apart, "dict.de.txt"))...)
 	if dict(given, "en") != dict(joined, "en") || dict(given, "de") != dict(apart, "de") {
 		t.Error("the given dictionaries are not used")
+	}
+}
+
+// TestManyContinuations: what is made does not depend on how many are made side by
+// side.
+func TestManyContinuations(t *testing.T) {
+	wiki := golden("lm_wikitext103")
+	prompts := strings.Repeat("the\n", mostTexts+6)
+	of := func(n int, prompts string) string {
+		var out, stderr bytes.Buffer
+		if status := runCommand(t, []string{"generate", filepath.Join(wiki, "text"), "--checkpoint", wiki, "--max-len-b", "3", "--nbest", strconv.Itoa(n), "--prompts", "-"}, prompts, &out, &stderr); status != exitOK {
+			t.Fatal(stderr.String())
+		}
+		return out.String()
+	}
+	made := func(text string) string { return regexp.MustCompile(`--- \d+\.\d+ `).ReplaceAllString(text, "") }
+	one, all := made(of(mostTexts+6, "the\n")), made(of(1, prompts))
+	if one != all || !strings.HasPrefix(one, made(of(5, "the\n"))) || strings.Count(one, "(log-probability") != mostTexts+6 {
+		t.Errorf("%q\n%q", one, all)
 	}
 }
 

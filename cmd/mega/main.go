@@ -111,6 +111,7 @@ configurations, data and checkpoints of the reference implementation.`,
 		newConvert(), newAverage(),
 		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
 	)
+	root.SetHelpCommand(newHelp())
 	root.SetFlagErrorFunc(flagError)
 	for _, c := range append(root.Commands(), root) {
 		c.Flags().SortFlags = false

@@ -125,6 +125,7 @@ var ignoredFlags = map[string]string{
 	"tokenizer":                           "the data is in tokens",
 	"bpe":                                 "the data is in tokens",
 	"bpe-codes":                           "the data is in tokens",
+	"scoring":                             "it is for mega generate",
 	"bpe-separator":                       "the data is in tokens",
 	"moses-source-lang":                   "the data is in tokens",
 	"moses-target-lang":                   "the data is in tokens",
@@ -188,7 +189,6 @@ var refusedFlags = map[string]refusal{
 	"score-reference":          {nil, "lines have no references; mega generate scores those of a split"},
 	"align-suffix":             {nil, "alignments are not read"},
 	"alignfile":                {nil, "alignments are not read"},
-	"scoring":                  {[]string{"bleu"}, "see the flags of mega generate and mega score"},
 }
 
 // Annotations of hidden flags, which say why they have no effect or are refused.

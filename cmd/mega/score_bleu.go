@@ -73,8 +73,6 @@ func (b *bleuFlags) run(cmd *cobra.Command, asJSON bool) error {
 
 func (b *bleuFlags) check() error {
 	switch {
-	case b.order < 1 || b.order > 4:
-		return fmt.Errorf("--order is %d, want 1 to 4", b.order)
 	case b.sacre && b.sentences:
 		return fmt.Errorf("--sacrebleu and --sentence-bleu exclude each other")
 	case b.sacre && b.order != 4:
@@ -83,8 +81,6 @@ func (b *bleuFlags) check() error {
 		return fmt.Errorf("--confidence is for --sacrebleu")
 	case !b.sacre && len(b.refs) > 1:
 		return fmt.Errorf("%d references are given, and BLEU of tokens takes one; --sacrebleu takes several", len(b.refs))
-	case b.confidence && b.resamples < 2:
-		return fmt.Errorf("--confidence-n is %d, want 2 or more", b.resamples)
 	}
 	return nil
 }

@@ -119,10 +119,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	err := search.Validate()
-	switch {
-	case c.buffer < 1:
-		err = fmt.Errorf("--buffer-size is %d, want 1 or more", c.buffer)
-	case err == nil && search.NBest > 1 && !c.json:
+	if err == nil && search.NBest > 1 && !c.json {
 		err = errors.New("--nbest takes --json: there is one line for each line of the text")
 	}
 	if err != nil {

@@ -84,9 +84,27 @@ func TestTranslateGolden(t *testing.T) {
 		t.Errorf("--bf16: status %d, %q, %s", status, out, err)
 	}
 	status, out, err = command(t, "generate", pairsDir, "--path", model, "--gen-subset", "valid", "--batch-size", "50",
-		"--score-reference", "--sacrebleu", "--quiet")
+		"--score-reference", "--scoring", "sacrebleu", "--quiet")
 	if status != exitOK || !strings.HasPrefix(out, "Generate valid with beam=5: BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:mega = 100.00 ") {
 		t.Errorf("status %d, %q, %s", status, out, err)
+	}
+}
+
+// TestGenerateMakesText: S, T and D lines are text, as the reference's are, and H
+// lines words.
+func TestGenerateMakesText(t *testing.T) {
+	args := []string{"generate", pairsDir, "--path", golden("mt_wmt"), "--gen-subset", "valid", "--beam", "1", "--score-reference"}
+	words, _ := mustRun(t, args...)
+	text, _ := mustRun(t, append(args, "--bpe", "subword_nmt", "--bpe-separator", "d")...)
+	var want strings.Builder
+	for line := range strings.Lines(words) {
+		if strings.HasPrefix(line, "S-") || strings.HasPrefix(line, "T-") || strings.HasPrefix(line, "D-") {
+			line = strings.NewReplacer("d ", "", "d\n", "\n").Replace(line)
+		}
+		want.WriteString(line)
+	}
+	if words == text || text != want.String() {
+		t.Errorf("%s, want\n%s", text, want.String())
 	}
 }
 

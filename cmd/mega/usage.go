@@ -137,6 +137,27 @@ func chooses(cmd *cobra.Command, what string) {
 	}
 }
 
+// newHelp is cobra's help command with an error for what is no command.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			switch {
+			case err != nil:
+				return usage(err)
+			case len(rest) > 0 && about.HasSubCommands():
+				return about.RunE(about, rest)
+			case len(rest) > 0:
+				return usagef("%s has no command %q below it", about.CommandPath(), rest[0])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
 // oneLine puts the lines of an error side by side, each once with how often it
 // came, and not more than a few.
 func oneLine(err error) string {

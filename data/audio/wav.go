@@ -38,7 +38,7 @@ func ReadWAV(path string) (*Clip, error) {
 // MeasureWAV returns how many samples, of each channel, a WAV file has, and how
 // many a second.
 func MeasureWAV(path string) (frames, rate int, err error) {
-	b, err := os.ReadFile(path)
+	b, err := textfile.ReadFile(path)
 	if err != nil {
 		return 0, 0, openError(path, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/mega-go/mega/internal/textfile"
 )
 
-// Marker stands after every subword that another one follows.
+// Marker is the usual separator.
 const Marker = "@@"
 
 // endOfWord marks the last subword of a word while it is being made.
@@ -25,6 +25,8 @@ const unranked = int(^uint(0) >> 1)
 // Codes are the merges of a byte pair encoding, the most important first. Its
 // methods may be called from several goroutines.
 type Codes struct {
+	Separator string // after every subword that another one follows
+
 	ranks    map[[2]string]int
 	separate bool // version 0.1: the end of a word is a symbol of its own
 
@@ -52,7 +54,7 @@ func Load(path string) (*Codes, error) {
 // symbol and never one of its own; else they are of version 0.1. name is the
 // file's, for errors.
 func Read(r io.Reader, name string) (*Codes, error) {
-	c := &Codes{ranks: map[[2]string]int{}, cache: map[string][]string{}}
+	c := &Codes{Separator: Marker, ranks: map[[2]string]int{}, cache: map[string][]string{}}
 	version := ""
 	var alone, joined bool
 	number := 0
@@ -97,7 +99,7 @@ func parseVersion(text string) (string, error) {
 func (c *Codes) Len() int { return len(c.ranks) }
 
 // Apply parts the words of a line, which single spaces part, into subwords, with
-// Marker after all but the last of each word. Spaces at the line's ends stay.
+// the separator after all but the last of each word. Spaces at the line's ends stay.
 func (c *Codes) Apply(line string) string {
 	const ends = "\r\n "
 	body := strings.Trim(line, ends)
@@ -116,7 +118,7 @@ func (c *Codes) Apply(line string) string {
 			out.WriteByte(' ')
 		}
 		first = false
-		out.WriteString(strings.Join(c.Split(word), Marker+" "))
+		out.WriteString(strings.Join(c.Split(word), c.Separator+" "))
 	}
 	out.WriteString(line[start+len(body):])
 	return out.String()

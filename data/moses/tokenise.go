@@ -11,6 +11,9 @@ import (
 
 // A Moses parts and joins text of one language.
 type Moses struct {
+	NoDashSplits bool // leave hyphens in words
+	NoEscape     bool // leave marks that escape writes otherwise
+
 	lang          string
 	abbreviations map[string]bool
 	beforeNumbers map[string]bool // abbreviations only before a number
@@ -19,7 +22,7 @@ type Moses struct {
 // New returns the rules of a language, given by its code: en, de, fr, ...
 func New(lang string) *Moses {
 	lang = strings.ToLower(lang)
-	return &Moses{lang, set(abbreviations[lang]), set(numberAbbreviations[lang])}
+	return &Moses{lang: lang, abbreviations: set(abbreviations[lang]), beforeNumbers: set(numberAbbreviations[lang])}
 }
 
 func set(words string) map[string]bool {
@@ -58,7 +61,10 @@ var (
 // Tokenise returns a line in tokens with spaces between.
 func (m *Moses) Tokenise(line string) string {
 	line = controls.ReplaceAllString(strings.Join(textfile.Fields(line), " "), "")
-	line = partHyphens(partMarks(textfile.Trim(line)))
+	line = partMarks(textfile.Trim(line))
+	if !m.NoDashSplits {
+		line = partHyphens(line)
+	}
 	line = dots.ReplaceAllString(line, " $0 ")
 	line = commaPre.ReplaceAllString(line, "$1 , ")
 	line = commaPost.ReplaceAllString(line, " , $1")
@@ -67,7 +73,11 @@ func (m *Moses) Tokenise(line string) string {
 	if last := len(words) - 1; last >= 0 && strings.HasSuffix(words[last], ".'") {
 		words[last] = strings.TrimSuffix(words[last], ".'") + " . '"
 	}
-	return escape(textfile.Trim(strings.Join(words, " ")))
+	line = textfile.Trim(strings.Join(words, " "))
+	if m.NoEscape {
+		return line
+	}
+	return escape(line)
 }
 
 // The classes of characters that Moses goes by, as Unicode defines them.

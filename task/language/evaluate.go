@@ -20,7 +20,7 @@ type EvalOptions struct {
 	TestChunkSize int    `json:"test_chunk_size" help:"unit of the windows that documents are read in; what the model attends to is its own chunk"`
 	ChunkNums     int    `json:"chunk_nums" help:"units in a window"`
 	ContextWindow int    `json:"context_window" help:"tokens before a document that are read first and not predicted"`
-	SoftmaxBatch  int    `json:"softmax_batch" help:"positions whose scores of all words are held at a time; 0 for a modest memory"`
+	SoftmaxBatch  int    `json:"softmax_batch" range:"0,9223372036854775807" help:"positions whose scores of all words are held at a time; 0 for a modest memory"`
 	BatchSize     int    `json:"batch_size" help:"documents read side by side; 0 for a modest memory"`
 
 	WordProbs bool   `json:"output_word_probs" help:"print every word with its log-probability"`

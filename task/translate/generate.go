@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mega-go/mega/bleu"
-	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
 )
@@ -16,12 +15,12 @@ import (
 // GenerateOptions say what Generate translates and what it writes. The
 // JSON names are the reference's argument names.
 type GenerateOptions struct {
+	TextConfig
 	Subset         string `json:"gen_subset" help:"split to translate"`
 	ScoreReference bool   `json:"score_reference" help:"do not translate: score the references"`
 	PrefixSize     int    `json:"prefix_size" help:"tokens of each reference that its translation begins with"`
-	RemoveBPE      string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter"`
 	SacreBLEU      bool   `json:"sacrebleu" help:"sacreBLEU (13a) in place of BLEU of the tokens"`
-	ReplaceUnk     string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
+	Scoring        string `json:"scoring" help:"bleu or sacrebleu"`
 	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
 	Quiet          bool   `json:"quiet" help:"print the score alone"`
 	MaxSource      int    `json:"max_source_positions" range:"0," help:"leave out pairs with a longer source; 0 for what the model takes"`
@@ -32,7 +31,9 @@ type GenerateOptions struct {
 }
 
 // DefaultGenerateOptions returns the reference's defaults.
-func DefaultGenerateOptions() GenerateOptions { return GenerateOptions{Subset: "test", NumShards: 1} }
+func DefaultGenerateOptions() GenerateOptions {
+	return GenerateOptions{Subset: "test", Scoring: "bleu", NumShards: 1}
+}
 
 // A Generation says how a split was translated.
 type Generation struct {
@@ -63,6 +64,7 @@ func Generate(ctx context.Context, m Ensemble, c *Corpus, s generate.Searcher, o
 }
 
 func newGeneration(m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer) (*generation, error) {
+	o.SacreBLEU = o.SacreBLEU || o.Scoring == sacrebleu
 	g := &generation{models: m, corpus: c, searcher: s, options: o, out: pairWriter{w: w, corpus: c, options: o, nbest: s.Options.NBest}}
 	return g, g.open()
 }
@@ -98,6 +100,8 @@ type generation struct {
 	seconds           float64
 }
 
+const sacrebleu = "sacrebleu"
+
 // generateTokens is the most tokens of a batch if nothing limits it
 // (fairseq_cli/generate.py:66).
 const generateTokens = 12000
@@ -106,6 +110,9 @@ func (g *generation) open() error {
 	o := g.options
 	if err := errors.Join(g.searcher.Options.Validate(), g.models.check()); err != nil {
 		return err
+	}
+	if o.Scoring != "" && o.Scoring != "bleu" && o.Scoring != sacrebleu {
+		return fmt.Errorf("scoring is %q, want bleu or sacrebleu", o.Scoring)
 	}
 	if o.PrefixSize < 0 {
 		return fmt.Errorf("prefix_size is %d, want 0 or more", o.PrefixSize)
@@ -128,7 +135,7 @@ func (g *generation) open() error {
 		c.MaxTargetPositions = min(c.MaxTargetPositions, o.MaxTarget)
 	}
 	var err error
-	if g.out.unknown, err = newUnknownReplacer(o.ReplaceUnk); err != nil {
+	if g.out.text, err = o.decoding(g.corpus.TargetLang); err != nil {
 		return err
 	}
 	if g.split, err = g.corpus.open(o.Subset, 0, c); err != nil {
@@ -219,6 +226,3 @@ func (s *Generation) WriteText(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "Generate %s with beam=%d: %s\n", s.Split, s.Beam, text)
 	return err
 }
-
-// remove puts subwords together if asked for.
-func (o GenerateOptions) remove(words string) string { return bpe.Remove(words, o.RemoveBPE) }

@@ -20,7 +20,7 @@ type pairWriter struct {
 	w       io.Writer
 	corpus  *Corpus
 	options GenerateOptions
-	unknown *unknownReplacer
+	text    TextOptions
 	nbest   int
 
 	stats                  bleu.Stats
@@ -33,16 +33,16 @@ func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) er
 	var text strings.Builder
 	source := decode(p.corpus.Source, b.SourceRow(i), bleu.Unknown)
 	words := func(h generate.Hypothesis) string {
-		return p.options.remove(p.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), textfile.Fields(source)))
+		return p.text.join(p.text.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), textfile.Fields(source)))
 	}
-	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.options.remove(source))
+	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.text.decode(p.text.join(source)))
 	if target := b.TargetRow(i); target != nil {
-		reference := p.options.remove(decode(p.corpus.Target, target, "<"+bleu.Unknown+">"))
-		fmt.Fprintf(&text, "T-%d\t%s\n", id, reference)
+		reference := p.text.join(decode(p.corpus.Target, target, "<"+bleu.Unknown+">"))
+		fmt.Fprintf(&text, "T-%d\t%s\n", id, p.text.decode(reference))
 		p.score(words(found[0]), reference)
 	}
 	for _, h := range found[:min(p.nbest, len(found))] {
-		writeHypothesis(&text, id, h, words(h), words(h))
+		writeHypothesis(&text, id, h, words(h), p.text.decode(words(h)))
 		if p.options.PrintAlignment {
 			fmt.Fprintf(&text, "A-%d\t%s\n", id, alignment(h, b.SourceRow(i)))
 		}
@@ -54,7 +54,12 @@ func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) er
 	return err
 }
 
+// score keeps what the score needs: text, or the tokens of the data if nothing was
+// done to them (generate.py:240).
 func (p *pairWriter) score(hypothesis, reference string) {
+	if p.options.SacreBLEU || p.options.RemoveBPE != "" || p.options.ReplaceUnk != "" {
+		hypothesis, reference = p.text.decode(hypothesis), p.text.decode(reference)
+	}
 	if p.options.SacreBLEU {
 		p.hypotheses, p.references = append(p.hypotheses, hypothesis), append(p.references, reference)
 		return

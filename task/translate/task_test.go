@@ -293,6 +293,18 @@ func TestTextConfig(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	for want, c := range map[string]TextConfig{
+		"a~ -~ b o~ n &~ a~ p~ o~ s~ ; on~ &~ a~ p~ o~ s~ ;": {Tokenizer: "moses", MosesNoDashSplits: true, BPECodes: codes, BPE: "subword_nmt", BPESeparator: "~"},
+		"a @@@ -@@ @ b o@@ n ' on@@ '":                       {Tokenizer: "moses", MosesNoEscape: true, MosesSourceLang: "fr", BPECodes: codes, BPE: "fastbpe", BPESeparator: "~"},
+	} {
+		o, err := c.Open("en", "de")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.encode("a-b\ton 'on'"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for want, c := range map[string]TextConfig{
 		`tokenizer is "x"`:    {Tokenizer: "x"},
 		`bpe is "x"`:          {BPE: "x"},
 		"takes bpe_codes":     {BPE: "subword_nmt"},

@@ -1,7 +1,10 @@
 package translate
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
@@ -13,11 +16,16 @@ import (
 // the reference's argument names.
 type TextConfig struct {
 	Tokenizer          string `json:"tokenizer" help:"parts punctuation from words: moses, or space for text that is in tokens already"`
-	BPE                string `json:"bpe" help:"parts words into subwords: subword_nmt (--bpe-codes) or sentencepiece (--sentencepiece-model); found out if one of these is given"`
+	BPE                string `json:"bpe" help:"parts words into subwords: subword_nmt or fastbpe (--bpe-codes), or sentencepiece (--sentencepiece-model); found out if codes or a model are given"`
 	BPECodes           string `json:"bpe_codes" help:"codes of a byte pair encoding, as subword-nmt and fastBPE write them"`
+	BPESeparator       string `json:"bpe_separator" help:"what stands after a subword of subword_nmt that another one follows (default @@)"`
 	SentencepieceModel string `json:"sentencepiece_model" help:"a SentencePiece model"`
+	MosesSourceLang    string `json:"moses_source_lang" help:"language whose rules part sources (default the source language)"`
+	MosesTargetLang    string `json:"moses_target_lang" help:"language whose rules put translations together (default the target language)"`
+	MosesNoDashSplits  bool   `json:"moses_no_dash_splits" help:"leave words with hyphens whole"`
+	MosesNoEscape      bool   `json:"moses_no_escape" help:"leave quotation marks, brackets and the like as they are"`
 	ReplaceUnk         string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
-	RemoveBPE          string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter; found out if there are codes or a model"`
+	RemoveBPE          string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter; in plain text those of --bpe are put together anyway"`
 }
 
 // TextOptions is a TextConfig made ready. The zero value takes text as it is:
@@ -25,74 +33,85 @@ type TextConfig struct {
 type TextOptions struct {
 	tokenise, detokenise func(string) string // nil for none
 	split                func(string) string // into subwords; nil for none
-	remove               string
+	remove, subwords     string              // what bpe.Remove takes out of words, and then to make text of them
 	unknown              *unknownReplacer
 }
 
 // Open reads the files that a configuration names. The languages are those of
 // the text.
 func (c TextConfig) Open(source, target string) (TextOptions, error) {
-	o := TextOptions{remove: c.RemoveBPE}
-	switch c.Tokenizer {
-	case "", "space":
-	case "moses":
-		o.tokenise, o.detokenise = moses.New(source).Tokenise, moses.New(target).Detokenise
-	default:
-		return o, fmt.Errorf("tokenizer is %q, want moses or space", c.Tokenizer)
-	}
-	var err error
-	if o.unknown, err = newUnknownReplacer(c.ReplaceUnk); err != nil {
-		return o, err
-	}
-	kind, err := c.kind()
+	o, err := c.decoding(target)
 	if err != nil {
 		return o, err
 	}
-	switch kind {
-	case "subword_nmt":
-		codes, err := bpe.Load(c.BPECodes)
-		if err != nil {
-			return o, err
-		}
-		o.split = codes.Apply
-	case "sentencepiece":
+	switch c.Tokenizer {
+	case "space":
+		o.tokenise = func(line string) string { return strings.Join(textfile.Fields(line), " ") }
+	case "moses":
+		m := moses.New(cmp.Or(c.MosesSourceLang, source))
+		m.NoDashSplits, m.NoEscape = c.MosesNoDashSplits, c.MosesNoEscape
+		o.tokenise = m.Tokenise
+	}
+	switch kind := c.kind(); {
+	case kind == "":
+		return o, nil
+	case c.BPECodes != "" && c.SentencepieceModel != "":
+		return o, errors.New("both bpe_codes and sentencepiece_model are given, want one of them")
+	case kind == "sentencepiece" && c.SentencepieceModel == "":
+		return o, errors.New("bpe is sentencepiece, which takes sentencepiece_model")
+	case kind == "sentencepiece":
 		model, err := sentencepiece.Load(c.SentencepieceModel)
 		if err != nil {
 			return o, err
 		}
 		o.split = model.Encode
-	}
-	if o.remove == "" {
-		o.remove = kind
+	case c.BPECodes == "":
+		return o, fmt.Errorf("bpe is %s, which takes bpe_codes", kind)
+	default:
+		codes, err := bpe.Load(c.BPECodes)
+		if err != nil {
+			return o, err
+		}
+		codes.Separator = strings.TrimSuffix(o.subwords, " ")
+		o.split = codes.Apply
 	}
 	return o, nil
 }
 
+// decoding returns what makes text of words, which takes no codes or model.
+func (c TextConfig) decoding(target string) (o TextOptions, err error) {
+	o.remove = c.RemoveBPE
+	switch c.Tokenizer {
+	case "", "space":
+	case "moses":
+		o.detokenise = moses.New(cmp.Or(c.MosesTargetLang, target)).Detokenise
+	default:
+		return o, fmt.Errorf("tokenizer is %q, want moses or space", c.Tokenizer)
+	}
+	switch kind := c.kind(); kind {
+	case "":
+	case "sentencepiece":
+		o.subwords = kind
+	case "subword_nmt":
+		o.subwords = cmp.Or(c.BPESeparator, bpe.Marker) + " "
+	case "fastbpe":
+		o.subwords = bpe.Marker + " "
+	default:
+		return o, fmt.Errorf("bpe is %q, want subword_nmt, fastbpe or sentencepiece", kind)
+	}
+	o.unknown, err = newUnknownReplacer(c.ReplaceUnk)
+	return o, err
+}
+
 // kind returns how words become subwords, "" for not at all.
-func (c TextConfig) kind() (string, error) {
-	kind := c.BPE
-	if kind == "" && c.BPECodes != "" {
-		kind = "subword_nmt"
-	}
-	if kind == "" && c.SentencepieceModel != "" {
-		kind = "sentencepiece"
-	}
+func (c TextConfig) kind() string {
 	switch {
-	case kind == "fastbpe":
-		kind = "subword_nmt" // codes of the same form
-		fallthrough
-	case kind == "subword_nmt":
-		if c.BPECodes == "" || c.SentencepieceModel != "" {
-			return "", fmt.Errorf("bpe is %s, which takes bpe_codes, and those alone", c.BPE)
-		}
-	case kind == "sentencepiece":
-		if c.SentencepieceModel == "" || c.BPECodes != "" {
-			return "", fmt.Errorf("bpe is %s, which takes sentencepiece_model, and that alone", c.BPE)
-		}
-	case kind != "":
-		return "", fmt.Errorf("bpe is %q, want subword_nmt or sentencepiece", c.BPE)
+	case c.BPE == "" && c.BPECodes != "":
+		return "subword_nmt"
+	case c.BPE == "" && c.SentencepieceModel != "":
+		return "sentencepiece"
 	}
-	return kind, nil
+	return c.BPE
 }
 
 // encode turns a line into tokens with spaces between.
@@ -107,11 +126,12 @@ func (o TextOptions) encode(line string) string {
 	return line
 }
 
-// join puts subwords together.
+// join puts subwords together if asked for.
 func (o TextOptions) join(words string) string { return bpe.Remove(words, o.remove) }
 
 // decode turns words into text.
 func (o TextOptions) decode(words string) string {
+	words = bpe.Remove(words, o.subwords)
 	if o.detokenise != nil {
 		return o.detokenise(words)
 	}
