@@ -456,3 +456,22 @@ func TestBeamIsCapped(t *testing.T) {
 		}
 	}
 }
+
+func TestOptionsAreNumbers(t *testing.T) {
+	for name, set := range map[string]func(o *Options, x float64){
+		"lenpen":                func(o *Options, x float64) { o.LenPen = x },
+		"unkpen":                func(o *Options, x float64) { o.UnkPen = x },
+		"max_len_a":             func(o *Options, x float64) { o.MaxLenA = x },
+		"temperature":           func(o *Options, x float64) { o.Temperature = x },
+		"sampling_topp":         func(o *Options, x float64) { o.SamplingTopP = x },
+		"diversity_rate":        func(o *Options, x float64) { o.DiversityRate = x },
+		"diverse_beam_strength": func(o *Options, x float64) { o.DiverseBeamStrength = x },
+	} {
+		for _, x := range []float64{math.NaN(), math.Inf(1)} {
+			o := DefaultOptions()
+			if set(&o, x); o.Validate() == nil {
+				t.Errorf("%s may be %g", name, x)
+			}
+		}
+	}
+}
