@@ -52,6 +52,7 @@ type Model struct {
 	ids      map[string]int // normal, user-defined and unused pieces
 	reserved map[string]int // all others
 	unknown  int
+	bytes    [256]int // pieces of bytes, with byteFallback
 	trie     *trie // of ids
 	lowest   float32
 	highest  float32
@@ -174,6 +175,8 @@ func (m *Model) checkBytes() error {
 	for b := 0; m.byteFallback && b < 256; b++ {
 		if id, ok := m.reserved[bytePiece(byte(b))]; !ok || m.pieces[id].kind != byteValue {
 			return fmt.Errorf("no piece for byte %d", b)
+		} else {
+			m.bytes[b] = id
 		}
 	}
 	return nil
@@ -216,19 +219,34 @@ func (m *Model) id(text string) int {
 // Pieces parts a text into pieces. Characters that no piece covers stand
 // together in pieces of their own, or as bytes where the model has those.
 func (m *Model) Pieces(text string) []string {
+	parts := m.parts(text)
+	pieces := make([]string, len(parts))
+	for i, p := range parts {
+		pieces[i] = p.text
+	}
+	return pieces
+}
+
+// AppendIDs appends the ids of the pieces of a text.
+func (m *Model) AppendIDs(dst []int, text string) []int {
+	for _, p := range m.parts(text) {
+		dst = append(dst, p.id)
+	}
+	return dst
+}
+
+// parts normalises a text and parts it.
+func (m *Model) parts(text string) []part {
 	text = m.normaliser.normalise(text)
-	var parts []part
 	switch m.algorithm {
 	case unigram:
-		parts = m.splitUnigram(text)
+		return m.surfaces(m.splitUnigram(text))
 	case bytePair:
-		parts = m.splitPairs(text)
+		return m.surfaces(m.splitPairs(text))
 	case words:
-		parts = m.splitWords(text)
-	default:
-		parts = m.splitCharacters(text)
+		return m.surfaces(m.splitWords(text))
 	}
-	return m.surfaces(parts)
+	return m.surfaces(m.splitCharacters(text))
 }
 
 // Encode returns the pieces with spaces between: a line of text for a
@@ -241,21 +259,22 @@ type part struct {
 	id   int
 }
 
-// surfaces returns parts as pieces: unknown ones run together, or as bytes.
-func (m *Model) surfaces(parts []part) []string {
-	out := make([]string, 0, len(parts))
+// surfaces runs unknown parts together, or makes bytes of them.
+func (m *Model) surfaces(parts []part) []part {
+	out := make([]part, 0, len(parts))
 	wasUnknown := false
 	for _, p := range parts {
 		isUnknown := m.pieces[p.id].kind == unknown
 		switch {
 		case isUnknown && m.byteFallback:
 			for i := range len(p.text) {
-				out = append(out, bytePiece(p.text[i]))
+				id := m.bytes[p.text[i]]
+				out = append(out, part{m.pieces[id].text, id})
 			}
 		case isUnknown && wasUnknown:
-			out[len(out)-1] += p.text
+			out[len(out)-1].text += p.text
 		default:
-			out = append(out, p.text)
+			out = append(out, p)
 		}
 		wasUnknown = isUnknown
 	}
