@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/internal/textfile"
+	"github.com/mega-go/mega/internal/trie"
 )
 
 // kind is what a piece is for.
@@ -52,8 +53,8 @@ type Model struct {
 	ids      map[string]int // normal, user-defined and unused pieces
 	reserved map[string]int // all others
 	unknown  int
-	bytes    [256]int // pieces of bytes, with byteFallback
-	trie     *trie // of ids
+	bytes    [256]int   // pieces of bytes, with byteFallback
+	trie     *trie.Trie // of ids
 	lowest   float32
 	highest  float32
 }
@@ -150,7 +151,7 @@ func (m *Model) index() error {
 			}
 			m.unknown = id
 		case byteValue:
-			if p.text != bytePiece(byteOf(p.text)) {
+			if _, ok := Byte(p.text); !ok {
 				return fmt.Errorf("piece %d, %q, is to be a byte", id, p.text)
 			}
 		case control:
@@ -165,8 +166,8 @@ func (m *Model) index() error {
 	if m.unknown < 0 {
 		return errors.New("no piece for unknown characters")
 	}
-	m.trie = newTrie(m.ids)
-	m.normaliser.custom = newTrie(identity(custom))
+	m.trie = trie.New(m.ids)
+	m.normaliser.custom = trie.New(identity(custom))
 	return m.checkBytes()
 }
 
@@ -290,7 +291,8 @@ func (m *Model) Decode(pieces string) string {
 		switch {
 		case ok && m.pieces[id].kind == control:
 		case ok && m.pieces[id].kind == byteValue:
-			b = append(b, byteOf(p))
+			value, _ := Byte(p) // checked by index
+			b = append(b, value)
 		default:
 			b = append(b, strings.ReplaceAll(p, space, " ")...)
 		}
@@ -298,8 +300,11 @@ func (m *Model) Decode(pieces string) string {
 	return strings.Trim(strings.ToValidUTF8(string(b), "\uFFFD"), " ")
 }
 
-// byteOf returns the byte of a piece like <0x0A>.
-func byteOf(piece string) byte {
-	b, _ := strconv.ParseUint(strings.Trim(piece, "<>"), 0, 8) // checked by index
-	return byte(b)
+// Byte returns the byte of a piece like <0x0A>, and whether it is one.
+func Byte(piece string) (b byte, ok bool) {
+	if len(piece) != len("<0x0A>") {
+		return 0, false
+	}
+	value, _ := strconv.ParseUint(piece[3:5], 16, 8)
+	return byte(value), piece == bytePiece(byte(value))
 }
