@@ -1,8 +1,7 @@
-// Package inspect describes what a checkpoint holds: its tensors, and what its
+// Package inspect tells what a checkpoint holds: its tensors, and what its
 // moving averages have learned, as tables and as a plot.
 //
-// It reads weights by name and builds no model, so that a file can be inspected whose
-// model cannot be run.
+// It reads weights by name and makes no model.
 package inspect
 
 import (

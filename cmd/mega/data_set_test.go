@@ -56,6 +56,7 @@ func setCases(t *testing.T) map[string]setCase {
 		"data speech":            converted("speech", []string{"yes/v0_nohash_0.wav", toneWAV(t, 500)}, []string{"no/v3_nohash_0.wav", "short"}),
 		"data listops":           {append([]string{"data", "listops", "DIR", "--min-length", "5", "--max-length", "20", "--train", "200"}, small[2:]...), further("--seed", "2"), nil},
 		"data pathfinder":        {append([]string{"data", "pathfinder", "DIR"}, small...), further("--seed", "2"), nil},
+		"data shapes":            {append([]string{"data", "shapes", "DIR", "--size", "16"}, small...), further("--seed", "2"), nil},
 		"data numbers":           {append([]string{"data", "numbers", "DIR"}, small...), further("--seed", "2"), nil},
 		"data documents": {append([]string{"data", "documents", "DIR", "a=" + source + "/a", "b=" + source + "/b", "--window", "40"}, small...),
 			further("--pairs"), further("--window", "9999999")},

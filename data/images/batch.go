@@ -2,11 +2,9 @@ package images
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/mega-go/mega/data/mt19937"
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // A Batch is B pictures as a model reads them.
@@ -77,11 +75,12 @@ func (b *Batches) Batch(i int) (*Batch, error) {
 	ids := b.order[first:min(first+b.size, len(b.order))]
 	out := &Batch{Side: b.view.Side, Pixels: make([]float32, len(ids)*b.view.Numbers())}
 	broken := make([]error, len(ids))
-	each(len(ids), func(row int) {
+	_ = parallel.Each(len(ids), func(row int) error { // broken pictures end nothing
 		p, err := b.set.read(ids[row])
 		if broken[row] = err; err == nil {
 			b.prepare(out.row(row), p, first+row)
 		}
+		return nil
 	})
 	for row, id := range ids {
 		if broken[row] != nil {
@@ -103,19 +102,4 @@ func (b *Batches) Batch(i int) (*Batch, error) {
 func (b *Batch) row(i int) []float32 {
 	n := 3 * b.Side * b.Side
 	return b.Pixels[i*n:][:n]
-}
-
-// each calls f for 0 to n-1 on goroutines of its own: the pool of
-// internal/parallel is the model's, which computes meanwhile.
-func each(n int, f func(i int)) {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	workers.Wait()
 }

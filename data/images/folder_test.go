@@ -95,7 +95,7 @@ func TestHoldOut(t *testing.T) {
 		}
 		return valid.list(dir)
 	}
-	if held(1) != held(1) || held(1) == held(2) {
+	if first := held(1); first != held(1) || first == held(2) {
 		t.Error("the seed does not say what is held out")
 	}
 }

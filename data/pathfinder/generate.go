@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"github.com/mega-go/mega/internal/parallel"
 )
 
 // Config says what the images look like. Lengths are in pixels.
@@ -62,41 +61,27 @@ func (c Config) Generate(count int, seed uint64) (images [][]byte, labels []int3
 		return nil, nil, err
 	}
 	images, labels = make([][]byte, count), make([]int32, count)
-	var next atomic.Int64
-	var failed atomic.Bool
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < count && !failed.Load(); i = int(next.Add(1)) - 1 {
-				pixels, label, ok := c.draw(seed, i)
-				if !ok {
-					failed.Store(true)
-				}
-				images[i], labels[i] = pixels, label
-			}
-		})
-	}
-	workers.Wait()
-	if failed.Load() {
-		return nil, nil, fmt.Errorf("pathfinder: two curves of %d dashes and %d of %d do not fit into %d by %d pixels; take shorter ones, fewer, or larger images",
-			c.Contour, c.Distractors, c.DistractorLength, c.Size, c.Size)
-	}
-	return images, labels, nil
+	err = parallel.Each(count, func(i int) (err error) {
+		images[i], labels[i], err = c.draw(seed, i)
+		return err
+	})
+	return images, labels, err
 }
 
 // maxLayouts is how many arrangements are tried before an image is given up.
 const maxLayouts = 200
 
 // draw draws one image.
-func (c Config) draw(seed uint64, i int) (pixels []byte, label int32, ok bool) {
+func (c Config) draw(seed uint64, i int) (pixels []byte, label int32, err error) {
 	l := layout{Config: c, random: rand.New(rand.NewPCG(seed, uint64(i)))}
 	for range maxLayouts {
 		if l.arrange() {
 			label = int32(l.random.IntN(2))
-			return l.render(l.discs[label]), label, true
+			return l.render(l.discs[label]), label, nil
 		}
 	}
-	return nil, 0, false
+	return nil, 0, fmt.Errorf("pathfinder: two curves of %d dashes and %d of %d do not fit into %d by %d pixels; take shorter ones, fewer, or larger images",
+		c.Contour, c.Distractors, c.DistractorLength, c.Size, c.Size)
 }
 
 // layout is an arrangement of curves in the making.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/internal/textfile"
-	"github.com/mega-go/mega/internal/trie"
 )
 
 // kind is what a piece is for.
@@ -53,8 +52,7 @@ type Model struct {
 	ids      map[string]int // normal, user-defined and unused pieces
 	reserved map[string]int // all others
 	unknown  int
-	bytes    [256]int   // pieces of bytes, with byteFallback
-	trie     *trie.Trie // of ids
+	trie     *trie // of ids
 	lowest   float32
 	highest  float32
 }
@@ -151,7 +149,7 @@ func (m *Model) index() error {
 			}
 			m.unknown = id
 		case byteValue:
-			if _, ok := Byte(p.text); !ok {
+			if p.text != bytePiece(byteOf(p.text)) {
 				return fmt.Errorf("piece %d, %q, is to be a byte", id, p.text)
 			}
 		case control:
@@ -166,8 +164,8 @@ func (m *Model) index() error {
 	if m.unknown < 0 {
 		return errors.New("no piece for unknown characters")
 	}
-	m.trie = trie.New(m.ids)
-	m.normaliser.custom = trie.New(identity(custom))
+	m.trie = newTrie(m.ids)
+	m.normaliser.custom = newTrie(identity(custom))
 	return m.checkBytes()
 }
 
@@ -176,8 +174,6 @@ func (m *Model) checkBytes() error {
 	for b := 0; m.byteFallback && b < 256; b++ {
 		if id, ok := m.reserved[bytePiece(byte(b))]; !ok || m.pieces[id].kind != byteValue {
 			return fmt.Errorf("no piece for byte %d", b)
-		} else {
-			m.bytes[b] = id
 		}
 	}
 	return nil
@@ -220,34 +216,19 @@ func (m *Model) id(text string) int {
 // Pieces parts a text into pieces. Characters that no piece covers stand
 // together in pieces of their own, or as bytes where the model has those.
 func (m *Model) Pieces(text string) []string {
-	parts := m.parts(text)
-	pieces := make([]string, len(parts))
-	for i, p := range parts {
-		pieces[i] = p.text
-	}
-	return pieces
-}
-
-// AppendIDs appends the ids of the pieces of a text.
-func (m *Model) AppendIDs(dst []int, text string) []int {
-	for _, p := range m.parts(text) {
-		dst = append(dst, p.id)
-	}
-	return dst
-}
-
-// parts normalises a text and parts it.
-func (m *Model) parts(text string) []part {
 	text = m.normaliser.normalise(text)
+	var parts []part
 	switch m.algorithm {
 	case unigram:
-		return m.surfaces(m.splitUnigram(text))
+		parts = m.splitUnigram(text)
 	case bytePair:
-		return m.surfaces(m.splitPairs(text))
+		parts = m.splitPairs(text)
 	case words:
-		return m.surfaces(m.splitWords(text))
+		parts = m.splitWords(text)
+	default:
+		parts = m.splitCharacters(text)
 	}
-	return m.surfaces(m.splitCharacters(text))
+	return m.surfaces(parts)
 }
 
 // Encode returns the pieces with spaces between: a line of text for a
@@ -260,22 +241,21 @@ type part struct {
 	id   int
 }
 
-// surfaces runs unknown parts together, or makes bytes of them.
-func (m *Model) surfaces(parts []part) []part {
-	out := make([]part, 0, len(parts))
+// surfaces returns parts as pieces: unknown ones run together, or as bytes.
+func (m *Model) surfaces(parts []part) []string {
+	out := make([]string, 0, len(parts))
 	wasUnknown := false
 	for _, p := range parts {
 		isUnknown := m.pieces[p.id].kind == unknown
 		switch {
 		case isUnknown && m.byteFallback:
 			for i := range len(p.text) {
-				id := m.bytes[p.text[i]]
-				out = append(out, part{m.pieces[id].text, id})
+				out = append(out, bytePiece(p.text[i]))
 			}
 		case isUnknown && wasUnknown:
-			out[len(out)-1].text += p.text
+			out[len(out)-1] += p.text
 		default:
-			out = append(out, p)
+			out = append(out, p.text)
 		}
 		wasUnknown = isUnknown
 	}
@@ -291,8 +271,7 @@ func (m *Model) Decode(pieces string) string {
 		switch {
 		case ok && m.pieces[id].kind == control:
 		case ok && m.pieces[id].kind == byteValue:
-			value, _ := Byte(p) // checked by index
-			b = append(b, value)
+			b = append(b, byteOf(p))
 		default:
 			b = append(b, strings.ReplaceAll(p, space, " ")...)
 		}
@@ -300,11 +279,8 @@ func (m *Model) Decode(pieces string) string {
 	return strings.Trim(strings.ToValidUTF8(string(b), "\uFFFD"), " ")
 }
 
-// Byte returns the byte of a piece like <0x0A>, and whether it is one.
-func Byte(piece string) (b byte, ok bool) {
-	if len(piece) != len("<0x0A>") {
-		return 0, false
-	}
-	value, _ := strconv.ParseUint(piece[3:5], 16, 8)
-	return byte(value), piece == bytePiece(byte(value))
+// byteOf returns the byte of a piece like <0x0A>.
+func byteOf(piece string) byte {
+	b, _ := strconv.ParseUint(strings.Trim(piece, "<>"), 0, 8) // checked by index
+	return byte(b)
 }
