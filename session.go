@@ -54,14 +54,12 @@ func (m *LanguageModel) Freeze() (thaw func()) {
 	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
 }
 
-// NewSession returns a session of one text of which nothing has been read. The
-// first token of a text is by convention </s>, 2. Where many sessions are
-// needed, clone one.
+// NewSession returns a session at the beginning of one text. The first token of a
+// text is by convention </s>, 2. To make many sessions, clone one.
 func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }
 
-// NewBatch returns a session of so many texts side by side, of which nothing has
-// been read. It panics unless there is a text, and memory for what is carried
-// along of each.
+// NewBatch returns a session at the beginning of several texts side by side. It
+// panics unless there is a text, and memory for the state of each.
 func (m *LanguageModel) NewBatch(texts int) *Session {
 	if texts < 1 || texts > maxTexts {
 		panic(fmt.Sprintf("mega: a session of %d texts, want 1 to %d", texts, maxTexts))
@@ -99,8 +97,8 @@ func (s *Session) Prefill(tokens []int32) error {
 
 // Features reads the next tokens of all texts, [rows, L], and returns the
 // decoder's output for every one of them, [rows, L, D], for the model's Scores,
-// FeatureLoss and TargetLogProbs. Texts that have ended go on with <pad>, for
-// which features are zero; no text goes on after it.
+// FeatureLoss and TargetLogProbs. Texts that have ended are padded with <pad>, whose
+// features are zero; no token may follow it.
 func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
 	rows := s.Rows()
 	length := len(tokens) / rows
@@ -144,8 +142,8 @@ func (s *Session) readAll(tokens []int32, each func(from, n int)) error {
 	return nil
 }
 
-// window returns how many of so many tokens of each text to read at once: whole
-// chunks, or as many as are left of the chunk under way.
+// window returns how many of the next tokens of each text to read at once: whole
+// chunks, or the rest of the current chunk.
 func (s *Session) window(tokens int) int {
 	most := max(1, windowTokens/s.Rows())
 	chunk := s.stack.chunk

@@ -7,7 +7,7 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// Clone returns a session that goes on from the same place by itself.
+// Clone returns an independent session that continues from the same place.
 func (s *Session) Clone() *Session {
 	rows := make([]int, s.Rows())
 	for i := range rows {

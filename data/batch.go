@@ -35,8 +35,7 @@ func (b *Batch) NumTokens() int {
 
 // Check reports the first token outside a vocabulary of that many ids and the
 // first label outside that many classes, naming the sample; nil if all fit.
-// A model looks numbers up without asking, so whoever feeds it data of unknown
-// origin calls Check first.
+// A model looks ids up unchecked, so call Check first on data of unknown origin.
 func (b *Batch) Check(vocabulary, classes int) error {
 	for i, label := range b.Labels {
 		if label < 0 || int(label) >= classes {

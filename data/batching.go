@@ -11,10 +11,10 @@ import (
 // BatchBySize cuts an order of samples into batches by the limits of o, as a
 // [Sampler] does for its own order; size returns a sample's number of tokens
 // (data/data_utils_fast.pyx:27-66). The batch that a sample no longer fits is
-// cut down to a multiple of o.Multiple and the rest begins the next one, which
-// as in the reference is not held against MaxTokens again until one more sample
-// comes. It fails on an empty order, without a limit, and on a sample that
-// alone exceeds MaxTokens.
+// cut down to a multiple of o.Multiple and the rest begins the next one. As in the
+// reference, the rest is compared with MaxTokens only when one more sample comes. It
+// fails on an empty order, without a limit, and on a sample that alone exceeds
+// MaxTokens.
 func BatchBySize(order []int, size func(i int) int, o SamplerOptions) ([][]int, error) {
 	if err := o.check(len(order)); err != nil {
 		return nil, err
@@ -54,8 +54,8 @@ func (o SamplerOptions) check(n int) error {
 	return nil
 }
 
-// isFull tells whether a batch of n samples cannot take one more, with which
-// it would have so many tokens.
+// isFull reports whether a batch of n samples cannot take one more, with which it
+// would have tokens.
 func isFull(n, tokens int, o SamplerOptions) bool {
 	return n > 0 && (o.BatchSize > 0 && n == o.BatchSize || o.MaxTokens > 0 && tokens > o.MaxTokens)
 }

@@ -17,7 +17,8 @@ import (
 type PixelOptions struct {
 	// Mean and Std normalise: (v/255 - Mean) / Std (--pixel-normalization).
 	Mean, Std float32
-	// MaxPositions cuts longer images after so many pixels; 0 means no limit.
+	// MaxPositions is the number of pixels to which longer images are cut; 0 means no
+	// limit.
 	MaxPositions int
 	// Classes is the model's number of classes; a label beyond is an error.
 	// 0 means that any number from 0 is allowed.

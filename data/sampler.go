@@ -13,8 +13,8 @@ type SamplerOptions struct {
 	// most tokens, padding included (--max-tokens). 0 means no limit; one of
 	// the two must be given.
 	BatchSize, MaxTokens int
-	// Multiple makes a batch that is full a multiple of so many samples if it
-	// has as many (--required-batch-size-multiple; 0 means 1).
+	// Multiple is what the number of samples in a full batch is a multiple of, unless
+	// it is smaller (--required-batch-size-multiple; 0 means 1).
 	Multiple int
 	// Seed orders the samples and shuffles the batches.
 	Seed uint32

@@ -67,13 +67,13 @@ func (d *TextDir) Classes() []string {
 
 // TextOptions says how texts become batches.
 type TextOptions struct {
-	// MaxPositions cuts longer texts after so many tokens (and may so cut
-	// </s>, as the reference does). 0 means no limit.
+	// MaxPositions is the number of tokens to which longer texts are cut. Like the
+	// reference, this may cut </s>. 0 means no limit.
 	MaxPositions int
 	// PrependCLS puts CLS before every text (--sen-rep-type cls).
 	PrependCLS bool
 	// Classes is the model's number of classes; a label beyond is an error.
-	// 0 means as many as the label dictionary has.
+	// 0 means the number in the label dictionary.
 	Classes int
 	// Combine appends SPLIT1, SPLIT2, … as far as they are there, which the
 	// reference does for the training split.

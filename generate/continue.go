@@ -68,10 +68,10 @@ type Continuation struct {
 // known.
 type Decode func(dst []byte, before, token int32) []byte
 
-// Continue goes on with the texts that a model has read, of which read holds the
-// last tokens as far as they are known. emit, if not nil, is given each piece of
-// text as soon as it is sure. The model is left with the rows of the texts that
-// did not end before the last one, and has read all of them.
+// Continue continues the texts that a model has read. read holds their last tokens,
+// as far as they are known. emit, if not nil, gets each piece of text as soon as it
+// is certain. The model is left with the rows of the texts that did not end before
+// the last one, and has read all of them.
 func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o ContinueOptions, emit func(row int, text []byte)) ([]Continuation, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

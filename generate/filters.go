@@ -117,7 +117,7 @@ func (f Filters) weigh(scores []float32, best int, out []weighted) []weighted {
 	return out
 }
 
-// cut keeps the likeliest tokens, as many as top-k and top-p say.
+// cut keeps the likeliest tokens that top-k and top-p allow.
 func (f Filters) cut(all []weighted) []weighted {
 	slices.SortStableFunc(all, func(a, b weighted) int { return cmp.Compare(b.weight, a.weight) })
 	if f.TopK > 0 {

@@ -77,8 +77,8 @@ func (o Options) Validate() error {
 	return v.Err()
 }
 
-// MaxLen returns the most tokens, </s> not counted, of a text whose source has
-// so many, </s> counted, where the model takes at most so many positions.
+// MaxLen returns the most tokens of a text, without </s>, given the number of tokens
+// of its source, with </s>, and of the model's positions.
 func (o Options) MaxLen(source, positions int) int {
 	if o.MatchSourceLen {
 		return min(source, positions) - 1

@@ -18,7 +18,7 @@ const (
 	unkToken = data.Unknown
 )
 
-// A Text is what is to be made.
+// A Text says what to generate.
 type Text struct {
 	First  int32   // the token that the model reads first, by convention </s>
 	MaxLen int     // most tokens, </s> not counted: see Options.MaxLen
@@ -41,10 +41,10 @@ type Searcher struct {
 	Attention bool // note what an Attentive model attends to
 }
 
-// Search makes the given texts with a model that has a row for each of them, and
-// returns for each the hypotheses that ended, best first: as many as the beam
-// unless the length ran out, or with NoEarlyStop NBest of them at least. The beam
-// is at most the vocabulary less one, NBest at most the beam. The model is used up.
+// Search generates the given texts with a model that has a row for each of them. It
+// returns the hypotheses of each text that ended, best first: a beam of them unless
+// the length ran out, or with NoEarlyStop at least NBest. The beam is at most the
+// vocabulary less one, NBest at most the beam. The model cannot be used after.
 func (s *Searcher) Search(ctx context.Context, m Model, texts []Text) ([][]Hypothesis, error) {
 	if err := s.Options.Validate(); err != nil {
 		return nil, err
@@ -140,8 +140,8 @@ func (r *run) step(step int) error {
 	return r.goOn(step)
 }
 
-// choose finds what may follow the hypotheses of a text, of which scores [slots,
-// V] are the log-probabilities of the next token.
+// choose finds what may follow the hypotheses of a text, given scores [slots, V], the
+// log-probabilities of the next token.
 func (r *run) choose(b *beam, step int, scores []float32) {
 	vocab := len(scores) / len(b.slots)
 	for i, s := range b.slots {
@@ -214,12 +214,12 @@ func (b *beam) sort() {
 	slices.SortStableFunc(b.ended, func(x, y Hypothesis) int { return compare(y.Score, x.Score) })
 }
 
-// patient reports whether a search goes on while it may find better texts.
+// patient reports whether a search continues as long as it may find better texts.
 func (r *run) patient() bool { return r.options.NoEarlyStop && !r.options.Sampling }
 
-// settled reports whether a text is done: as many hypotheses have ended as the
-// beam says, or, if the search is patient, as many as are wanted and none under
-// way would be better if it ended now at no cost.
+// settled reports whether a text is done: a full beam of hypotheses has ended. A
+// patient search is done when enough have ended and no unfinished one would be
+// better if it ended now at no cost.
 func (r *run) settled(b *beam, step int) bool {
 	if !r.patient() {
 		return len(b.ended) == r.options.Beam
@@ -260,8 +260,8 @@ func compare(a, b float64) int {
 	return 0
 }
 
-// ends reports whether candidate i of a text ends it. Only those among the first,
-// as many as the beam, count.
+// ends reports whether candidate i of a text ends it. Only the first candidates, a
+// beam of them, count.
 func (r *run) ends(b *beam, i int) bool {
 	c := b.next[i]
 	return c.token == eosToken && c.score != negInf && !(i < r.options.Beam && b.ignored(i))

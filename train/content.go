@@ -58,7 +58,7 @@ func addContent(out map[string]string, prefix, root string, names []string) erro
 		}
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
-			return nil // a broken link, a pipe: whoever needs it says so
+			return nil // a broken link or a pipe: the reader that needs it reports it
 		}
 		rel := strings.TrimPrefix(filepath.ToSlash(strings.TrimPrefix(path, root)), "/")
 		fmt.Fprintf(all, "%s %d\n", rel, info.Size())

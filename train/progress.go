@@ -8,8 +8,7 @@ import (
 	"github.com/mega-go/mega/internal/progress"
 )
 
-// A display shows a run to whoever started it: a live bar on a terminal, lines
-// elsewhere.
+// A display shows the progress of a run: a live bar on a terminal, lines elsewhere.
 type display struct {
 	w   io.Writer
 	bar *progress.Bar // nil where there is no terminal

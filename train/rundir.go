@@ -198,8 +198,8 @@ var mayChange = []string{
 	"log_interval", "max_skipped_in_row", "max_skipped",
 }
 
-// sameRun fails, listing the differences, if a run that was started as was
-// cannot go on as now.
+// sameRun fails, listing the differences, if a run that began with the
+// configuration was cannot resume with now.
 func sameRun(was, now RunConfig) error {
 	a, err := flatten(was)
 	if err != nil {

@@ -33,9 +33,9 @@ type Options struct {
 
 	TensorBoard TensorBoard
 
-	// Start is where the run begins unless Dir holds one already, which goes on
-	// by itself; nil for the beginning. The weights that it belongs to are in the
-	// task's parameters.
+	// Start is where the run begins, nil for the beginning. A run that Dir holds
+	// already resumes instead. The weights that Start belongs to are in the task's
+	// parameters.
 	Start *checkpoint.Training
 }
 
@@ -124,8 +124,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	return r, nil
 }
 
-// open opens the run directory, if there is to be one, and goes to where its
-// run stands.
+// open opens the run directory, if one is wanted, and restores its run's state.
 func (r *run) open(about Description, o Options) error {
 	rc, err := newRunConfig(about, r.config)
 	if err != nil {
@@ -390,8 +389,8 @@ func stepSeed(seed uint64, update, batch int) uint64 {
 	return seed ^ (uint64(update)+1)*a ^ (uint64(batch)+1)*b
 }
 
-// sound fails if a step has made the model not finite, which no further one can
-// mend: it is neither saved nor gone on with.
+// sound fails if a step has left the model with numbers that are not finite. No
+// further step can mend that, so the model is not saved and training ends.
 func (r *run) sound() error {
 	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
 		return fmt.Errorf("update %d, at the latest, has made %s not finite; checkpoints saved before are kept: go on from one with a lower learning rate, a longer warm-up, clip_norm or a larger adam_eps", r.state.Updates, where)

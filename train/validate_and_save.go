@@ -103,8 +103,7 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	return best, r.report.record(Record{KindValid, s.Epoch, s.Updates, metrics}, r.target, note)
 }
 
-// failValidation deals with a validation that failed, which is to be done again when the
-// run resumes.
+// failValidation handles a validation that failed; a resumed run repeats it.
 func (r *run) failValidation(err error) error {
 	r.state.Pending, r.saved = true, false
 	if !errors.Is(err, ErrInterrupted) {
@@ -156,8 +155,8 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// save writes a checkpoint and gives it its names, unless the last one is of
-// this very state, none are to be written, or the model is not finite.
+// save writes a checkpoint and gives it its names. It does nothing if the last one
+// has this state already, if none are wanted, or if the model is not finite.
 func (r *run) save(m savePoint) error {
 	if r.saved {
 		return nil

@@ -101,8 +101,8 @@ func (h *headerReader) samples(size uint64) uint64 {
 	if size > 0 {
 		return size
 	}
-	// Either there are none and the file goes on with another chunk, up to the
-	// end that it tells, or the size was not known.
+	// Either there are none and another chunk follows, up to the end that the file
+	// declares, or the size was not known.
 	next, err := h.in.Peek(8)
 	if err != nil {
 		return unknownSize

@@ -58,8 +58,8 @@ func Resample(samples []float32, from, to int) []float32 {
 	return out[:r.read(out, true)]
 }
 
-// A resampler converts samples piece by piece: what it gives in all is what
-// Resample gives of all together. It remembers as many as the filter reaches.
+// A resampler converts samples piece by piece. Its output is what Resample makes of
+// all pieces together. It remembers the samples that the filter reaches.
 type resampler struct {
 	from, to     int
 	scale, reach float64   // kernel crossings per input sample; input samples each side
@@ -75,8 +75,8 @@ func newResampler(from, to int) *resampler {
 }
 
 // filter returns the weights of the inputs around an output that lies part/to
-// after an input: those from size inputs before that one to size after. Rates
-// have few parts in common use, each of which is computed once.
+// after an input: those from size inputs before that one to size after. Rates in
+// common use have few different parts, and each is computed once.
 func (r *resampler) filter(part int) (weights []float64, size int) {
 	size = int(r.reach) + 1
 	if w, ok := r.filters[part]; ok {

@@ -108,8 +108,8 @@ func (s *Stream) Read(dst []float32) (int, error) {
 	return n, nil
 }
 
-// readBlock reads up to so many samples, the channels averaged. What is left of
-// an unfinished sample at the end is dropped.
+// readBlock reads up to frames samples and averages their channels. An unfinished
+// sample at the end is dropped.
 func (s *Stream) readBlock(frames int) ([]float32, error) {
 	b := s.block[:frames*s.format.frameSize()]
 	b = b[:min(uint64(len(b)), s.left)]

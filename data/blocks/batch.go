@@ -50,10 +50,10 @@ func (b *Batch) NumTokens() int {
 	return n
 }
 
-// Windows parts the batch into windows of so many columns, the last one
-// shorter, to be read one after another with the model's state carried
-// (fairseq_cli/eval_mega_lm.py:174). Rows that have ended are all padding in
-// the windows that follow.
+// Windows cuts the batch into windows of at most the given number of columns. They
+// are read one after another with the model's state carried
+// (fairseq_cli/eval_mega_lm.py:174). Rows that have ended are all padding in the
+// windows that follow.
 func (b *Batch) Windows(columns int) iter.Seq[*Batch] {
 	return func(yield func(*Batch) bool) {
 		for from := 0; from < b.Length; from += columns {

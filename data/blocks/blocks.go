@@ -25,20 +25,20 @@ type Options struct {
 	// chunk size of the model for it in training (--decoder-chunk-size), and
 	// --tokens-per-sample for models without chunks.
 	Size int
-	// MinMultiple and MaxMultiple make a block at most so many units long, a
-	// number drawn anew for each block and epoch (--variant-block-multiple-min,
-	// -max; 0 stands for 1).
+	// MinMultiple and MaxMultiple bound the length of a block in units. The number is
+	// drawn anew for each block and epoch (--variant-block-multiple-min, -max; 0 stands
+	// for 1).
 	MinMultiple, MaxMultiple int
 	// Seed draws the sizes (--seed).
 	Seed uint32
-	// Truncate, where it is not 0, drops what a line has beyond so many tokens
+	// Truncate is the number of tokens to which lines are cut; 0 cuts none
 	// (--shorten-method truncate).
 	Truncate int
 	// AddBOS puts <s> before every block, as input and as target
 	// (--add-bos-token). Sizes do not count it.
 	AddBOS bool
-	// Context lets a block begin with up to so many tokens that stand before it
-	// in the text, which are read and not predicted (--context-window).
+	// Context is the most tokens before a block that it begins with. They are read and
+	// not predicted (--context-window).
 	Context int
 }
 
@@ -109,7 +109,7 @@ func Cut(l lines.Lines, o Options, epoch int) (*Blocks, error) {
 	return newText(l, o.Truncate).blocks(o, epoch)
 }
 
-// errEmpty is what is wrong with a text of which no block can be made.
+// errEmpty says that a text yields no block.
 var errEmpty = errors.New("the text is empty: there is nothing to make blocks of")
 
 func (t *text) blocks(o Options, epoch int) (*Blocks, error) {

@@ -8,13 +8,12 @@ import (
 	"github.com/mega-go/mega/data/lines"
 )
 
-// ValidBlock says how a text is parted into documents for evaluation
-// (--valid-block): into so many, or into documents of so many tokens. One of
-// the two is 0.
+// ValidBlock says how a text is cut into documents for evaluation (--valid-block):
+// into Splits documents, or into documents of Size tokens. The other is 0.
 type ValidBlock struct{ Splits, Size int }
 
-// DefaultValidBlock is the reference's, which takes all texts but the very
-// longest as one document.
+// DefaultValidBlock is the reference's. It makes one document of all texts but
+// enormous ones.
 var DefaultValidBlock = ValidBlock{Size: 100_000_000}
 
 // ParseValidBlock reads "splits:N" or "size:N".
@@ -40,7 +39,7 @@ func (v ValidBlock) String() string {
 	return fmt.Sprintf("size:%d", v.Size)
 }
 
-// size returns the most tokens of a document of a text of so many
+// size returns the most tokens of a document, given those of the text
 // (tasks/language_modeling.py:207).
 func (v ValidBlock) size(total int) int {
 	if v.Splits > 0 {
@@ -49,8 +48,8 @@ func (v ValidBlock) size(total int) int {
 	return v.Size
 }
 
-// The reference lets a batch of documents take so many times their greatest
-// size when there is no other limit (tasks/language_modeling.py:215, :241).
+// When there is no other limit, a batch in the reference has room for this many
+// documents of the greatest size (tasks/language_modeling.py:215, :241).
 const (
 	splitsABatch = 10
 	sizesABatch  = 5
@@ -59,7 +58,7 @@ const (
 // Documents returns the documents of a text and their batches, as the reference
 // evaluates and validates on them. Options' Size and multiples are v's; without
 // a limit in b a batch has room for ten documents, or for five where v gives a
-// size. Each batch is to be read by [Batch.Windows].
+// size. Read each batch by [Batch.Windows].
 func Documents(l lines.Lines, v ValidBlock, o Options, b Batching) (*Epoch, error) {
 	if v.Splits <= 0 && v.Size <= 0 {
 		return nil, fmt.Errorf("valid block of %d splits and size %d: one must be given", v.Splits, v.Size)

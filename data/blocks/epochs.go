@@ -80,7 +80,7 @@ func (e *Epoch) Len() int { return len(e.Batches) }
 // Batch returns batch i. It may be called from several goroutines.
 func (e *Epoch) Batch(i int) (*Batch, error) { return e.Blocks.Collate(e.Batches[i]) }
 
-// skip parts the blocks beyond a limit from an order.
+// skip removes the blocks beyond a limit from an order.
 func (e *Epoch) skip(order []int, limit int) []int {
 	return slices.DeleteFunc(order, func(i int) bool {
 		tooLong := e.Blocks.Size(i) > limit

@@ -48,7 +48,7 @@ func Load(path string) (*Codes, error) {
 }
 
 // Read reads codes as learn_bpe.py writes them: "#version: 0.2" and a pair of
-// symbols a line, of which the first of several equal ones counts. fastBPE writes
+// symbols a line; the first of several equal pairs counts. fastBPE writes
 // no version, a count after each pair, and has version 0.2's rules. Codes without
 // a version are its own if there is a count or a word's end that is part of a
 // symbol and never one of its own; else they are of version 0.1. name is the
@@ -98,7 +98,7 @@ func parseVersion(text string) (string, error) {
 // Len returns the number of merges.
 func (c *Codes) Len() int { return len(c.ranks) }
 
-// Apply parts the words of a line, which single spaces part, into subwords, with
+// Apply splits the words of a line, separated by single spaces, into subwords, with
 // the separator after all but the last of each word. Spaces at the line's ends stay.
 func (c *Codes) Apply(line string) string {
 	const ends = "\r\n "

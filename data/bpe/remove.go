@@ -9,10 +9,10 @@ import (
 const space = "\u2581"
 
 // Remove joins the subwords of a sentence to words (--remove-bpe, fairseq
-// data/data_utils.py:282). How they were made is told by symbol: "@@ " or
-// "subword_nmt" for byte pair encoding, which takes the marker out;
-// "sentencepiece", "wordpiece", "letter", "_EOW"; "none" or nothing leaves the
-// sentence as it is. Any other symbol is taken out like a marker.
+// data/data_utils.py:282). symbol says how they were made: "@@ " or "subword_nmt" is
+// byte pair encoding, whose marker is removed; others are "sentencepiece",
+// "wordpiece", "letter" and "_EOW"; "none" or nothing leaves the sentence as it is.
+// Any other symbol is removed like a marker.
 func Remove(sentence, symbol string) string {
 	switch symbol {
 	case "", "none":

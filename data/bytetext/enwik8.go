@@ -33,8 +33,8 @@ var Entries = []string{"train.txt", "valid.txt", "test.txt", "train.txt.raw", "v
 
 // Enwik8 writes the splits that results on enwik8 are given for: train.txt,
 // valid.txt and test.txt in a directory, 90, 5 and 5 million bytes, from the
-// file enwik8 or the zip it is distributed as. progress, if not nil, is told
-// now and then how many bytes are done. See [Split].
+// file enwik8 or the zip it is distributed as. progress, if not nil, gets the number
+// of bytes done now and then. See [Split].
 func Enwik8(path, dir string, progress func(done, total int64)) ([]Part, error) {
 	return split(path, dir, Enwik8HeldOut, Enwik8Size, progress)
 }
@@ -43,8 +43,8 @@ func Enwik8(path, dir string, progress func(done, total int64)) ([]Part, error) 
 // those before them the validation set, all others are for training. A split is
 // written twice: to NAME.txt as the decimal numbers of its bytes with spaces
 // between, where a newline stands for itself, and to NAME.txt.raw as it is.
-// These are the very files of prep_enwik8.py, which Transformer-XL's scripts
-// use and which `mega preprocess --only-source` makes token files of.
+// They are the files of prep_enwik8.py, which Transformer-XL's scripts use and which
+// `mega preprocess --only-source` turns into token files.
 func Split(path, dir string, heldOut int64, progress func(done, total int64)) ([]Part, error) {
 	return split(path, dir, heldOut, 0, progress)
 }

@@ -40,9 +40,9 @@ type Sample struct {
 }
 
 // Samples draws samples 0 to count-1 of classes, every class equally often and
-// in it every document: a window each, or pairs of windows, of which half are
-// from one document and half from two, of different classes if there are
-// several. It is an error if documents are shorter than Least, or too few.
+// in it every document. A sample is a window, or a pair of windows: half of the pairs
+// are from one document and half from two, of different classes if there are several.
+// It is an error if documents are shorter than Least, or too few.
 func (c Config) Samples(classes []Class, count int) (iter.Seq[Sample], error) {
 	if err := c.check(classes); err != nil {
 		return nil, err

@@ -56,8 +56,8 @@ func (s *Source) initialise(seed uint32) {
 	}
 }
 
-// wrap carries the last word of the key round to the first when i has reached
-// the end, and returns the index to go on with.
+// wrap copies the last word of the key to the first when i has reached the end, and
+// returns the index to continue from.
 func (s *Source) wrap(i int) int {
 	if i < stateLen {
 		return i

@@ -34,7 +34,7 @@ type names struct{ small, tens []string }
 // hundred and one thousand forty two".
 func English(n int) string { return strings.Join(englishWords(nil, n), " ") }
 
-// German returns the German name of n, which must be from 0 to Max, parted into
+// German returns the German name of n, which must be from 0 to Max, split into
 // words: "zwei hundert ein tausend zwei und vierzig".
 func German(n int) string { return strings.Join(germanWords(nil, n, "eins"), " ") }
 

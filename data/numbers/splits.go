@@ -23,9 +23,8 @@ type Options struct {
 // Splits are numbers for training, validation and test; none is there twice.
 type Splits struct{ Train, Valid, Test []int }
 
-// shortOneIn is the share of numbers that are drawn by their number of digits
-// first: one in so many. All others are drawn evenly, which hardly gives any
-// below a thousand.
+// One number in shortOneIn is drawn by its number of digits first. All others are
+// drawn evenly, which hardly gives any below a thousand.
 const shortOneIn = 4
 
 // Generate draws numbers. Zero and a million, whose words occur in no other

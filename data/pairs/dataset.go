@@ -21,12 +21,12 @@ type Options struct {
 	// SourceVocabulary and TargetVocabulary are the numbers of ids of the
 	// dictionaries. A token beyond is an error.
 	SourceVocabulary, TargetVocabulary int
-	// TruncateSource, where it is not 0, cuts longer sources to so many tokens,
-	// </s> included (--truncate-source with --max-source-positions).
+	// TruncateSource is the number of tokens, </s> included, to which longer sources
+	// are cut; 0 cuts none (--truncate-source with --max-source-positions).
 	TruncateSource int
 }
 
-// New returns the pairs of two texts of as many lines, each of which ends in
+// New returns the pairs of two texts with equally many lines, each of which ends in
 // </s>. target is nil where there are no translations.
 func New(source, target lines.Lines, o Options) (*Dataset, error) {
 	switch {

@@ -135,7 +135,7 @@ type OpenOptions struct {
 	// Combine appends SPLIT1, SPLIT2, … as far as they are there, which the
 	// reference does for the training split.
 	Combine bool
-	// UpsamplePrimary reads SPLIT itself so many times where Combine finds more
+	// UpsamplePrimary is how many times SPLIT itself is read where Combine finds more
 	// (--upsample-primary); 0 stands for 1.
 	UpsamplePrimary int
 	// TruncateSource is as in Options.

@@ -51,7 +51,7 @@ func (s introsort) loop(first, last, depth int) {
 	}
 }
 
-// partition moves the median of three to first and parts the rest around it.
+// partition moves the median of three to first and partitions the rest around it.
 func (s introsort) partition(first, last int) int {
 	s.medianToFirst(first, first+1, first+(last-first)/2, last-1)
 	i, j := first+1, last

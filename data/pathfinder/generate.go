@@ -156,8 +156,8 @@ const (
 	maxRetreats = 10
 )
 
-// place returns a curve of so many dashes that keeps clear of all others, or
-// nil where it finds none.
+// place returns a curve of the given number of dashes that keeps clear of all
+// others, or nil if it finds none.
 func (l *layout) place(dashes int) []dash {
 	for range maxStarts {
 		start := point{l.random.Float64() * float64(l.Size), l.random.Float64() * float64(l.Size)}
@@ -243,8 +243,8 @@ func (l *layout) clear(d dash, others []dash, distance float64) bool {
 
 // chooseDiscs chooses the places of the discs for class 0, one end of each
 // target curve, and for class 1, both ends of one. They are about as far apart
-// in both, lest the distance tell the class; it reports false if no such choice
-// exists.
+// in both, so that the distance does not give the class away. It reports false if no
+// such choice exists.
 func (l *layout) chooseDiscs() bool {
 	k := 2 * l.random.IntN(2)
 	l.discs[1] = [2]point{l.ends[k].from, l.ends[k+1].from}

@@ -41,9 +41,9 @@ func (l *layout) span(a, b, reach float64) (first, last int) {
 	return max(0, int(min(a, b)-reach)), min(l.Size-1, int(max(a, b)+reach))
 }
 
-// Sheet lays images out in a grid of so many columns to look at, framed green
-// where the class is 1 and red where it is 0. Each pixel becomes a square of
-// scale by scale.
+// Sheet lays images out in a grid with the given number of columns, framed green
+// where the class is 1 and red where it is 0. Each pixel becomes a square of scale by
+// scale.
 func Sheet(images [][]byte, labels []int32, size, columns, scale int) image.Image {
 	const frame = 2
 	side := size * scale

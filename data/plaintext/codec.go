@@ -84,7 +84,7 @@ func (c *Codec) Symbol(id int32) string {
 }
 
 // Append appends the text of an id that comes after another, which says whether
-// a space parts them.
+// a space separates them.
 func (c *Codec) Append(dst []byte, before, id int32) []byte {
 	switch {
 	case c.bytes != nil:

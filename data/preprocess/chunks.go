@@ -110,7 +110,7 @@ func feed[T any](ctx context.Context, in *chunkReader, jobs chan<- job[T], order
 	}
 }
 
-// chunkReader parts a text into chunks.
+// chunkReader cuts a text into chunks.
 type chunkReader struct {
 	in    io.Reader
 	path  string // for errors

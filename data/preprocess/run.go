@@ -182,7 +182,7 @@ func (r *run) counts(language int) bool {
 	return []string{r.SourceDict, r.TargetDict}[language] == ""
 }
 
-// reading returns a function to be told how many bytes of a file were read.
+// reading returns a function that counts the bytes read of a file.
 func (r *run) reading(path string) func(bytes int) {
 	return func(bytes int) {
 		r.progress.File = path
@@ -259,8 +259,7 @@ func (r *run) encode(s split, dictionaries []*data.Dictionary, files [][]FileRep
 	return nil
 }
 
-// tooMany is the share of unknown words, one in so many, that hardly any right
-// dictionary leaves.
+// One unknown word in tooMany is a share that hardly any right dictionary leaves.
 const tooMany = 2
 
 func (r *run) warnUnknown(f FileReport) {

@@ -54,9 +54,9 @@ func (c counts) add(word string) {
 	c[strings.Clone(word)] = &one // the text need not live on
 }
 
-// CountFile adds the words of a file, and one </s> a line, to a dictionary that
-// is to be finalized. progress, if not nil, is told how many bytes were read
-// since it was last told.
+// CountFile adds the words of a file, and one </s> a line, to a dictionary that the
+// caller finalizes. progress, if not nil, gets the number of bytes read since its last
+// call.
 func CountFile(ctx context.Context, d *data.Dictionary, path string, workers int, progress func(bytes int)) error {
 	workers = max(workers, 1)
 	free := make(chan counts, workers) // one for each worker

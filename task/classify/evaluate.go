@@ -146,7 +146,7 @@ func (e *Evaluation) score(names []string) {
 	e.MacroF1 = e.macroF1()
 }
 
-// macroF1 returns the mean F1 of the classes that there is something to say of.
+// macroF1 returns the mean F1 of the classes that have one.
 func (e *Evaluation) macroF1() Ratio {
 	sum, n := Ratio(0), 0
 	for _, c := range e.Classes {

@@ -22,9 +22,9 @@ type Sources struct {
 	Stdin io.Reader
 }
 
-// PredictAll classifies all inputs, so many at a time, and calls use with each
-// prediction in their order. It ends at the first error; what comes before it is
-// predicted.
+// PredictAll classifies all inputs, batch at a time, and calls use with each
+// prediction in their order. It ends at the first error, after the predictions of the
+// inputs before it.
 func (p *Predictor) PredictAll(ctx context.Context, s Sources, batch int, use func(Prediction) error) error {
 	var waiting []Example
 	flush := func() error {

@@ -71,7 +71,7 @@ func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	return &Model{m, codec}, err
 }
 
-// A Prompt is a text that a model has read and may go on with.
+// A Prompt is a text that a model has read and can continue.
 type Prompt struct {
 	Session *mega.Session // of one row
 	Recent  []int32       // the last tokens, as far as they are known
@@ -86,7 +86,7 @@ func (t *Model) Begin() (*Prompt, error) {
 	return r, r.read([]int32{data.EOS})
 }
 
-// Clone returns a prompt that goes on from the same place by itself.
+// Clone returns an independent prompt that continues from the same place.
 func (r *Prompt) Clone() *Prompt {
 	c := *r
 	c.Session = r.Session.Clone()
@@ -112,8 +112,8 @@ const recentTokens = 1 << 12
 // prefillTokens is how many tokens are read before a context is asked.
 const prefillTokens = 1 << 14
 
-// Read reads on, whole chunks in parallel. tick, if not nil, is told how many
-// tokens of how many are read.
+// Read reads more text, whole chunks in parallel. tick, if not nil, gets the number
+// of tokens read so far and of all.
 func (t *Model) Read(ctx context.Context, r *Prompt, text string, tick func(done, total int)) error {
 	ids, unknown, err := t.Codec.Encode(text)
 	if err != nil {
@@ -148,8 +148,8 @@ func (r *Prompt) read(ids []int32) error {
 	return nil
 }
 
-// Continue goes on with texts, with n continuations of each, and returns them
-// one after another. It takes the prompts over; if there is one of one text, its
+// Continue generates n continuations of each text and returns them one after
+// another. It uses up the prompts; if there is one continuation of one text, its
 // session has then read the whole.
 func (t *Model) Continue(ctx context.Context, texts []*Prompt, n int, o generate.ContinueOptions, emit func(row int, text []byte)) ([]generate.Continuation, error) {
 	sessions := make([]*mega.Session, len(texts))
@@ -181,9 +181,9 @@ func (t *Model) Continue(ctx context.Context, texts []*Prompt, n int, o generate
 	return made, err
 }
 
-// Search goes on with a text by beam search, where </s> ends a text, and returns
-// as many continuations as the options want, the best first. Each is cut before
-// the first stop string. It takes the prompt over.
+// Search continues a text by beam search, where </s> ends a text, and returns the
+// continuations that the options ask for, the best first. Each is cut before the
+// first stop string. It uses up the prompt.
 func (t *Model) Search(ctx context.Context, r *Prompt, o generate.Options, stop []string) ([]generate.Continuation, error) {
 	searcher := generate.Searcher{Options: o}
 	m := generate.Primed(r.Session, o.MaxLenB, t.Codec.Banned())

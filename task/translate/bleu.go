@@ -16,7 +16,7 @@ import (
 	"github.com/mega-go/mega/train"
 )
 
-// Words for <unk> that never match each other, nor are parted by a tokeniser
+// Words for <unk> that never match each other and that no tokeniser splits
 // (tasks/translation.py:396-404).
 const (
 	unknownInReference  = "UNKNOWNTOKENINREF"

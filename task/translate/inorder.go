@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// inOrder works on items 0 to n−1, so many at a time, and hands the results to
-// done in order, one after another. The first error ends it.
+// inOrder works on items 0 to n−1, workers at a time, and passes the results to done
+// in order, one after another. The first error ends it.
 func inOrder[T any](ctx context.Context, n, workers int, work func(ctx context.Context, i int) (T, error), done func(i int, result T) error) error {
 	type outcome struct {
 		result T

@@ -94,9 +94,9 @@ func (d DataConfig) At(dir, source, target string) DataConfig {
 	return d
 }
 
-// Throughput has every batch computed by one thread and returns how many batches
-// are to be under way: as many as there are cores if n is 0. No thread then waits
-// for another.
+// Throughput makes one thread compute each batch, so that no thread waits for
+// another, and returns how many batches to run at once: n, or one for each core if n
+// is 0.
 func (m Ensemble) Throughput(n int) int {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)

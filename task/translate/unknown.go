@@ -41,8 +41,8 @@ func newUnknownReplacer(replace string) (*unknownReplacer, error) {
 	return u, err
 }
 
-// decode is the function decode for a hypothesis, of which attention was noted,
-// given the ids of its source and what stands there, </s> left out.
+// decode is the function decode for a hypothesis with its attention, given the ids
+// and the words of its source, without </s>.
 func (u *unknownReplacer) decode(d *data.Dictionary, h generate.Hypothesis, unknown string, source []int32, words []string) string {
 	if u == nil {
 		return decode(d, h.Tokens, unknown)
