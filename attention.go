@@ -69,7 +69,7 @@ func (a *GatedAttention) ready(linear func(*nn.Linear) *nn.Linear) *GatedAttenti
 	return &r
 }
 
-// begin returns the state of a ready layer at the beginning of so many texts.
+// begin returns the state of a ready layer at the beginning of several texts.
 func (a *GatedAttention) begin(texts int) *gatedState {
 	s := &gatedState{average: a.move.beginning.Begin(texts), keys: &autograd.AttentionState{Chunk: a.config.ChunkSize}}
 	for range texts {
@@ -78,8 +78,8 @@ func (a *GatedAttention) begin(texts int) *gatedState {
 	return s
 }
 
-// positionBias returns the bias for so many positions: of sequences that begin
-// here, cut into chunks, or of the next ones of texts whose state is s.
+// positionBias returns the bias for length positions: those of sequences that begin
+// here, cut into chunks, or the next ones of texts whose state is s.
 func (a *GatedAttention) positionBias(t *autograd.Tape, length int, s *gatedState) (bias *autograd.Variable, zero, chunk int, err error) {
 	if s != nil {
 		bias, zero, err = s.bias.Forward(t, a.bias, s.keys.Reach(length))

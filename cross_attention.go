@@ -95,8 +95,8 @@ func (a *CrossAttention) project(t *autograd.Tape, source *autograd.Variable) (k
 	return keys, values
 }
 
-// positionBias returns the bias for so many further queries of translations whose
-// state is s, and the position of the first.
+// positionBias returns the bias for the next queries of translations whose state is
+// s, and the position of the first.
 func (a *CrossAttention) positionBias(t *autograd.Tape, queries int, s *crossState) (bias *autograd.Variable, zero int, err error) {
 	bias, zero, err = s.bias.Forward(t, a.bias, max(s.position+queries, s.reach))
 	if err != nil {

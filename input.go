@@ -40,8 +40,8 @@ func (in *Input) check(c ClassifierConfig) error {
 	return checkTokens(in.Tokens, in.Length, c.VocabSize)
 }
 
-// checkPadding reports padding that the lengths do not tell of, and tokens beyond
-// the lengths: the mean over positions would be taken over too many or too few.
+// checkPadding reports padding within the lengths and tokens beyond them: the mean
+// over positions would otherwise be taken over too many or too few.
 func (in *Input) checkPadding() error {
 	for i := range in.Rows {
 		n := in.length(i)

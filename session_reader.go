@@ -53,7 +53,7 @@ type reader struct {
 	ends    []int32 // the rows of features that are each text's last
 }
 
-// newReader returns a reader of so many texts of which nothing has been read.
+// newReader returns a reader at the beginning of several texts.
 func newReader(w *readyWeights, texts int, workers *autograd.Workers) reader {
 	r := reader{readyWeights: w, positions: make([]int, texts), tape: newTape(workers)}
 	for _, b := range w.stack.blocks {
@@ -99,8 +99,8 @@ func (s *reader) LogProbs() []float32 {
 	return s.logProbs.Host()
 }
 
-// reach reports whether the biases reach so many further positions of each text.
-// It is asked before anything is read, so that no text is left between layers.
+// reach reports whether the biases reach the next length positions of each text. It
+// is called before anything is read, so that an error leaves no text between layers.
 func (s *reader) reach(length int) error {
 	for i, b := range s.stack.blocks {
 		if _, _, _, err := b.attention.positionBias(s.tape, length, s.states[i].gated); err != nil {

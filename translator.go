@@ -173,7 +173,7 @@ func (m *Translator) Loss(t *autograd.Tape, source, shifted *Input, targets []in
 	return t.CrossEntropy(logits, targets, Pad, smoothing), nil
 }
 
-// check reports an encoded source that is not of so many texts.
+// check reports an encoded source with another number of texts.
 func (e Encoded) check(rows int) error {
 	if e.Output == nil {
 		return errors.New("no encoded source: want the result of Encode")

@@ -43,8 +43,8 @@ func (m *Translator) SetWorkers(w *autograd.Workers) { m.workers = w }
 func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.sessionWeights) }
 
 // NewSession reads sources [rows, length], padded with <pad> on either side, and
-// returns a session of one translation of each, of which nothing is written. The
-// first token to give to Step is by convention </s>, 2. With padding on the left
+// returns a session at the beginning of one translation of each. The first token to
+// give to Step is by convention </s>, 2. With padding on the left
 // the attention to the source counts it as positions, as in the reference
 // (gated_cross_attention.py:114-122); on the right it makes no difference.
 func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {

@@ -27,8 +27,8 @@ type LossNumbers struct {
 // device it waits for them, so that loops over batches do better to call it late.
 func (l Loss) Host() LossNumbers { return l.numbers }
 
-// AddLosses returns the sum of losses of the same rows, of which the first says
-// how many count and are right.
+// AddLosses returns the sum of losses of the same rows. The first says how many rows
+// count and are right.
 func (t *Tape) AddLosses(l Loss, more ...Loss) Loss {
 	for _, m := range more {
 		l.Variable = t.Add(l.Variable, m.Variable)

@@ -15,8 +15,7 @@ func Max(x []float32) float32 { return kernel.Max(x) }
 // AddScaled adds s·x[i] to dst[i].
 func AddScaled(dst []float32, s float32, x []float32) { kernel.Axpy(dst, s, x) }
 
-// Temper multiplies each of so many rows of logarithms by factor and normalises
-// them again.
+// Temper multiplies each row of logarithms by factor and normalises it again.
 func Temper(x []float32, rows int, factor float32) {
 	kernel.Scale(x, x, factor)
 	cols := len(x) / rows

@@ -9,9 +9,9 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// This file is what Tape.EMA and Tape.Attention carry along with texts that are
-// read piece by piece, side by side as rows. A window of positions is the
-// general case, and one token of each text its smallest.
+// This file is the state that Tape.EMA and Tape.Attention carry for texts that are
+// read piece by piece, side by side as rows. A window of positions is the general
+// case; one token of each text is the smallest window.
 
 // An EMAState is what a causal moving average carries of each text.
 type EMAState struct {
@@ -34,7 +34,7 @@ func NewEMAState(p EMAParameters, c EMAConfig) *EMAState {
 	return s.Begin(0)
 }
 
-// Begin returns the state at the beginning of so many texts.
+// Begin returns the state at the beginning of several texts.
 func (s *EMAState) Begin(texts int) *EMAState {
 	return &EMAState{Averages: tensor.New(texts, s.coefficients.StateSize()), coefficients: s.coefficients}
 }
@@ -74,7 +74,7 @@ type KeyValueCache struct {
 func NewKeyValueCache(z, h int) *KeyValueCache { return &KeyValueCache{z: z, h: h} }
 
 // NewSource returns a cache of the keys [S, Z] and values [S, H] of a source's
-// tokens, the first of which stands at a column. They are copied.
+// tokens, which begin at the given column. They are copied.
 func NewSource(keys, values *tensor.Tensor, column int) *KeyValueCache {
 	c := NewKeyValueCache(keys.Cols(), values.Cols())
 	c.Append(keys, values)
@@ -225,8 +225,8 @@ func (w textAttention) texts(from, to int) {
 	}
 }
 
-// Reach returns how many positions the queries of so many further positions
-// have before them, themselves included: those of a chunk at most.
+// Reach returns how many positions the queries of the next length positions see,
+// themselves included. It is at most a chunk.
 func (s *AttentionState) Reach(length int) int {
 	reach := 0
 	for _, c := range s.Texts {

@@ -102,7 +102,7 @@ func (d *decoding) at(context int, report func(Result) error) error {
 	return report(r)
 }
 
-// result describes so many tokens of each text read in a time.
+// result describes the reading of tokens of each text in the time it took.
 func (d *decoding) result(mode string, context, tokens int, took time.Duration) Result {
 	return Result{
 		Impl: "mega", Workload: Decode, Mode: mode, Params: d.session.Model().Params().Count(), Context: context,

@@ -32,7 +32,7 @@ func measureRates() rates {
 // mean returns the rates halfway between r and s.
 func (r rates) mean(s rates) rates { return rates{(r.flops + s.flops) / 2, (r.bytes + s.bytes) / 2} }
 
-// limit compares a step that took so many seconds with what the machine allows.
+// limit compares the seconds that a step took with what the machine allows.
 func (r rates) limit(flops, bytes, seconds float64) *Limit {
 	least := max(flops/r.flops, bytes/r.bytes)
 	return &Limit{
@@ -59,7 +59,7 @@ func (w Workload) decodeDemand(texts, params int) (flops, bytes float64) {
 	return s.inference(), 4 * (float64(params) + cached)
 }
 
-// round rounds to so many decimals.
+// round rounds to a number of decimals.
 func round(x float64, decimals int) float64 {
 	unit := math.Pow10(decimals)
 	return math.Round(x*unit) / unit

@@ -108,7 +108,7 @@ var (
 )
 
 // LastCheckpoints returns the last n checkpoints of a run's directory, the
-// latest first: those saved at the ends of epochs, or those saved every so many
+// latest first: those saved at the ends of epochs, or those saved after a number of
 // updates. limit, unless it is 0, is the last epoch or update that counts.
 func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, error) {
 	if inner := filepath.Join(dir, "checkpoints"); exists(inner) {

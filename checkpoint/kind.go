@@ -127,7 +127,7 @@ func (c *Checkpoint) model() (model, error) {
 	if k := find(c.Task); k != nil {
 		return k.model(c)
 	}
-	return kinds[0].model(c) // which says that there is no such kind
+	return kinds[0].model(c) // fails and says that there is no such kind
 }
 
 // find returns the kind of that name, nil if there is none.

@@ -30,8 +30,8 @@ const (
 // Formats lists the forms that Save writes.
 var Formats = []Format{FormatNative, FormatSafetensors, FormatFairseq, FormatHuggingFace}
 
-// FormatOf returns the form that the name of a file tells of: .pt, .pth and .bin
-// are the reference's, .safetensors a single file, all else a directory.
+// FormatOf returns the form that the name of a file stands for: .pt, .pth and .bin
+// are the reference's, .safetensors is a single file, anything else a directory.
 func FormatOf(path string) Format {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".pt", ".pth", ".bin":

@@ -94,8 +94,8 @@ func (f family) asReference(args map[string]any) error {
 	return f.nameArch(args)
 }
 
-// nameArch makes sure that there is an architecture, which tells the reference the
-// class of the model; every value that it stands for is among the arguments.
+// nameArch makes sure that the arguments name an architecture, because the reference
+// finds the model's class by it. Every value that it stands for is among them.
 func (f family) nameArch(args map[string]any) error {
 	if arch, _ := args["arch"].(string); arch != "" {
 		return nil

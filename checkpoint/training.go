@@ -55,8 +55,8 @@ type progress struct {
 // progressFormat is the version of StateFile that progress belongs to.
 const progressFormat = 1
 
-// A Reset says which parts of a training's state are to be dropped. They need not
-// be there, nor fit.
+// A Reset says which parts of a training's state to drop. They may be missing, and
+// need not fit.
 type Reset struct{ Optimizer, Loader, Meters bool }
 
 // TrainingState returns where the training of the checkpoint's model, which has

@@ -208,7 +208,7 @@ func Read(path string, most int64) ([]byte, error) {
 	return f.ReadAll(most)
 }
 
-// ReadAll returns a copy of all bytes, of which there may be most.
+// ReadAll returns a copy of all bytes, at most the given number.
 func (f *File) ReadAll(most int64) ([]byte, error) {
 	if f.size > most {
 		return nil, fmt.Errorf("%s: %d bytes, want at most %d", f.name, f.size, most)

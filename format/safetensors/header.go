@@ -35,8 +35,7 @@ type header struct {
 	metadata map[string]string
 }
 
-// parseHeader reads the JSON text of a header, of which size bytes of tensors
-// follow.
+// parseHeader reads the JSON text of a header that size bytes of tensors follow.
 func parseHeader(text []byte, size int64) (*header, error) {
 	if len(text) == 0 || text[0] != '{' {
 		return nil, fmt.Errorf("the header begins with %q, want '{': not a safetensors file", text[:min(1, len(text))])
@@ -130,8 +129,8 @@ type parser struct {
 	dec *json.Decoder
 }
 
-// object reads an object of at most so many keys, calling value at each to read
-// its value. A key that comes twice is an error.
+// object reads an object of at most the given number of keys and calls value at each
+// to read its value. A key that comes twice is an error.
 func (p *parser) object(most int, value func(key string) error) error {
 	if err := p.delim('{'); err != nil {
 		return err

@@ -83,7 +83,7 @@ func callNumPyScalar(_ *machine, a args) (any, error) {
 	return x[0], err
 }
 
-// callNumPyArray makes the array of which build then says everything.
+// callNumPyArray makes an empty array, which build then fills in.
 func callNumPyArray(_ *machine, a args) (any, error) {
 	c, err := argument[*class](a, 0, "numpy.ndarray")
 	if err == nil && c.name != "numpy.ndarray" {

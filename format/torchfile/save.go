@@ -32,8 +32,8 @@ func Save(path string, value any) error {
 
 // Encode writes what Save does to w.
 func Encode(w io.Writer, value any) error {
-	// A caller's tree has no file's length to be held against; this bound only
-	// stops sharing that would not end.
+	// A caller's tree has no file whose length bounds it; this bound only stops sharing
+	// that would not end.
 	if err := checkTree(value, math.MaxInt32/16); err != nil {
 		return err
 	}

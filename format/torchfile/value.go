@@ -30,7 +30,7 @@ type Namespace struct {
 	*Dict
 }
 
-// An Object is an instance of a class of which only the data matters; see
+// An Object is an instance of a class that matters only for its data; see
 // placeholders for the list.
 type Object struct {
 	Class string // module and name, such as "fairseq.meters.AverageMeter"

@@ -2,8 +2,8 @@ package atomicfile
 
 import "os"
 
-// Observe is told of each step whose order makes files last: "sync" or "rename",
-// and the path that it makes last. Tests replace it.
+// Observe gets each step on whose order durability depends: "sync" or "rename", and
+// the path that it makes durable. Tests replace it.
 var Observe = func(step, path string) {}
 
 // Sync makes what was written to f last.

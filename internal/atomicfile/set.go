@@ -17,7 +17,7 @@ import (
 // error. Other entries of dir stay.
 //
 // A kill leaves the old set or the new one. Where dir holds other entries too, or
-// the system cannot swap directories, a kill in the very moment of the change may
+// the system cannot swap directories, a kill at the moment of the change may
 // leave either of them incomplete, but never parts of both.
 func WriteSet(dir string, names []string, overwrite bool, write func(temp string) error) error {
 	target, err := makeParent(dir)

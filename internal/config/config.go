@@ -23,7 +23,7 @@ import (
 const MaxFile = 16 << 20
 
 // ReadFile decodes the regular file at path into the value that into points to.
-// Errors begin with the path, and fs.ErrNotExist can be told.
+// Errors begin with the path and wrap fs.ErrNotExist where it applies.
 func ReadFile(path string, into any) error {
 	text, err := filemap.Read(path, MaxFile)
 	if err == nil {

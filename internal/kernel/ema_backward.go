@@ -187,10 +187,10 @@ func (s emaSums) finish(grads *EMAParams, at int) {
 	}
 }
 
-// chain adds the gradients by the parameters of a lane, given those by c_n, dc,
-// and Σ ds ∂g/∂q, dq, of which c_n times as much is the gradient by q_n; both
-// [N][16] from the lane on: c_n = p β γ / √N and q_n = 1 − p a, where
-// p = σ(delta) and a = σ(alpha).
+// chain adds the gradients by the parameters of a lane. It is given dc, the gradients
+// by c_n, and dq, Σ ds ∂g/∂q, which times c_n is the gradient by q_n; both are [N][16]
+// from the lane on. Here c_n = p β γ / √N and q_n = 1 − p a, with p = σ(delta) and
+// a = σ(alpha).
 func (c *EMACoefficients) chain(grads *EMAParams, at, lane int, dc, dq []float64) {
 	first, states := c.parameter(at, lane), c.shape.States
 	rate, damping := c.rate[first:][:states], c.damping[first:][:states]

@@ -31,8 +31,8 @@ func (r emaRows) reversed(n int) emaRows {
 	return emaRows{data: r.data, first: r.first + (n-1)*r.stride, stride: -r.stride}
 }
 
-// check panics unless there are so many rows of n channels: kernels in assembly
-// do not look.
+// check panics unless there are that many rows of n channels, because kernels in
+// assembly do not check.
 func (r *emaRows) check(rows, n int) {
 	last := r.first + (rows-1)*r.stride
 	_, _ = r.data[min(r.first, last)], r.data[max(r.first, last)+n-1]
@@ -83,7 +83,7 @@ func (a *emaAhead) share(k, n, stride int) int {
 	return (emaSteps+row)*stride + (line-k)*emaGroup
 }
 
-// address returns that of the number so many after row i.
+// address returns the address of the number that lies after others behind row i.
 func (r *emaRows) address(i, after int) uintptr {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(r.data))) + uintptr(4*(r.first+i*r.stride+after))
 }

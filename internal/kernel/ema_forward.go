@@ -64,10 +64,10 @@ func (q *emaSequences) startLeg(p *emaScanPass, leg emaLeg, group int) {
 	p.begin(p.g, emaOnes[:])
 }
 
-// EMAStep goes on with streams: it computes s for the next rows of x, both
-// [batch, length, D], and takes state [batch, c.StateSize()] along. A state of
-// zeros is a stream's beginning. Length is 1 in decoding and anything in reading
-// a prompt or a chunk; the cuts make no difference beyond rounding. There is no
+// EMAStep continues streams: it computes s for the next rows of x, both
+// [batch, length, D], and updates state [batch, c.StateSize()]. A state of zeros is a
+// stream's beginning. Length is 1 in decoding and anything when a prompt or a chunk is
+// read; the cuts make no difference beyond rounding. There is no
 // truncation, as in the reference (exponential_moving_average.py:109-156).
 // mask is as in EMAForward.
 func EMAStep(w *parallel.Workers, s, x []float32, mask []bool, state []float32, batch, length int, c *EMACoefficients) {
@@ -171,9 +171,9 @@ func (q *emaSequences) each(parts int, f func(m emaMemory, part, first, groups i
 // emaLong is how long a sequence is divided.
 const emaLong = 8 * emaSteps
 
-// divides reports whether the sequences of a batch are taken along by halves, as
-// a single one is: workers that write side by side to the same rows take cache
-// lines from each other. It must not depend on the number of workers.
+// divides reports whether each sequence of a batch is split into halves, as a single
+// one is, because workers that write side by side to the same rows take cache lines
+// from each other. It must not depend on the number of workers.
 func (q *emaSequences) divides(batch int) bool {
 	s := q.c.shape
 	return batch == 1 && s.Bidirectional && !s.Shifted && q.length >= emaLong

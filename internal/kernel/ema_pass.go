@@ -162,7 +162,7 @@ func (p *emaPass) start() emaBlock {
 	return b
 }
 
-// block describes the steps from i on, as many as are alike but at most limit.
+// block describes the steps from i on that are alike, limit of them at most.
 func (p *emaPass) block(b *emaBlock, i, limit int) {
 	states, plain := p.c.shape.States, p.c.plain[p.at]
 	b.plain, b.lagged = states, 0

@@ -61,8 +61,8 @@ func (p *product) pairRowsOfA(i, m, k, depth int, memory []float32) (a []float32
 // termsOf returns how many terms depth pairs from the kth on are made of.
 func (p *product) termsOf(k, depth int) int { return min(2*depth, p.terms-2*k) }
 
-// packPairBlock is packBlock for sums of so many terms: depth, k and panelRows
-// count pairs.
+// packPairBlock is packBlock for sums of terms products, of which depth, k and
+// panelRows count pairs.
 func packPairBlock(impl Implementation, terms int, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
 	nr := tilings[impl].nr
 	terms = min(2*depth, terms-2*k)

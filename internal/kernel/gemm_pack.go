@@ -99,8 +99,8 @@ func (w *packing) rows(_, i int) {
 }
 
 // packBlock packs depth rows from k on and n columns from j on of raw into
-// panels at dst, whose starts are panelRows rows apart. If terms is not 0, rows
-// are pairs of so many.
+// panels at dst, whose starts are panelRows rows apart. If terms is not 0, it is the
+// number of rows before they are paired.
 func packBlock(impl Implementation, terms int, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
 	if depth == 0 || n == 0 {
 		return

@@ -58,8 +58,8 @@ var products = sync.Pool{New: func() any {
 	return p
 }}
 
-// newProduct returns the product that the arguments say, from those idle. If
-// terms is not 0 it is of so many terms in bfloat16, and k counts pairs of them.
+// newProduct returns the product that the arguments describe, reusing an idle one. If
+// terms is not 0, it is the number of terms in bfloat16, and k counts pairs of them.
 func newProduct(w *parallel.Workers, serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, out output) *product {
 	p := products.Get().(*product)
 	p.workers, p.impl, p.terms = w, Current(), terms

@@ -138,10 +138,10 @@ const panelSpare = 16
 // panelSize returns the size of a panel of A in memory of our own.
 func (p *product) panelSize(depth int) int { return (depth + panelSpare) * p.mr }
 
-// packsA reports whether A is to be packed: if it is transposed and either to be
-// rounded or its rows compete for so few lines of L1 that a panel's do not stay
-// there. That costs little where a panel has many rows, unless the CPU waits for
-// L2; there it pays if enough columns read the panels.
+// packsA reports whether to pack A. It does if A is transposed and either needs
+// rounding or its rows compete for so few lines of L1 that a panel's do not stay
+// there. Reading them from L2 costs little where a panel has many rows, unless the CPU
+// waits for L2; there packing pays if enough columns read the panels.
 func (p *product) packsA() bool {
 	switch {
 	case !p.a.Transposed:

@@ -16,9 +16,9 @@ import (
 // maxWorkers bounds the number of workers: the pool counts them in 12 bits.
 const maxWorkers = 1<<12 - 1
 
-// Workers are the goroutines, the caller's included, that compute for whoever
-// holds them. Those of two holders do not wait for each other. A nil *Workers
-// stands for the process's own, which all share who did not choose.
+// Workers are the goroutines, the caller's included, that compute for their holder.
+// The workers of two holders do not wait for each other. A nil *Workers stands for
+// the process's own, which everyone shares who did not choose.
 type Workers struct{ pool *pool }
 
 // New returns a set of n workers, of GOMAXPROCS if n < 1. Its goroutines start
@@ -97,7 +97,7 @@ func (w *Workers) WhileHot(f func()) {
 
 // Run calls f(worker, i) once for each i in [0, n), spread over the
 // workers, and returns when all calls have. Indices are handed out in order,
-// from an atomic counter, to whoever is free: small tasks balance best.
+// from an atomic counter, to the next free worker: small tasks balance best.
 //
 // worker in [0, w.Size()) is unique among the goroutines that run this call's
 // tasks, and 0 is the caller's. It is for picking scratch memory that belongs

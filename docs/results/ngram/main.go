@@ -36,7 +36,7 @@ func main() {
 // maxOrder is how many bytes a key holds.
 const maxOrder = 8
 
-// A key is the last bytes of a text, the very last in its lowest bits.
+// A key is the last bytes of a text, the last of all in its lowest bits.
 type key uint64
 
 // cut returns the last n bytes of a key.
