@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/mega-go/mega/data"
@@ -51,6 +52,15 @@ func overwrites(cmd *cobra.Command) bool {
 // writeSet puts the entries of a data set, which write makes in a temporary
 // directory, into dir at once. An interrupt before that changes nothing.
 func writeSet(cmd *cobra.Command, dir string, entries []string, write func(temp string) error) error {
+	for _, path := range cmd.Flags().Args() {
+		read, err := os.Stat(path)
+		for _, name := range entries {
+			made, none := os.Stat(filepath.Join(dir, name))
+			if err == nil && none == nil && os.SameFile(read, made) {
+				return usagef("%s is read, and would be replaced: choose another directory", path)
+			}
+		}
+	}
 	return atomicfile.WriteSet(dir, entries, overwrites(cmd), func(temp string) error {
 		if err := write(temp); err != nil {
 			return err

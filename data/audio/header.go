@@ -2,6 +2,7 @@ package audio
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +22,14 @@ const maxFormatChunk = 1 << 10
 
 var errNotWAV = errors.New("not a WAV file")
 
+// otherFormats are what recordings may be instead, by what they begin with, or
+// MPEG-4 after a size.
+var otherFormats = map[string]string{
+	"riff\x2e\x91\xcf\x11": "Sony Wave64", "RIFX": "a big-endian RIFX file", "NIST_1A": "a NIST SPHERE file",
+	"fLaC": "FLAC", "ID3": "MP3", "OggS": "Ogg", "FORM": "AIFF", ".snd": "AU", "caff": "Apple's CAF",
+	"ftyp": "MPEG-4", "\x1aE\xdf\xa3": "Matroska or WebM", "#!AMR": "AMR",
+}
+
 // A headerReader reads the chunks of a WAV file that come before its samples.
 type headerReader struct {
 	in     *bufio.Reader
@@ -38,6 +47,11 @@ func readHeader(in *bufio.Reader) (format wav, size uint64, err error) {
 	}
 	head, err := in.Peek(12)
 	if err != nil || string(head[8:]) != "WAVE" || string(head[:4]) != "RIFF" && string(head[:4]) != "RF64" && string(head[:4]) != "BW64" {
+		for start, name := range otherFormats {
+			if bytes.HasPrefix(head, []byte(start)) || bytes.HasPrefix(head[min(4, len(head)):], []byte(start)) {
+				return wav{}, 0, fmt.Errorf("%w but %s: convert it, with ffmpeg or sox", errNotWAV, name)
+			}
+		}
 		return wav{}, 0, errNotWAV
 	}
 	h := &headerReader{in: in, end: 8 + uint64(binary.LittleEndian.Uint32(head[4:])), ds64: unknownSize}

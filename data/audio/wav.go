@@ -68,6 +68,7 @@ type wav struct {
 	channels int
 	rate     int
 	bits     int
+	block    int // bytes from a sample of all channels to the next
 	data     []byte
 }
 
@@ -77,6 +78,9 @@ const (
 	formatFloat      = 3
 	formatExtensible = 0xfffe
 )
+
+// otherEncodings are names of other formats.
+var otherEncodings = map[uint16]string{2: " (Microsoft's ADPCM)", 6: " (A-law)", 7: " (µ-law)", 17: " (IMA ADPCM)", 49: " (GSM)", 85: " (MP3)"}
 
 // parseWAV finds the samples of a file.
 func parseWAV(b []byte) (*wav, error) {
@@ -113,6 +117,7 @@ func (w *wav) parseFormat(b []byte) error {
 	w.channels = int(order.Uint16(b[2:]))
 	w.rate = int(order.Uint32(b[4:]))
 	w.bits = int(order.Uint16(b[14:]))
+	w.block = int(order.Uint16(b[12:]))
 	if w.format == formatExtensible && len(b) >= 26 {
 		w.format = order.Uint16(b[24:])
 	}
@@ -129,7 +134,10 @@ func (w *wav) checkFormat() error {
 	case w.format == formatPCM && (w.bits == 8 || w.bits == 16 || w.bits == 24 || w.bits == 32):
 	case w.format == formatFloat && (w.bits == 32 || w.bits == 64):
 	default:
-		return fmt.Errorf("format %d of %d bits; want PCM (1) of 8, 16, 24 or 32 bits or floating point (3) of 32 or 64", w.format, w.bits)
+		return fmt.Errorf("format %d%s of %d bits; want PCM (1) of 8, 16, 24 or 32 bits or floating point (3) of 32 or 64", w.format, otherEncodings[w.format], w.bits)
+	}
+	if w.block > w.frameSize() {
+		return fmt.Errorf("%d bytes for samples of %d, want no space between samples", w.block, w.frameSize())
 	}
 	return nil
 }

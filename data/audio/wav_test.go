@@ -85,7 +85,13 @@ func TestDecodeWAVErrors(t *testing.T) {
 	pcm := format(1, 1, 16)
 	for want, b := range map[string][]byte{
 		"x.wav: the file is empty":                                nil,
-		"x.wav: not a WAV file":                                   []byte("RIFX\x00\x00\x00\x00WAVE"),
+		"x.wav: not a WAV file but a big-endian RIFX file: conv":  []byte("RIFX\x00\x00\x00\x00WAVE"),
+		"x.wav: not a WAV file but Sony Wave64":                   []byte("riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb"),
+		"x.wav: not a WAV file but FLAC":                          []byte("fLaC"),
+		"x.wav: not a WAV file but MPEG-4":                        []byte("\x00\x00\x00\x20ftypM4A "),
+		"x.wav: not a WAV file ":                                  []byte("hello"),
+		"x.wav: format 7 (µ-law) of 8 bits":                       file(format(7, 1, 8), chunk("data", []byte{0, 0})),
+		"x.wav: 4 bytes for samples of 2":                         file(append(append(append([]byte{}, pcm[:20]...), 4, 0), pcm[22:]...), chunk("data", []byte{0, 0})),
 		"x.wav: no data chunk":                                    file(pcm),
 		"x.wav: no format chunk before the data":                  file(chunk("data", []byte{0, 0})),
 		"x.wav: no samples":                                       file(pcm, chunk("data", []byte{0})),
@@ -93,7 +99,7 @@ func TestDecodeWAVErrors(t *testing.T) {
 		`x.wav: cut off: chunk "data" claims 1879048192 bytes, 2`: file(pcm, []byte("data\x00\x00\x00\x70\x00\x00")),
 		`x.wav: cut off: chunk "LIST" claims`:                     file(pcm, []byte("LIST\x00\x00\x00\xf0\x00\x00")),
 		"x.wav: a format chunk of 3 bytes":                        file(chunk("fmt ", []byte{1, 0, 1})),
-		"x.wav: format 85 of 16 bits; want PCM":                   file(format(85, 1, 16), chunk("data", []byte{0, 0})),
+		"x.wav: format 86 of 16 bits; want PCM":                   file(format(86, 1, 16), chunk("data", []byte{0, 0})),
 		"x.wav: format 1 of 12 bits":                              file(format(1, 1, 12), chunk("data", []byte{0, 0})),
 		"x.wav: sample 1 is NaN":                                  file(format(3, 1, 32), chunk("data", littleEndian([]float32{0, float32(math.NaN())}))),
 		"x.wav: 0 samples a second":                               file(append(append([]byte{}, pcm[:12]...), append(make([]byte, 4), pcm[16:]...)...), chunk("data", []byte{0, 0})),

@@ -144,17 +144,32 @@ func (o *Options) outputPath(split, lang string) string {
 	return filepath.Join(o.DestDir, name)
 }
 
-// Entries returns the names of the files that are made in DestDir.
+// Entries returns the names of the files that are made in DestDir, of any format:
+// texts that lie there and are read are none of them.
 func (o *Options) Entries() []string {
 	var names []string
 	for _, lang := range o.languages() {
 		names = append(names, filepath.Base(o.dictPath(lang)))
 		for _, s := range o.encoded() {
 			name := filepath.Base(o.outputPath(s.name, lang))
-			names = append(names, name+".bin", name+".idx", name) // of any format
+			names = append(names, name+".bin", name+".idx", name)
 		}
 	}
-	return names
+	return slices.DeleteFunc(names, o.reads)
+}
+
+// reads tells whether a file of DestDir is one of the texts.
+func (o *Options) reads(name string) bool {
+	made, err := os.Stat(filepath.Join(o.DestDir, name))
+	for _, s := range o.splits() {
+		for _, lang := range o.languages() {
+			text, missing := os.Stat(textPath(s.prefix, lang))
+			if err == nil && missing == nil && os.SameFile(made, text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // A split is a text, or a pair of texts, and the name that it gets.

@@ -113,6 +113,9 @@ func (p *Prediction) Top(n int) {
 	}
 }
 
+// inLine escapes what would end a column or a line.
+var inLine = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\r", `\r`)
+
 // WriteText writes a prediction as a line: the input, or the offset in a stream,
 // and each class with its probability, with tabs between.
 func (p *Prediction) WriteText(w io.Writer) error {
@@ -123,9 +126,9 @@ func (p *Prediction) WriteText(w io.Writer) error {
 		name = fmt.Sprint(p.ID)
 	}
 	var b strings.Builder
-	b.WriteString(name)
+	b.WriteString(inLine.Replace(name))
 	for _, c := range p.Classes {
-		fmt.Fprintf(&b, "\t%s %.4f", c.Class, c.Probability)
+		fmt.Fprintf(&b, "\t%s %.4f", inLine.Replace(c.Class), c.Probability)
 	}
 	if p.Unknown > 0 {
 		fmt.Fprintf(&b, "\t(%d of %d tokens unknown)", p.Unknown, p.Length)

@@ -478,3 +478,11 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%v, %v", e.Values, err)
 	}
 }
+
+func TestTextIsALineOfColumns(t *testing.T) {
+	var out strings.Builder
+	p := Prediction{ID: "a\tb\nc\r", Classes: []ClassGuess{{"x\ty\n", 1}}}
+	if err := p.WriteText(&out); err != nil || out.String() != "a\\tb\\nc\\r\tx\\ty\\n 1.0000\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
