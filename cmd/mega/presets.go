@@ -2,10 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/recipe"
 	"github.com/spf13/cobra"
 )
@@ -13,57 +18,181 @@ import (
 func newPresets() *cobra.Command {
 	return &cobra.Command{
 		Use:   "presets [NAME]",
-		Short: "List training presets and architectures, or the flags of one preset",
+		Short: "List training presets and architectures, or print one as a command",
+		Long: `presets lists the recipes of mega train --preset and the architectures of mega
+train --arch. With the name of one it prints the whole command that it stands for,
+ready for a shell.`,
 		Example: `  mega presets
-  mega presets lra-image`,
-		Args: atMostArgs(1, "the name of a preset"),
+  mega presets lra-image
+  mega presets mega_lm_enwik8_base`,
+		Args:              atMostArgs(1, "the name of a preset or an architecture"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return presetNames(), cobra.ShellCompDirectiveNoFileComp },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return printRecipe(cmd, args[0])
+				return printPreset(cmd.OutOrStdout(), args[0])
 			}
-			return listPresets(cmd)
+			return listPresets(cmd.OutOrStdout())
 		},
 	}
 }
 
-func printRecipe(cmd *cobra.Command, name string) error {
-	r, err := recipe.Find(name)
-	if err != nil {
-		return usage(err)
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "# %s\nmega train", r.Summary)
-	for _, f := range r.Flags {
-		if len(f) > 2 && f[:2] == "--" {
-			fmt.Fprintf(cmd.OutOrStdout(), " \\\n   ")
-		}
-		if strings.ContainsAny(f, `(){}"`) {
-			f = "'" + f + "'"
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), " %s", f)
-	}
-	fmt.Fprintln(cmd.OutOrStdout())
-	return nil
+// An archInfo is an architecture as mega presets shows it.
+type archInfo struct{ name, kind, use string }
+
+// archInfos are the architectures, all of the reference's.
+var archInfos = []archInfo{
+	{"mega_lra_listop", classifier, "expressions of ListOps (Long Range Arena)"},
+	{"mega_lra_imdb", classifier, "texts of bytes (IMDB of the Long Range Arena)"},
+	{"mega_lra_aan", classifier, "pairs of texts of bytes (AAN of the Long Range Arena)"},
+	{"mega_lra_cifar10", classifier, "pictures as pixels in a row (CIFAR-10 of the Long Range Arena)"},
+	{"mega_lra_pf32", classifier, "pictures of 32×32 pixels (Pathfinder of the Long Range Arena)"},
+	{"mega_lra_pf128", classifier, "pictures of 128×128 pixels (Path-X of the Long Range Arena)"},
+	{"mega_sc_raw", classifier, "sound, sample by sample; the same as mega_sc_raw_base"},
+	{"mega_sc_raw_base", classifier, "sound, sample by sample (Speech Commands)"},
+	{"mega_sc_raw_big", classifier, "sound, sample by sample (Speech Commands, more accurate)"},
+	{"mega_lm", languageModel, "text with one table of words; small"},
+	{"mega_lm_big", languageModel, "text with one table of words; big"},
+	{"mega_lm_wiki103", languageModel, "words, rare ones in fewer dimensions (WikiText-103)"},
+	{"mega_lm_adaptive_base", languageModel, "words, rare ones in fewer dimensions; smaller"},
+	{"mega_lm_adaptive_big", languageModel, "words, rare ones in fewer dimensions; the same as mega_lm_wiki103"},
+	{"mega_lm_enwik8_base", languageModel, "bytes (enwik8)"},
+	{"mega_lm_enwik8_large", languageModel, "bytes (enwik8), big"},
+	{"mega", translator, "the defaults of translators"},
+	{"mega_wmt_en_de", translator, "sentences (WMT'16 English to German)"},
+	{"mega_wmt_en_de_big", translator, "sentences (WMT'16 English to German), big"},
 }
 
-func listPresets(cmd *cobra.Command) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "PRESET\tFOR mega train --preset")
+// config returns the architecture's configuration.
+func (a archInfo) config() (mega.Config, error) {
+	switch a.kind {
+	case languageModel:
+		return mega.LanguageModelArch(a.name)
+	case translator:
+		return mega.TranslatorArch(a.name)
+	}
+	return mega.ClassifierArch(a.name)
+}
+
+// presetNames lists the recipes, then the architectures.
+func presetNames() []string {
+	names := recipe.Names()
+	for _, a := range archInfos {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+// printPreset prints the command that a recipe or an architecture stands for.
+func printPreset(w io.Writer, name string) error {
+	if i := slices.IndexFunc(archInfos, func(a archInfo) bool { return a.name == name }); i >= 0 {
+		return printArch(w, archInfos[i])
+	}
+	names := presetNames()
+	if !slices.Contains(names, name) {
+		if near := spell.Nearest(name, names); near != "" {
+			return usagef("unknown preset %q, did you mean %q?", name, near)
+		}
+		return usagef("unknown preset %q; mega presets lists them", name)
+	}
+	r, err := recipe.Find(name)
+	if err != nil {
+		return err
+	}
+	return printCommand(w, r.Summary, r.Flags)
+}
+
+func printArch(w io.Writer, a archInfo) error {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	flags := []string{"--arch", a.name}
+	for name, field := range flagFields(reflect.TypeOf(c)) {
+		value := reflect.ValueOf(c).FieldByIndex(field.Index)
+		switch text := formatField(value); {
+		case name == "arch" || value.IsZero():
+		case value.Kind() == reflect.Bool:
+			flags = append(flags, "--"+name)
+		default:
+			flags = append(flags, "--"+name, text)
+		}
+	}
+	return printCommand(w, a.kind+": "+a.use, flags)
+}
+
+// printCommand prints flags of mega train, each once, as its last value is the one
+// that counts.
+func printCommand(w io.Writer, summary string, flags []string) error {
+	var groups [][]string // a flag and its values
+	for _, f := range flags {
+		if strings.HasPrefix(f, "--") || len(groups) == 0 {
+			groups = slices.DeleteFunc(groups, func(g []string) bool { return g[0] == f })
+			groups = append(groups, nil)
+		}
+		last := &groups[len(groups)-1]
+		*last = append(*last, quoted(f))
+	}
+	text := "# " + summary + "\nmega train"
+	for _, g := range groups {
+		text += " \\\n    " + strings.Join(g, " ")
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// quoted returns a word as a shell takes it for itself.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+func listPresets(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tw, "PRESET\tFOR mega train --preset")
 	for _, name := range recipe.Names() {
 		r, err := recipe.Find(name)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Summary)
+		fmt.Fprintf(tw, "%s\t%s\n", r.Name, r.Summary)
 	}
-	fmt.Fprintln(w, "\t")
-	fmt.Fprintln(w, "ARCH\tINPUT\tLAYERS\tD\tH\tZ\tN\tATTENTION\tNORM\tCHUNK\tTRUNCATION\tPARAMETERS")
-	for _, name := range mega.ClassifierArchs() {
-		c, err := mega.ClassifierArch(name)
-		if err != nil {
-			return err
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, kind := range []string{classifier, languageModel, translator} {
+		fmt.Fprintf(tw, "\nARCHITECTURE\tLAYERS\tWIDTH\tPARAMETERS\tFOR mega train --arch: %s of\n", kind)
+		for _, a := range archInfos {
+			if a.kind != kind {
+				continue
+			}
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(tw, "%s\t%v\t%v\t%s\t%s\n", a.name, sizeOf(c, "Layers"), sizeOf(c, "EmbedDim"), inMillions(c.ParameterCount()), a.use)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\n", name, c.InputType, c.EncoderLayers, c.EncoderEmbedDim,
-			c.EncoderHiddenDim, c.ZDim, c.NDim, c.AttentionActivationFn, c.NormType, c.ChunkSize, c.TruncationLength, c.ParameterCount())
 	}
-	return w.Flush()
+	return tw.Flush()
+}
+
+// sizeOf returns a size of the decoder, or of the encoder where there is none.
+func sizeOf(c mega.Config, what string) any {
+	v := reflect.ValueOf(c)
+	if f := v.FieldByName("Decoder" + what); f.IsValid() {
+		return f
+	}
+	return v.FieldByName("Encoder" + what)
+}
+
+// inMillions writes how many parameters a model has beside those of its words. An
+// adaptive softmax, which has nothing without words, has none to tell.
+func inMillions(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f M", float64(n)/1e6)
 }
