@@ -15,6 +15,9 @@ const (
 	translator    = "a translator"
 )
 
+// modelKinds are all of them.
+var modelKinds = []string{classifier, languageModel, translator}
+
 // forKey is the annotation of a flag that says which kinds of models it is for; one
 // without is for all.
 const forKey = "for"

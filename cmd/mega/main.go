@@ -113,6 +113,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	)
 	root.SetHelpCommand(newHelp())
 	root.SetFlagErrorFunc(flagError)
+	complete(root)
 	for _, c := range append(root.Commands(), root) {
 		c.Flags().SortFlags = false
 	}

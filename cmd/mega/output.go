@@ -55,10 +55,19 @@ func (s *standardOutput) close() error {
 // except to a terminal.
 func textOutput(cmd *cobra.Command) io.Writer {
 	w := cmd.OutOrStdout()
-	if s, ok := w.(*standardOutput); ok && printable.Terminal(s.raw) == nil {
+	if s, ok := w.(*standardOutput); ok && terminal(w) == nil {
 		s.w = s.raw
 	}
 	return w
+}
+
+// terminal returns the terminal that the standard output leads to, nil if it leads
+// to none.
+func terminal(w io.Writer) *os.File {
+	if s, ok := w.(*standardOutput); ok {
+		w = s.raw
+	}
+	return printable.Terminal(w)
 }
 
 // outputError returns what went wrong with the standard output.

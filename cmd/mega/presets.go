@@ -163,7 +163,7 @@ func listPresets(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	for _, kind := range []string{classifier, languageModel, translator} {
+	for _, kind := range modelKinds {
 		fmt.Fprintf(tw, "\nARCHITECTURE\tLAYERS\tWIDTH\tPARAMETERS\tFOR mega train --arch: %s of\n", kind)
 		for _, a := range archInfos {
 			if a.kind != kind {

@@ -30,6 +30,7 @@ type trainCommand struct {
 	criterion string
 	optimizer string
 	board     string
+	helpAll   bool
 	workers   int
 	json      bool
 	profile   bool
@@ -93,6 +94,7 @@ classifier, a language model or a translator.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
+	cmd.SetHelpFunc(c.help)
 	return cmd
 }
 
@@ -100,17 +102,21 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	c.flags = flags
 	flags.StringVar(&c.preset, "preset", "", "a whole recipe: mega presets lists them")
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
-	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
-	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
 	flags.BoolVar(&c.profile, "profile", false, "print where the time of training went, by operation, waiting for data among them")
+	flags.BoolVar(&c.helpAll, "help-all", false, "help with the flags for every kind of model")
+	groupFlags(flags, outputFlags)
+	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
+	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
+	groupFlags(flags, trainingFlags)
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })
 	for _, kind := range c.kinds {
-		for _, b := range kind.bind(flags) {
+		for i, b := range kind.bind(flags) {
 			b.alsoFor(kind.name())
+			b.group([]string{modelFlags, dataFlags}[i])
 		}
 	}
 	for _, f := range all {
@@ -122,6 +128,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 		c.training.alsoFor(kind.name())
 	}
 	c.restore.addFlags(flags)
+	groupFlags(flags, trainingFlags)
 	addReference(flags)
 }
 
@@ -150,6 +157,9 @@ func expandPreset(args []string) ([]string, error) {
 }
 
 func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
+	if c.helpAll {
+		return cmd.Help()
+	}
 	kind, arch, training, err := c.configs(args)
 	if err != nil {
 		return usage(err)
