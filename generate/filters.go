@@ -12,12 +12,12 @@ import (
 // order: penalty, temperature, top-k, top-p, min-p. The JSON names are the
 // reference's argument names where it has them.
 type Filters struct {
-	Temperature       float64 `json:"temperature" help:"divides what the softmax is taken of: above 1 for more variety, below 1 for less; 0 for the likeliest token always"`
-	TopK              int     `json:"sampling_topk" help:"draw from so many of the likeliest tokens; not positive for all"`
-	TopP              float64 `json:"sampling_topp" help:"draw from the fewest tokens whose probabilities reach this together; not positive for all"`
-	MinP              float64 `json:"min_p" help:"draw from tokens at least so many times as likely as the likeliest; 0 for all"`
+	Temperature       float64 `json:"temperature" help:"divides what the softmax is taken of: above 1 for more variety, below 1 for less; 0 always takes the likeliest token"`
+	TopK              int     `json:"sampling_topk" help:"draw only from this many of the likeliest tokens; 0 or less for all"`
+	TopP              float64 `json:"sampling_topp" help:"draw from the fewest tokens whose probabilities reach this together; 0 or less for all"`
+	MinP              float64 `json:"min_p" help:"draw only from tokens at least X times as likely as the likeliest; 0 for all"`
 	RepetitionPenalty float64 `json:"repetition_penalty" help:"multiplies the log-probability of tokens that occurred: above 1 for fewer repetitions"`
-	RepetitionWindow  int     `json:"repetition_window" help:"how many tokens back count for it, those of the prompt included; not positive for all, which takes longer the longer a text is"`
+	RepetitionWindow  int     `json:"repetition_window" help:"how many of the last tokens it looks at, those of the prompt included; 0 or less for all, which takes longer for longer texts"`
 }
 
 // DefaultFilters returns filters that change nothing.

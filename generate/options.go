@@ -10,7 +10,7 @@ import (
 // names.
 type Options struct {
 	Beam  int `json:"beam" help:"hypotheses kept side by side for each text"`
-	NBest int `json:"nbest" range:"1," help:"of those, how many to give; all if there are fewer"`
+	NBest int `json:"nbest" range:"1," help:"how many of those to return; all if there are fewer"`
 
 	MaxLenA        float64 `json:"max_len_a" help:"texts have at most a·x + b tokens, x being the length of the source: a"`
 	MaxLenB        int     `json:"max_len_b" help:"and b"`
@@ -21,19 +21,19 @@ type Options struct {
 	LenPen       float64 `json:"lenpen" help:"the log-probability is divided by the length to this power: below 1 for shorter texts, above 1 for longer ones"`
 	UnkPen       float64 `json:"unkpen" help:"taken off the log-probability of <unk>: above 0 for fewer, below 0 for more"`
 
-	NoEarlyStop bool `json:"no_early_stop" help:"go on until no hypothesis under way can do better, not only until as many have ended as the beam says: a sure text is then not lost to shorter ones that end before it"`
+	NoEarlyStop bool `json:"no_early_stop" help:"search until no unfinished hypothesis can do better, not only until a full beam has ended: a likely text is then not lost to shorter ones that end first"`
 
-	NoRepeatNgramSize int `json:"no_repeat_ngram_size" help:"no so many tokens in a row occur twice in a text; 0 allows it"`
+	NoRepeatNgramSize int `json:"no_repeat_ngram_size" help:"no sequence of this many tokens occurs twice in a text; 0 allows it"`
 
-	Sampling     bool    `json:"sampling" help:"draw each token at random, as likely as the model says, instead of searching"`
-	SamplingTopK int     `json:"sampling_topk" help:"draw from so many of the likeliest tokens; not positive for all"`
-	SamplingTopP float64 `json:"sampling_topp" help:"draw from the fewest tokens whose probabilities exceed this together; not positive for all"`
+	Sampling     bool    `json:"sampling" help:"draw each token at random by its probability instead of searching"`
+	SamplingTopK int     `json:"sampling_topk" help:"draw only from this many of the likeliest tokens; 0 or less for all"`
+	SamplingTopP float64 `json:"sampling_topp" help:"draw from the fewest tokens whose probabilities exceed this together; 0 or less for all"`
 	Temperature  float64 `json:"temperature" help:"divides what the softmax is taken of: above 1 for more variety, below 1 for less"`
 	Seed         uint64  `json:"seed" help:"fixes what is drawn"`
 
-	DiverseBeamGroups   int     `json:"diverse_beam_groups" help:"diverse beam search: groups that avoid each other's tokens; not positive for none"`
+	DiverseBeamGroups   int     `json:"diverse_beam_groups" help:"diverse beam search: groups that avoid each other's tokens; 0 or less for none"`
 	DiverseBeamStrength float64 `json:"diverse_beam_strength" help:"taken off a token's log-probability for each earlier group that chose it"`
-	DiversityRate       float64 `json:"diversity_rate" help:"diverse siblings search: taken off for each rank among the successors of one hypothesis; not positive for none"`
+	DiversityRate       float64 `json:"diversity_rate" help:"diverse siblings search: taken off for each rank among the successors of one hypothesis; 0 or less for none"`
 }
 
 // DefaultOptions returns the reference's defaults (options.py, generation).

@@ -22,22 +22,22 @@ type Config struct {
 	ScheduleConfig
 
 	StopMinLR     float64 `json:"stop_min_lr" help:"stop before an epoch that would begin at this rate or below"`
-	StopTimeHours float64 `json:"stop_time_hours" help:"stop after so much training time; 0 for no limit"`
-	Patience      int     `json:"patience" help:"stop after so many validations without a better one; 0 for never"`
+	StopTimeHours float64 `json:"stop_time_hours" help:"stop after this much training time; 0 for no limit"`
+	Patience      int     `json:"patience" help:"stop after this many validations without a better one; 0 for never"`
 
 	DisableValidation       bool `json:"disable_validation" help:"do not validate"`
 	ValidateInterval        int  `json:"validate_interval" help:"epochs between validations"`
 	ValidateIntervalUpdates int  `json:"validate_interval_updates" help:"updates between further validations; 0 for none"`
 	ValidateAfterUpdates    int  `json:"validate_after_updates" help:"no checkpoints between epochs before this update"`
 
-	BestCheckpointMetric         string `json:"best_checkpoint_metric" help:"metric that says which checkpoint is best"`
-	MaximizeBestCheckpointMetric bool   `json:"maximize_best_checkpoint_metric" help:"the largest value of it is the best, not the smallest"`
+	BestCheckpointMetric         string `json:"best_checkpoint_metric" help:"metric that decides which checkpoint is best"`
+	MaximizeBestCheckpointMetric bool   `json:"maximize_best_checkpoint_metric" help:"the largest value of the metric is the best, not the smallest"`
 
 	NoSave              bool `json:"no_save" help:"keep no checkpoints"`
-	NoEpochCheckpoints  bool `json:"no_epoch_checkpoints" help:"keep the last and the best checkpoint alone"`
+	NoEpochCheckpoints  bool `json:"no_epoch_checkpoints" help:"keep only the last and the best checkpoint"`
 	SaveInterval        int  `json:"save_interval" help:"epochs between checkpoints"`
 	SaveIntervalUpdates int  `json:"save_interval_updates" help:"updates between further checkpoints; 0 for none"`
-	KeepIntervalUpdates int  `json:"keep_interval_updates" help:"of those, how many to keep; negative for all"`
+	KeepIntervalUpdates int  `json:"keep_interval_updates" help:"how many of those to keep; negative for all"`
 	KeepLastEpochs      int  `json:"keep_last_epochs" help:"epoch checkpoints to keep; 0 or negative for all"`
 	KeepBestCheckpoints int  `json:"keep_best_checkpoints" help:"best checkpoints to keep under names of their own"`
 
@@ -46,7 +46,7 @@ type Config struct {
 	MaxSkippedInRow int `json:"max_skipped_in_row" help:"updates that may be skipped one after another because something is not finite"`
 	MaxSkipped      int `json:"max_skipped" help:"and in all"`
 
-	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and all else stay float32. Needs a processor with AVX512_BF16"`
+	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. Needs a processor with AVX512_BF16"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.

@@ -17,8 +17,8 @@ func newAverage() *cobra.Command {
 		Short: "Average the weights of checkpoints of one model",
 		Long: `average writes the mean of the weights of several checkpoints, with the
 configuration of the first. With --num-epoch-checkpoints or
---num-update-checkpoints it is given one directory of a run, and takes the last
-of its checkpoints. Flags have the names of the reference's
+--num-update-checkpoints it takes the last checkpoints of one run directory. Flags
+have the names of the reference's
 scripts/average_checkpoints.py.`,
 		Example: `  mega average a.pt b.pt c.pt --output mean.pt
   mega average runs/lm --num-epoch-checkpoints 5 --output runs/lm-mean`,
@@ -47,7 +47,7 @@ scripts/average_checkpoints.py.`,
 	cmd.Flags().StringVar(&output, "output", "", "where to write")
 	cmd.Flags().StringArrayVar(&inputs, "inputs", nil, "a checkpoint, by the reference's flag")
 	number(cmd.Flags(), &epochs, "num-epoch-checkpoints", 0, counts, "average the last N that a run saved at the ends of epochs")
-	number(cmd.Flags(), &updates, "num-update-checkpoints", 0, counts, "average the last N that a run saved every so many updates")
+	number(cmd.Flags(), &updates, "num-update-checkpoints", 0, counts, "average the last N that a run saved by --save-interval-updates")
 	number(cmd.Flags(), &limit, "checkpoint-upper-bound", 0, counts, "of these, take none after this epoch or update; 0 for no bound")
 	addSaving(cmd.Flags(), &format, &dtype, &options)
 	return cmd

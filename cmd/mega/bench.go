@@ -30,14 +30,14 @@ func newBench() *cobra.Command {
 		Short: "Measure training and inference on the reference's workloads",
 		Long: `bench measures a training step (forward, backward, clip, AdamW) and inference of
 the reference's published models at fixed shapes, and prints the median. Run one
-workload a process where memory is to be compared: the peak is the process's.
-With --roofline, for all workloads unless some are named, it also measures how
-fast the machine multiplies, adds and reads memory, and prints how much of the
-least possible time that is.
+workload a process to compare memory: the peak is the process's.
+With --roofline it also measures how fast the machine multiplies, adds and reads
+memory, and prints how near each workload comes to the shortest possible time; it
+takes all workloads unless some are named.
 
-The workload decode is generation with the model of lm-enwik8: the mean time of a
-step over a chunk of tokens, at the first chunk and at the one that holds the
-hundred-thousandth token, which are read before.
+The workload decode generates with the model of lm-enwik8. It prints the mean time
+of a step over a chunk of tokens, for the first chunk and, after reading those before
+it, for the one that holds the hundred-thousandth token.
 
 The workload scaling runs the moving average and attention in chunks, forward and
 backward, over longer and longer sequences, and prints what a token costs.`,

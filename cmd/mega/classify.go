@@ -51,9 +51,9 @@ window: bytes or words of text, grey pixels, or sound (WAV, or with --raw sample
 as sox and ffmpeg write them as s16le). It prints a line for each window, with
 where it begins.
 
-A checkpoint of mega train knows how its inputs are read. For one of the
-reference --data names the directory of the data that it was trained on, for its
-dictionaries.`,
+A checkpoint of mega train knows how its inputs are read. For a checkpoint of the
+reference, --data names the data that it was trained on, whose dictionaries it
+needs.`,
 		Example: `  mega classify --checkpoint runs/lra-text review.txt
   echo "what a film" | mega classify --checkpoint runs/lra-text -
   mega classify --checkpoint checkpoint_best.pt --data data/imdb --text "what a film" --json

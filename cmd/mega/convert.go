@@ -18,7 +18,7 @@ func newConvert() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
 		Short: "Turn a checkpoint into another form: fairseq, native, safetensors, Hugging Face",
-		Long: `convert reads a checkpoint in any form that there is and writes it in another:
+		Long: `convert reads a checkpoint in any form and writes it in another:
 
   fairseq      a .pt that torch.load and the reference open
   native       a directory, as mega train writes
@@ -26,9 +26,9 @@ func newConvert() *cobra.Command {
   huggingface  a directory of transformers' Mega: config.json with
                model.safetensors or, by --hf-torch-file, pytorch_model.bin
 
-The name of OUT chooses the form (.pt, .safetensors, else a directory) unless
---to does. Weights stay as they are, bit for bit, unless --dtype asks for another
-type; what training needs goes along between fairseq and native.`,
+The name of OUT chooses the form (.pt, .safetensors, otherwise a directory); --to
+overrides it. Weights stay as they are, bit for bit, unless --dtype asks for
+another type. Between fairseq and native, what training needs is kept.`,
 		Example: `  mega convert checkpoint_best.pt imdb
   mega convert runs/listops-short listops.pt
   mega convert mega.lra.zip:listops/checkpoint_best.pt listops.safetensors --dtype bf16

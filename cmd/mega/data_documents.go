@@ -21,9 +21,9 @@ func newDocuments() *cobra.Command {
 is named by its class; a class may have several. FROM is a directory, or one and
 a pattern of names: FROM/*.go. The task is to tell the class; with --pairs,
 whether two windows come from one file or from two of different classes. Files
-are divided, not windows: those of the test were not trained on. It writes DIR in
-the layout that mega train --task lra-text reads, and says how far counting bytes
-gets.`,
+are divided between the splits, not windows, so that no file of the test is trained
+on. It writes DIR in the layout that mega train --task lra-text reads, and prints
+the accuracy of a baseline that counts bytes.`,
 		Example: `  mega data documents data/topics crypto="$(go env GOROOT)/src/crypto/*.go" net="$(go env GOROOT)/src/net/*.go"
   mega data documents data/pairs manual=/usr/share/man code=/usr/include --pairs`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -13,12 +13,12 @@ func newEnwik8() *cobra.Command {
 	heldOut := int64(0)
 	cmd := &cobra.Command{
 		Use:   "enwik8 FROM TO",
-		Short: "Part enwik8, or any text, into the byte splits that results are given for",
+		Short: "Split enwik8, or any text, as published results on bytes do",
 		Long: `enwik8 reads the file enwik8, or the zip it is distributed as, and writes
 train.txt, valid.txt and test.txt, 90, 5 and 5 million bytes as decimal numbers
 with spaces between, and the bytes themselves as NAME.txt.raw: the files of
-Transformer-XL's prep_enwik8.py, which mega preprocess --only-source makes token
-files of. With --held-out the text may be any.`,
+Transformer-XL's prep_enwik8.py, which mega preprocess --only-source turns into
+token files. With --held-out any text will do.`,
 		Example: `  mega data enwik8 enwik8.zip data/enwik8
   mega preprocess --only-source --trainpref data/enwik8/train.txt --validpref data/enwik8/valid.txt \
     --testpref data/enwik8/test.txt --destdir data-bin/enwik8

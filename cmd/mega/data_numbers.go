@@ -15,9 +15,9 @@ func newNumbers() *cobra.Command {
 		Short: "Generate names of numbers in English and German, a small task of translation",
 		Long: `numbers draws whole numbers up to a million and writes their names, a number a
 line, to DIR/train.en and .de, valid and test: "two hundred and one thousand forty
-two" and "zwei hundert ein tausend zwei und vierzig". No number is there twice. It
-also makes them ready for mega train, as mega preprocess --joined-dictionary
-does, in the same directory.`,
+two" and "zwei hundert ein tausend zwei und vierzig". No number occurs twice. It
+also preprocesses them for mega train in the same directory, as mega preprocess
+--joined-dictionary does.`,
 		Example: "  mega data numbers data/numbers\n  mega train data/numbers --preset numbers-en-de",
 		Args:    exactArgs(1, "the directory to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -22,9 +22,9 @@ too).
 
 Recordings are divided by validation_list.txt and testing_list.txt and normalised
 to mean 0 and variance 1 over all samples of the training split. --sc-reference
-does as the reference does with its ten words: it leaves out recordings that are
-shorter, divides 70/15/15 by lot, and normalises each time step after dividing by
-2^15 once too often.`,
+does what the reference does with its ten words: it leaves out recordings that are
+shorter, divides 70/15/15 at random, and normalises each time step after dividing
+by 2^15 once too often.`,
 		Example: `  mega data speech speech_commands_v0.02 data/sc10
   mega data speech speech_commands_v0.02 data/sc10-reference --sc-reference
   mega data speech speech_commands_v0.02 data/sc35 --sc-all-classes

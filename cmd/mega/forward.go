@@ -14,7 +14,7 @@ func newForward() *cobra.Command {
 	var options forward.Options
 	cmd := &cobra.Command{
 		Use:   "forward --checkpoint MODEL --input IN.safetensors --output OUT.safetensors",
-		Short: "Run a model on given tensors and write what it says",
+		Short: "Run a model on given tensors and write its outputs",
 		Long: `forward runs a model on given tensors, to compare it with another
 implementation. It reads PREFIXnet_input.src_tokens, .src_lengths and
 .prev_output_tokens, PREFIXnet_input1.* and PREFIXtarget, and writes logits

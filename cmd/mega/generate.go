@@ -41,13 +41,13 @@ func newGenerate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate --checkpoint CHECKPOINT --prompt TEXT | DATA --path TRANSLATOR",
 		Short: "Continue texts with a language model, or translate a split of data",
-		Long: `generate reads prompts with a language model, whole chunks in parallel, and goes
-on with them token by token. Each token takes the same time and memory however
-much has been read. The prompt is read by bytes or by words, as the model's
-dictionary says; of words, </s> stands for the end of a line.
+		Long: `generate reads prompts with a language model, whole chunks in parallel, and
+continues them token by token. Each token takes the same time and memory however
+much has been read. The model's dictionary says whether the prompt is read by bytes
+or by words; between words, </s> stands for the end of a line.
 
-A text that was read can be kept with --save-state, and gone on with from
---load-state as if there had been no break.
+--save-state keeps the state after a text. With --load-state generation continues
+from it as if there had been no break.
 
 With a translator, or several with colons between, it translates a split of DATA
 and prints the lines of fairseq's generate.py: sources (S-), targets (T-),
@@ -79,12 +79,12 @@ func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 
 // addLanguageFlags adds the flags for language models.
 func (c *generateCommand) addLanguageFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&c.prompts, "prompt", nil, "text to go on with; give it several times for several texts")
-	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text is to be gone on with; may be given several times")
+	flags.StringArrayVar(&c.prompts, "prompt", nil, "text to continue; may be given several times")
+	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text to continue; may be given several times")
 	flags.StringVar(&c.promptList, "prompts", "", "file of prompts, one a line; - for standard input")
 	c.options = addContinueFlags(flags, &c.stop)
 	flags.StringVar(&c.saveState, "save-state", "", "file to keep what has been read in, the continuation included")
-	flags.StringVar(&c.loadState, "load-state", "", "file of a text that was read before, which the prompt goes on with")
+	flags.StringVar(&c.loadState, "load-state", "", "state that --save-state wrote, from which to continue with the prompt")
 	flags.BoolVar(&c.noEcho, "no-echo", false, "print the continuation alone, without the prompt")
 }
 
@@ -150,7 +150,7 @@ func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
 	return c.runLanguage(cmd, args)
 }
 
-// runLanguage goes on with texts.
+// runLanguage continues texts.
 func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	how, err := c.decoding()
 	if err != nil {
@@ -185,7 +185,7 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	return saveState(c.saveState, g.texts[0])
 }
 
-// mostTexts is how many texts are gone on with side by side: each takes the memory
+// mostTexts is how many texts are continued side by side: each takes the memory
 // of a session.
 const mostTexts = 64
 
@@ -296,7 +296,7 @@ type generating struct {
 	reading, continuing float64            // seconds
 }
 
-// group reads some prompts, goes on with them and prints what was made.
+// group reads some prompts, continues them and prints the results.
 func (g *generating) group(first *language.Prompt, prompts []string) error {
 	g.texts = nil
 	for _, prompt := range prompts {
@@ -352,7 +352,7 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 	return r, nil
 }
 
-// goOn goes on with the texts of a group. If one alone wants more continuations
+// goOn continues the texts of a group. If one alone wants more continuations
 // than may be side by side, some come after others.
 func (g *generating) goOn(prompts []string) error {
 	start := time.Now()

@@ -33,10 +33,10 @@ func newInteractive() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "interactive --checkpoint CHECKPOINT",
 		Short: "Continue texts with a language model, or translate, line by line as they are typed",
-		Long: `interactive reads lines and goes on with each, printing the text as it comes. With
---keep all is one text, which goes on with each line and what was made of it; an
-empty line then lets the model go on by itself. Ctrl-C ends a text that is being
-made, and otherwise, like Ctrl-D, the program.
+		Long: `interactive reads lines and continues each, printing the text as it comes. With
+--keep all lines and their continuations are one text, and an empty line lets the
+model continue alone. Ctrl-C ends the current continuation. Where there is none, it
+ends the program, as Ctrl-D does.
 
 With a translator it translates each line and prints what fairseq's interactive.py
 does; mega translate prints translations alone, and faster.`,
@@ -94,7 +94,7 @@ func (c *interactiveCommand) run(cmd *cobra.Command, args []string) error {
 	return c.converse(cmd, m, in, o)
 }
 
-// converse goes on with one line after another.
+// converse continues one line after another.
 func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in io.Reader, o generate.ContinueOptions) error {
 	first, err := m.Begin()
 	if err != nil {
@@ -167,7 +167,7 @@ func (c *interactiveCommand) ask(cmd *cobra.Command) {
 	}
 }
 
-// goOn goes on with a text until it ends or Ctrl-C is pressed.
+// goOn continues a text until it ends or Ctrl-C is pressed.
 func (c *interactiveCommand) goOn(cmd *cobra.Command, m *language.Model, text *language.Prompt, line string, o generate.ContinueOptions) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt)
 	defer stop()

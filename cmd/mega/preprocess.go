@@ -50,7 +50,7 @@ with two languages that of a translator.`,
 	flags.BoolVar(&o.DictOnly, "dict-only", false, "make the dictionaries alone")
 	flags.StringVar(&o.DatasetImpl, "dataset-impl", preprocess.Formats[0], "format to write: "+strings.Join(preprocess.Formats, ", ")+", which copies the texts")
 	number(flags, &o.PaddingFactor, "padding-factor", preprocess.DefaultPaddingFactor, span{0, 1 << 16}, "make the size of a dictionary a multiple of this")
-	threads(flags, &o.Workers, "workers", "texts are read by so many at once; 0 for all cores. The result does not depend on it")
+	threads(flags, &o.Workers, "workers", "threads that read a text; 0 for all cores. The result does not depend on it")
 	addReference(flags, map[string]string{"task": "texts are read alike for every task"})
 	return cmd
 }

@@ -78,10 +78,10 @@ func newTrain() *cobra.Command {
 		Short: "Train a model and evaluate it",
 		Long: `train trains a model, evaluates it on held-out data and leaves a run directory:
 configuration, checkpoints, metrics, log and learning curve. Started again with
-the same flags it goes on where it stopped, bit for bit. Flags have the
-reference's names and meanings; a preset stands for a whole published command,
-and flags given beside it override it. The architecture says what is trained: a
-classifier, a language model or a translator.`,
+the same flags, it resumes where it stopped, bit for bit. Flags have the
+reference's names and meanings. A preset stands for a whole published command;
+flags given beside it override it. The architecture determines whether a
+classifier, a language model or a translator is trained.`,
 		Example: `  mega train --preset listops-short
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \

@@ -36,7 +36,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
 	number(flags, &f.maxSource, "max-source-positions", 0, counts, "most tokens of a source, </s> included; 0 for what the model takes")
-	number(flags, &f.batchSize, "batch-size", 0, counts, "most sentences in a batch; 0 for as many as batch tokens allow")
+	number(flags, &f.batchSize, "batch-size", 0, counts, "most sentences in a batch; 0 for no limit but that of batch tokens")
 	number(flags, &f.batchTokens, "max-tokens", 0, counts, "most source tokens in a batch; 0 for a modest memory")
 }
 
@@ -78,14 +78,13 @@ func newTranslate() *cobra.Command {
 		Short: "Translate text, a sentence a line",
 		Long: `translate reads text, a sentence a line, and writes its translation, line by line in
 the same order; an empty line stays empty. Sentences of about the same length are
-translated side by side. A translation does not depend on the others: sources are
-not padded, unlike in training by the reference (--left-pad-source does as it
-does).
+translated side by side. A translation does not depend on the others, because
+sources are not padded as in the reference's training (--left-pad-source pads them).
 
-Text is to be prepared as it was for training: --tokenizer moses parts marks from
-words, --bpe-codes or --sentencepiece-model words into subwords, and translations
-are put together again. Dictionaries are those of DATA, or of the data that the
-model was trained on.`,
+Prepare text as for training: --tokenizer moses separates punctuation from words,
+--bpe-codes or --sentencepiece-model splits words into subwords, and translations
+are joined again. Dictionaries are those of DATA, or of the data that the model was
+trained on.`,
 		Example: `  echo 'forty two thousand' | mega translate --checkpoint runs/numbers-en-de
   mega translate --checkpoint runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
   mega translate --checkpoint model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
@@ -101,7 +100,7 @@ model was trained on.`,
 	c.search = bind(flags, &search)
 	c.model.addFlags(flags)
 	flags.StringVar(&c.model.overrides, "model-overrides", "{}", overridesHelp)
-	threads(flags, &c.model.workers, "workers", "sentences are translated by so many threads; 0 for all cores. The result does not depend on it")
+	threads(flags, &c.model.workers, "workers", "threads that translate; 0 for all cores. The result does not depend on it")
 	number(flags, &c.buffer, "buffer-size", 4096, positive, "lines read and sorted by length at a time")
 	return cmd
 }
@@ -186,7 +185,7 @@ func (c *translateCommand) print(w io.Writer, t *translate.Translator, number in
 	return printJSONLine(w, out)
 }
 
-// eachLines hands out the lines of a file of that name, so many at a time.
+// eachLines hands out the lines of the named file in groups.
 func eachLines(in io.Reader, name string, most int, f func(lines []string) error) error {
 	r := textfile.NewReader(in)
 	for {
@@ -212,7 +211,7 @@ func eachLines(in io.Reader, name string, most int, f func(lines []string) error
 	}
 }
 
-// unknownWords tells of words that the dictionary does not have, of a few.
+// unknownWords reports the first few words that the dictionary does not have.
 type unknownWords struct{ told int }
 
 func newUnknownWords() *unknownWords { return &unknownWords{} }
@@ -225,6 +224,6 @@ func (u *unknownWords) tell(w io.Writer, line int, words []string) {
 	u.told++
 	fmt.Fprintf(w, "mega: line %d: %q is not in the dictionary and is read as <unk>\n", line, words[0])
 	if u.told == most {
-		fmt.Fprintln(w, "mega: further words that are not in the dictionary are not told")
+		fmt.Fprintln(w, "mega: further words that are not in the dictionary are not reported")
 	}
 }

@@ -20,7 +20,7 @@ type DataConfig struct {
 	Task        string `json:"task" help:"lra-text, lra-image, speech_commands or listops (generated)"`
 	Data        string `json:"data" help:"directory of the data, in the reference's layout"`
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
+	ValidSubset string `json:"valid_subset" help:"split to validate on, or several separated by commas; the first decides which checkpoint is best"`
 	TestSubset  string `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	BatchSize        int  `json:"batch_size" help:"sequences in a batch"`

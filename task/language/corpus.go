@@ -23,12 +23,12 @@ import (
 // reference's argument names.
 type DataConfig struct {
 	Task        string  `json:"task" help:"language_modeling"`
-	Data        string  `json:"data" help:"directory of preprocessed text (dict.txt, .bin, .idx); several, with colons between, take turns by epoch"`
+	Data        string  `json:"data" help:"directory of preprocessed text (dict.txt, .bin, .idx); several, separated by colons, take turns by epoch"`
 	Text        string  `json:"text" help:"file of plain text to read byte by byte, in place of preprocessed text"`
 	Dict        string  `json:"dict" help:"dictionary of a plain text, whose words are the numbers of bytes; all 256 if none is given"`
 	TextHeldOut float64 `json:"text_held_out" help:"share of the end of a plain text that is kept for validation, and again for test"`
 	TrainSubset string  `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string  `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
+	ValidSubset string  `json:"valid_subset" help:"split to validate on, or several separated by commas; the first decides which checkpoint is best"`
 	TestSubset  string  `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	SampleBreakMode         string `json:"sample_break_mode" help:"where text may be cut: none, complete, complete_doc, complete_doc_with_boundary, eos, or stream (none with blocks of varying size; plain text's default)"`
@@ -37,12 +37,12 @@ type DataConfig struct {
 	VariantBlockMultipleMax int    `json:"variant_block_multiple_max" help:"most chunks in a block"`
 	ValidBlock              string `json:"valid_block" help:"documents of held-out text: splits:N for N of them, size:N for N tokens each"`
 	AddBOSToken             bool   `json:"add_bos_token" help:"put <s> before every block"`
-	OutputDictionarySize    int    `json:"output_dictionary_size" help:"predict <unk> for ids from this one on; not positive for all"`
+	OutputDictionarySize    int    `json:"output_dictionary_size" help:"predict <unk> for ids from this one on; 0 or less for all"`
 	ShortenMethod           string `json:"shorten_method" help:"none, or truncate for lines of at most tokens-per-sample"`
-	ShortenDataSplitList    string `json:"shorten_data_split_list" help:"splits to shorten, with commas between; none given for all"`
+	ShortenDataSplitList    string `json:"shorten_data_split_list" help:"splits to shorten, separated by commas; all if none is given"`
 	BatchSize               int    `json:"batch_size" help:"blocks in a batch"`
 	MaxTokens               int    `json:"max_tokens" help:"tokens in a batch, padding included; 0 for no limit"`
-	MaxSentencesValid       int    `json:"max_sentences_valid" help:"documents in a batch of validation; 0 for as many as make batches of the size of training's"`
+	MaxSentencesValid       int    `json:"max_sentences_valid" help:"documents in a batch of validation; 0 for batches of the size of training's"`
 	RequiredMultiple        int    `json:"required_batch_size_multiple" help:"full batches are multiples of this"`
 	SentenceAvg             bool   `json:"sentence_avg" help:"divide loss and gradients by blocks, not by tokens"`
 }
@@ -232,7 +232,7 @@ func (c *Corpus) options(split string, chunk int, seed uint64) (blocks.Options, 
 	return o, nil
 }
 
-// documents returns the documents of a held-out split, so many at a time.
+// documents returns the documents of a held-out split, in batches.
 func (c *Corpus) documents(split string, o blocks.Options, b blocks.Batching) (*blocks.Epoch, error) {
 	valid, err := blocks.ParseValidBlock(c.config.ValidBlock)
 	if err != nil {

@@ -24,8 +24,8 @@ type EvalOptions struct {
 	BatchSize     int    `json:"batch_size" help:"documents read side by side; 0 for a modest memory"`
 
 	WordProbs bool   `json:"output_word_probs" help:"print every word with its log-probability"`
-	WordStats bool   `json:"output_word_stats" help:"print for every kind of word: the word, how often, the sum of its log-probabilities, whether it was put together of pieces, the sum of the log-probabilities of next words, and how many there were"`
-	RemoveBPE string `json:"remove_bpe" help:"put words together that are in pieces, which end in this mark"`
+	WordStats bool   `json:"output_word_stats" help:"print for every kind of word: the word, how often, the sum of its log-probabilities, whether it was joined from pieces, the sum of the log-probabilities of next words, and how many there were"`
+	RemoveBPE string `json:"remove_bpe" help:"join pieces that end in this mark to words"`
 }
 
 // DefaultEvalOptions returns the reference's defaults.

@@ -16,11 +16,11 @@ import (
 // argument names.
 type DataConfig struct {
 	Task        string `json:"task" help:"translation"`
-	Data        string `json:"data" help:"directory that mega preprocess wrote (dict.LANG.txt, SPLIT.SRC-TGT.LANG.bin, .idx); several, with colons between, take turns by epoch"`
-	SourceLang  string `json:"source_lang" help:"source language; found out from the files if none is given"`
-	TargetLang  string `json:"target_lang" help:"target language; found out from the files if none is given"`
+	Data        string `json:"data" help:"directory that mega preprocess wrote (dict.LANG.txt, SPLIT.SRC-TGT.LANG.bin, .idx); several, separated by colons, take turns by epoch"`
+	SourceLang  string `json:"source_lang" help:"source language; inferred from the files if none is given"`
+	TargetLang  string `json:"target_lang" help:"target language; inferred from the files if none is given"`
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
-	ValidSubset string `json:"valid_subset" help:"name of the split to validate on, or several with commas between, of which the first says what is best"`
+	ValidSubset string `json:"valid_subset" help:"split to validate on, or several separated by commas; the first decides which checkpoint is best"`
 	TestSubset  string `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
 
 	BatchSize         int  `json:"batch_size" help:"pairs in a batch; 0 for no limit"`
@@ -32,14 +32,14 @@ type DataConfig struct {
 	LeftPadTarget     bool `json:"left_pad_target" help:"pad targets on the left"`
 	TruncateSource    bool `json:"truncate_source" help:"cut longer sources to max-source-positions"`
 	UpsamplePrimary   int  `json:"upsample_primary" help:"times that train is read where there are train1, train2, ..."`
-	SkipInvalid       bool `json:"skip_invalid_size_inputs_valid_test" help:"leave pairs out that are too long for the model, outside training too"`
+	SkipInvalid       bool `json:"skip_invalid_size_inputs_valid_test" help:"leave out pairs that are too long for the model, outside training too"`
 
 	Criterion      string  `json:"criterion" help:"cross_entropy or label_smoothed_cross_entropy"`
 	LabelSmoothing float64 `json:"label_smoothing" help:"share of the target's probability that is spread over all words; label_smoothed_cross_entropy"`
 	SentenceAvg    bool    `json:"sentence_avg" help:"divide loss and gradients by pairs, not by target tokens"`
 
 	EvalBLEU             bool   `json:"eval_bleu" help:"translate in validation, and measure BLEU"`
-	EvalBLEUDetok        string `json:"eval_bleu_detok" help:"how tokens are put together for BLEU: space, as they are, or moses"`
+	EvalBLEUDetok        string `json:"eval_bleu_detok" help:"how tokens are joined to text for BLEU: space, as they are, or moses"`
 	EvalBLEUDetokArgs    string `json:"eval_bleu_detok_args" help:"the detokeniser's options, as JSON or a Python dictionary: {\"moses_target_lang\": \"de\"}"`
 	EvalTokenizedBLEU    bool   `json:"eval_tokenized_bleu" help:"BLEU of the tokens as they are, not of sacreBLEU's 13a"`
 	EvalBLEURemoveBPE    string `json:"eval_bleu_remove_bpe" help:"put subwords together for BLEU: \"@@ \", sentencepiece, ..."`
@@ -169,7 +169,7 @@ func (c *Corpus) checkModel(m mega.TranslatorConfig) error {
 	return c.checkShared(m)
 }
 
-// checkShared reports embeddings that are to be shared by languages with
+// checkShared reports embeddings shared by languages with
 // dictionaries of their own.
 func (c *Corpus) checkShared(m mega.TranslatorConfig) error {
 	if m.ShareAllEmbeddings && !c.Joined() {

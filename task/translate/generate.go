@@ -22,10 +22,10 @@ type GenerateOptions struct {
 	SacreBLEU      bool   `json:"sacrebleu" help:"sacreBLEU (13a) in place of BLEU of the tokens"`
 	Scoring        string `json:"scoring" help:"bleu or sacrebleu"`
 	PrintAlignment bool   `json:"print_alignment" help:"print the source word that each word of a translation attends to most"`
-	Quiet          bool   `json:"quiet" help:"print the score alone"`
+	Quiet          bool   `json:"quiet" help:"print only the score"`
 	MaxSource      int    `json:"max_source_positions" range:"0," help:"leave out pairs with a longer source; 0 for what the model takes"`
 	MaxTarget      int    `json:"max_target_positions" range:"0," help:"leave out pairs with a longer target; 0 for what the model takes"`
-	NumShards      int    `json:"num_shards" range:"1," help:"translate one of so many parts of the batches"`
+	NumShards      int    `json:"num_shards" range:"1," help:"divide the batches into this many parts and translate one"`
 	ShardID        int    `json:"shard_id" range:"0," help:"which part, from 0"`
 	Workers        int    `json:"-"` // batches translated at a time; 0 stands for 1
 }

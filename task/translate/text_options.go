@@ -15,16 +15,16 @@ import (
 // TextConfig says how text becomes tokens and tokens text. The JSON names are
 // the reference's argument names.
 type TextConfig struct {
-	Tokenizer          string `json:"tokenizer" help:"parts punctuation from words: moses, or space for text that is in tokens already"`
-	BPE                string `json:"bpe" help:"parts words into subwords: subword_nmt or fastbpe (--bpe-codes), or sentencepiece (--sentencepiece-model); found out if codes or a model are given"`
+	Tokenizer          string `json:"tokenizer" help:"separates punctuation from words: moses, or space for text that is in tokens already"`
+	BPE                string `json:"bpe" help:"splits words into subwords: subword_nmt or fastbpe (--bpe-codes), or sentencepiece (--sentencepiece-model); chosen by the file that is given"`
 	BPECodes           string `json:"bpe_codes" help:"codes of a byte pair encoding, as subword-nmt and fastBPE write them"`
-	BPESeparator       string `json:"bpe_separator" help:"what stands after a subword of subword_nmt that another one follows (default @@)"`
+	BPESeparator       string `json:"bpe_separator" help:"mark at the end of a subword that another one follows, for subword_nmt (default @@)"`
 	SentencepieceModel string `json:"sentencepiece_model" help:"a SentencePiece model"`
-	MosesSourceLang    string `json:"moses_source_lang" help:"language whose rules part sources (default the source language)"`
-	MosesTargetLang    string `json:"moses_target_lang" help:"language whose rules put translations together (default the target language)"`
+	MosesSourceLang    string `json:"moses_source_lang" help:"language whose rules split sources (default the source language)"`
+	MosesTargetLang    string `json:"moses_target_lang" help:"language whose rules join translations (default the target language)"`
 	MosesNoDashSplits  bool   `json:"moses_no_dash_splits" help:"leave words with hyphens whole"`
 	MosesNoEscape      bool   `json:"moses_no_escape" help:"leave quotation marks, brackets and the like as they are"`
-	ReplaceUnk         string `json:"replace_unk" help:"put the source token that it attends to most in place of <unk>, or what a file says that has lines of a source token and its translation"`
+	ReplaceUnk         string `json:"replace_unk" help:"replace <unk> by the source token that it attends to most, or by that token's translation in a file of lines with a source token and its translation"`
 	RemoveBPE          string `json:"remove_bpe" help:"put subwords together: \"@@ \" (if no value is given), sentencepiece, wordpiece, letter; in plain text those of --bpe are put together anyway"`
 }
 
