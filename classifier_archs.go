@@ -41,11 +41,10 @@ var classifierArchs = map[string]func() ClassifierConfig{
 
 // ClassifierArch returns the configuration that the reference registers under an
 // architecture name. VocabSize is left to the caller for text.
-func ClassifierArch(name string) (ClassifierConfig, error) { return arch(classifierArchs, "", name) }
-
-func (c ClassifierConfig) named(arch string) ClassifierConfig {
-	c.Arch = arch
-	return c
+func ClassifierArch(name string) (ClassifierConfig, error) {
+	c, err := arch(classifierArchs, "", name)
+	c.Arch = name
+	return c, err
 }
 
 // ClassifierArchs lists the classifier architectures.

@@ -35,12 +35,12 @@ func ParseConfig[C Config](data []byte) (C, error) {
 
 // arch returns the configuration that the reference registers under the name of an
 // architecture; what tells the kind in an error.
-func arch[C interface{ named(arch string) C }](archs map[string]func() C, what, name string) (c C, err error) {
+func arch[C any](archs map[string]func() C, what, name string) (c C, err error) {
 	f, ok := archs[name]
 	if !ok {
 		return c, fmt.Errorf("unknown %sarchitecture %q, want one of %s", what, name, strings.Join(slices.Sorted(maps.Keys(archs)), ", "))
 	}
-	return f().named(name), nil
+	return f(), nil
 }
 
 // A validator collects what is wrong with a configuration.

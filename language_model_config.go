@@ -196,12 +196,9 @@ func lmAdaptive(dim, hidden, z int) LanguageModelConfig {
 // LanguageModelArch returns the configuration that the reference registers
 // under an architecture name. VocabSize is left to the caller.
 func LanguageModelArch(name string) (LanguageModelConfig, error) {
-	return arch(languageModelArchs, "language model ", name)
-}
-
-func (c LanguageModelConfig) named(arch string) LanguageModelConfig {
-	c.Arch = arch
-	return c
+	c, err := arch(languageModelArchs, "language model ", name)
+	c.Arch = name
+	return c, err
 }
 
 // LanguageModelArchs lists the language model architectures.

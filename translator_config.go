@@ -170,12 +170,9 @@ func translatorBase(dim, hidden, z int, dropout, inner float64) TranslatorConfig
 // TranslatorArch returns the configuration that the reference registers
 // under an architecture name. The vocabularies are left to the caller.
 func TranslatorArch(name string) (TranslatorConfig, error) {
-	return arch(translatorArchs, "translation ", name)
-}
-
-func (c TranslatorConfig) named(arch string) TranslatorConfig {
-	c.Arch = arch
-	return c
+	c, err := arch(translatorArchs, "translation ", name)
+	c.Arch = name
+	return c, err
 }
 
 // TranslatorArchs lists the translation architectures.

@@ -41,6 +41,8 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 		f := flags.VarPF(&fieldValue{text: shown, kind: field.Type, span: of}, name, shorthands[name], field.Tag.Get("help"))
 		if field.Type.Kind() == reflect.Bool {
 			f.NoOptDefVal = "true"
+		} else {
+			f.NoOptDefVal = bareValues[name]
 		}
 	}
 	return b
@@ -48,6 +50,10 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 
 // shorthands are the reference's one-letter flags.
 var shorthands = map[string]string{"arch": "a", "order": "o", "source-lang": "s", "target-lang": "t"}
+
+// bareValues are what flags of the reference stand for when they are given without
+// a value.
+var bareValues = map[string]string{"eval-bleu-remove-bpe": "@@ ", "remove-bpe": "@@ ", "replace-unk": "source"}
 
 // flagFields yields the fields of a struct, embedded ones included, by flag
 // name.

@@ -45,7 +45,6 @@ the one that the model was trained on, or the one given.`,
 	flags.StringVar(&c.results, "results-path", "", "directory for words and their log-probabilities (default: standard output)")
 	options := language.DefaultEvalOptions()
 	c.options = bind(flags, &options)
-	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
 	data := language.DefaultDataConfig()
 	c.data = bind(flags, &data, "data", "task", "train_subset", "valid_subset", "test_subset",
 		"variant_block_multiple_min", "variant_block_multiple_max", "max_tokens", "max_sentences_valid",

@@ -36,8 +36,6 @@ func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 
 // optionalValues says what flags mean that are given without a value.
 func optionalValues(flags *pflag.FlagSet) {
-	flags.Lookup("remove-bpe").NoOptDefVal = "@@ "
-	flags.Lookup("replace-unk").NoOptDefVal = "source"
 }
 
 func addBF16(flags *pflag.FlagSet, bf16 *bool) {

@@ -108,22 +108,22 @@ func TestReferenceLanguageCommands(t *testing.T) {
 // TestRecipesAreValid: every recipe's flags are known and make a configuration of
 // the kind of model that its task names.
 func TestRecipesAreValid(t *testing.T) {
-	kinds := map[string]string{"language_modeling": "*main.languageModelKind", "translation": "*main.translatorKind"}
+	kinds := map[string]string{"language_modeling": languageModel, "translation": translator}
 	for _, name := range recipe.Names() {
 		r, err := recipe.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &trainCommand{kinds: []modelKind{&classifierKind{}, &languageModelKind{}, &translatorKind{}}}
+		c := &trainCommand{kinds: trainKinds()}
 		flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 		c.addFlags(flags)
 		if err := flags.Parse(r.Flags); err != nil {
 			t.Fatal(err)
 		}
 		kind, arch, _, err := c.configs([]string{"data"})
-		want := cmp.Or(kinds[flags.Lookup("task").Value.String()], "*main.classifierKind")
-		if got := fmt.Sprintf("%T", kind); err != nil || got != want {
-			t.Errorf("%s: %s is a %s, want %s: %v", name, arch, got, want, err)
+		want := cmp.Or(kinds[flags.Lookup("task").Value.String()], classifier)
+		if err != nil || kind.name() != want {
+			t.Errorf("%s: %s is %s, want %s: %v", name, arch, kind.name(), want, err)
 		}
 	}
 }

@@ -260,7 +260,7 @@ func classifyOne(t *testing.T, kind, from, run string) {
 // and training.
 func classifierConfigs(t *testing.T, args []string) (out [3]string) {
 	t.Helper()
-	kind := &classifierKind{}
+	kind := newClassifierKind()
 	c := &trainCommand{kinds: []modelKind{kind}}
 	flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 	c.addFlags(flags)

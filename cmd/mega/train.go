@@ -41,38 +41,8 @@ type trainCommand struct {
 	training *binding
 }
 
-// A modelKind is a kind of model on the command line of mega train. Its flags and
-// those of others are bound side by side, and the architecture says which kind
-// is meant.
-type modelKind interface {
-	// name says in words what the kind is.
-	name() string
-	// archs lists the architectures of the kind.
-	archs() []string
-	// bind adds the flags of its model and data and returns their bindings.
-	bind(flags *pflag.FlagSet) []*binding
-	// configure reads the flags. data is the positional argument, "" if there is
-	// none; criterion is "" if none was given.
-	configure(flags *pflag.FlagSet, arch, data, criterion string) error
-	// open opens the data, makes the model and says what they are.
-	open() (t train.Task, what string, err error)
-	// check fails where evaluate would for reasons that are known before training.
-	check() error
-	// evaluate runs a checkpoint on held-out data and returns how it did.
-	evaluate(ctx context.Context, c *checkpoint.Checkpoint) (evaluation, error)
-	// close closes the data.
-	close() error
-}
-
-// An evaluation is the result of a training, which is printed as a line or as
-// JSON.
-type evaluation interface {
-	Line() string
-	Finite() bool // the loss is a number
-}
-
 func newTrain() *cobra.Command {
-	c := &trainCommand{kinds: []modelKind{&classifierKind{}, &languageModelKind{}, &translatorKind{}}}
+	c := &trainCommand{kinds: trainKinds()}
 	cmd := &cobra.Command{
 		Use:   "train [DATA] --preset NAME | --arch ARCH --task TASK ...",
 		Short: "Train a model and evaluate it",
@@ -166,18 +136,22 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	c.tellForeign(cmd.ErrOrStderr(), kind, arch)
 	parallel.SetWorkers(c.workers)
-	t, what, err := kind.open()
+	t, err := kind.open()
 	if err != nil {
 		return err
 	}
-	defer kind.close()
+	defer t.Close()
 	if !training.NoSave {
-		if err := kind.check(); err != nil {
+		split, err := heldOut(t)
+		if err == nil {
+			err = t.CheckEvaluation(split)
+		}
+		if err != nil {
 			return fmt.Errorf("the final evaluation would fail: %w", err)
 		}
 	}
 	dir := c.directory(arch)
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s\n", t.Params().Count(), what, dir)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s\n", t.Params().Count(), t.Summary(), dir)
 	defer c.restore.close()
 	start, err := c.restore.open(t.Params(), dir, cmd.ErrOrStderr())
 	if err != nil {
@@ -292,18 +266,6 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind
 	fmt.Fprintln(w, e.Line())
 	fmt.Fprintf(w, "run directory: %s (learning curve: %s)\n", dir, filepath.Join(dir, "curve.png"))
 	return nil
-}
-
-// testSplit returns the split for the final evaluation: test or, where there is
-// none, the first of valid. One that was named must be there.
-func testSplit(data interface{ Has(split string) bool }, test, valid string) (string, error) {
-	switch {
-	case data.Has(test):
-		return test, nil
-	case test != "test":
-		return "", usagef("--test-subset %s: the data has no such split", test)
-	}
-	return train.Subsets(valid)[0], nil
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -76,9 +76,14 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 	return e, nil
 }
 
+// Evaluate runs a classifier over a split of the task's data.
+func (c *Task) Evaluate(ctx context.Context, m *mega.Classifier, split string) (*Evaluation, error) {
+	return Evaluate(ctx, m, c.corpus, c.config, split, nil)
+}
+
 // CheckEvaluation fails where Evaluate would for want of fitting data.
-func CheckEvaluation(m *mega.Classifier, c *Corpus, d DataConfig, split string) error {
-	_, err := heldOut(m, c, d, split)
+func (c *Task) CheckEvaluation(split string) error {
+	_, err := heldOut(c.model, c.corpus, c.config, split)
 	return err
 }
 

@@ -84,6 +84,20 @@ func (c *Task) Model() *mega.Classifier { return c.model }
 // Corpus returns the data.
 func (c *Task) Corpus() *Corpus { return c.corpus }
 
+// Summary says in words what the data is.
+func (c *Task) Summary() string {
+	return fmt.Sprintf("%d kinds of symbols, %d classes", c.corpus.Vocabulary, c.model.Config().SentenceClassNum)
+}
+
+// Has reports whether the data has a split.
+func (c *Task) Has(split string) bool { return c.corpus.Has(split) }
+
+// Subsets names the splits to evaluate and to validate on.
+func (c *Task) Subsets() (test, valid string) { return c.config.TestSubset, c.config.ValidSubset }
+
+// Close closes the data.
+func (c *Task) Close() error { return nil }
+
 // Params implements train.Task.
 func (c *Task) Params() *nn.Params { return c.model.Params() }
 

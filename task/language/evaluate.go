@@ -77,9 +77,19 @@ func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptio
 	}, nil
 }
 
-// CheckEvaluation fails where Evaluate would for want of fitting data or options.
-func CheckEvaluation(m *mega.LanguageModel, c *Corpus, o EvalOptions) error {
-	return (&evaluation{model: m, options: o}).open(c)
+// Evaluate runs a model over a split of the task's data, in windows of the model's
+// chunks.
+func (l *Task) Evaluate(ctx context.Context, m *mega.LanguageModel, split string) (*Evaluation, error) {
+	o := DefaultEvalOptions()
+	o.Subset = split
+	return Evaluate(ctx, m, l.corpus, o, nil, nil)
+}
+
+// CheckEvaluation fails where Evaluate would for want of fitting data.
+func (l *Task) CheckEvaluation(split string) error {
+	o := DefaultEvalOptions()
+	o.Subset = split
+	return (&evaluation{model: l.model, options: o}).open(l.corpus)
 }
 
 // evaluation is one call of Evaluate.

@@ -29,7 +29,7 @@ type Task struct {
 }
 
 // NewTask opens the data, makes a model for its dictionary and
-// returns the task. Close its corpus when done.
+// returns the task. Close it when done.
 func NewTask(d DataConfig, m mega.LanguageModelConfig) (*Task, error) {
 	corpus, err := OpenCorpus(d)
 	if err != nil {
@@ -113,6 +113,18 @@ func (l *Task) Model() *mega.LanguageModel { return l.model }
 
 // Corpus returns the data.
 func (l *Task) Corpus() *Corpus { return l.corpus }
+
+// Summary says in words what the data is.
+func (l *Task) Summary() string { return fmt.Sprintf("%d kinds of tokens", l.corpus.Dictionary.Len()) }
+
+// Has reports whether the data has a split.
+func (l *Task) Has(split string) bool { return l.corpus.Has(split) }
+
+// Subsets names the splits to evaluate and to validate on.
+func (l *Task) Subsets() (test, valid string) { return l.config.TestSubset, l.config.ValidSubset }
+
+// Close closes the data.
+func (l *Task) Close() error { return l.corpus.Close() }
 
 // Params implements train.Task.
 func (l *Task) Params() *nn.Params { return l.model.Params() }

@@ -29,7 +29,7 @@ type Task struct {
 }
 
 // NewTask opens the data, makes a model for its dictionaries and returns
-// the task. Close its corpus when done.
+// the task. Close it when done.
 func NewTask(d DataConfig, m mega.TranslatorConfig) (*Task, error) {
 	corpus, err := OpenCorpus(d)
 	if err != nil {
@@ -119,8 +119,24 @@ func (t *Task) Corpus() *Corpus { return t.corpus }
 // Config returns where the data comes from, with the languages found out.
 func (t *Task) Config() DataConfig { return t.config }
 
-// Skipped returns how many pairs for training are left out as too long.
-func (t *Task) Skipped() int { return t.skipped }
+// Summary says in words what the data is.
+func (t *Task) Summary() string {
+	c := t.corpus
+	what := fmt.Sprintf("%s to %s, %d and %d kinds of tokens", c.SourceLang, c.TargetLang, c.Source.Len(), c.Target.Len())
+	if t.skipped > 0 {
+		what += fmt.Sprintf(", %d pairs for training left out as too long", t.skipped)
+	}
+	return what
+}
+
+// Has reports whether the data has a split.
+func (t *Task) Has(split string) bool { return t.corpus.Has(split) }
+
+// Subsets names the splits to evaluate and to validate on.
+func (t *Task) Subsets() (test, valid string) { return t.config.TestSubset, t.config.ValidSubset }
+
+// Close closes the data.
+func (t *Task) Close() error { return t.corpus.Close() }
 
 // Params implements train.Task.
 func (t *Task) Params() *nn.Params { return t.model.Params() }
