@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,13 +30,17 @@ func (d Description) relativeTo() (string, error) {
 func content(d Description) (map[string]string, error) {
 	out := make(map[string]string)
 	for i, path := range d.Paths {
-		path, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return nil, fmt.Errorf("data: %w", err)
-		}
 		prefix := ""
 		if len(d.Paths) > 1 {
 			prefix = fmt.Sprintf("%d:", i+1)
+		}
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			out[prefix+aPipe] = "unknown" // what comes can be read only once
+			continue
+		}
+		path, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return nil, fmt.Errorf("data: %w", err)
 		}
 		if err := addContent(out, prefix, path, append(strings.Split(strings.Join(d.Splits, ","), ","), "dict")); err != nil {
 			return nil, fmt.Errorf("data: %w", err)
@@ -97,9 +102,21 @@ func fingerprint(path string, size int64) (string, error) {
 // pathKeys are the keys of configurations that say where data lies.
 var pathKeys = []string{"data.data", "data.text", "data.dict"}
 
+// aPipe stands for what was or is read from a pipe.
+const aPipe = "a pipe"
+
 // sameContent lists how the data of a run differs from what it was, nil if it is
-// the same wherever it lies now.
+// the same wherever it lies now. What came or comes from a pipe cannot be compared.
 func sameContent(was, now map[string]string) []string {
+	was, now = maps.Clone(was), maps.Clone(now)
+	for _, name := range append(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(now))...) {
+		prefix, piped := strings.CutSuffix(name, aPipe)
+		beside := func(name, _ string) bool { return strings.HasPrefix(name, prefix) }
+		if piped {
+			maps.DeleteFunc(was, beside)
+			maps.DeleteFunc(now, beside)
+		}
+	}
 	var differences []string
 	for name, hash := range was {
 		if now[name] != hash {
@@ -108,7 +125,7 @@ func sameContent(was, now map[string]string) []string {
 	}
 	for name := range now {
 		if was[name] == "" {
-			differences = append(differences, fmt.Sprintf("%s of the data was not there", name))
+			differences = append(differences, fmt.Sprintf("%s of the data was not there", cmp.Or(name, "the file")))
 		}
 	}
 	slices.Sort(differences)

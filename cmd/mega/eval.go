@@ -40,6 +40,12 @@ scores by class and the confusion matrix.`,
 				return err
 			}
 			defer c.Close()
+			switch c.Task {
+			case checkpoint.LanguageModelling:
+				return usagef("%s is a language model: mega eval-lm evaluates it", path)
+			case checkpoint.Translation:
+				return usagef("%s is a translator: mega generate evaluates it, with --score-reference on its references", path)
+			}
 			config, err := evalData(c, data, args)
 			if err != nil {
 				return usage(err)

@@ -90,6 +90,9 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 			chunk, options.TestChunkSize)
 	}
 	corpus, err := language.OpenCorpus(data)
+	if err != nil && len(args) == 0 && !cmd.Flags().Changed("text") {
+		err = fmt.Errorf("the text of training: %w; give another by --text or as DATA", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,7 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 	}
 	text := first.Clone()
 	lines := readLines(in, c.input)
+	told := map[string]int{}
 	for {
 		c.ask(cmd)
 		line, err := next(cmd.Context(), lines)
@@ -118,8 +119,15 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 		if err := outputError(cmd); err != nil {
 			return err
 		}
-		if err != nil {
+		if err == nil {
+			continue
+		}
+		const most = 3
+		told[err.Error()]++
+		if n := told[err.Error()]; n <= most {
 			fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
+		} else if n == most+1 {
+			fmt.Fprintln(cmd.ErrOrStderr(), "mega: further lines with this error are not told")
 		}
 	}
 }

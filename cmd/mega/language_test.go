@@ -393,3 +393,33 @@ func TestBadLanguageInput(t *testing.T) {
 		})
 	}
 }
+
+// TestToldOnce: an error that comes with every line is not told sixty times.
+func TestToldOnce(t *testing.T) {
+	wiki := golden("lm_wikitext103")
+	var out, stderr bytes.Buffer
+	status := runCommand(t, []string{"interactive", filepath.Join(wiki, "text"), "--checkpoint", wiki, "--max-len-b", "1"}, strings.Repeat("\xff\n", 60), &out, &stderr)
+	if n := strings.Count(stderr.String(), "\n"); status != exitOK || n != 4 {
+		t.Errorf("status %d, %d lines: %s", status, n, stderr.String())
+	}
+}
+
+// TestOtherModels: what is not for a kind of model names what is.
+func TestOtherModels(t *testing.T) {
+	for line, want := range map[string]string{
+		"validate DATA --path lm_wikitext103":                                    "mega eval-lm evaluates it",
+		"validate DATA --path mt_wmt":                                            "mega generate evaluates it",
+		"eval-lm --path lm_wikitext103":                                          "give another by --text or as DATA",
+		"eval-lm DATA --path lm_wikitext103 --softmax-batch 9223372036854775807": "DATA",
+	} {
+		args := strings.Fields(line)
+		for i, arg := range args {
+			if strings.Contains(arg, "_w") {
+				args[i] = golden(arg)
+			}
+		}
+		if status, _, stderr := command(t, args...); status == exitOK || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: status %d, %s", line, status, stderr)
+		}
+	}
+}

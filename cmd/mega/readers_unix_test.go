@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,5 +73,26 @@ func TestPipes(t *testing.T) {
 				t.Errorf("%q, want %q", out, want)
 			}
 		})
+	}
+}
+
+// TestTrainingFromAPipe: a run whose text comes from a pipe goes on with the text
+// from a pipe or a file.
+func TestTrainingFromAPipe(t *testing.T) {
+	dir := t.TempDir()
+	text, pipe := filepath.Join(dir, "text"), filepath.Join(dir, "pipe")
+	write(t, text, strings.Repeat("some text\n", 200))
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	for updates, from := range []string{pipe, pipe, text, pipe} {
+		if from == pipe {
+			go os.WriteFile(pipe, []byte(strings.Repeat("some text\n", 200)), 0)
+		}
+		_, stderr := mustRun(t, "train", "--preset", "bytes-small", "--text", from, "--save-dir", filepath.Join(dir, "run"), "--max-update", strconv.Itoa(updates+1),
+			"--decoder-layers", "1", "--decoder-embed-dim", "16", "--decoder-hidden-dim", "32", "--decoder-z-dim", "16")
+		if strings.Contains(stderr, "resuming") != (updates > 0) {
+			t.Errorf("%d: %s", updates, stderr)
+		}
 	}
 }
