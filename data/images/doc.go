@@ -7,4 +7,8 @@
 // that runs resume bit for bit whatever the number of workers. A picture that
 // cannot be read is left out of its batch and named. The package knows nothing
 // of models.
+//
+// docs/results/augmentations.jpg shows what is made of pictures of data/shapes:
+//
+//	go test ./data/images -run TestSheet -sheet "$PWD/docs/results/augmentations.jpg"
 package images

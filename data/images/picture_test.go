@@ -227,3 +227,25 @@ func TestHostileFiles(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParse: no file makes the decoders panic, or gives a picture of another size
+// than it says.
+func FuzzParse(f *testing.F) {
+	names, err := filepath.Glob("testdata/*.*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)/2])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, err := Parse(b); err == nil && (len(p.Pix) != 3*p.Width*p.Height || p.Width < 1 || p.Height < 1) {
+			t.Errorf("%d by %d pixels in %d bytes", p.Width, p.Height, len(p.Pix))
+		}
+	})
+}
