@@ -9,11 +9,11 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// A Session reads texts with a LanguageModel, token by token or in longer
-// pieces, and says what may come next. What it carries along, the states of the
-// moving averages and the keys and values of the chunk under way, takes the same
-// memory and each step the same time however much has been read. The moving
-// averages are not truncated, as in the reference's incremental decoding.
+// A Session reads texts with a LanguageModel, token by token or in longer pieces, and
+// says what may come next. Its state is that of the moving averages and the keys and
+// values of the current chunk, so memory and the time of a step do not grow with what
+// was read. The moving averages are not truncated, as in the reference's incremental
+// decoding: truncation would need the last inputs again.
 //
 // A session holds one text, or several side by side as rows. It belongs to one
 // goroutine; any number of sessions of one model may run at once. The model's
@@ -40,16 +40,15 @@ func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
 // SetWorkers says which threads compute for the sessions made afterwards.
 func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
 
-// Freeze lays the decoder's and the output's weights out for products with a few
-// rows, in as much memory again (half as much in bfloat16), for the sessions
-// that are made until thaw is called: a step is then bounded by how fast memory
-// gives that. Until then the parameters must not change. It is not to be called
-// while another goroutine makes a session.
+// Freeze packs the decoder's and the output's weights for products with a few rows,
+// in as much memory again (half as much in bfloat16), for the sessions that are made
+// until thaw is called. A step reads every weight once and is bounded by how fast
+// memory delivers them, which is faster when they are packed. Until thaw the parameters must
+// not change. Do not call it while another goroutine makes a session.
 //
-// Products with weights laid out so add in another order, so that log-probabilities
-// differ in their last bits from those of a model that is not frozen: by 2e-6 at
-// most in the models of the tests. Sessions of a frozen model agree bit for bit
-// with each other.
+// Products with packed weights add in another order, so log-probabilities differ in
+// their last bits from those of a model that is not frozen: by 2e-6 at most in the
+// models of the tests. Sessions of a frozen model agree bit for bit with each other.
 func (m *LanguageModel) Freeze() (thaw func()) {
 	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
 }

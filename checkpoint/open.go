@@ -32,8 +32,10 @@ type Config struct {
 	Args      json.RawMessage   `json:"args,omitempty"`     // the reference's arguments, of a model that was trained with it
 }
 
-// A Checkpoint is an opened model: its configuration and its weights, which are
-// read when a model is made of them.
+// A Checkpoint is an opened model: its configuration and its weights. The weights are
+// read only when a model is made of them, after their names and shapes were compared
+// with the configuration: a small file that claims a large model costs no memory, and
+// inspecting a large model costs little.
 type Checkpoint struct {
 	Path     string
 	Task     string // kind of model

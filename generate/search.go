@@ -217,7 +217,9 @@ func (b *beam) sort() {
 // patient reports whether a search continues as long as it may find better texts.
 func (r *run) patient() bool { return r.options.NoEarlyStop && !r.options.Sampling }
 
-// settled reports whether a text is done: a full beam of hypotheses has ended. A
+// settled reports whether a text is done: a full beam of hypotheses has ended, as in
+// the reference. This can lose the best text: with label smoothing </s> is as likely
+// as any wrong word, so short, unlikely texts may end before a long, likely one. A
 // patient search is done when enough have ended and no unfinished one would be
 // better if it ended now at no cost.
 func (r *run) settled(b *beam, step int) bool {

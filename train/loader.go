@@ -10,8 +10,10 @@ import (
 // ahead is how many batches are prepared before they are asked for.
 const ahead = 4
 
-// A Loader prepares batches in a goroutine of its own while others are being
-// computed on.
+// A Loader prepares batches in a goroutine of its own while others are being computed
+// on, so that a step does not wait for reading and padding. It prepares only a few
+// ahead: a batch is a pure function of its number, so those that an interrupted run
+// drops are made again.
 type Loader struct {
 	ready chan loaded
 	stop  chan struct{}

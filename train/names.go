@@ -34,9 +34,9 @@ type savedName struct {
 	Dir  string  `json:"directory"`
 }
 
-// names says what checkpoints a run keeps. It is part of the state, so that a
-// run that is killed between saving a checkpoint and renaming others sets their
-// names right when it resumes.
+// names says what checkpoints a run keeps. It is part of the state, because a
+// checkpoint and its names cannot change in one step: a run that is killed between
+// the two corrects the names when it resumes.
 type names []savedName
 
 // set gives a directory a name, which any other loses.

@@ -29,10 +29,14 @@ type File struct {
 	target string // what a rename replaces; empty for what is written in place
 }
 
-// Create starts to write path: a temporary file beside it, which Commit puts in
-// its place. Nothing is at path before, or what was there. If path is a symbolic
-// link, what it points to is replaced and the link stays. A pipe, a device and a
-// descriptor (/dev/stdout, /dev/fd/N) are written into at once.
+// Create starts to write path: a temporary file beside it, which Commit puts in its
+// place. Until then path stays as it was. The file is beside path because a rename is
+// atomic only within a file system. Commit syncs it before the rename and the
+// directory after it: otherwise a crash of the machine may leave the new name with
+// none of its content.
+//
+// If path is a symbolic link, what it points to is replaced and the link stays. A
+// pipe, a device and a descriptor (/dev/stdout, /dev/fd/N) are written into at once.
 func Create(path string) (*File, error) {
 	target, file, err := open(path)
 	return newFile(file, path, target, err)

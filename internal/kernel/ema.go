@@ -9,7 +9,14 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 )
 
-// emaGroup is the number of channels that are scanned together.
+// The reference computes this average as a convolution by FFT, in L log L steps, with
+// kernels of L taps for every channel and their transforms in memory. Here it is a
+// scan: N multiply-adds a step and channel, in memory that does not grow with L.
+// Nothing is kept for backward, which runs the scan again. Channels are scanned side
+// by side, since the steps of one depend on each other and those of several fill a
+// vector.
+
+// emaGroup is the number of channels that are scanned together: a vector of AVX-512.
 const emaGroup = 16
 
 // An EMAShape says what a multi-dimensional damped moving average (paper

@@ -6,7 +6,16 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 )
 
-// A tiling is the tile of C that an implementation keeps in registers.
+// Every product of the models goes through this file, and they take most of the
+// time, so its order was measured (docs/performance.md). A kernel streams a packed
+// panel of B past one panel of A's rows. The other order, which holds a panel of B
+// in the first-level cache and walks down the rows, reached 80% of the machine's
+// peak where this one has 95%. Bias, activation and residual are applied while a
+// tile is stored, because a pass of their own would read and write C again.
+
+// A tiling is the tile of C that an implementation keeps in registers: of AVX-512's
+// 32 registers 28 hold sums, of AVX2's 16 twelve. The others hold a row of B's panel
+// and numbers of A.
 type tiling struct {
 	mr, nr int // rows at most, columns
 }

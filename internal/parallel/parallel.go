@@ -65,10 +65,11 @@ func (w *Workers) get() *pool {
 func (w *Workers) Size() int { return w.get().size }
 
 // Hot keeps the workers awake, ready within a microsecond, until the returned
-// function is called; otherwise they park between calls of Run and take
-// some 50 to 90 µs to wake. Regions nest and may be opened by several
-// goroutines; calling the returned function again does nothing. Workers that
-// wait long without work park even in a Hot region.
+// function is called. Otherwise they park between calls of Run and take some 50 to
+// 90 µs to wake, longer than many operations of a step take. Regions nest and may
+// be opened by several goroutines; calling the returned function again does nothing.
+// Workers that wait long without work park even in a Hot region, so that an idle
+// program does not use the cores.
 func (w *Workers) Hot() (cool func()) {
 	p := w.get()
 	p.hot.Add(1)
