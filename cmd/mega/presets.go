@@ -64,13 +64,8 @@ var archInfos = []archInfo{
 
 // config returns the architecture's configuration.
 func (a archInfo) config() (mega.Config, error) {
-	switch a.kind {
-	case languageModel:
-		return mega.LanguageModelArch(a.name)
-	case translator:
-		return mega.TranslatorArch(a.name)
-	}
-	return mega.ClassifierArch(a.name)
+	kinds := trainKinds()
+	return kinds[slices.IndexFunc(kinds, func(k modelKind) bool { return k.name() == a.kind })].config(a.name)
 }
 
 // presetNames lists the recipes, then the architectures.

@@ -16,8 +16,10 @@ import (
 type modelKind interface {
 	// name says in words what the kind is.
 	name() string
-	// archs lists the architectures of the kind.
+	// archs lists the architectures of the kind, and config returns the configuration
+	// of one.
 	archs() []string
+	config(arch string) (mega.Config, error)
 	// bind adds the flags of its model and data and returns their bindings.
 	bind(flags *pflag.FlagSet) []*binding
 	// configure reads the flags. data is the positional argument, "" if there is
@@ -98,6 +100,8 @@ type derived[C any] interface {
 func (k *kindOf[C, P, D, T]) name() string { return k.noun }
 
 func (k *kindOf[C, P, D, T]) archs() []string { return k.list() }
+
+func (k *kindOf[C, P, D, T]) config(arch string) (mega.Config, error) { return k.arch(arch) }
 
 func (k *kindOf[C, P, D, T]) bind(flags *pflag.FlagSet) []*binding {
 	data := k.defaults()
