@@ -20,7 +20,7 @@ func trained(t *testing.T, args []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &trainCommand{kinds: []modelKind{&classifierKind{}, &languageModelKind{}, &translatorKind{}}}
+	c := &trainCommand{kinds: trainKinds()}
 	flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
 	c.addFlags(flags)
 	if err := flags.Parse(append(args[1:], "--batch-size=8")); err != nil {
