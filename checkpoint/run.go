@@ -95,7 +95,9 @@ func Newest(dir string) (string, error) {
 // directory of a run, or the name of one of its checkpoints in a file; other
 // paths it returns as they are.
 func runCheckpoint(path string) string {
-	if saved := filepath.Join(filepath.Dir(path), ReadName(path)); ReadName(path) != "" && exists(saved) {
+	name := ReadName(path)
+	saved := filepath.Join(filepath.Dir(path), name)
+	if _, err := os.Stat(path); name != "" && exists(saved) && (err != nil || sameFile(path, saved) || !isLink(path)) {
 		return saved
 	}
 	dir := filepath.Join(path, "checkpoints")
@@ -113,6 +115,18 @@ func runCheckpoint(path string) string {
 		}
 	}
 	return path
+}
+
+// isLink reports whether path is a symbolic link, which may lead elsewhere.
+func isLink(path string) bool {
+	_, err := os.Readlink(path)
+	return err == nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, missing := os.Stat(b)
+	return err == nil && missing == nil && os.SameFile(x, y) && filepath.Base(b) != "."
 }
 
 // namedBest returns the saved directory that was the best when the one at path

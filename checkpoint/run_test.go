@@ -57,3 +57,21 @@ func TestNewest(t *testing.T) {
 		t.Errorf("newest of nothing is %q, %v", got, err)
 	}
 }
+
+// TestLinksLeadWhereTheyLead: a link to a model elsewhere is not one to a model of
+// the same name beside the link.
+func TestLinksLeadWhereTheyLead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"here/model", "there/model"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "here", "best")
+	if err := os.Symlink(filepath.Join("..", "there", "model"), link); err != nil {
+		t.Skip(err)
+	}
+	if got := runCheckpoint(link); got != link {
+		t.Errorf("%s, want the link itself", got)
+	}
+}
