@@ -48,7 +48,7 @@ func difference(t *testing.T, got, want *Picture) (greatest int, mean float64) {
 }
 
 // TestDecode holds decoded pictures against Pillow's. Decoders of JPEG and WebP
-// round differently.
+// round some colours differently.
 func TestDecode(t *testing.T) {
 	sheet := read(t, "decoded.png")
 	for i, c := range []struct {
@@ -60,8 +60,7 @@ func TestDecode(t *testing.T) {
 	} {
 		got, want := read(t, c.name), part(sheet, i, 39)
 		greatest, mean := difference(t, got, want)
-		t.Logf("%s: %d, %.3f", c.name, greatest, mean)
-		if greatest > c.greatest {
+		if greatest > c.greatest || mean > 0.06 {
 			t.Errorf("%s: differs by up to %d, %.3f on average", c.name, greatest, mean)
 		}
 	}
