@@ -12,10 +12,11 @@ type ClassifierConfig struct {
 	Arch string `json:"arch" help:"architecture whose values are the defaults of the others (mega presets lists them)"`
 	Seed uint64 `json:"seed" help:"fixes initial parameters, data order and dropout"`
 
-	InputType    string `json:"input_type" help:"text for token ids, image or audio for real numbers"`
-	VocabSize    int    `json:"vocab_size" help:"rows of the token embedding; taken from the dictionary where there is one"`
-	MaxPositions int    `json:"max_positions" help:"longest input"`
-	SenRepType   string `json:"sen_rep_type" help:"mp averages the positions, cls takes the first"`
+	InputType     string `json:"input_type" help:"text for token ids, image or audio for real numbers"`
+	InputChannels int    `json:"input_channels,omitempty" help:"real numbers of a step (default 1)"`
+	VocabSize     int    `json:"vocab_size" help:"rows of the token embedding; taken from the dictionary where there is one"`
+	MaxPositions  int    `json:"max_positions" help:"longest input"`
+	SenRepType    string `json:"sen_rep_type" help:"mp averages the positions, cls takes the first"`
 
 	EncoderLayers          int    `json:"encoder_layers" help:"blocks"`
 	EncoderEmbedDim        int    `json:"encoder_embed_dim" help:"D, width of the embedding"`
@@ -89,6 +90,9 @@ func (c ClassifierConfig) Pair() bool { return c.ClassifierInDim == 2*c.EncoderE
 // Tokens reports whether the model reads token ids rather than real numbers.
 func (c ClassifierConfig) Tokens() bool { return c.InputType == InputText }
 
+// Channels returns how many real numbers make a step.
+func (c ClassifierConfig) Channels() int { return max(1, c.InputChannels) }
+
 // Validate implements Config.
 func (c ClassifierConfig) Validate() error { return validate(c, buildClassifier) }
 
@@ -103,6 +107,8 @@ func (c ClassifierConfig) check(v *validator) {
 	if c.Tokens() {
 		v.vocabulary("vocab_size", c.VocabSize, 3)
 	}
+	v.Between("input_channels", c.Channels(), 1, maxBlockDim)
+	v.Check(!c.Tokens() || c.Channels() == 1, "input_channels is %d, want 1 for a model that reads %s", c.InputChannels, c.InputType)
 	v.OneOf("sen_rep_type", c.SenRepType, SenRepMean, SenRepCLS)
 	v.Between("encoder_layers", c.EncoderLayers, 1, maxLayers)
 	v.Between("max_positions", c.MaxPositions, 1, maxPositions)

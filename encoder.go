@@ -25,7 +25,7 @@ func NewEncoder(p nn.Path, c ClassifierConfig) (*Encoder, error) {
 	options := c.stackOptions()
 	embed := p.Sub("embed_tokens")
 	if !c.Tokens() {
-		reals := nn.NewRealEmbedding(embed, c.EncoderEmbedDim)
+		reals := nn.NewRealEmbedding(embed, c.Channels(), c.EncoderEmbedDim)
 		e := &Encoder{newStack(p, block, options), c}
 		e.embedReals(reals)
 		return e, nil

@@ -12,7 +12,7 @@ const Pad = 1
 type Input struct {
 	Rows, Length int       // B and L, the length of the longest
 	Tokens       []int32   // [B·L] ids, padded at the end with 1 (<pad>); nil for real numbers
-	Samples      []float32 // [B·L] pixels or audio samples; nil for ids
+	Samples      []float32 // [B·L] pixels or audio samples, [B·L·C] of C channels; nil for ids
 	Lengths      []int32   // [B] true lengths; nil if all rows are full
 	Pair         *Input    // the second text of each pair, or nil
 }
@@ -20,6 +20,10 @@ type Input struct {
 // check reports what is wrong with an input for configuration c.
 func (in *Input) check(c ClassifierConfig) error {
 	n := len(in.Tokens) + len(in.Samples)
+	step := 1
+	if !c.Tokens() {
+		step = c.Channels()
+	}
 	switch {
 	case in.Rows < 1 || in.Length < 1:
 		return fmt.Errorf("input of %d rows of length %d, want at least one of each", in.Rows, in.Length)
@@ -27,8 +31,8 @@ func (in *Input) check(c ClassifierConfig) error {
 		return fmt.Errorf("input has no tokens, and the model reads %s", c.InputType)
 	case !c.Tokens() && (in.Samples == nil || in.Tokens != nil):
 		return fmt.Errorf("input has no samples, and the model reads %s", c.InputType)
-	case n%in.Length != 0 || n/in.Length != in.Rows: // their product might overflow
-		return fmt.Errorf("input holds %d values, want %d rows × %d", n, in.Rows, in.Length)
+	case n%in.Length != 0 || n/in.Length%step != 0 || n/in.Length/step != in.Rows: // their product might overflow
+		return fmt.Errorf("input holds %d values, want %d rows × %d × %d channels", n, in.Rows, in.Length, step)
 	case in.Lengths != nil && len(in.Lengths) != in.Rows:
 		return fmt.Errorf("input has %d lengths for %d rows", len(in.Lengths), in.Rows)
 	}
@@ -91,7 +95,8 @@ func (in *Input) padded(l int) *Input {
 	if in.Tokens != nil {
 		out.Tokens = padRows(in.Tokens, in.Rows, in.Length, l, Pad)
 	} else {
-		out.Samples = padRows(in.Samples, in.Rows, in.Length, l, 0)
+		step := len(in.Samples) / (in.Rows * in.Length)
+		out.Samples = padRows(in.Samples, in.Rows, in.Length*step, l*step, 0)
 	}
 	if out.Lengths == nil {
 		out.Lengths = make([]int32, in.Rows)

@@ -113,7 +113,7 @@ func TestEveryClassifierKeyMatters(t *testing.T) {
 		"chunk_size": 5, "truncation_length": 2, "dropout": 0.2, "attention_dropout": 0.3, "act_dropout": 0.3,
 		"feature_dropout": true, "classifier_layers": 2, "classifier_out_dim": 15,
 		"classifier_activation_fn": "relu", "sentence_class_num": 4,
-	}, map[string]string{"arch": aName, "max_positions": inCheck, "input_type": "another kind of input", "classifier_in_dim": "another kind of input"},
+	}, map[string]string{"arch": aName, "max_positions": inCheck, "input_type": "another kind of input", "input_channels": "another kind of input", "classifier_in_dim": "another kind of input"},
 		func(t *testing.T, c mega.ClassifierConfig) trial {
 			m, err := mega.NewClassifier(c)
 			if err != nil {

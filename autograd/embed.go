@@ -67,27 +67,33 @@ func (t *Tape) scatter(dw, dy *tensor.Tensor, tokens []int32, scale float32, pad
 }
 
 // RealEmbedding returns x·w + b for real numbers x, whose count must be the
-// product of shape, and w, b [D]: shape [shape..., D].
-// (reference real_number_embedding.py:26)
+// product of shape, and w, b [D]: shape [..., D]. With w [C, D] x has C numbers,
+// side by side, for each of the product, and it returns Σ_c x_c·w_c + b.
 func (t *Tape) RealEmbedding(x []float32, shape []int, w, b *Variable) *Variable {
 	start := t.start()
 	d := w.Cols()
 	out := t.allocRows(shape, d)
-	weight, bias := t.value(w).Data(), t.value(b).Data()
-	t.eachRows(len(x), d, func(i int) {
+	weight, bias := t.value(w), t.value(b).Data()
+	channels := len(weight.Data()) / d
+	rows := len(x) / channels
+	t.eachRows(rows, d, func(i int) {
 		row := out.value.Row(i)
 		copy(row, bias)
-		kernel.Axpy(row, x[i], weight)
+		for c := range channels {
+			kernel.Axpy(row, x[i*channels+c], weight.Row(c))
+		}
 	})
 	if t.wants(w, b) {
 		t.push("embedding", out, nil, func() {
 			dy := t.outGrad(out)
 			t.addGrad(w, func(dw *tensor.Tensor) {
-				t.reduceBlocks(dw.Data(), len(x), d, func(part []float32, from, to int) {
-					for i := from; i < to; i++ {
-						kernel.Axpy(part, x[i], dy.Row(i))
-					}
-				})
+				for c := range channels {
+					t.reduceBlocks(dw.Row(c), rows, d, func(part []float32, from, to int) {
+						for i := from; i < to; i++ {
+							kernel.Axpy(part, x[i*channels+c], dy.Row(i))
+						}
+					})
+				}
 			})
 			t.addGrad(b, func(db *tensor.Tensor) { t.columnSums(db.Data(), dy) })
 		})

@@ -57,6 +57,11 @@ func TestRealEmbedding(t *testing.T) {
 			fast: func(t *Tape, x []*Variable) *Variable { return t.RealEmbedding(numbers, []int{2, 3}, x[0], x[1]) },
 			slow: func(x []*naive.Matrix) *naive.Matrix { return naive.RealEmbedding(x[0], x[1], column.Data) },
 		}, shape{d}, shape{d})
+		pairs := naive.FromFloat32(3, 2, numbers)
+		checkGrad(t, fmt.Sprint(d, " of 2 channels"), operation{
+			fast: func(t *Tape, x []*Variable) *Variable { return t.RealEmbedding(numbers, []int{3}, x[0], x[1]) },
+			slow: func(x []*naive.Matrix) *naive.Matrix { return naive.RealEmbedding(x[0], x[1], pairs.Data) },
+		}, shape{2, d}, shape{d})
 	}
 }
 

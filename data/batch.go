@@ -16,7 +16,7 @@ const (
 type Batch struct {
 	Rows, Length int       // B and L
 	Tokens       []int32   // [B, L] token ids, Pad after the end; nil for real-valued input
-	Samples      []float32 // [B, L] pixels or audio, 0 after the end; nil for tokens
+	Samples      []float32 // [B, L] pixels or audio, [B, L, C] of C channels, 0 after the end; nil for tokens
 	Lengths      []int32   // [B] true lengths, the trailing </s> included
 	Pair         *Batch    // the second text of a pair, or nil; it has no labels
 	Labels       []int32   // [B] class indices; nil where they are not known
@@ -74,9 +74,9 @@ func newTokenBatch(lengths []int32) *Batch {
 }
 
 // newSampleBatch returns a batch of the given lengths, all zero.
-func newSampleBatch(lengths []int32) *Batch {
+func newSampleBatch(lengths []int32, channels int) *Batch {
 	b := newBatch(lengths)
-	b.Samples = make([]float32, b.Rows*b.Length)
+	b.Samples = make([]float32, b.Rows*b.Length*channels)
 	return b
 }
 
@@ -95,5 +95,6 @@ func (b *Batch) tokenRow(i int) []int32 {
 
 // sampleRow returns row i without its padding.
 func (b *Batch) sampleRow(i int) []float32 {
-	return b.Samples[i*b.Length:][:b.Lengths[i]]
+	channels := len(b.Samples) / (b.Rows * b.Length)
+	return b.Samples[i*b.Length*channels:][:int(b.Lengths[i])*channels]
 }

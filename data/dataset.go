@@ -21,10 +21,11 @@ type Dataset interface {
 
 // Sample is one labelled sequence held in memory.
 type Sample struct {
-	Tokens []int32   // token ids, ending in EOS by the reference's custom; nil for real-valued input
-	Pair   []int32   // the second text of a pair, or nil
-	Values []float32 // pixels or audio; nil for tokens
-	Label  int32     // class index
+	Tokens   []int32   // token ids, ending in EOS by the reference's custom; nil for real-valued input
+	Pair     []int32   // the second text of a pair, or nil
+	Values   []float32 // pixels or audio, the channels of a step side by side; nil for tokens
+	Channels int       // of Values; 0 means 1
+	Label    int32     // class index
 }
 
 // Samples is a data set in memory.
@@ -33,8 +34,10 @@ type Samples []Sample
 // Len returns the number of samples.
 func (s Samples) Len() int { return len(s) }
 
-// Size returns the number of tokens or values of sample i.
-func (s Samples) Size(i int) int { return max(len(s[i].Tokens), len(s[i].Values)) }
+// Size returns the number of tokens or steps of sample i.
+func (s Samples) Size(i int) int { return max(len(s[i].Tokens), len(s[i].Values)/s[i].channels()) }
+
+func (s *Sample) channels() int { return max(1, s.Channels) }
 
 // Labels returns every sample's class.
 func (s Samples) Labels() []int32 {
@@ -91,6 +94,8 @@ func (s *Sample) sameKind(first *Sample) error {
 		return errors.New("empty: it has neither tokens nor values")
 	case len(s.Tokens) > 0 && len(s.Values) > 0:
 		return errors.New("has both tokens and values; want one of them")
+	case s.channels() != first.channels() || len(s.Values)%s.channels() != 0:
+		return fmt.Errorf("%d values of %d channels beside %d channels", len(s.Values), s.channels(), first.channels())
 	case s.Pair != nil && (len(s.Pair) == 0 || len(s.Tokens) == 0):
 		return errors.New("a pair needs two texts that are not empty")
 	case (s.Tokens == nil) != (first.Tokens == nil) || (s.Pair == nil) != (first.Pair == nil):
@@ -105,7 +110,7 @@ func (s Samples) collateFirst(indices []int) *Batch {
 		lengths[row] = int32(s.Size(i))
 	}
 	if s[indices[0]].Tokens == nil {
-		b := newSampleBatch(lengths)
+		b := newSampleBatch(lengths, s[indices[0]].channels())
 		for row, i := range indices {
 			copy(b.sampleRow(row), s[i].Values)
 		}

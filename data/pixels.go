@@ -170,7 +170,7 @@ func (p *Pixels) Collate(indices []int) (*Batch, error) {
 	for row, i := range indices {
 		lengths[row], labels[row] = int32(p.Size(i)), p.labels[i]
 	}
-	b := newSampleBatch(lengths)
+	b := newSampleBatch(lengths, 1)
 	for row, i := range indices {
 		dst := b.sampleRow(row)
 		for j, v := range p.images[i][:len(dst)] {

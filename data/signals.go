@@ -36,7 +36,7 @@ func (s *Signals) Collate(indices []int) (*Batch, error) {
 	if err := CheckIndices(indices, s.Len()); err != nil {
 		return nil, err
 	}
-	b := newSampleBatch(slices.Repeat([]int32{int32(s.length)}, len(indices)))
+	b := newSampleBatch(slices.Repeat([]int32{int32(s.length)}, len(indices)), 1)
 	b.Labels = make([]int32, len(indices))
 	for row, i := range indices {
 		copy(b.sampleRow(row), s.values[i*s.length:])

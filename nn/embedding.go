@@ -31,20 +31,25 @@ func (e *Embedding) Forward(t *autograd.Tape, tokens []int32, batch, length int)
 }
 
 // RealEmbedding maps a real number x to x·w + b, with w, b [D]
-// (reference real_number_embedding.py).
+// (reference real_number_embedding.py), or those of C channels to Σ_c x_c·w_c + b,
+// with w [C, D].
 type RealEmbedding struct {
 	Weight, Bias *Parameter
 }
 
 // NewRealEmbedding registers weight ~ N(0,1) and bias ~ N(0,0.1).
-func NewRealEmbedding(p Path, dim int) *RealEmbedding {
+func NewRealEmbedding(p Path, channels, dim int) *RealEmbedding {
+	shape := []int{channels, dim}
+	if channels == 1 { // as in the reference
+		shape = shape[1:]
+	}
 	return &RealEmbedding{
-		Weight: p.Parameter("weight", Normal(0, 1), dim),
+		Weight: p.Parameter("weight", Normal(0, 1), shape...),
 		Bias:   p.Parameter("bias", Normal(0, 0.1), dim),
 	}
 }
 
-// Forward embeds numbers x [B, L]: [B, L, D].
+// Forward embeds numbers x [B, L], or [B, L, C]: [B, L, D].
 func (e *RealEmbedding) Forward(t *autograd.Tape, x []float32, batch, length int) *autograd.Variable {
 	return t.RealEmbedding(x, []int{batch, length}, e.Weight.Variable, e.Bias.Variable)
 }

@@ -69,7 +69,7 @@ func layerCases() []layerCase {
 			}},
 		{"RealEmbedding", "weight [4], bias [4]", []int{2, 3, 4},
 			func(p Path) forward {
-				e := NewRealEmbedding(p, 4)
+				e := NewRealEmbedding(p, 1, 4)
 				return func(t *autograd.Tape, _ *autograd.Variable) *autograd.Variable {
 					return e.Forward(t, layerReals, 2, 3)
 				}

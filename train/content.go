@@ -100,7 +100,7 @@ func fingerprint(path string, size int64) (string, error) {
 }
 
 // pathKeys are the keys of configurations that say where data lies.
-var pathKeys = []string{"data.data", "data.text", "data.dict"}
+var pathKeys = []string{"data.data", "data.text", "data.dict", "data.valid_file", "data.test_file", "data.labels"}
 
 // aPipe stands for what was or is read from a pipe.
 const aPipe = "a pipe"

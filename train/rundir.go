@@ -217,7 +217,7 @@ func sameRun(was, now RunConfig) error {
 		differences, same = sameContent(was.Content, now.Content), append(same, pathKeys...)
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if a[key] != b[key] && !strings.HasPrefix(key, "content.") && !slices.Contains(same, strings.TrimPrefix(key, "training.")) {
+		if a[key] != b[key] && !strings.HasPrefix(key, "content.") && !strings.HasPrefix(key, "data.seen.") && !slices.Contains(same, strings.TrimPrefix(key, "training.")) {
 			differences = append(differences, fmt.Sprintf("%s was %s, now %s", key, cmp.Or(a[key], "absent"), cmp.Or(b[key], "absent")))
 		}
 	}

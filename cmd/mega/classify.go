@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/data/labelled"
+	"github.com/mega-go/mega/data/table"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
@@ -28,6 +31,7 @@ type classifyCommand struct {
 	raw      bool
 	rate     int
 	channels int
+	columns  *binding
 }
 
 func newClassify() *cobra.Command {
@@ -46,6 +50,9 @@ file that ends in .jsonl, or any with --jsonl, holds inputs as lines of JSON:
   {"id": 7, "text": "..."}                  {"text": "...", "pair": "..."}
   {"file": "a.png"}  {"pixels": [0, 255]}   {"samples": [0.1], "rate": 16000}
 
+A table (.csv, .tsv, .jsonl) comes back with the columns class and probability, if
+the model was trained on labelled data or --text-column names the texts.
+
 --stream reads a stream of any length, a file or standard input, window by
 window: bytes or words of text, grey pixels, or sound (WAV, or with --raw samples
 as sox and ffmpeg write them as s16le). It prints a line for each window, with
@@ -57,6 +64,7 @@ needs.`,
 		Example: `  mega classify --checkpoint runs/lra-text review.txt
   echo "what a film" | mega classify --checkpoint runs/lra-text -
   mega classify --checkpoint checkpoint_best.pt --data data/imdb --text "what a film" --json
+  mega classify --checkpoint runs/reviews new.csv > answers.csv
   mega classify --checkpoint runs/lra-image --top 3 *.png
   arecord -q -f S16_LE -r 16000 | mega classify --checkpoint runs/sc-raw --stream --raw --stride 4000 -`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
@@ -80,6 +88,7 @@ needs.`,
 	flags.BoolVar(&c.raw, "raw", false, "with --stream, sound without a header: 16-bit signed little-endian samples")
 	number(flags, &c.rate, "rate", 16000, made, "with --raw, samples a second")
 	number(flags, &c.channels, "channels", 1, span{1, 1 << 10}, "with --raw, channels, which are averaged")
+	c.columns = bind(flags, &labelled.Options{}, "label_column", "split_column", "labels", "valid_file", "test_file", "held_out", "split_seed", "skip_malformed")
 	return cmd
 }
 
@@ -96,7 +105,11 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	p.Truncate = c.truncate
+	p.Truncate = c.truncate || p.Columns != nil // as their training did
+	columns, isTable, err := c.table(cmd, p, args)
+	if err != nil {
+		return usage(err)
+	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	print := func(r classify.Prediction) error {
 		r.Top(c.top)
@@ -106,6 +119,10 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return r.WriteText(out)
 	}
 	return interruptible(cmd.Context(), func() error {
+		if isTable {
+			out := bufio.NewWriter(textOutput(cmd))
+			return errors.Join(p.Table(cmd.Context(), args[0], columns, c.batchSize, out), out.Flush())
+		}
 		if !c.stream {
 			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
 			if errors.As(err, new(*classify.TooLongError)) {
@@ -126,6 +143,25 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		}
 		return err
 	})
+}
+
+// table returns how a table among the inputs is read, whose rows are classified
+// and written back: of a model of labelled data, or where its columns are named.
+func (c *classifyCommand) table(cmd *cobra.Command, p *classify.Predictor, args []string) (o labelled.Options, ok bool, err error) {
+	named := cmd.Flags().Changed("text-column") || cmd.Flags().Changed("values-column")
+	if p.Columns != nil {
+		o = *p.Columns
+	}
+	if c.stream || c.sources.JSONL || !named && (p.Columns == nil || !slices.ContainsFunc(args, table.Is)) {
+		return o, false, nil
+	}
+	if len(args) != 1 || !table.Is(args[0]) || c.json || cmd.Flags().Changed("top") {
+		return o, false, fmt.Errorf("a table is one INPUT, and comes back with columns of answers, whatever --json and --top say")
+	}
+	if err := c.columns.apply(&o); err != nil {
+		return o, false, err
+	}
+	return o, true, o.Check()
 }
 
 // interruptible runs f, which may wait for input that does not come, until it

@@ -111,7 +111,7 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := classify.OpenCorpus(config, m.Config())
+	corpus, err := classify.CheckpointCorpus(c, config, m.Config())
 	if err != nil {
 		return nil, err
 	}

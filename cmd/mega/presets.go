@@ -25,8 +25,10 @@ ready for a shell.`,
 		Example: `  mega presets
   mega presets lra-image
   mega presets mega_lm_enwik8_base`,
-		Args:              atMostArgs(1, "the name of a preset or an architecture"),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return presetNames(), cobra.ShellCompDirectiveNoFileComp },
+		Args: atMostArgs(1, "the name of a preset or an architecture"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return presetNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return printPreset(cmd.OutOrStdout(), args[0])

@@ -133,7 +133,7 @@ func TestUnknownFlags(t *testing.T) {
 		"generate --lenpen nan":       "--lenpen is nan",
 		"trian":                       `unknown command "trian", did you mean "train"?`,
 		"data lisops":                 `unknown data set "lisops", did you mean "listops"?`,
-		"train a b":                   `takes the directory of the data at most, got 2 arguments: "a", "b"`,
+		"train a b":                   `takes the path of the data at most, got 2 arguments: "a", "b"`,
 	} {
 		status, _, stderr := command(t, strings.Fields(flag)...)
 		if status != exitUsage || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {

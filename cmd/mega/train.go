@@ -18,6 +18,7 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/recipe"
+	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,6 +27,7 @@ import (
 // A trainCommand is the command line of mega train.
 type trainCommand struct {
 	preset    string
+	chosen    string // the name of data that chose the flags
 	saveDir   string
 	criterion string
 	optimizer string
@@ -44,15 +46,18 @@ type trainCommand struct {
 func newTrain() *cobra.Command {
 	c := &trainCommand{kinds: trainKinds()}
 	cmd := &cobra.Command{
-		Use:   "train [DATA] --preset NAME | --arch ARCH --task TASK ...",
+		Use:   "train [DATA] [--preset NAME | --arch ARCH --task TASK] ...",
 		Short: "Train a model and evaluate it",
 		Long: `train trains a model, evaluates it on held-out data and leaves a run directory:
 configuration, checkpoints, metrics, log and learning curve. Started again with
 the same flags, it resumes where it stopped, bit for bit. Flags have the
 reference's names and meanings. A preset stands for a whole published command;
 flags given beside it override it. The architecture determines whether a
-classifier, a language model or a translator is trained.`,
+classifier, a language model or a translator is trained. Labelled data of your own
+(see mega data look) needs only its path: its content determines the flags, which are
+printed.`,
 		Example: `  mega train --preset listops-short
+  mega train reviews.csv --text-column text --label-column label
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \
     --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
@@ -60,7 +65,7 @@ classifier, a language model or a translator is trained.`,
   mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --eval-bleu --best-checkpoint-metric bleu \
     --maximize-best-checkpoint-metric --max-update 500000`,
-		Args: atMostArgs(1, "the directory of the data"),
+		Args: atMostArgs(1, "the path of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
@@ -130,6 +135,9 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if c.helpAll {
 		return cmd.Help()
 	}
+	if err := c.suggest(cmd.ErrOrStderr(), args); err != nil {
+		return err
+	}
 	kind, arch, training, err := c.configs(args)
 	if err != nil {
 		return usage(err)
@@ -148,6 +156,11 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		}
 		if err != nil {
 			return fmt.Errorf("the final evaluation would fail: %w", err)
+		}
+	}
+	if labels, ok := t.(*classify.Task); ok && labels.Corpus().Seen != nil {
+		if err := labels.Corpus().Seen.WriteText(cmd.ErrOrStderr()); err != nil {
+			return err
 		}
 	}
 	dir := c.directory(arch)
@@ -242,6 +255,8 @@ func (c *trainCommand) directory(arch string) string {
 		return c.saveDir
 	case c.preset != "":
 		return filepath.Join("runs", c.preset)
+	case c.chosen != "":
+		return filepath.Join("runs", c.chosen)
 	}
 	return filepath.Join("runs", arch)
 }

@@ -20,6 +20,24 @@ type index struct {
 	lengths  []int32
 	hashes   []uint64
 	leftOut  []LeftOut
+	fixed    bool // classes has all there can be
+}
+
+// expect fixes the classes.
+func (x *index) expect(names []string) {
+	x.fixed, x.classes = true, make(map[string]int32, len(names))
+	for i, name := range names {
+		x.classes[name] = int32(i)
+	}
+}
+
+// setUnknown puts the samples that are in no part into one.
+func (x *index) setUnknown(split string) {
+	for i, part := range x.parts {
+		if part == unknown {
+			x.parts[i] = uint8(slices.Index(Splits, split))
+		}
+	}
 }
 
 const unknown = uint8(255)
@@ -31,12 +49,18 @@ func (x *index) add(s *Sample) error {
 		return nil
 	}
 	if x.kind == "" {
-		x.kind, x.channels, x.classes = s.Kind, s.Channels, map[string]int32{}
+		x.kind, x.channels = s.Kind, s.Channels
+	}
+	if x.classes == nil {
+		x.classes = map[string]int32{}
 	}
 	if s.Kind != x.kind || s.Channels != x.channels {
 		return fmt.Errorf("%s: %s with %d channels, but the samples before are %s with %d", s.Where(), s.Kind, s.Channels, x.kind, x.channels)
 	}
 	class, ok := x.classes[s.Label]
+	if !ok && x.fixed {
+		return fmt.Errorf("%s: label %.40q is none of the model's classes", s.Where(), s.Label)
+	}
 	if !ok {
 		class = int32(len(x.classes))
 		x.classes[s.Label] = class

@@ -10,7 +10,6 @@ import (
 type Set struct {
 	Summary Summary
 	Names   []string // of the classes, in their order
-	Columns *Columns // of a table, or nil
 
 	index
 	text   []byte
@@ -41,6 +40,28 @@ func Load(path string, o Options) (*Set, error) {
 		return nil, err
 	}
 	return s, s.finish(path, o)
+}
+
+// LoadFor is Load of data for a model that knows these classes. Data of that digest
+// is divided as Load divides it; of other data all samples but those that it
+// calls parts itself are to test on.
+func LoadFor(path string, o Options, classes []string, digest string) (*Set, error) {
+	s := &Set{Names: classes}
+	s.expect(classes)
+	if err := Read(path, o, s.add); err != nil {
+		return nil, err
+	}
+	if len(s.labels) == 0 {
+		return nil, fmt.Errorf("%s: no samples%s", path, leftOutText(s.leftOut))
+	}
+	var err error
+	if s.digest() == digest {
+		err = s.divide(o, len(classes))
+	} else {
+		s.setUnknown(Test)
+	}
+	s.Summary = s.summary(classes)
+	return s, err
 }
 
 // Collect takes labelled samples from a sequence into memory; name is what errors

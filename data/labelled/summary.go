@@ -22,7 +22,7 @@ type Summary struct {
 	Copies   int          `json:"copies,omitempty"`   // samples with the content of one before them
 	Between  int          `json:"between,omitempty"`  // of these, held out with the content of one that is trained on
 	LeftOut  []LeftOut    `json:"left_out,omitempty"`
-	Digest   string       `json:"digest"` // of samples, labels and parts
+	Digest   string       `json:"digest"` // of samples and labels
 }
 
 // A ClassCount is how many samples of a class each part has.
@@ -64,13 +64,18 @@ func (x *index) summary(classes []string) Summary {
 	}
 	s.Lengths = lengthsOf(x.lengths)
 	x.countCopies(&s)
+	s.Digest = x.digest()
+	return s
+}
+
+// digest is a fingerprint of samples and labels in their order.
+func (x *index) digest() string {
 	h := fnvOffset
 	for i, hash := range x.hashes {
-		h = fnv(h, binary.LittleEndian.AppendUint64(nil, hash^uint64(x.labels[i])<<8^uint64(x.parts[i])))
+		h = fnv(h, binary.LittleEndian.AppendUint64(nil, hash^uint64(x.labels[i])))
 		h = fnv(h, binary.LittleEndian.AppendUint32(nil, uint32(x.lengths[i])))
 	}
-	s.Digest = fmt.Sprintf("%016x", h)
-	return s
+	return fmt.Sprintf("%016x", h)
 }
 
 func lengthsOf(lengths []int32) Lengths {

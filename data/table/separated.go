@@ -265,6 +265,9 @@ func (s *separatedWriter) write(r Row, more []any) error {
 		s.append(cell)
 	}
 	for _, value := range more {
+		if value == nil {
+			value = ""
+		}
 		s.append(fmt.Append(nil, value))
 	}
 	s.line[len(s.line)-1] = '\n'

@@ -161,5 +161,6 @@ func (r *Reader) NewWriter(w io.Writer, more ...string) (*Writer, error) {
 	return &Writer{rows}, err
 }
 
-// Write writes a row with the cells of the columns added: texts and numbers.
+// Write writes a row with the cells of the columns added: texts, numbers, or nil
+// for one that is missing.
 func (w *Writer) Write(r Row, more ...any) error { return w.rows.write(r, more) }

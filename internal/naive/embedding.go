@@ -27,10 +27,10 @@ func TokenEmbedding(table *Matrix, tokens []int) *Matrix {
 	return y
 }
 
-// RealEmbedding returns x_t·weight + bias for numbers x (pixels, samples) and
-// weight and bias [1×D], [len(x)×D] (modules/real_number_embedding.py:25).
+// RealEmbedding returns x_t·weight + bias for numbers x (pixels, samples), those of
+// C channels side by side, weight [C×D] and bias [1×D]: [len(x)/C×D] (modules/real_number_embedding.py:25).
 func RealEmbedding(weight, bias *Matrix, x []float64) *Matrix {
-	return Add(Mul(New(len(x), 1, x), weight), bias)
+	return Add(MatMul(New(len(x)/weight.Rows, weight.Rows, x), weight), bias)
 }
 
 // AdaptiveInput embeds the words of a band, cutoff[i−1] ≤ id < cutoff[i], with

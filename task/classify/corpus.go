@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/internal/textfile"
 )
@@ -17,7 +18,7 @@ import (
 // DataConfig says where the data of a classification comes from and how it is
 // batched. The JSON names are the reference's argument names.
 type DataConfig struct {
-	Task        string `json:"task" help:"lra-text, lra-image, speech_commands or listops (generated)"`
+	Task        string `json:"task" help:"lra-text, lra-image, speech_commands, listops (generated) or labelled (your own: a table, an array, folders)"`
 	Data        string `json:"data" help:"directory of the data, in the reference's layout"`
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
 	ValidSubset string `json:"valid_subset" help:"split to validate on, or several separated by commas; the first decides which checkpoint is best"`
@@ -39,6 +40,9 @@ type DataConfig struct {
 	ScWords       []string `json:"sc_words" help:"speech: the words, each the name of a directory (default the reference's ten)"`
 	ScRate        int      `json:"sc_rate" help:"speech: samples a second that recordings are resampled to"`
 	ScLength      int      `json:"sc_length" help:"speech: samples of a recording, which is cut or padded with silence"`
+
+	labelled.Options
+	Words int `json:"words,omitempty" range:"0,16777216" help:"labelled texts: read words with white space between, so many of the most frequent (default 0: bytes)"`
 
 	ListopsLength [2]int `json:"listops_length" help:"shortest and longest generated expression, in symbols"`
 	ListopsSizes  [3]int `json:"listops_sizes" help:"generated expressions for training, validation and test"`
@@ -65,9 +69,10 @@ type Split interface {
 // A Corpus is the data of a classification: splits by name, opened when asked
 // for.
 type Corpus struct {
-	Vocabulary int      // ids of texts, 0 for real numbers
-	Classes    []string // names of the classes, in their order
-	Inputs     Inputs   // how raw inputs become samples of the corpus
+	Vocabulary int               // ids of texts, 0 for real numbers
+	Classes    []string          // names of the classes, in their order
+	Inputs     Inputs            // how raw inputs become samples of the corpus
+	Seen       *labelled.Summary // what was understood of labelled data, or nil
 
 	open  func(split string) (Split, error)
 	names []string
@@ -95,10 +100,12 @@ func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 		return openSpeech(d)
 	case "listops":
 		return openListOps(d, m)
+	case TaskLabelled:
+		return openLabelled(d, m)
 	case "":
-		return nil, errors.New("no task is given, want task lra-text, lra-image, speech_commands or listops")
+		return nil, errors.New("no task is given, want task lra-text, lra-image, speech_commands, listops or labelled")
 	}
-	return nil, fmt.Errorf("unknown task %q, want lra-text, lra-image, speech_commands or listops", d.Task)
+	return nil, fmt.Errorf("unknown task %q, want lra-text, lra-image, speech_commands, listops or labelled", d.Task)
 }
 
 func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {

@@ -5,21 +5,24 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/internal/config"
 )
 
 // The kinds of input of a classifier.
 const (
-	InputBytes = "bytes" // text, a token each byte
-	InputWords = "words" // text, tokens with white space between
-	InputImage = "image" // grey pixels, row by row
-	InputAudio = "audio" // samples of sound
+	InputBytes  = "bytes"  // text, a token each byte
+	InputWords  = "words"  // text, tokens with white space between
+	InputImage  = "image"  // grey pixels, row by row
+	InputAudio  = "audio"  // samples of sound
+	InputSeries = "series" // real numbers, of one channel or several
 )
 
 // Inputs says how raw inputs become what a classifier reads: what training did
@@ -39,6 +42,8 @@ type Inputs struct {
 	Rate          int                  `json:"rate,omitempty"`   // samples of sound a second
 	Length        int                  `json:"length,omitempty"` // samples of a recording, cut or padded with silence
 	Normalization *audio.Normalization `json:"normalization,omitempty"`
+
+	Scales []Scale `json:"scales,omitempty"` // of series, one a channel
 }
 
 // textInputs describes texts of a dictionary, whose words are bytes if that is
@@ -75,6 +80,9 @@ func (in *Inputs) setPixels(n int) {
 type trainedOn struct {
 	DataConfig
 	Inputs *Inputs `json:"inputs,omitempty"`
+
+	Seen   *labelled.Summary `json:"seen,omitempty"`   // what was understood of labelled data
+	Digest string            `json:"digest,omitempty"` // of labelled data
 }
 
 // CheckpointData returns what a checkpoint was trained on: the defaults where it
@@ -155,6 +163,9 @@ func derivedInputs(d DataConfig, m mega.ClassifierConfig) (Inputs, error) {
 
 // check holds inputs against a model, whose size bounds what is made of a file.
 func (in *Inputs) check(m mega.ClassifierConfig) error {
+	if in.Kind == InputSeries {
+		return in.checkSeries(m)
+	}
 	kinds := map[string]string{InputBytes: mega.InputText, InputWords: mega.InputText, InputImage: mega.InputImage, InputAudio: mega.InputAudio}
 	switch {
 	case kinds[in.Kind] != m.InputType:
@@ -171,6 +182,20 @@ func (in *Inputs) check(m mega.ClassifierConfig) error {
 		return errors.New("nothing says with what normalisation recordings were read")
 	case in.Kind == InputAudio:
 		return config.Wrap("rate", audio.CheckRate(in.Rate))
+	}
+	return nil
+}
+
+func (in *Inputs) checkSeries(m mega.ClassifierConfig) error {
+	switch {
+	case m.Tokens():
+		return fmt.Errorf("inputs are series of numbers, but the model reads %s", m.InputType)
+	case len(in.Scales) != m.Channels():
+		return fmt.Errorf("inputs have %d channels, but the model reads input_channels = %d", len(in.Scales), m.Channels())
+	case len(in.Classes) > m.SentenceClassNum:
+		return fmt.Errorf("%d names for %d classes", len(in.Classes), m.SentenceClassNum)
+	case slices.ContainsFunc(in.Scales, func(s Scale) bool { return !(s.Std > 0) }):
+		return errors.New("scales have a deviation that is not above 0")
 	}
 	return nil
 }

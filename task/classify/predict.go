@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/labelled"
 )
 
 // A Predictor says which class raw inputs are of: it reads them as training read
@@ -22,8 +23,11 @@ type Predictor struct {
 	// Truncate cuts inputs that are longer than the model reads, as training
 	// does; without it they are an error.
 	Truncate bool
+	// Columns says how tables are read, if the model was trained on labelled data.
+	Columns *labelled.Options
 
-	model      *mega.Classifier
+	model      *mega.Classifier // nil for one that only reads
+	config     mega.ClassifierConfig
 	dictionary *data.Dictionary
 	limit      int // values or tokens that the model reads
 }
@@ -33,8 +37,18 @@ func NewPredictor(m *mega.Classifier, in Inputs) (*Predictor, error) {
 	if err := in.check(m.Config()); err != nil {
 		return nil, err
 	}
-	return &Predictor{Inputs: in, model: m, dictionary: in.dictionary(), limit: m.Config().MaxPositions}, nil
+	p := newReader(in, m.Config())
+	p.Truncate, p.model = false, m
+	return p, nil
 }
+
+// newReader returns a predictor that reads what is to be trained on.
+func newReader(in Inputs, m mega.ClassifierConfig) *Predictor {
+	return &Predictor{Inputs: in, Truncate: true, config: m, dictionary: in.dictionary(), limit: m.MaxPositions}
+}
+
+// channels returns how many real numbers make a step.
+func (p *Predictor) channels() int { return p.config.Channels() }
 
 // OpenOptions say how inputs are read, for Open of a checkpoint that does not.
 type OpenOptions struct {
@@ -67,7 +81,11 @@ func Open(path string, o OpenOptions) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewPredictor(m, in)
+	p, err := NewPredictor(m, in)
+	if err == nil && d.Task == TaskLabelled {
+		p.Columns = &d.Options
+	}
+	return p, err
 }
 
 // A TooLongError is of an input that is longer than the model reads: Truncate cuts
@@ -152,7 +170,7 @@ func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
 	samples := make(data.Samples, len(examples))
 	all := make([]int, len(examples))
 	for i, e := range examples {
-		samples[i] = data.Sample{Tokens: e.Tokens, Pair: e.Pair, Values: e.Values}
+		samples[i] = data.Sample{Tokens: e.Tokens, Pair: e.Pair, Values: e.Values, Channels: p.channels()}
 		all[i] = i
 	}
 	b, err := samples.Collate(all)

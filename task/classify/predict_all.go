@@ -75,7 +75,7 @@ func (s Sources) eachText(p *Predictor, use func(Example) error) error {
 			texts = append(texts, []byte(text))
 		}
 		if p.Inputs.Kind != InputBytes && p.Inputs.Kind != InputWords {
-			return fmt.Errorf("a text, but the model reads %s", p.model.Config().InputType)
+			return fmt.Errorf("a text, but the model reads %s", p.config.InputType)
 		}
 		e, err := p.Bytes(fmt.Sprintf("text %d", i/step+1), texts...)
 		if err == nil {

@@ -66,7 +66,7 @@ func (p *Predictor) Record(r Record) (Example, error) {
 	case p.Inputs.Kind == InputAudio && r.Samples != nil:
 		return p.sampleRecord(r.Samples, r.Rate)
 	}
-	return Example{}, fmt.Errorf("the model reads %s; want %s", p.model.Config().InputType, wants)
+	return Example{}, fmt.Errorf("the model reads %s; want %s", p.config.InputType, wants)
 }
 
 func (p *Predictor) tokenRecord(ids []int32) (Example, error) {

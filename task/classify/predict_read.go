@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/images"
+	"github.com/mega-go/mega/data/table"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
@@ -27,7 +27,7 @@ const maxFile = 1 << 28
 func (p *Predictor) File(paths ...string) (Example, error) {
 	var contents [][]byte
 	for _, path := range paths {
-		f, err := os.Open(path)
+		f, err := table.OpenBytes(path)
 		if err != nil {
 			return Example{}, err
 		}
@@ -92,7 +92,7 @@ func (p *Predictor) Bytes(name string, contents ...[]byte) (Example, error) {
 }
 
 // Pair tells whether the model reads pairs of texts.
-func (p *Predictor) Pair() bool { return p.model.Config().Pair() }
+func (p *Predictor) Pair() bool { return p.config.Pair() }
 
 // texts reads a text, or two.
 func (p *Predictor) texts(contents [][]byte) (Example, error) {
@@ -112,7 +112,7 @@ func (p *Predictor) tokens(text []byte, e *Example) ([]int32, error) {
 		return nil, errors.New("the text is empty")
 	}
 	var ids []int32
-	if p.model.Config().SenRepType == mega.SenRepCLS {
+	if p.config.SenRepType == mega.SenRepCLS {
 		ids = append(ids, p.dictionary.Index(data.CLS))
 	}
 	if p.Inputs.Kind == InputBytes {

@@ -34,7 +34,7 @@ func (p *Predictor) Stream(ctx context.Context, r io.Reader, o StreamOptions, us
 		return errors.New("the model reads pairs of texts, which no stream has")
 	}
 	if o.PCM != nil && p.Inputs.Kind != InputAudio {
-		return fmt.Errorf("raw samples of sound, but the model reads %s", p.model.Config().InputType)
+		return fmt.Errorf("raw samples of sound, but the model reads %s", p.config.InputType)
 	}
 	o, err := p.streamOptions(o)
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *Predictor) streamOptions(o StreamOptions) (StreamOptions, error) {
 		most = p.Inputs.Length
 	case InputBytes, InputWords:
 		most-- // </s>
-		if p.model.Config().SenRepType == mega.SenRepCLS {
+		if p.config.SenRepType == mega.SenRepCLS {
 			most--
 		}
 	}
@@ -154,7 +154,7 @@ func (p *Predictor) streamWords(r io.Reader, o StreamOptions, classify func(int6
 	return windows(read, o, func(offset int64, w []int32) error {
 		var e Example
 		var ids []int32
-		if p.model.Config().SenRepType == mega.SenRepCLS {
+		if p.config.SenRepType == mega.SenRepCLS {
 			ids = append(ids, p.dictionary.Index(data.CLS))
 		}
 		var err error

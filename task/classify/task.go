@@ -7,6 +7,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
 )
@@ -24,12 +25,24 @@ type Task struct {
 // NewTask opens the data, makes a model for it and returns the task.
 // A text model's vocabulary is the data's.
 func NewTask(d DataConfig, m mega.ClassifierConfig) (*Task, error) {
+	if d.Task == "" && labelled.IsFile(d.Data) {
+		d.Task = TaskLabelled
+	}
 	corpus, err := OpenCorpus(d, m)
 	if err != nil {
 		return nil, err
 	}
+	return NewTaskOn(corpus, d, m)
+}
+
+// NewTaskOn is NewTask with data that is open. A model of labelled data has as
+// many classes as the data.
+func NewTaskOn(corpus *Corpus, d DataConfig, m mega.ClassifierConfig) (*Task, error) {
 	if m.Tokens() {
 		m.VocabSize = corpus.Vocabulary
+	}
+	if corpus.Seen != nil {
+		m.SentenceClassNum = len(corpus.Classes)
 	}
 	model, err := mega.NewClassifier(m)
 	if err != nil {
@@ -127,12 +140,18 @@ func (c *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 
 // Describe implements train.Task.
 func (c *Task) Describe() train.Description {
+	data := trainedOn{DataConfig: c.config, Inputs: &c.corpus.Inputs, Seen: c.corpus.Seen}
+	if data.Seen != nil {
+		data.Digest = data.Seen.Digest
+	}
 	d := train.Description{
-		Task: "classification", Model: c.model.Config(), Data: trainedOn{c.config, &c.corpus.Inputs}, Metrics: train.SubsetMetrics(c.config.validSubsets(), "loss", "accuracy"),
+		Task: "classification", Model: c.model.Config(), Data: data, Metrics: train.SubsetMetrics(c.config.validSubsets(), "loss", "accuracy"),
 		Splits: append([]string{c.config.TrainSubset}, c.config.validSubsets()...),
 	}
-	if c.config.Data != "" {
-		d.Paths = []string{c.config.Data}
+	for _, path := range []string{c.config.Data, c.config.ValidFile, c.config.TestFile, c.config.Labels} {
+		if path != "" {
+			d.Paths = append(d.Paths, path)
+		}
 	}
 	return d
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// labelledArgs trains a model of no size.
+func labelledArgs(path, dir string) []string {
+	return []string{"train", path, "--save-dir", dir, "--held-out", "0.2,0.2",
+		"--encoder-layers", "1", "--encoder-embed-dim", "16", "--encoder-hidden-dim", "16", "--z-dim", "8", "--n-dim", "2",
+		"--dropout", "0", "--max-update", "60", "--total-num-update", "60"}
+}
+
+// labelledRun trains on reviews in a moment and returns the run directory.
+func labelledRun(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	status, out, stderr := command(t, labelledArgs("testdata/reviews.csv", dir)...)
+	if status != exitOK {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	for _, want := range []string{"40 texts of 2 classes: 24 to train, 8 to validate, 8 to test on", `"good"  20  50.0%`, "chosen by the data: --preset labelled-text --max-positions"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+	if !strings.Contains(out, "of 8 held-out samples; always answering the most frequent class: 50.00%") {
+		t.Errorf("training says %s", out)
+	}
+	return dir
+}
+
+// tableFile writes a file and returns its path.
+func tableFile(t *testing.T, name, text string) string {
+	path := filepath.Join(t.TempDir(), name)
+	write(t, path, text)
+	return path
+}
+
+// TestLabelled: labelled data goes to a score in one command; the run goes on only
+// with the same data, and other data is evaluated whole.
+func TestLabelled(t *testing.T) {
+	dir := labelledRun(t)
+	status, out, stderr := command(t, "eval", "--checkpoint", dir)
+	if status != exitOK || !strings.HasPrefix(out, "test: 8 samples") {
+		t.Errorf("eval: status %d: %s%s", status, out, stderr)
+	}
+	text, err := os.ReadFile("testdata/reviews.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := tableFile(t, "same.csv", string(text))
+	other := tableFile(t, "other.tsv", "label\ttext\ngood\ta joy to watch\nbad\tdull from start to end\nbad\tI left early\n")
+	unknown := tableFile(t, "unknown.csv", "label,text\nugly,x\n")
+	for path, want := range map[string]string{same: "test: 8 samples", other: "test: 3 samples"} {
+		if status, out, stderr := command(t, "eval", path, "--checkpoint", dir); status != exitOK || !strings.HasPrefix(out, want) {
+			t.Errorf("eval %s: status %d, want %s: %s%s", filepath.Base(path), status, want, out, stderr)
+		}
+	}
+	if status, _, stderr := command(t, "eval", unknown, "--checkpoint", dir); status != exitFailure || !strings.Contains(stderr, `unknown.csv:2: label "ugly" is none of the model's classes`) {
+		t.Errorf("eval of another class: status %d: %s", status, stderr)
+	}
+	if status, out, stderr := command(t, "classify", "--checkpoint", dir, other); status != exitOK ||
+		!strings.HasPrefix(out, "label\ttext\tclass\tprobability\ngood\ta joy to watch\tgood\t0.") || strings.Count(out, "\n") != 4 {
+		t.Errorf("classify: status %d: %s%s", status, out, stderr)
+	}
+	changed := tableFile(t, "changed.csv", strings.Replace(string(text), "film", "movie", 1))
+	if status, _, stderr := command(t, labelledArgs(changed, dir)...); status != exitFailure || !strings.Contains(stderr, "another configuration") {
+		t.Errorf("going on with other data: status %d: %s", status, stderr)
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/data/labelled"
+	"github.com/mega-go/mega/recipe"
+	"github.com/mega-go/mega/task/classify"
+	"github.com/spf13/pflag"
+)
+
+// isLabelled tells whether a path can be labelled data as somebody has it: a file
+// by its name, or a directory that is not of one of the reference's layouts.
+func isLabelled(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return labelled.IsFile(path)
+	}
+	for _, of := range []string{"src-bin", "input", "dict.txt", "dict.*.txt", "*.idx"} {
+		if found, _ := filepath.Glob(filepath.Join(path, of)); len(found) > 0 { // the patterns are valid
+			return false
+		}
+	}
+	return true
+}
+
+// suggest sets the flags of what suits labelled data that no architecture is given
+// for, but for those given.
+func (c *trainCommand) suggest(w io.Writer, args []string) error {
+	if len(args) != 1 || c.flags.Changed("arch") || !isLabelled(args[0]) {
+		return nil
+	}
+	for _, kind := range c.kinds {
+		k, ok := kind.(*classifierKind)
+		if !ok {
+			continue
+		}
+		s, err := look(k, args[0])
+		if err != nil {
+			return err
+		}
+		r, err := recipe.Find(s.Recipe)
+		if err != nil {
+			return err
+		}
+		name, _, _ := strings.Cut(filepath.Base(args[0]), ".")
+		c.chosen = cmp.Or(name, "labelled")
+		fmt.Fprintf(w, "chosen by the data: --preset %s %s\n", s.Recipe, strings.Join(s.Flags, " "))
+		return underGiven(c.flags, append(r.Flags, s.Flags...))
+	}
+	return nil
+}
+
+// look reads labelled data and says what suits it.
+func look(k *classifierKind, path string) (s classify.Suggestion, err error) {
+	data := classify.DefaultDataConfig()
+	if err := k.dataFlags.apply(&data); err != nil {
+		return s, usage(err)
+	}
+	if err := data.Options.Check(); err != nil {
+		return s, usage(err)
+	}
+	set, err := labelled.Load(path, data.Options)
+	if err != nil {
+		return s, err
+	}
+	k.newTask = func(d classify.DataConfig, m mega.ClassifierConfig) (*classify.Task, error) {
+		corpus, err := classify.NewCorpus(set, d, m)
+		if err != nil {
+			return nil, err
+		}
+		return classify.NewTaskOn(corpus, d, m)
+	}
+	return classify.Suggest(&set.Summary), nil
+}
+
+// underGiven sets flags as if args stood before those that were given.
+func underGiven(flags *pflag.FlagSet, args []string) error {
+	given := map[string]string{}
+	flags.Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	for name, value := range given {
+		if err := flags.Set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
