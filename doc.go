@@ -1,22 +1,33 @@
-// Package mega is Mega, Moving Average Equipped Gated Attention (Ma et al.,
-// ICLR 2023, arXiv 2209.10655), for Go: a sequence model that puts a learned,
-// damped exponential moving average inside single-head gated attention, and
-// that is linear in the length of its input when attention is cut into chunks.
+// Package mega is a Go implementation of Mega, Moving Average Equipped Gated
+// Attention (Ma et al., ICLR 2023, arXiv 2209.10655). Mega is a sequence model: it
+// puts a learned, damped exponential moving average inside single-head gated
+// attention. Its cost is linear in the length of the input when attention is cut
+// into chunks.
 //
-// A Classifier reads a text, a pair of texts, pixels or audio samples:
+// Where to read first:
+//
+//   - attention.go is the Mega layer, [GatedAttention]; ema.go is its moving average.
+//   - block.go joins the layer and a feed-forward network to a block, and stack.go
+//     blocks to a stack; cross_attention.go is what a translator's decoder adds.
+//   - classifier.go, language_model.go and translator.go are the models; their
+//     settings and the paper's sizes are in the files ending in _config.go and
+//     _archs.go.
+//   - session.go and translator_session.go read and write text token by token: a
+//     [Session] or [TranslatorSession] carries the state of a [LanguageModel] or
+//     a [Translator].
+//
+// A [Classifier] reads a text, a pair of texts, pixels or audio samples:
 //
 //	cfg, err := mega.ClassifierArch("mega_lra_imdb")
 //	cfg.VocabSize = 260
 //	model, err := mega.NewClassifier(cfg)
 //	logits, err := model.Logits(mega.Input{Rows: 1, Length: 5, Tokens: []int32{12, 7, 30, 4, 2}})
 //
-// A LanguageModel reads text of any length through a [Session], which carries
-// its state, and a Translator translates through a [TranslatorSession]; package
-// generate makes texts with either.
+// Package generate searches and samples with sessions.
 //
 // The package is the architecture and nothing else: it knows no file format, no
-// data set and no optimiser. Configurations use the reference's names
-// (facebookresearch/mega), parameters too, and the numbers are the reference's.
+// data set and no optimiser. Names of configuration keys and parameters are the
+// reference's (facebookresearch/mega), and so are the numbers that models compute.
 //
 // Shapes follow one alphabet: B batch, L length, D embed_dim, H hidden_dim,
 // Z z_dim, N n_dim, C chunk, V vocabulary. Layout is batch first, channel last.

@@ -1,6 +1,7 @@
-// Package checkpoint opens and saves models: it maps the names and arguments of
-// a file to a model's configuration and parameters.
+// Package checkpoint opens and saves models: it maps the names and arguments in a
+// file to a model's configuration and parameters.
 //
-// Containers (safetensors, torch files) are packages below this one that know
-// nothing of Mega; this package knows nothing of bytes.
+// The containers (safetensors, torch files) are packages below this one that know
+// nothing of Mega, so that each can be tested and fuzzed against its own
+// specification. This package in turn knows nothing of bytes.
 package checkpoint

@@ -1,7 +1,8 @@
-// Package inspect tells what a checkpoint holds: its tensors, and what its
+// Package inspect describes what a checkpoint holds: its tensors, and what its
 // moving averages have learned, as tables and as a plot.
 //
-// It reads weights by name and makes no model.
+// It reads weights by name and builds no model, so that a file can be inspected whose
+// model cannot be run.
 package inspect
 
 import (

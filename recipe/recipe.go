@@ -1,6 +1,6 @@
-// Package recipe holds whole training commands under a name: the published ones
-// and short ones of our own. NAME.txt says what a recipe is for, where it comes
-// from and what it reaches, and lists its flags.
+// Package recipe holds whole training commands under a name: published ones and short
+// ones of our own. NAME.txt says what a recipe is for, where it comes from and what
+// score it reaches, and lists its flags.
 package recipe
 
 import (

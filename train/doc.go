@@ -1,4 +1,4 @@
-// Package train is the trainer: it takes a [Task] through its epochs with AdamW,
+// Package train is the trainer. It takes a [Task] through its epochs with AdamW,
 // a learning rate schedule and gradient accumulation, validates, keeps the best
 // checkpoint, and leaves a run directory from which it resumes bit for bit.
 //
@@ -16,5 +16,5 @@
 //	curve.svg, .png the learning curve
 //
 // The package knows nothing of models, data sets or metrics beyond what a Task
-// tells it, and never looks at a tensor's numbers except to update weights.
+// tells it, and it touches a tensor's numbers only to update weights.
 package train

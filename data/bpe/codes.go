@@ -1,5 +1,5 @@
-// Package bpe parts words into subwords and joins them again: byte pair encoding
-// in subword-nmt's format, the one that fairseq's recipes for translation use.
+// Package bpe splits words into subwords and joins them again. It reads byte pair
+// encodings in subword-nmt's format, which fairseq's recipes for translation use.
 package bpe
 
 import (

@@ -1,8 +1,9 @@
-// Package documents makes tasks of the files that a machine has: it cuts
-// windows of bytes out of documents in directories, to tell which class of
-// documents a window comes from, or whether two come from one document.
+// Package documents makes classification tasks of the files on a machine. It cuts
+// windows of bytes out of the documents in directories; the task is to tell which
+// class of documents a window comes from, or whether two windows come from one
+// document.
 //
-// Documents are split, not windows: none of those that a model is tested on
-// was trained on. A baseline that counts bytes and knows nothing of their order
-// says how much a task asks for.
+// It splits documents, not windows, so that a model is tested on no document that
+// it was trained on. A baseline that counts bytes and ignores their order shows how
+// much a task demands.
 package documents

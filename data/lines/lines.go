@@ -1,8 +1,7 @@
-// Package lines gives one face to texts of tokens, wherever they lie: in one
+// Package lines is one interface to texts of tokens, wherever they lie: in one
 // token file, in several read as one, or in memory.
 //
-// It neither cuts lines into blocks nor pairs them; packages blocks and pairs
-// do.
+// It neither cuts lines into blocks nor pairs them; packages blocks and pairs do.
 package lines
 
 import (

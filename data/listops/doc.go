@@ -1,5 +1,5 @@
-// Package listops makes and reads the ListOps task: nested expressions over
-// the digits, such as [MAX 4 3 [MIN 2 3 ] 1 ], to be classified by their value.
+// Package listops generates and reads the ListOps task: nested expressions over
+// the digits, such as [MAX 4 3 [MIN 2 3 ] 1 ], whose class is their value.
 //
 // The grammar is that of the Long Range Arena (arXiv 2011.04006, section 2.2.1
 // and its data/listops.py): an expression is a digit with probability 3/4 and

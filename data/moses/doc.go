@@ -1,12 +1,11 @@
-// Package moses parts text into words and marks, and puts them together again, in
-// the manner of the Moses toolkit's tokenizer.perl and detokenizer.perl, which
-// fairseq's recipes for translation prepare their text with: marks stand apart,
-// a period stays with an abbreviation or a number, a hyphen between letters
-// becomes @-@, and what means something to Moses (& | < > ' " [ ]) is escaped.
+// Package moses splits text into words and punctuation and joins them again, like the
+// Moses toolkit's tokenizer.perl and detokenizer.perl, with which fairseq's recipes
+// for translation prepare their text. Punctuation stands apart, a period stays with an
+// abbreviation or a number, a hyphen between letters becomes @-@, and characters that
+// mean something to Moses (& | < > ' " [ ]) are escaped.
 //
 // English and German come out as from tokenizer.perl -a and detokenizer.perl.
-// French and Italian apostrophes have rules of their own, but there are no
-// abbreviations of these languages; others are treated by the rules that all have
-// in common. It has no rules for protected patterns (addresses of the web are
-// parted), Finnish, Czech and CJK.
+// French and Italian have their rules for apostrophes but not their abbreviations.
+// Other languages get the rules that all have in common. There are no rules for
+// protected patterns (web addresses are split), Finnish, Czech and CJK.
 package moses

@@ -1,7 +1,6 @@
 // Package mt19937 is the Mersenne Twister as numpy's RandomState and torch's
-// CPU generator drive it, so that data orders and splits made by the reference
-// can be reproduced. It is for that alone: new randomness in this module comes
-// from math/rand/v2.
+// CPU generator drive it. It exists only to reproduce data orders and splits of the
+// reference; new randomness in this module comes from math/rand/v2.
 package mt19937
 
 const (

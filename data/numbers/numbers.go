@@ -1,7 +1,7 @@
-// Package numbers makes a small task of translation: the names of whole numbers
-// up to a million in English and in German, parted into words. Word order
-// differs (forty two, zwei und vierzig), so a model has to align; there are
-// fewer than sixty words, so it learns in minutes.
+// Package numbers makes a small translation task: the names of whole numbers up to a
+// million in English and in German, split into words. Word order differs (forty two,
+// zwei und vierzig), so a model has to align. There are fewer than sixty words, so it
+// learns in minutes.
 package numbers
 
 import "strings"

@@ -1,11 +1,11 @@
-// Package preprocess makes dictionaries and token files of plain text, byte for
-// byte what fairseq-preprocess makes (fairseq_cli/preprocess.py), on all cores
-// and in memory that does not grow with the text.
+// Package preprocess makes dictionaries and token files from plain text. They are
+// byte for byte those of fairseq-preprocess (fairseq_cli/preprocess.py). It uses
+// all cores, and its memory does not grow with the text.
 //
-// [Run] does the whole: for one language ([Options.OnlySource]) dict.txt and
+// [Run] does all of it: for one language ([Options.OnlySource]) dict.txt and
 // SPLIT.bin and .idx, for a pair dict.LANG.txt and SPLIT.SRC-TGT.LANG.bin and
 // .idx. [CountFile] and [EncodeFile] are its two passes over a file.
 //
-// Word alignments (--align-suffix, --alignfile) are not made: no Mega model
+// It makes no word alignments (--align-suffix, --alignfile), because no Mega model
 // reads them.
 package preprocess

@@ -1,9 +1,9 @@
 // Package filemap gives read access to a file's bytes without reading what is
-// not used: by memory map where the system has one, else by reading ranges.
+// not used: by memory map where the system has one, otherwise by reading ranges.
 //
-// It knows nothing of formats. Its promise to those above is that no file can
-// end the process: ranges are checked, only regular files open, and a mapped
-// file that shrinks while it is read gives an error instead of a fault.
+// It knows nothing of formats. Its promise is that no file can end the process:
+// ranges are checked, only regular files open, and a mapped file that shrinks while
+// it is read gives an error instead of a fault.
 package filemap
 
 import (

@@ -6,9 +6,9 @@
 // and byte range in the rest of the file, and may hold a map of strings called
 // __metadata__. Numbers are little-endian, tensors row-major.
 //
-// Files are mapped into memory and checked whole when opened: the reader
-// refuses what the format forbids (duplicate names, ranges that overlap, leave
-// holes, end beyond the file or differ from the shape) and allocates for the
-// header only, in proportion to its length in the file. The package knows
-// nothing of models.
+// Files are mapped into memory and checked whole when they are opened. The reader
+// refuses what the format forbids: duplicate names, and ranges that overlap, leave
+// holes, end beyond the file or differ from the shape. It allocates for the header
+// only, in proportion to its length in the file. The package knows nothing of
+// models.
 package safetensors

@@ -4,13 +4,12 @@
 //
 // Such files are Python pickles, programs for a small stack machine that can
 // name any Python function and have it called. This package runs the machine
-// but calls nothing: it knows a closed list of names (tensors and their
-// storages, argparse.Namespace, OrderedDict, the builtin containers, NumPy
-// scalars and arrays, the meters of old fairseq checkpoints, the objects of
-// OmegaConf and the types they mention), turns each into plain data, and refuses
-// every other name. Memory and time are bounded by the
-// size of the file, whatever it claims; tensors' numbers stay in the mapped
-// file until asked for.
+// but calls nothing. It knows a closed list of names: tensors and their storages,
+// argparse.Namespace, OrderedDict, the builtin containers, NumPy scalars and
+// arrays, the meters of old fairseq checkpoints, and the objects of OmegaConf with
+// the types they mention. It turns each into plain data and refuses every other
+// name. The size of the file bounds memory and time, whatever the file claims.
+// Tensors' numbers stay in the mapped file until they are asked for.
 //
 // # Values
 //

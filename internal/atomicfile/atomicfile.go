@@ -1,7 +1,7 @@
 // Package atomicfile replaces files so that a crash, a full disk or a kill at
-// any moment leaves either the old content whole or the new one, never a part.
-// What is no regular file, such as a pipe, a device or the standard output by
-// name, is written into, as a shell does.
+// any moment leaves either the whole old content or the whole new one. It writes
+// into what is not a regular file, such as a pipe, a device or standard output by
+// name, as a shell does.
 //
 // It knows nothing of what the files hold.
 package atomicfile

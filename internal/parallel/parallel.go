@@ -2,8 +2,8 @@
 // the tasks of one call at a time, and memory for those tasks.
 //
 // It knows nothing of what it runs. Results must not depend on the number of
-// workers: tasks write to places of their own, and whoever adds up what they
-// wrote does so in the order of the tasks.
+// workers: each task writes to a place of its own, and the caller adds up what they
+// wrote in the order of the tasks.
 package parallel
 
 import (

@@ -1,6 +1,6 @@
-// Package printable makes text that came from files and names safe to show: a
-// control character in it can neither drive a terminal nor break a picture. It is
-// for the last step before people; results for programs keep their characters.
+// Package printable makes text from files and names safe to show: control characters
+// in it can neither drive a terminal nor break a picture. It is for the last step
+// before text reaches people; results for programs keep their characters.
 package printable
 
 import (

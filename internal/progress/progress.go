@@ -1,5 +1,5 @@
-// Package progress shows how far long work is: a bar on a terminal, a line now
-// and then elsewhere. It never writes to anything but the given writer.
+// Package progress shows how far long work has come: a bar on a terminal, a line now
+// and then elsewhere. It writes only to the given writer.
 package progress
 
 import (

@@ -1,6 +1,6 @@
-// Package textfile reads text as Python does, with which the reference reads
-// it: one notion of what ends a line, of what is white space, and of which
-// files of a directory count. Errors name file and line.
+// Package textfile reads text as the reference reads it, in Python: it says what ends
+// a line, what is white space, and which files of a directory count. Errors name file
+// and line.
 package textfile
 
 import (

@@ -1,8 +1,7 @@
-// Command ngram is the baseline that the byte-level language models of these
-// results are held against: an n-gram model of bytes with interpolated, modified
-// Kneser-Ney smoothing (Chen and Goodman, "An Empirical Study of Smoothing
-// Techniques for Language Modeling", TR-10-98, 1998, section 5). It prints the
-// bits per byte of a held-out text.
+// Command ngram is the baseline for the byte-level language models of these results:
+// an n-gram model of bytes with interpolated, modified Kneser-Ney smoothing (Chen and
+// Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling",
+// TR-10-98, 1998, section 5). It prints the bits per byte of a held-out text.
 //
 //	go run ./docs/results/ngram --order 6 train.txt test.txt
 package main
