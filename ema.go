@@ -42,7 +42,7 @@ func NewEMA(p nn.Path, dim, states int, bidirectional bool, truncation int) *EMA
 }
 
 // Forward averages x [B, L, D]. Positions where mask [B·L] is true are padding:
-// the average does not see them. With a state, else nil, it goes on from there.
+// the average does not see them. With a state, otherwise nil, it continues from it.
 func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state *autograd.EMAState) *autograd.Variable {
 	return t.Activate(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
 }

@@ -22,10 +22,10 @@ const (
 // overflow.
 const maxPosition = 1 << 53
 
-// Save writes the session as a safetensors file, from which LoadSession goes on
+// Save writes the session as a safetensors file, from which LoadSession continues
 // bit for bit: positions [rows], log_probs [rows, V], and for each layer
 // layers.I.averages [rows, state size], in the order of the computation, and
-// layers.I.rows.R.keys and .values of the chunk under way.
+// layers.I.rows.R.keys and .values of the current chunk.
 func (s *Session) Save(w io.Writer) error {
 	if s.logProbs == nil {
 		return errors.New("save a session: nothing has been read yet")
@@ -128,7 +128,7 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 	return s, f.err
 }
 
-// cached returns how many positions of the chunk under way are kept at a
+// cached returns how many positions of the current chunk are kept at a
 // position.
 func (s *Session) cached(position int) int {
 	if chunk := s.model.decoder.chunk; chunk > 0 {

@@ -139,7 +139,7 @@ func (f Filters) cut(all []weighted) []weighted {
 }
 
 // draw draws one of the tokens. Which one depends on nothing but seed, row and
-// position, so that a text that is interrupted goes on as if it had not been.
+// position, so that an interrupted text continues as if it had not been interrupted.
 func draw(from []weighted, seed uint64, row, position int) int32 {
 	sum := 0.0
 	for _, w := range from {

@@ -79,7 +79,7 @@ type node struct {
 	attention []float32
 }
 
-// A slot is one of the hypotheses of a text that are under way.
+// A slot is one of the unfinished hypotheses of a text.
 type slot struct {
 	*node
 	ended bool // it goes on only to keep its place: what follows does not count

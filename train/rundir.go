@@ -138,7 +138,7 @@ func (d *runDir) prepare(c RunConfig) error {
 func (d *runDir) file(name string) string { return filepath.Join(d.path, name) }
 
 // startMetrics opens metrics.jsonl after dropping the records that a run which
-// goes on from an update will write again.
+// resumes from an update will write again.
 func (d *runDir) startMetrics(update int) error {
 	path := d.file(metricsFile)
 	if err := truncateRecords(path, update); err != nil {

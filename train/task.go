@@ -35,7 +35,7 @@ type Description struct {
 	Metrics []string // the names that Validate reports
 
 	// Paths are the files and directories that Data names, and Splits begin the
-	// names of the files there that are trained and validated on: a run goes on
+	// names of the files there that are trained and validated on: a run resumes
 	// only with the same, wherever they lie.
 	Paths, Splits []string
 }

@@ -188,7 +188,7 @@ func (r *run) resume(o Options) (bool, error) {
 		return false, err
 	}
 	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
-		return false, fmt.Errorf("%s is not finite in the weights to begin from: go on from another checkpoint", where)
+		return false, fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
 	}
 	if state != nil {
 		r.state, r.adam.steps, r.saved = *state, state.Steps, true

@@ -154,7 +154,7 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
 		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)
 	if l := r.Limit; l != nil {
-		fmt.Fprintf(w, "  %.2f GFLOP at %.0f GFLOP/s, %.2f GB at %.0f GB/s: at least %.1f ms, of which %.0f%% is reached\n",
+		fmt.Fprintf(w, "  %.2f GFLOP at %.0f GFLOP/s, %.2f GB at %.0f GB/s: at least %.1f ms, %.0f%% of the time measured\n",
 			l.GFLOP, l.PeakGFLOPS, l.GB, l.MemoryGBS, l.Milliseconds, 100*l.Share)
 	}
 	return printProfile(w, r.Profile)

@@ -222,7 +222,7 @@ func (c *generateCommand) decoding() (decoding, error) {
 }
 
 // texts returns the prompts that the flags name. With none of them and a saved
-// state the text goes on from there.
+// state the text continues from there.
 func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 	prompts := c.prompts
 	for i := range prompts {

@@ -127,7 +127,7 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 		if n := told[err.Error()]; n <= most {
 			fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
 		} else if n == most+1 {
-			fmt.Fprintln(cmd.ErrOrStderr(), "mega: further lines with this error are not told")
+			fmt.Fprintln(cmd.ErrOrStderr(), "mega: further lines with this error are not reported")
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (r *restoreFlags) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.
 	case path == "" && r.file != "" && last == "":
 		fmt.Fprintf(w, "mega: there is no %s, neither in %s nor here: training starts afresh\n", r.file, dir)
 	case path != "" && last != "":
-		fmt.Fprintf(w, "mega: %s is passed over: the run goes on from %s\n", path, last)
+		fmt.Fprintf(w, "mega: %s is ignored: the run resumes from %s\n", path, last)
 	}
 	if path == "" || last != "" {
 		return nil, nil
@@ -65,7 +65,7 @@ func (r *restoreFlags) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.
 	}
 	t, err := r.checkpoint.TrainingState(p, r.drop)
 	if err != nil {
-		return nil, fmt.Errorf("%w; --reset-optimizer, --reset-dataloader and --reset-meters go on without what they name", err)
+		return nil, fmt.Errorf("%w; --reset-optimizer, --reset-dataloader and --reset-meters continue without what they name", err)
 	}
 	if t != nil && t.Adam == nil && !r.drop.Optimizer {
 		fmt.Fprintf(w, "mega: %s has no state of the optimiser: updates count from 0\n", path)

@@ -190,7 +190,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if err := printProfile(cmd.ErrOrStderr(), options.Profile); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, of which training waited for %.2f s\n",
+	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, and training waited for %.2f s of that\n",
 		summary.Updates, summary.Seconds, summary.Reason, summary.Reading, summary.Waiting)
 	if training.NoSave {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")

@@ -25,7 +25,7 @@ type listed struct {
 }
 
 // key returns what the spellings of a recording's name have in common: the word
-// and the file's name, whatever stands before them, in small letters.
+// and the file's name in small letters, without what stands before them.
 func key(name string) (string, bool) {
 	parts := strings.Split(path.Clean(strings.ReplaceAll(textfile.Trim(name), `\`, "/")), "/")
 	if len(parts) < 2 {

@@ -123,7 +123,7 @@ func (d *Dataset) checkEntries() error {
 		at += size
 	}
 	if at*unit != d.data.Size() {
-		return fmt.Errorf("%s.bin has %d bytes, but %s.idx tells of %d: they do not belong together", d.prefix, d.data.Size(), d.prefix, at*unit)
+		return fmt.Errorf("%s.bin has %d bytes, but %s.idx describes %d: they do not belong together", d.prefix, d.data.Size(), d.prefix, at*unit)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func FromFloat32s(d DType, src []float32) ([]byte, error) {
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(float64(x)))
 		}
 	default:
-		return nil, fmt.Errorf("elements are to be %v, want F32, F16, BF16 or F64", d)
+		return nil, fmt.Errorf("cannot write elements as %v, want F32, F16, BF16 or F64", d)
 	}
 	return dst, nil
 }

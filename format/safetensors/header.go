@@ -50,7 +50,7 @@ func parseHeader(text []byte, size int64) (*header, error) {
 		return nil, fmt.Errorf("the header at byte %d: %w", prefixSize+p.dec.InputOffset(), err)
 	}
 	if rest := bytes.TrimLeft(text[p.dec.InputOffset():], " "); len(rest) > 0 {
-		return nil, fmt.Errorf("the header goes on with %q after its object, want nothing but spaces", rest[:1])
+		return nil, fmt.Errorf("the header has %q after its object, want nothing but spaces", rest[:1])
 	}
 	return h, h.checkRanges(size)
 }

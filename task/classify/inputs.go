@@ -113,7 +113,7 @@ func CheckpointInputs(c *checkpoint.Checkpoint, m mega.ClassifierConfig, d DataC
 		err = in.check(m)
 	}
 	if err != nil {
-		err = fmt.Errorf("%s does not say how its inputs are read, and it cannot be told from its data: %w (give the directory of the data)", c.Path, err)
+		err = fmt.Errorf("%s does not say how its inputs are read, and its data does not show it: %w (give the directory of the data)", c.Path, err)
 	}
 	return in, err
 }

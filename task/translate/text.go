@@ -74,7 +74,7 @@ func (t *Translator) Translate(ctx context.Context, lines []string, first int, t
 		out[i] = t.read(line)
 		switch n := len(out[i].Source); {
 		case n > longest:
-			return nil, fmt.Errorf("line %d has %d tokens, </s> included, and at most %d are taken: part it, or leave it out", first+i, n, longest)
+			return nil, fmt.Errorf("line %d has %d tokens, </s> included, and the limit is %d: split it, or leave it out", first+i, n, longest)
 		case n > 1:
 			order = append(order, i)
 		}
