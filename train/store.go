@@ -39,7 +39,7 @@ func (s store) last() (string, error) {
 	}
 	others, err := filepath.Glob(filepath.Join(s.dir, namePrefix+"*"))
 	if err == nil && len(others) > 0 {
-		err = fmt.Errorf("%s has %s but no %s to resume from: restore it, or choose another directory", s.dir, filepath.Base(others[0]), lastName)
+		err = fmt.Errorf("%s has %s but no %s to go on from: restore it, or choose another directory", s.dir, filepath.Base(others[0]), lastName)
 	}
 	return "", err
 }
