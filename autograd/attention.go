@@ -58,11 +58,11 @@ func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	if s := c.State; s != nil {
 		t.carries("Attention")
 		a.H = s.Texts[0].h
-		out = t.allocCols(q.shape, a.H)
+		out = t.allocCols(q, a.H)
 		s.attend(t, a, out.value, t.value(q), t.optional(k), t.optional(v))
 	} else {
 		a.Segments, a.H, a.KeyMask, a.BF16 = q.Rows()/c.Queries, v.Cols(), c.Mask, t.bf16
-		out = t.allocCols(q.shape, a.H)
+		out = t.allocCols(q, a.H)
 		t.attentionWhole(a, out, q, k, v, c)
 	}
 	t.stop("attention", start)

@@ -8,7 +8,7 @@ import (
 // MatMul returns x w for x [..., K] and w [K, N]: shape [..., N].
 func (t *Tape) MatMul(x, w *Variable) *Variable {
 	start := t.start()
-	out := t.allocCols(x.shape, w.Cols())
+	out := t.allocCols(x, w.Cols())
 	t.multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
 	if t.wants(x, w) {
 		t.push("linear", out, []*Variable{x, w}, func() {
@@ -55,7 +55,7 @@ func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []i
 // LogSoftmax returns x − log Σ exp x for each row. It has no gradient: losses
 // take logits.
 func (t *Tape) LogSoftmax(x *Variable) *Variable {
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	onRows(t, x.Rows(), 2*x.Cols(), operands{dst: out.value, a: t.value(x)}, func(o operands, from, to int) {
 		for i := from; i < to; i++ {
 			kernel.LogSoftmaxRow(o.dst.Row(i), o.a.Row(i))
@@ -72,7 +72,7 @@ func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
 	for _, p := range parts[1:] {
 		cols += p.Cols()
 	}
-	out := t.allocCols(parts[0].shape, cols)
+	out := t.allocCols(parts[0], cols)
 	head := t.value(parts[0])
 	t.eachRows(head.Rows(), cols, func(i int) {
 		dst := out.value.Row(i)

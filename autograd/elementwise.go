@@ -13,7 +13,7 @@ func (t *Tape) Activate(act Activation, x *Variable) *Variable {
 		return x
 	}
 	start := t.start()
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.activate(act, out.value, t.value(x))
 	if t.wants(x) {
 		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, t.value(x)) }
@@ -30,7 +30,7 @@ func (t *Tape) Activate(act Activation, x *Variable) *Variable {
 func (t *Tape) Add(a, b *Variable) *Variable {
 	sameShape("Add", a, b)
 	start := t.start()
-	out := t.alloc(a.shape...)
+	out := t.allocLike(a)
 	t.add(out.value, t.value(a), t.value(b))
 	if t.wants(a, b) {
 		t.push("add", out, nil, func() {
@@ -63,7 +63,7 @@ func (t *Tape) Dropout(x *Variable, p float64) *Variable {
 			kernel.Dropout(s.of(dst), s.of(src), seed, uint64(s.from)*uint64(cols), float32(p))
 		}, dst, src)
 	}
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.compute(out, func(dst *tensor.Tensor) { drop(dst, t.value(x)) })
 	if t.wants(x) {
 		t.push("dropout", out, []*Variable{x}, func() {
@@ -90,7 +90,7 @@ func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *V
 	apply := func(dst, src *tensor.Tensor) {
 		t.eachRows(src.Rows(), src.Cols(), func(i int) { kernel.Mul(dst.Row(i), src.Row(i), mask.Row(i/length)) })
 	}
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.compute(out, func(dst *tensor.Tensor) { apply(dst, t.value(x)) })
 	if !t.wants(x) {
 		t.pool.Put(mask)
@@ -129,7 +129,7 @@ func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
 		return x
 	}
 	start := t.start()
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.copyUnmasked(out.value, t.value(x), mask)
 	if t.wants(x) {
 		out.recompute = func(dst *tensor.Tensor) { t.copyUnmasked(dst, t.value(x), mask) }
@@ -232,7 +232,7 @@ func (t *Tape) recordSplit(x *Variable, views []*Variable) {
 // Concat returns the columns of a followed by those of b, row by row.
 func (t *Tape) Concat(a, b *Variable) *Variable {
 	n := a.Cols()
-	out := t.allocCols(a.shape, n+b.Cols())
+	out := t.allocCols(a, n+b.Cols())
 	out.value.Columns(0, n).Copy(t.value(a))
 	out.value.Columns(n, n+b.Cols()).Copy(t.value(b))
 	if t.wants(a, b) {

@@ -38,7 +38,7 @@ func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig, state
 		panic("autograd: EMA of a range of columns")
 	}
 	start := t.start()
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	if state != nil {
 		t.carries("EMA")
 		kernel.EMAStep(t.workers, out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)

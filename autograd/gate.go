@@ -16,7 +16,7 @@ func (t *Tape) QueryKey(z, gamma, beta *Variable) (q, k *Variable) {
 	if gamma.Rows() != 2 || gamma.Cols() != n || beta.Rows() != 2 || beta.Cols() != n {
 		panic(fmt.Sprintf("autograd: QueryKey of %v by %v and %v", z.shape, gamma.shape, beta.shape))
 	}
-	out := t.allocCols(z.shape, 2*n)
+	out := t.allocCols(z, 2*n)
 	t.queryKey(out.value, t.value(z), t.value(gamma), t.value(beta))
 	if t.wants(z, gamma, beta) {
 		out.recompute = func(dst *tensor.Tensor) { t.queryKey(dst, t.value(z), t.value(gamma), t.value(beta)) }
@@ -56,7 +56,7 @@ func (t *Tape) queryKeyGrad(z, gamma, beta, out *Variable) {
 func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	sameShape("SiLUMul", r, a)
 	start := t.start()
-	out := t.alloc(a.shape...)
+	out := t.allocLike(a)
 	t.siluMul(out.value, t.value(r), t.value(a))
 	if t.wants(r, a) {
 		out.recompute = func(dst *tensor.Tensor) { t.siluMul(dst, t.value(r), t.value(a)) }
@@ -84,7 +84,7 @@ func (t *Tape) siluMul(dst, r, a *tensor.Tensor) {
 func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
 	sameShape("GatedResidual", residual, u, h)
 	start := t.start()
-	out := t.alloc(residual.shape...)
+	out := t.allocLike(residual)
 	t.elementwise(4, operands{dst: out.value, a: t.value(residual), b: t.value(u), c: t.value(h)}, func(o operands, s span) {
 		kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
 	})

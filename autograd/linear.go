@@ -40,7 +40,7 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	if w.Cols() != k || b != nil && b.Cols() != n {
 		panic(fmt.Sprintf("autograd: Linear of %v by %v", x.shape, w.shape))
 	}
-	out := t.allocCols(x.shape, n)
+	out := t.allocCols(x, n)
 	record := t.wants(base, x, w, b)
 	epilogue := kernel.Epilogue{Activation: act, Accumulate: base != nil}
 	if base != nil {

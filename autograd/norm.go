@@ -8,35 +8,7 @@ import (
 // LayerNorm normalises each row of x [..., D] to mean 0 and variance 1, then
 // multiplies by weight and adds bias, both [D] or both nil.
 func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32) *Variable {
-	start := t.start()
-	stats := t.pool.Get(2, x.Rows())
-	mean, rstd := stats.Row(0), stats.Row(1)
-	out := t.alloc(x.shape...)
-	norm := rowNorm{t, x, weight, bias, mean, rstd, eps, layerNorm}
-	norm.run(out.value)
-	if !t.wants(x, weight, bias) {
-		t.pool.Put(stats)
-		t.stop("norm", start)
-		return out
-	}
-	out.recompute = norm.run
-	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight, bias}, func() {
-		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
-		d := src.Cols()
-		dparams := make([]float32, 2*len(w))
-		t.normGrad(x, dparams, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
-			var dw, db []float32
-			if w != nil {
-				dw, db = part[:d], part[d:]
-			}
-			kernel.LayerNormGrad(rowsFrom(dx, from), dw, db, rowsFrom(dy, from), rowsFrom(src, from), w,
-				mean[from:to], rstd[from:to], to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
-		})
-		t.addNumbers(weight, dparams[:len(w)])
-		t.addNumbers(bias, dparams[len(w):])
-	})
-	t.stop("norm", start)
-	return out
+	return t.normRows(x, weight, bias, eps, layerNorm, layerNormGrad)
 }
 
 // RMSNorm divides each row of x [..., D] by the root of its mean square and
@@ -46,56 +18,31 @@ func (t *Tape) RMSNorm(x, weight *Variable, eps float32) *Variable {
 	if weight == nil {
 		return t.ScaleNorm(x, nil, eps)
 	}
-	start := t.start()
-	rstd := t.pool.Get(x.Rows())
-	inverse := rstd.Data()
-	out := t.alloc(x.shape...)
-	norm := rowNorm{t, x, weight, nil, nil, inverse, eps, rmsNorm}
-	norm.run(out.value)
-	if !t.wants(x, weight) {
-		t.pool.Put(rstd)
-		t.stop("norm", start)
-		return out
-	}
-	out.recompute = norm.run
-	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, weight}, func() {
-		src, dy, w := t.value(x), t.outGrad(out), t.numbers(weight)
-		dweight := make([]float32, len(w))
-		t.normGrad(x, dweight, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
-			kernel.RMSNormGrad(rowsFrom(dx, from), part, rowsFrom(dy, from), rowsFrom(src, from), w, inverse[from:to],
-				to-from, src.Cols(), dx.Stride(), dy.Stride(), src.Stride(), accumulate)
-		})
-		t.addNumbers(weight, dweight)
-	})
-	t.stop("norm", start)
-	return out
+	return t.normRows(x, weight, nil, eps, rmsNorm, rmsNormGrad)
 }
 
 // ScaleNorm divides each row of x [..., D] by the root of its mean square and
 // multiplies it by one number, scale [1] (reference scale_norm.py:28-34). A nil
 // scale is 1.
 func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
+	return t.normRows(x, scale, nil, eps, scaleNorm, scaleNormGrad)
+}
+
+// normRows computes a norm by the kernels of its forward and backward pass.
+func (t *Tape) normRows(x, weight, bias *Variable, eps float32, forward normForward, backward normBackward) *Variable {
 	start := t.start()
-	rstd := t.pool.Get(x.Rows())
-	inverse := rstd.Data()
-	out := t.alloc(x.shape...)
-	norm := rowNorm{t, x, scale, nil, nil, inverse, eps, scaleNorm}
+	stats := t.pool.Get(2, x.Rows())
+	out := t.allocLike(x)
+	norm := rowNorm{t, x, weight, bias, stats.Row(0), stats.Row(1), eps, forward}
 	norm.run(out.value)
-	if !t.wants(x, scale) {
-		t.pool.Put(rstd)
-		t.stop("norm", start)
-		return out
-	}
-	out.recompute = norm.run
-	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{rstd}, []*Variable{x, scale}, func() {
-		src, dy, s := t.value(x), t.outGrad(out), first(t.numbers(scale))
-		dscale := make([]float32, 1)
-		t.normGrad(x, dscale, func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int) {
-			part[0] = kernel.ScaleNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), s, inverse[from:to],
-				to-from, src.Cols(), dx.Stride(), dy.Stride(), src.Stride(), accumulate)
+	if !t.wants(x, weight, bias) {
+		t.pool.Put(stats)
+	} else {
+		out.recompute = norm.run
+		t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight, bias}, func() {
+			norm.grad(t.outGrad(out), backward)
 		})
-		t.addNumbers(scale, dscale)
-	})
+	}
 	t.stop("norm", start)
 	return out
 }
@@ -107,7 +54,7 @@ type rowNorm struct {
 	x, weight, bias *Variable
 	mean, rstd      []float32
 	eps             float32
-	kernel          func(o normOperands, from, to int)
+	forward         normForward
 }
 
 // normOperands are the numbers that a rowNorm works on.
@@ -117,10 +64,38 @@ type normOperands struct {
 	eps                      float32
 }
 
+// A normForward computes rows of dst.
+type normForward func(o normOperands, from, to int)
+
+// A normBackward writes the gradient of rows of x to dst, or adds it, and adds
+// those of weight and bias to part.
+type normBackward func(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int)
+
+func (n rowNorm) operands(dst *tensor.Tensor) normOperands {
+	return normOperands{dst, n.t.value(n.x), n.t.numbers(n.weight), n.t.numbers(n.bias), n.mean, n.rstd, n.eps}
+}
+
 func (n rowNorm) run(dst *tensor.Tensor) {
-	x := n.t.value(n.x)
-	o := normOperands{dst, x, n.t.numbers(n.weight), n.t.numbers(n.bias), n.mean, n.rstd, n.eps}
-	onRows(n.t, x.Rows(), x.Cols(), o, n.kernel)
+	onRows(n.t, dst.Rows(), dst.Cols(), n.operands(dst), n.forward)
+}
+
+// grad passes dy on to x, whose gradient goes to scratch memory if it is not
+// wanted, and to the parameters.
+func (n rowNorm) grad(dy *tensor.Tensor, backward normBackward) {
+	o := n.operands(nil)
+	dparams := make([]float32, max(1, len(o.weight)+len(o.bias)))
+	accumulate := false
+	if n.x.needs {
+		o.dst, accumulate = n.t.grad(n.x)
+	} else {
+		o.dst = n.t.pool.Get(n.x.shape...)
+		defer n.t.pool.Put(o.dst)
+	}
+	n.t.reduceBlocks(dparams, o.dst.Rows(), o.dst.Cols(), func(part []float32, from, to int) {
+		backward(o, dy, accumulate, part, from, to)
+	})
+	n.t.addNumbers(n.weight, dparams[:len(o.weight)])
+	n.t.addNumbers(n.bias, dparams[len(o.weight):])
 }
 
 func layerNorm(o normOperands, from, to int) {
@@ -128,14 +103,33 @@ func layerNorm(o normOperands, from, to int) {
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
 }
 
+func layerNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+	var dw, db []float32
+	if o.weight != nil {
+		dw, db = part[:len(o.weight)], part[len(o.weight):]
+	}
+	kernel.LayerNormGrad(rowsFrom(o.dst, from), dw, db, rowsFrom(dy, from), rowsFrom(o.x, from), o.weight,
+		o.mean[from:to], o.rstd[from:to], to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
+}
+
 func rmsNorm(o normOperands, from, to int) {
 	kernel.RMSNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
 }
 
+func rmsNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+	kernel.RMSNormGrad(rowsFrom(o.dst, from), part, rowsFrom(dy, from), rowsFrom(o.x, from), o.weight, o.rstd[from:to],
+		to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
+}
+
 func scaleNorm(o normOperands, from, to int) {
 	kernel.ScaleNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), first(o.weight), o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
+}
+
+func scaleNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+	part[0] = kernel.ScaleNormGrad(rowsFrom(o.dst, from), rowsFrom(dy, from), rowsFrom(o.x, from), first(o.weight), o.rstd[from:to],
+		to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
 }
 
 // first returns the only number of a scale, 1 for none.
@@ -144,23 +138,6 @@ func first(scale []float32) float32 {
 		return 1
 	}
 	return scale[0]
-}
-
-// normGrad runs f over blocks of rows to write (or add to) the gradient of x
-// and to sum the gradients of parameters into dparams. A gradient of x that is
-// not wanted goes to scratch memory.
-func (t *Tape) normGrad(x *Variable, dparams []float32, f func(dx *tensor.Tensor, accumulate bool, part []float32, from, to int)) {
-	var dx *tensor.Tensor
-	accumulate := false
-	if x.needs {
-		dx, accumulate = t.grad(x)
-	} else {
-		dx = t.pool.Get(x.shape...)
-		defer t.pool.Put(dx)
-	}
-	t.reduceBlocks(dparams, dx.Rows(), dx.Cols(), func(part []float32, from, to int) {
-		f(dx, accumulate, part, from, to)
-	})
 }
 
 // BatchNorm normalises each channel of x [..., D] over all rows, padding
@@ -183,7 +160,7 @@ func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *ten
 		variance[i] *= float32(max(1, n-1)) / float32(n)
 	}
 	kernel.BatchNormAffine(scale, shift, rstd, mean, variance, t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.compute(out, func(dst *tensor.Tensor) { t.columnAffine(dst, t.value(x), scale, shift) })
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
@@ -247,7 +224,7 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 	stats := t.pool.Get(3, d)
 	scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2)
 	kernel.BatchNormAffine(scale, shift, rstd, mean.Data(), variance.Data(), t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
-	out := t.alloc(x.shape...)
+	out := t.allocLike(x)
 	t.columnAffine(out.value, t.value(x), scale, shift)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)

@@ -31,7 +31,7 @@ func (t *Tape) eachRows(rows, width int, f func(row int)) {
 // onRows calls f for blocks of rows, in parallel if there are many. f is given
 // what it works on and captures nothing: a closure would have to be allocated.
 func onRows[A any](t *Tape, rows, width int, args A, f func(args A, from, to int)) {
-	if _, blocks := rowBlocks(rows, width); blocks > 1 {
+	if rows > 1 && rows*width > blockElements { // more than one of rowBlocks
 		onManyRows(t, rows, width, args, f)
 		return
 	}

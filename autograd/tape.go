@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mega-go/mega/internal/kernel"
@@ -103,26 +104,30 @@ func (t *Tape) HeldBytes() int { return 4 * t.pool.Held() }
 // alloc makes a variable with an undefined value that belongs to the tape.
 func (t *Tape) alloc(shape ...int) *Variable {
 	v := t.variable()
-	t.fill(v, shape...)
-	v.shape = v.own.Shape()
+	t.pool.Fill(&v.own, shape...)
+	v.value, v.shape = &v.own, v.own.Shape()
 	return v
 }
 
-// allocCols is alloc for a shape with another last dimension.
-func (t *Tape) allocCols(shape []int, cols int) *Variable {
-	return t.allocRows(shape[:len(shape)-1], cols)
+// allocLike is alloc for x's shape.
+func (t *Tape) allocLike(x *Variable) *Variable { return t.allocCols(x, x.Cols()) }
+
+// allocCols is alloc for x's shape with another last dimension.
+func (t *Tape) allocCols(x *Variable, cols int) *Variable {
+	v := t.variable()
+	like := &x.own
+	if x.leaf {
+		like = x.value
+	}
+	t.pool.FillLike(&v.own, like, cols)
+	v.value, v.shape = &v.own, v.own.Shape()
+	return v
 }
 
 // allocRows is alloc for rows of so many columns.
 func (t *Tape) allocRows(shape []int, cols int) *Variable {
 	var dims [4]int
 	return t.alloc(append(append(dims[:0], shape...), cols)...)
-}
-
-// fill gives v a value that is undefined.
-func (t *Tape) fill(v *Variable, shape ...int) {
-	t.pool.Fill(&v.own, shape...)
-	v.value = &v.own
 }
 
 // variable makes a variable without a shape and value.
@@ -143,23 +148,30 @@ func (t *Tape) view(x *Variable, from, to int) {
 	v := t.variable()
 	v.own.SetColumns(t.value(x), from, to)
 	v.shape, v.base, v.from, v.to = v.own.Shape(), x, from, to
+	if !t.record { // else the base may be released and computed again
+		v.value = &v.own
+	}
 }
 
 // value returns v's tensor, computing it again if it was released.
 func (t *Tape) value(v *Variable) *tensor.Tensor {
-	if v.base != nil {
-		if t.record { // else the value stays where it is
-			v.own.SetColumns(t.value(v.base), v.from, v.to)
-		}
+	if v.value != nil {
+		return v.value
+	}
+	return t.valueAgain(v)
+}
+
+func (t *Tape) valueAgain(v *Variable) *tensor.Tensor {
+	switch {
+	case v.base != nil:
+		v.own.SetColumns(t.value(v.base), v.from, v.to)
 		return &v.own
+	case v.recompute == nil:
+		panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))
 	}
-	if v.value == nil {
-		if v.recompute == nil {
-			panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))
-		}
-		t.fill(v, v.shape...)
-		v.recompute(v.value)
-	}
+	t.pool.Fill(&v.own, v.shape...)
+	v.value = &v.own
+	v.recompute(v.value)
 	return v.value
 }
 
@@ -185,15 +197,7 @@ func (t *Tape) free(v *Variable) {
 
 // wants reports whether an operation on these inputs must be recorded.
 func (t *Tape) wants(inputs ...*Variable) bool {
-	if !t.record {
-		return false
-	}
-	for _, v := range inputs {
-		if v != nil && v.needs {
-			return true
-		}
-	}
-	return false
+	return t.record && slices.ContainsFunc(inputs, func(v *Variable) bool { return v != nil && v.needs })
 }
 
 // push records an operation. reads lists the variables whose values backward
@@ -342,7 +346,7 @@ func (t *Tape) Backward(v *Variable) {
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		start := t.start()
-		if anyGrad(n.out) {
+		if slices.ContainsFunc(n.out, func(v *Variable) bool { return v.hasGrad }) {
 			n.backward()
 		}
 		t.stop(n.name+"'", start)
@@ -350,15 +354,6 @@ func (t *Tape) Backward(v *Variable) {
 	}
 	t.nodes = t.nodes[:0]
 	t.Reset()
-}
-
-func anyGrad(vs []*Variable) bool {
-	for _, v := range vs {
-		if v.hasGrad {
-			return true
-		}
-	}
-	return false
 }
 
 // retire frees what only node n still needed.

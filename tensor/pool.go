@@ -36,9 +36,19 @@ func (p *Pool) Put(t *Tensor) {
 // Fill makes t, which is the caller's, a tensor whose elements are undefined.
 func (p *Pool) Fill(t *Tensor, shape ...int) {
 	t.set(nil, width(shape), shape)
+	p.fill(t)
+}
+
+// FillLike is Fill for the shape of x with another last dimension.
+func (p *Pool) FillLike(t, x *Tensor, cols int) {
+	t.like(x, cols)
+	p.fill(t)
+}
+
+func (p *Pool) fill(t *Tensor) {
 	n := t.Len()
-	c := class(n)
-	if i := slot(c); i < len(p.free) && len(p.free[i]) > 0 {
+	i, c := class(n)
+	if i < len(p.free) && len(p.free[i]) > 0 {
 		last := len(p.free[i]) - 1
 		t.data = p.free[i][last][:n]
 		p.free[i] = p.free[i][:last]
@@ -50,7 +60,7 @@ func (p *Pool) Fill(t *Tensor, shape ...int) {
 
 // Drain takes back the memory of a tensor from Fill or Get, which has none then.
 func (p *Pool) Drain(t *Tensor) {
-	i := slot(cap(t.data))
+	i, _ := class(cap(t.data))
 	for i >= len(p.free) {
 		p.free = append(p.free, nil)
 	}
@@ -73,16 +83,11 @@ func (p *Pool) Trim() {
 
 // class rounds n up to a capacity with four significant bits, so that buffers
 // of nearly equal sizes (batches of varying length) serve one another at a
-// waste of at most an eighth.
-func class(n int) int {
+// waste of at most an eighth. slot numbers the capacities.
+func class(n int) (slot, capacity int) {
 	shift := max(0, bits.Len(uint(n))-significantBits)
-	return (n + 1<<shift - 1) >> shift << shift
+	bits := (n + 1<<shift - 1) >> shift
+	return shift<<(significantBits-1) + bits, bits << shift
 }
 
 const significantBits = 4
-
-// slot numbers the capacities that class returns: a shift and four bits.
-func slot(capacity int) int {
-	shift := max(0, bits.Len(uint(capacity))-significantBits)
-	return shift<<(significantBits-1) + capacity>>shift
-}

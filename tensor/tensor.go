@@ -67,6 +67,18 @@ func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
 	return t
 }
 
+// like gives t the shape of x with rows of cols numbers that lie together.
+func (t *Tensor) like(x *Tensor, cols int) {
+	t.rows, t.stride, t.dims = x.rows, cols, x.dims
+	last := len(x.shape) - 1
+	if last >= inlineDims {
+		t.shape = slices.Clone(x.shape)
+	} else {
+		t.shape = t.dims[:last+1]
+	}
+	t.shape[last] = cols
+}
+
 // Size returns the product of shape, 1 for a scalar's empty shape. It panics if
 // a dimension is negative or the product cannot be addressed.
 func Size(shape []int) int {
@@ -136,8 +148,8 @@ func (t *Tensor) SetColumns(x *Tensor, from, to int) {
 	if rows := x.Rows(); rows > 0 {
 		end = (rows-1)*x.stride + to
 	}
-	t.set(x.data[min(from, end):end], x.stride, x.shape)
-	t.shape[len(t.shape)-1] = to - from
+	t.like(x, to-from)
+	t.data, t.stride = x.data[min(from, end):end], x.stride
 }
 
 // Reshape returns t with another shape of the same size, sharing its storage.

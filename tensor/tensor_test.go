@@ -53,12 +53,12 @@ func TestPoolReuses(t *testing.T) {
 func TestClassWastesAtMostAnEighth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 1<<40).Draw(t, "n")
-		c := class(n)
+		slot, c := class(n)
 		if c < n || c-n > n/8 {
 			t.Fatalf("class(%d) = %d", n, c)
 		}
-		if class(c) != c {
-			t.Fatalf("class is not idempotent: %d, %d", c, class(c))
+		if again, same := class(c); again != slot || same != c {
+			t.Fatalf("class is not idempotent: %d of slot %d, %d of slot %d", c, slot, same, again)
 		}
 	})
 }

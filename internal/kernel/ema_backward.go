@@ -64,7 +64,7 @@ func (e *emaBackward) sweepLeft(m emaMemory, sums emaSums, b, first, groups int,
 	var gradients [emaSpan]emaGradientPass
 	for k := range groups {
 		p := &scans[k]
-		p.emaPass = newEMAPass(m, scanRight, k, e.c, first+k)
+		p.set(&m, scanRight, k, e.c, first+k)
 		p.x, p.mute = e.rows(e.ds, b, first+k).reversed(n), e.padding(b).reversed(n)
 		p.from, p.y = p.x, e.rows(e.dx, b, first+k).reversed(n)
 		e.startLeg(p, leg, first+k)
@@ -72,7 +72,7 @@ func (e *emaBackward) sweepLeft(m emaMemory, sums emaSums, b, first, groups int,
 	turned := e.turnedGroups(groups)
 	for k := range turned {
 		p := &gradients[k]
-		p.emaPass = newEMAPass(m, gradientRight, k, e.c, first+k)
+		p.set(&m, gradientRight, k, e.c, first+k)
 		p.x, p.hidden = e.rows(e.x, b, first+k), e.padding(b)
 		e.turn(&p.emaPass)
 		p.ds = e.rows(e.ds, b, first+k).reversed(n - e.shift())
@@ -89,7 +89,7 @@ func (e *emaBackward) sweepRight(m emaMemory, sums emaSums, b, first, groups int
 	var gradients [emaSpan]emaGradientPass
 	for k := range groups {
 		p := &gradients[k]
-		p.emaPass = newEMAPass(m, gradientLeft, k, e.c, first+k)
+		p.set(&m, gradientLeft, k, e.c, first+k)
 		p.x, p.hidden = e.rows(e.x, b, first+k), e.padding(b)
 		p.ds, p.omega = e.rows(e.ds, b, first+k), sums.omega(first+k)
 		p.startLeg(leg, sums)
@@ -97,7 +97,7 @@ func (e *emaBackward) sweepRight(m emaMemory, sums emaSums, b, first, groups int
 	turned := e.turnedGroups(groups)
 	for k := range turned {
 		p := &scans[k]
-		p.emaPass = newEMAPass(m, scanLeft, k, e.c, first+k)
+		p.set(&m, scanLeft, k, e.c, first+k)
 		p.at += e.c.groups
 		p.x, p.mute = e.rows(e.ds, b, first+k), e.padding(b).from(shift)
 		p.from, p.y = p.x, e.rows(e.dx, b, first+k).from(shift)

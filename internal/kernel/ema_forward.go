@@ -38,7 +38,7 @@ func (q *emaSequences) scan(m emaMemory, s, x []float32, b, first, groups int, l
 	passes := all[:groups]
 	for k := range passes {
 		p := &passes[k]
-		p.emaPass = newEMAPass(m, pass, k, q.c, first+k)
+		p.set(&m, pass, k, q.c, first+k)
 		p.x, p.hidden, p.y = q.rows(x, b, first+k), q.padding(b), q.rows(s, b, first+k)
 		if leg.fromRight {
 			q.turn(&p.emaPass)
@@ -109,7 +109,7 @@ func (q *emaStreams) run(m emaMemory, b, first, groups int) {
 	passes := all[:groups]
 	for k := range passes {
 		p := &passes[k]
-		p.emaPass = newEMAPass(m, scanLeft, k, q.c, first+k)
+		p.set(&m, scanLeft, k, q.c, first+k)
 		p.x, p.hidden, p.whole = q.rows(q.x, b, first+k), q.padding(b), true
 		p.from, p.y = p.x, q.rows(q.s, b, first+k)
 		p.begin(q.state[(b*q.c.groups+first+k)*size:][:size], q.c.scale(first+k))

@@ -118,16 +118,14 @@ type emaPass struct {
 	end    int       // of the scan's steps
 }
 
-// newEMAPass returns one of the passes of the k-th group of a task, which is the
-// one at index at in c.
-func newEMAPass(m emaMemory, pass, k int, c *EMACoefficients, at int) emaPass {
-	lanes, register := c.lanes(at), emaLanes()
-	g, w := m.averages.of(pass, k, c.shape.States)
-	return emaPass{
-		emaMemory: m, c: c, at: at,
-		lanes: lanes, width: roundUp(lanes, register), share: k,
-		g: g, w: w,
-	}
+// set makes p, which is zero, one of the passes of the k-th group of a task, which
+// is the one at index at in c. It sets field by field, as stage does: a step of
+// decoding is over so soon that copies of structures show.
+func (p *emaPass) set(m *emaMemory, pass, k int, c *EMACoefficients, at int) {
+	p.emaMemory, p.c, p.at, p.share = *m, c, at, k
+	p.lanes = c.lanes(at)
+	p.width = roundUp(p.lanes, emaLanes())
+	p.g, p.w = m.averages.of(pass, k, c.shape.States)
 }
 
 // stage sets to to where the kernels can read or write rows r from row i on:
@@ -151,15 +149,12 @@ func (p *emaPass) read(to *emaRows, which int, r *emaRows, i, n int) {
 	}
 }
 
-// start returns what all blocks have in common.
-func (p *emaPass) start() emaBlock {
+// start sets what all blocks have in common.
+func (p *emaPass) start(b *emaBlock) {
 	c := p.c
-	b := emaBlock{
-		lanes: p.width, scratch: p.packed,
-		decay: c.group(c.decay, p.at), drift: c.group(c.drift, p.at), lagDecay: c.group(c.lagDecay, p.at),
-	}
+	b.lanes, b.scratch = p.width, p.packed
+	b.decay, b.drift, b.lagDecay = c.group(c.decay, p.at), c.group(c.drift, p.at), c.group(c.lagDecay, p.at)
 	p.after = b.ahead.share(p.share, p.groups, p.x.stride)
-	return b
 }
 
 // block describes the steps from i on that are alike, limit of them at most.
@@ -213,7 +208,8 @@ type emaScanPass struct {
 
 // begin readies the pass to go on from the averages g.
 func (p *emaScanPass) begin(g, scale []float32) {
-	p.a = emaScan{emaBlock: p.start(), scale: scale, state: g}
+	p.start(&p.a.emaBlock)
+	p.a.scale, p.a.state = scale, g
 }
 
 // run takes the steps i to end.
@@ -249,7 +245,8 @@ type emaGradientPass struct {
 
 // begin readies the pass to go on from its averages.
 func (p *emaGradientPass) begin(dc, dq []float64) {
-	p.a = emaGradient{emaBlock: p.start(), lagSlope: p.c.group(p.c.lagSlope, p.at), g: p.g, w: p.w, dc: dc, dq: dq}
+	p.start(&p.a.emaBlock)
+	p.a.lagSlope, p.a.g, p.a.w, p.a.dc, p.a.dq = p.c.group(p.c.lagSlope, p.at), p.g, p.w, dc, dq
 }
 
 // run takes the steps i to end.

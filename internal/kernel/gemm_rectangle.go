@@ -33,11 +33,17 @@ type strip struct {
 func (p *product) compute(r rectangle, out output) {
 	depth := blockDepth(r.k1 - r.k0)
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
-	sizeA := p.panelSize(depth)
-	if p.packsA() {
+	sizeA, sizeB := p.panelSize(depth), depth*width
+	switch {
+	case p.packsA():
 		sizeA *= r.p1 - r.p0
+	case p.terms == 0 && p.m <= cacheWays: // read in place
+		sizeA = 0
 	}
-	memory := parallel.Borrow(sizeA + depth*width)
+	if p.packed != nil {
+		sizeB = 0
+	}
+	memory := parallel.Borrow(sizeA + sizeB)
 	defer memory.Return()
 	forA, forB := memory.Data[:sizeA], memory.Data[sizeA:]
 	for k := r.k0; k == r.k0 || k < r.k1; k += depth {

@@ -17,11 +17,17 @@ type Scratch struct {
 // no call has used for two collections goes back to the system.
 var scratches [bits.UintSize]sync.Pool
 
+// nothing is the memory for no numbers, which all share.
+var nothing Scratch
+
 // Borrow returns scratch memory for n numbers; Return gives it back. Once warm
 // neither allocates. Tasks of Run borrow their own, or index memory that
 // their call borrowed by worker.
 func Borrow(n int) *Scratch {
-	class := bits.Len(uint(max(n, 1) - 1))
+	if n == 0 {
+		return &nothing
+	}
+	class := bits.Len(uint(n - 1))
 	s, _ := scratches[class].Get().(*Scratch)
 	if s == nil {
 		s = &Scratch{whole: Aligned(1 << class)}
@@ -32,8 +38,10 @@ func Borrow(n int) *Scratch {
 
 // Return gives the memory back; it must not be used afterwards.
 func (s *Scratch) Return() {
-	s.Data = nil
-	scratches[bits.Len(uint(len(s.whole)-1))].Put(s)
+	if s.whole != nil {
+		s.Data = nil
+		scratches[bits.Len(uint(len(s.whole)-1))].Put(s)
+	}
 }
 
 const (
