@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/internal/textfile"
+	"github.com/mega-go/mega/internal/trie"
 )
 
 // kind is what a piece is for.
@@ -52,7 +53,8 @@ type Model struct {
 	ids      map[string]int // normal, user-defined and unused pieces
 	reserved map[string]int // all others
 	unknown  int
-	trie     *trie // of ids
+	bytes    [256]int   // pieces of bytes, with byteFallback
+	trie     *trie.Trie // of ids
 	lowest   float32
 	highest  float32
 }
@@ -149,7 +151,7 @@ func (m *Model) index() error {
 			}
 			m.unknown = id
 		case byteValue:
-			if p.text != bytePiece(byteOf(p.text)) {
+			if _, ok := Byte(p.text); !ok {
 				return fmt.Errorf("piece %d, %q, is to be a byte", id, p.text)
 			}
 		case control:
@@ -164,8 +166,8 @@ func (m *Model) index() error {
 	if m.unknown < 0 {
 		return errors.New("no piece for unknown characters")
 	}
-	m.trie = newTrie(m.ids)
-	m.normaliser.custom = newTrie(identity(custom))
+	m.trie = trie.New(m.ids)
+	m.normaliser.custom = trie.New(identity(custom))
 	return m.checkBytes()
 }
 
@@ -174,6 +176,8 @@ func (m *Model) checkBytes() error {
 	for b := 0; m.byteFallback && b < 256; b++ {
 		if id, ok := m.reserved[bytePiece(byte(b))]; !ok || m.pieces[id].kind != byteValue {
 			return fmt.Errorf("no piece for byte %d", b)
+		} else {
+			m.bytes[b] = id
 		}
 	}
 	return nil
@@ -216,19 +220,34 @@ func (m *Model) id(text string) int {
 // Pieces parts a text into pieces. Characters that no piece covers stand
 // together in pieces of their own, or as bytes where the model has those.
 func (m *Model) Pieces(text string) []string {
+	parts := m.parts(text)
+	pieces := make([]string, len(parts))
+	for i, p := range parts {
+		pieces[i] = p.text
+	}
+	return pieces
+}
+
+// AppendIDs appends the ids of the pieces of a text.
+func (m *Model) AppendIDs(dst []int, text string) []int {
+	for _, p := range m.parts(text) {
+		dst = append(dst, p.id)
+	}
+	return dst
+}
+
+// parts normalises a text and parts it.
+func (m *Model) parts(text string) []part {
 	text = m.normaliser.normalise(text)
-	var parts []part
 	switch m.algorithm {
 	case unigram:
-		parts = m.splitUnigram(text)
+		return m.surfaces(m.splitUnigram(text))
 	case bytePair:
-		parts = m.splitPairs(text)
+		return m.surfaces(m.splitPairs(text))
 	case words:
-		parts = m.splitWords(text)
-	default:
-		parts = m.splitCharacters(text)
+		return m.surfaces(m.splitWords(text))
 	}
-	return m.surfaces(parts)
+	return m.surfaces(m.splitCharacters(text))
 }
 
 // Encode returns the pieces with spaces between: a line of text for a
@@ -241,21 +260,22 @@ type part struct {
 	id   int
 }
 
-// surfaces returns parts as pieces: unknown ones run together, or as bytes.
-func (m *Model) surfaces(parts []part) []string {
-	out := make([]string, 0, len(parts))
+// surfaces runs unknown parts together, or makes bytes of them.
+func (m *Model) surfaces(parts []part) []part {
+	out := make([]part, 0, len(parts))
 	wasUnknown := false
 	for _, p := range parts {
 		isUnknown := m.pieces[p.id].kind == unknown
 		switch {
 		case isUnknown && m.byteFallback:
 			for i := range len(p.text) {
-				out = append(out, bytePiece(p.text[i]))
+				id := m.bytes[p.text[i]]
+				out = append(out, part{m.pieces[id].text, id})
 			}
 		case isUnknown && wasUnknown:
-			out[len(out)-1] += p.text
+			out[len(out)-1].text += p.text
 		default:
-			out = append(out, p.text)
+			out = append(out, p)
 		}
 		wasUnknown = isUnknown
 	}
@@ -271,7 +291,8 @@ func (m *Model) Decode(pieces string) string {
 		switch {
 		case ok && m.pieces[id].kind == control:
 		case ok && m.pieces[id].kind == byteValue:
-			b = append(b, byteOf(p))
+			value, _ := Byte(p) // checked by index
+			b = append(b, value)
 		default:
 			b = append(b, strings.ReplaceAll(p, space, " ")...)
 		}
@@ -279,8 +300,11 @@ func (m *Model) Decode(pieces string) string {
 	return strings.Trim(strings.ToValidUTF8(string(b), "\uFFFD"), " ")
 }
 
-// byteOf returns the byte of a piece like <0x0A>.
-func byteOf(piece string) byte {
-	b, _ := strconv.ParseUint(strings.Trim(piece, "<>"), 0, 8) // checked by index
-	return byte(b)
+// Byte returns the byte of a piece like <0x0A>, and whether it is one.
+func Byte(piece string) (b byte, ok bool) {
+	if len(piece) != len("<0x0A>") {
+		return 0, false
+	}
+	value, _ := strconv.ParseUint(piece[3:5], 16, 8)
+	return byte(value), piece == bytePiece(byte(value))
 }

@@ -1,9 +1,10 @@
 package sentencepiece
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
+
+	"github.com/mega-go/mega/internal/merge"
 )
 
 // charSize returns the size of the first character of a text that is not empty,
@@ -50,7 +51,7 @@ func (m *Model) splitUnigram(text string) []part {
 	}
 	for from := 0; from < len(text); {
 		size, single := charSize(text[from:]), false
-		m.trie.prefixes(text[from:], func(length, id int) {
+		m.trie.Prefixes(text[from:], func(length, id int) {
 			switch m.pieces[id].kind {
 			case unused:
 				return
@@ -74,139 +75,68 @@ func (m *Model) splitUnigram(text string) []part {
 	return parts
 }
 
-// symbol is a stretch of text between merges; next and previous are -1 at the
-// ends.
-type symbol struct {
-	from, size     int // size 0: merged into the one before
-	previous, next int
-	frozen         bool // a user-defined piece, which is never merged
-}
-
-// candidate is a merge of two neighbours.
-type candidate struct {
-	left, right int // symbols
-	size        int // of both when it was found
-	score       float32
-}
-
-// candidates is a heap, the best merge first, of equal ones the leftmost.
-type candidates []candidate
-
-func (c candidates) Len() int      { return len(c) }
-func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c candidates) Less(i, j int) bool {
-	if c[i].score != c[j].score {
-		return c[i].score > c[j].score
-	}
-	return c[i].left < c[j].left
-}
-func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	last := len(*c) - 1
-	x := (*c)[last]
-	*c = (*c)[:last]
-	return x
-}
-
-// merger joins neighbouring symbols of a text to pieces.
-type merger struct {
-	model   *Model
-	text    string
-	symbols []symbol
-	agenda  candidates
-	halves  map[string][2]string // how unused pieces were made
-}
+// custom is the ID of a symbol that is a user-defined piece, which is never merged.
+const custom = -1
 
 // splitPairs merges neighbours as long as they make a piece, that of the highest
 // score first (bpe_model.cc:37).
 func (m *Model) splitPairs(text string) []part {
-	if text == "" {
-		return nil
+	var symbols []merge.Symbol
+	for from := 0; from < len(text); {
+		size, id := m.head(text[from:]), 0
+		if m.isCustom(text[from : from+size]) {
+			id = custom
+		}
+		symbols = append(symbols, merge.Symbol{From: from, Size: size, ID: id})
+		from += size
 	}
-	g := &merger{model: m, text: text, halves: map[string][2]string{}}
-	g.begin()
-	for len(g.agenda) > 0 {
-		g.merge(heap.Pop(&g.agenda).(candidate))
-	}
-	var parts []part
-	for i := 0; i >= 0; i = g.symbols[i].next {
-		parts = g.appendParts(parts, g.piece(i))
+	halves := map[string]int{} // where unused pieces were put together
+	symbols = merge.Join(symbols, func(a, b merge.Symbol) (float64, int, bool) {
+		merged := text[a.From:][:a.Size+b.Size]
+		id, ok := m.ids[merged]
+		if !ok || a.ID == custom || b.ID == custom {
+			return 0, 0, false
+		}
+		if m.pieces[id].kind == unused {
+			halves[merged] = a.Size
+		}
+		return float64(-m.pieces[id].score), id, true
+	})
+	parts := make([]part, 0, len(symbols))
+	for _, s := range symbols {
+		parts = m.appendParts(parts, text[s.From:][:s.Size], halves)
 	}
 	return parts
 }
 
-// begin makes a symbol of every character and user-defined piece.
-func (g *merger) begin() {
-	for from := 0; from < len(g.text); {
-		size := g.model.normaliser.custom.longest(g.text[from:])
-		frozen := size > 0
-		if !frozen {
-			size = charSize(g.text[from:])
-		}
-		n := len(g.symbols)
-		g.symbols = append(g.symbols, symbol{from, size, n - 1, n + 1, frozen})
-		from += size
-	}
-	g.symbols[len(g.symbols)-1].next = -1
-	for i := range len(g.symbols) - 1 {
-		g.consider(i, i+1)
-	}
-}
-
-func (g *merger) piece(i int) string {
-	s := g.symbols[i]
-	return g.text[s.from : s.from+s.size]
-}
-
-// consider adds the merge of two neighbours if it makes a piece.
-func (g *merger) consider(left, right int) {
-	if left < 0 || right < 0 || g.symbols[left].frozen || g.symbols[right].frozen {
-		return
-	}
-	a, b := g.piece(left), g.piece(right)
-	merged := g.text[g.symbols[left].from:][:len(a)+len(b)]
-	id, ok := g.model.ids[merged]
-	if !ok {
-		return
-	}
-	heap.Push(&g.agenda, candidate{left, right, len(merged), g.model.pieces[id].score})
-	if g.model.pieces[id].kind == unused {
-		g.halves[merged] = [2]string{a, b}
-	}
-}
-
-// merge does what a candidate says unless it is out of date.
-func (g *merger) merge(c candidate) {
-	left, right := &g.symbols[c.left], &g.symbols[c.right]
-	if left.size == 0 || right.size == 0 || left.size+right.size != c.size {
-		return
-	}
-	left.size, right.size = c.size, 0
-	left.next = right.next
-	if left.next >= 0 {
-		g.symbols[left.next].previous = c.left
-	}
-	g.consider(left.previous, c.left)
-	g.consider(c.left, left.next)
-}
-
 // appendParts appends a piece, or if it is an unused one what it was made of.
-func (g *merger) appendParts(parts []part, text string) []part {
-	id := g.model.id(text)
-	if halves, ok := g.halves[text]; ok && g.model.pieces[id].kind == unused {
-		return g.appendParts(g.appendParts(parts, halves[0]), halves[1])
+func (m *Model) appendParts(parts []part, text string, halves map[string]int) []part {
+	id := m.id(text)
+	if at, ok := halves[text]; ok && m.pieces[id].kind == unused {
+		return m.appendParts(m.appendParts(parts, text[:at], halves), text[at:], halves)
 	}
 	return append(parts, part{text, id})
+}
+
+// head returns the size of the user-defined piece or else the character that a
+// text begins with.
+func (m *Model) head(text string) int {
+	if size, _ := m.normaliser.custom.Longest(text); size > 0 {
+		return size
+	}
+	return charSize(text)
+}
+
+func (m *Model) isCustom(text string) bool {
+	size, _ := m.normaliser.custom.Longest(text)
+	return size == len(text)
 }
 
 // splitCharacters makes a part of every character and user-defined piece.
 func (m *Model) splitCharacters(text string) []part {
 	var parts []part
 	for text != "" {
-		size := m.normaliser.custom.longest(text)
-		if size == 0 {
-			size = charSize(text)
-		}
+		size := m.head(text)
 		parts = append(parts, part{text[:size], m.id(text[:size])})
 		text = text[size:]
 	}
