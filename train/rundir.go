@@ -15,6 +15,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/internal/printable"
 )
 
 // runConfigFile is where a run directory keeps what it was started with.
@@ -218,7 +219,7 @@ func sameRun(was, now RunConfig) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if a[key] != b[key] && !strings.HasPrefix(key, "content.") && !strings.HasPrefix(key, "data.seen.") && !slices.Contains(same, strings.TrimPrefix(key, "training.")) {
-			differences = append(differences, fmt.Sprintf("%s was %s, now %s", key, cmp.Or(a[key], "absent"), cmp.Or(b[key], "absent")))
+			differences = append(differences, fmt.Sprintf("%s was %s, now %s", key, printable.Shorten(cmp.Or(a[key], "absent")), printable.Shorten(cmp.Or(b[key], "absent"))))
 		}
 	}
 	if len(differences) == 0 {

@@ -61,7 +61,7 @@ func flagFields(t reflect.Type) iter.Seq2[string, reflect.StructField] {
 	return func(yield func(string, reflect.StructField) bool) {
 		for _, field := range reflect.VisibleFields(t) {
 			key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if key == "" || key == "-" {
+			if key == "" || key == "-" || field.Type == reflect.TypeFor[[]byte]() { // bytes are not typed
 				continue
 			}
 			if !yield(flagName(key), field) {

@@ -25,7 +25,7 @@ func newData() *cobra.Command {
   mega data imdb aclImdb data/imdb`,
 	}
 	chooses(cmd, "data set")
-	makers := []*cobra.Command{newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(), newShapes(),
+	makers := []*cobra.Command{newListOps(), newPathfinder(), newEnwik8(), newSpeech(), newNumbers(), newDocuments(), newShapes(), newPieces(),
 		newConversion("imdb", "film reviews (aclImdb's directories, or tsv files)", data.TextEntries, textConversion(lra.IMDB)),
 		newConversion("aan", "pairs of papers (new_aan_pairs.*.tsv)", data.TextEntries, textConversion(lra.AAN)),
 		newConversion("listops-tsv", "ListOps of the Long Range Arena (basic_*.tsv)", data.TextEntries, textConversion(lra.ListOps)),

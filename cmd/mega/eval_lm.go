@@ -126,7 +126,7 @@ func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, a
 		return data, options, err
 	}
 	if len(args) == 1 {
-		data.Data, data.Text = args[0], ""
+		data.Data, data.Text, data.PieceModel = args[0], "", nil
 	}
 	if cmd.Flags().Changed("text") {
 		data.Data, options.Subset = "", language.WholeText

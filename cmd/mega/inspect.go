@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/inspect"
+	"github.com/mega-go/mega/internal/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -82,7 +83,7 @@ func inspectText(w io.Writer, c *checkpoint.Checkpoint, layers []inspect.Layer) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: %s\n%s\n\n", c.Path, c.Task, config)
+	fmt.Fprintf(w, "%s: %s\n%s\n\n", c.Path, c.Task, printable.Shorten(string(config)))
 	if err := inspect.WriteParameters(w, inspect.Parameters(c.Weights)); err != nil {
 		return err
 	}

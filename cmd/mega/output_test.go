@@ -51,6 +51,7 @@ var outputCases = map[string]outputCase{
 	"average --output":        {"average LRA LRA --to safetensors --output OUT", "a", ""},
 	"bench --plot":            {}, // takes seconds, and draws as the others do
 	"convert OUT":             {"convert LRA --to fairseq OUT", "a", ""},
+	"data pieces OUT":         {"data pieces OUT main.go train.go --vocab-size 400 --overwrite", "a", ""},
 	"data pathfinder --sheet": {"data pathfinder DIR --train 2 --valid 1 --test 1 --overwrite --sheet OUT", "a", ""},
 	"eval --plot":             {"eval TEXTS --checkpoint LRA_RETRIEVAL --gen-subset valid --plot OUT", "a.svg", ""},
 	"eval-lm --results-path":  {"eval-lm WIKITEXT --path WIKI --gen-subset test --valid-block splits:5 --output-word-probs --results-path OUT", "generate-test.txt", ""},
@@ -87,7 +88,7 @@ func outputPath(t *testing.T, o outputCase) (path string, args []string) {
 // TestOutputs: every command writes through links and into pipes and devices,
 // keeps the permissions of a file, and leaves no other file.
 func TestOutputs(t *testing.T) {
-	have := map[string]bool{"convert OUT": true}
+	have := map[string]bool{"convert OUT": true, "data pieces OUT": true}
 	eachCommand(func(name string, c *cobra.Command) {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			if outputFlag.MatchString(f.Usage) && f.Value.Type() == "string" {
@@ -178,6 +179,7 @@ func printing(t *testing.T) map[string]outputCase {
 		"version":     {"version", "", ""},
 		"data look":   {"data look testdata/reviews.csv", "", ""},
 		"completion":  {"completion", "", ""},
+		"data pieces": outputCases["data pieces OUT"],
 		"help":        {"help train", "", ""},
 	}
 	for _, shell := range []string{"bash", "fish", "powershell", "zsh"} {

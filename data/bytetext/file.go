@@ -1,6 +1,7 @@
 package bytetext
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,9 @@ type File struct {
 	file     *os.File
 	name     string
 	close    func() error
-	codec    *Codec
-	from, to int64
+	codec    *Codec // nil for ids of four bytes each
+	width    int64  // bytes of a token
+	from, to int64  // tokens
 }
 
 // Open opens a file, which must not be empty. What a pipe brings is kept in a
@@ -32,18 +34,36 @@ func Open(path string, c *Codec) (*File, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
+	return newFile(f, path, close, c, 1)
+}
+
+// OpenCopy opens what fill writes, in a temporary file: text, or without a codec
+// tokens of four bytes, the lowest first. The name is for errors.
+func OpenCopy(name string, c *Codec, fill func(w io.Writer) error) (*File, error) {
+	f, close, err := textfile.Spool(fill)
+	if err != nil {
+		return nil, err
+	}
+	width := int64(1)
+	if c == nil {
+		width = 4
+	}
+	return newFile(f, name, close, c, width)
+}
+
+func newFile(f *os.File, name string, close func() error, c *Codec, width int64) (*File, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		err = openError(path, err)
+		err = openError(name, err)
 	case info.Size() == 0:
-		err = fmt.Errorf("%s: the text is empty", path)
+		err = fmt.Errorf("%s: the text is empty", name)
 	}
 	if err != nil {
 		close()
 		return nil, err
 	}
-	return &File{file: f, name: path, close: close, codec: c, to: info.Size()}, nil
+	return &File{file: f, name: name, close: close, codec: c, width: width, to: info.Size() / width}, nil
 }
 
 // openError words a failure to open a file.
@@ -58,12 +78,12 @@ func openError(path string, err error) error {
 	return err
 }
 
-// Slice returns the bytes [from, to) of the text. It shares the file, which
+// Slice returns the tokens [from, to) of the text. It shares the file, which
 // stays open until the whole is closed. It fails on a range that is empty or
 // leaves the text.
 func (f *File) Slice(from, to int) (*File, error) {
 	if from < 0 || to > f.Size(0) || from >= to {
-		return nil, fmt.Errorf("%s: no bytes %d to %d in a text of %d", f.name, from, to, f.Size(0))
+		return nil, fmt.Errorf("%s: no tokens %d to %d in a text of %d", f.name, from, to, f.Size(0))
 	}
 	part := *f
 	part.from, part.to = f.from+int64(from), f.from+int64(to)
@@ -76,7 +96,7 @@ func (f *File) Close() error { return f.close() }
 // Len returns 1: all is one line.
 func (f *File) Len() int { return 1 }
 
-// Size returns the number of bytes.
+// Size returns the number of tokens.
 func (f *File) Size(int) int { return int(f.to - f.from) }
 
 // Name returns the file's name.
@@ -87,23 +107,28 @@ const readSize = 1 << 15
 
 // Read implements lines.Lines.
 func (f *File) Read(dst []int32, _, from int) error {
-	buf := make([]byte, min(len(dst), readSize))
-	for at := f.from + int64(from); len(dst) > 0; {
-		part := buf[:min(len(dst), len(buf))]
+	buf := make([]byte, min(len(dst)*int(f.width), readSize))
+	for at := (f.from + int64(from)) * f.width; len(dst) > 0; {
+		part := buf[:min(len(dst)*int(f.width), len(buf))]
 		if _, err := f.file.ReadAt(part, at); err != nil {
 			return f.readError(at, err)
 		}
-		for i, b := range part {
-			dst[i] = f.codec.ids[b]
+		n := len(part) / int(f.width)
+		for i := range dst[:n] {
+			if f.codec == nil {
+				dst[i] = int32(binary.LittleEndian.Uint32(part[4*i:]))
+			} else {
+				dst[i] = f.codec.ids[part[i]]
+			}
 		}
-		dst, at = dst[len(part):], at+int64(len(part))
+		dst, at = dst[n:], at+int64(len(part))
 	}
 	return nil
 }
 
 func (f *File) readError(at int64, err error) error {
 	if err == io.EOF {
-		return fmt.Errorf("%s: ends before byte %d, though it was longer when opened", f.name, f.to)
+		return fmt.Errorf("%s: ends before byte %d, though it was longer when opened", f.name, f.to*f.width)
 	}
 	var e *fs.PathError
 	if errors.As(err, &e) {

@@ -5,19 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
 // A Codec translates between text and ids.
 type Codec struct {
 	dictionary *data.Dictionary
-	bytes      *bytetext.Codec // nil for words
+	bytes      *bytetext.Codec // nil for words and pieces
+	pieces     *pieces.Set     // nil for words and bytes
 }
+
+// OfPieces returns the codec of the pieces of a model.
+func OfPieces(s *pieces.Set) *Codec { return &Codec{dictionary: s.Dictionary(), pieces: s} }
+
+// Dictionary returns the dictionary.
+func (c *Codec) Dictionary() *data.Dictionary { return c.dictionary }
 
 // New returns the codec of a dictionary, of bytes if it is certainly one of
 // bytes or the caller knows that it is.
@@ -47,11 +56,16 @@ func (c *Codec) Newline() int32 {
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // Encode returns the ids of a text. Of bytes, all must be in the dictionary. Of
-// words, those that are not become <unk> and are returned besides.
+// words, those that are not become <unk> and are returned besides; of pieces, the
+// lines that have characters without one.
 func (c *Codec) Encode(text string) (ids []int32, unknown []string, err error) {
 	if c.bytes != nil {
 		ids, err = c.bytes.Append(nil, []byte(text))
 		return ids, nil, err
+	}
+	if c.pieces != nil {
+		ids, unknown = c.encodePieces(text)
+		return ids, unknown, nil
 	}
 	if !utf8.ValidString(text) {
 		return nil, nil, errors.New("the text is not UTF-8, and the model reads words")
@@ -67,6 +81,22 @@ func (c *Codec) Encode(text string) (ids []int32, unknown []string, err error) {
 		}
 		if !more {
 			return ids, unknown, nil
+		}
+		ids, text = append(ids, data.EOS), rest
+	}
+}
+
+// encodePieces cuts each line by itself; </s> stands for its end.
+func (c *Codec) encodePieces(text string) (ids []int32, unknown []string) {
+	for {
+		line, rest, more := strings.Cut(text, "\n")
+		from := len(ids)
+		ids = c.pieces.Append(ids, line)
+		if slices.Contains(ids[from:], data.Unknown) {
+			unknown = append(unknown, line)
+		}
+		if !more {
+			return ids, unknown
 		}
 		ids, text = append(ids, data.EOS), rest
 	}
@@ -93,6 +123,8 @@ func (c *Codec) Append(dst []byte, before, id int32) []byte {
 		return append(dst, '\n')
 	case id == data.BOS || id == data.Pad:
 		return dst
+	case c.pieces != nil:
+		return c.pieces.AppendText(dst, id, before == data.EOS)
 	}
 	if before != data.EOS {
 		dst = append(dst, ' ')
@@ -114,6 +146,9 @@ func (c *Codec) Decode(before int32, ids []int32) string {
 // nothing. Of words <unk> is not one of them.
 func (c *Codec) Banned() []int32 {
 	banned := []int32{data.BOS, data.Pad}
+	if c.pieces != nil {
+		return append(banned, c.pieces.Silent()...)
+	}
 	if c.bytes == nil {
 		return banned
 	}
@@ -136,9 +171,9 @@ type Line struct {
 // maxLine bounds the bytes of a line that Lines returns whole.
 const maxLine = 1 << 16
 
-// Lines calls each for the lines of a text, one by one. Of bytes, longer lines
-// than 64 KiB come in parts of the same number. A byte that is not in the
-// dictionary is an error that says in which line; unknown words are counted.
+// Lines calls each for the lines of a text, one by one. Of bytes and of pieces,
+// longer lines than 64 KiB come in parts of the same number. A byte that is not in
+// the dictionary is an error that says in which line; unknown words are counted.
 func (c *Codec) Lines(r io.Reader, each func(Line) error) (unknown int, err error) {
 	next := c.parts(r)
 	for number := 1; ; {
@@ -167,7 +202,7 @@ func (c *Codec) Lines(r io.Reader, each func(Line) error) (unknown int, err erro
 // parts returns a function that returns the next line with its end, or of bytes
 // as much of it as the buffer holds.
 func (c *Codec) parts(r io.Reader) func() (string, error) {
-	if c.bytes == nil {
+	if c.bytes == nil && c.pieces == nil {
 		lines := textfile.NewReader(r)
 		return func() (string, error) {
 			line, err := lines.Next()

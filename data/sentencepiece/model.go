@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/internal/trie"
@@ -234,6 +235,67 @@ func (m *Model) AppendIDs(dst []int, text string) []int {
 		dst = append(dst, p.id)
 	}
 	return dst
+}
+
+// AppendExact is AppendIDs for models that normalise nothing, add nothing and
+// have pieces of bytes, as Trainer makes them, but keeps every byte: those that
+// are not UTF-8, and U+2581, which pieces have for a space, become bytes. With
+// other models it is AppendIDs.
+func (m *Model) AppendExact(dst []int, text string) []int {
+	for m.exact() {
+		at, size := odd(text)
+		if size == 0 {
+			break
+		}
+		dst = m.AppendIDs(dst, text[:at])
+		for i := range size {
+			dst = append(dst, m.bytes[text[at+i]])
+		}
+		text = text[at+size:]
+	}
+	return m.AppendIDs(dst, text)
+}
+
+// exact tells whether a text can be had back from its pieces.
+func (m *Model) exact() bool {
+	n := &m.normaliser
+	return m.byteFallback && len(n.rules.units) == 0 && !n.dummyPrefix && !n.collapse && n.escape
+}
+
+// odd returns where the first character is that pieces cannot tell from others,
+// and its size, 0 if there is none.
+func odd(text string) (at, size int) {
+	for i, r := range text {
+		if r == utf8.RuneError || string(r) == space {
+			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 || r != utf8.RuneError {
+				return i, size
+			}
+		}
+	}
+	return 0, 0
+}
+
+// Token returns the text of a piece.
+func (m *Model) Token(id int) string { return m.pieces[id].text }
+
+// AppendText appends the text of a piece. The first of a text loses the space
+// that was put before it.
+func (m *Model) AppendText(dst []byte, id int, first bool) []byte {
+	switch p := m.pieces[id]; p.kind {
+	case control:
+		return dst
+	case unknown:
+		return utf8.AppendRune(dst, utf8.RuneError)
+	case byteValue:
+		b, _ := Byte(p.text) // checked by index
+		return append(dst, b)
+	default:
+		text := strings.ReplaceAll(p.text, space, " ")
+		if first && m.normaliser.dummyPrefix && !m.spaceLast {
+			text = strings.TrimPrefix(text, " ")
+		}
+		return append(dst, text...)
+	}
 }
 
 // parts normalises a text and parts it.

@@ -1,8 +1,6 @@
 package sentencepiece
 
 import (
-	"encoding/binary"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -63,27 +61,6 @@ func TestDecode(t *testing.T) {
 	if v := m.Vocabulary(); len(v) != m.Len() || v[0] != "<unk>" {
 		t.Errorf("%d pieces, first %q", len(v), v[0])
 	}
-}
-
-// message makes protocol buffers.
-type message []byte
-
-func (m message) varint(tag int, v uint64) message {
-	return message(binary.AppendUvarint(binary.AppendUvarint(m, uint64(tag)<<3), v))
-}
-
-func (m message) bytes(tag int, b []byte) message {
-	m = binary.AppendUvarint(m, uint64(tag)<<3|2)
-	return append(binary.AppendUvarint(m, uint64(len(b))), b...)
-}
-
-func (m message) float(tag int, f float32) message {
-	m = binary.AppendUvarint(m, uint64(tag)<<3|5)
-	return binary.LittleEndian.AppendUint32(m, math.Float32bits(f))
-}
-
-func (m message) piece(text string, score float32, k kind) message {
-	return m.bytes(1, message(nil).bytes(1, []byte(text)).float(2, score).varint(3, uint64(k)))
 }
 
 func (m message) model(a algorithm) message {

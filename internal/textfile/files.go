@@ -84,13 +84,22 @@ func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeDevice != 0 }
 
 // spool copies a pipe to a temporary file.
 func spool(pipe *os.File) (*os.File, func() error, error) {
-	temp, err := os.CreateTemp("", "mega-pipe-*")
+	f, close, err := Spool(func(w io.Writer) error { _, err := io.Copy(w, pipe); return err })
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: is a pipe, and cannot be copied: %w", pipe.Name(), err)
+		err = fmt.Errorf("%s: is a pipe, and cannot be copied: %w", pipe.Name(), err)
+	}
+	return f, close, err
+}
+
+// Spool fills a temporary file, which close removes.
+func Spool(fill func(w io.Writer) error) (f *os.File, close func() error, err error) {
+	temp, err := os.CreateTemp("", "mega-text-*")
+	if err != nil {
+		return nil, nil, err
 	}
 	remove := func() error { return errors.Join(temp.Close(), os.Remove(temp.Name())) }
-	if _, err := io.Copy(temp, pipe); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: is a pipe, and cannot be copied: %w", pipe.Name(), err), remove())
+	if err := fill(temp); err != nil {
+		return nil, nil, errors.Join(err, remove())
 	}
 	if os.Remove(temp.Name()) == nil { // an open file outlives its name
 		remove = temp.Close

@@ -15,6 +15,8 @@ import (
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/data/bytetext"
 	"github.com/mega-go/mega/data/lines"
+	"github.com/mega-go/mega/data/pieces"
+	"github.com/mega-go/mega/data/plaintext"
 	"github.com/mega-go/mega/train"
 )
 
@@ -24,7 +26,9 @@ import (
 type DataConfig struct {
 	Task        string  `json:"task" help:"language_modeling"`
 	Data        string  `json:"data" help:"directory of preprocessed text (dict.txt, .bin, .idx); several, separated by colons, take turns by epoch"`
-	Text        string  `json:"text" help:"file of plain text to read byte by byte, in place of preprocessed text"`
+	Text        string  `json:"text" help:"file of plain text, in place of preprocessed text; several, or patterns in quotes (*.txt), separated by colons; .gz and .zst are decompressed"`
+	Pieces      string  `json:"pieces,omitempty" help:"SentencePiece model (mega data pieces makes one) or tokenizer.json that cuts a plain text into pieces; without it, it is read byte by byte"`
+	PieceModel  []byte  `json:"piece_model,omitempty"` // that file, compressed: a run needs no other
 	Dict        string  `json:"dict" help:"dictionary of a plain text, whose words are the numbers of bytes; all 256 if none is given"`
 	TextHeldOut float64 `json:"text_held_out" help:"share of the end of a plain text that is kept for validation, and again for test"`
 	TrainSubset string  `json:"train_subset" help:"name of the split to train on"`
@@ -74,6 +78,7 @@ type Corpus struct {
 	config     DataConfig
 	dirs       []string
 	text       *bytetext.File // nil for preprocessed text
+	files      []string       // of a plain text
 	opened     []*lines.Files
 }
 
@@ -84,9 +89,12 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 	case c.Text != "" && c.Data != "":
 		return nil, fmt.Errorf("both the plain text %s and the directory %s are given, want one of them", c.Text, c.Data)
 	case c.Text != "":
-		return openByteCorpus(c)
+		return openPlainCorpus(c)
 	case c.Data == "":
 		return nil, errors.New("no text is given, want a directory of preprocessed text as data, or a file of plain text")
+	}
+	if c.Pieces != "" || c.PieceModel != nil {
+		return nil, fmt.Errorf("pieces are for plain text (text), and %s is preprocessed", c.Data)
 	}
 	d, err := LoadDictionary(DataConfig{Data: c.Data})
 	return &Corpus{Dictionary: d, config: c, dirs: strings.Split(c.Data, ":")}, err
@@ -118,23 +126,57 @@ func LoadDictionary(c DataConfig) (*data.Dictionary, error) {
 	return nil, errors.New("no dictionary is known, want a directory of preprocessed text, or the file of a dictionary")
 }
 
-func openByteCorpus(c DataConfig) (*Corpus, error) {
-	if !(c.TextHeldOut > 0 && c.TextHeldOut < 0.5) {
-		return nil, fmt.Errorf("text_held_out is %g, want a share above 0 and below 0.5, since it is kept twice", c.TextHeldOut)
+// PackPieces puts the pieces that a path names into the configuration itself.
+func (c *DataConfig) PackPieces() error {
+	if c.Pieces == "" {
+		return nil
+	}
+	set, err := pieces.Open(c.Pieces)
+	if err == nil {
+		c.Pieces, c.PieceModel = "", set.Packed()
+	}
+	return err
+}
+
+// codec returns how text becomes ids.
+func (c DataConfig) codec() (*plaintext.Codec, error) {
+	if err := c.PackPieces(); err != nil {
+		return nil, err
+	}
+	if c.PieceModel != nil {
+		if c.Dict != "" {
+			return nil, fmt.Errorf("both pieces and the dictionary %s are given, want one of them", c.Dict)
+		}
+		set, err := pieces.Unpack(c.PieceModel)
+		if err != nil {
+			return nil, err
+		}
+		return plaintext.OfPieces(set), nil
 	}
 	d, err := LoadDictionary(c)
 	if err != nil {
 		return nil, err
 	}
-	codec, err := bytetext.NewCodec(d)
+	return plaintext.New(d, c.ofBytes())
+}
+
+func openPlainCorpus(c DataConfig) (*Corpus, error) {
+	if !(c.TextHeldOut > 0 && c.TextHeldOut < 0.5) {
+		return nil, fmt.Errorf("text_held_out is %g, want a share above 0 and below 0.5, since it is kept twice", c.TextHeldOut)
+	}
+	codec, err := c.codec()
 	if err != nil {
 		return nil, err
 	}
-	text, err := bytetext.Open(c.Text, codec)
+	files, err := plaintext.Files(c.Text)
 	if err != nil {
 		return nil, err
 	}
-	corpus := &Corpus{Dictionary: d, config: c, text: text}
+	text, err := codec.Open(c.Text, files)
+	if err != nil {
+		return nil, err
+	}
+	corpus := &Corpus{Dictionary: codec.Dictionary(), config: c, text: text, files: files}
 	if c.Dict == "" {
 		return corpus, nil
 	}

@@ -31,6 +31,9 @@ type Task struct {
 // NewTask opens the data, makes a model for its dictionary and
 // returns the task. Close it when done.
 func NewTask(d DataConfig, m mega.LanguageModelConfig) (*Task, error) {
+	if err := d.PackPieces(); err != nil {
+		return nil, err
+	}
 	corpus, err := OpenCorpus(d)
 	if err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 func (l *Task) Describe() train.Description {
 	return train.Description{
 		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: train.SubsetMetrics(l.config.validSubsets(), "loss", "ppl"),
-		Paths:  slices.DeleteFunc(append(strings.Split(l.config.Data, ":"), l.config.Text, l.config.Dict), func(path string) bool { return path == "" }),
+		Paths:  slices.DeleteFunc(append(append(strings.Split(l.config.Data, ":"), l.corpus.files...), l.config.Dict), func(path string) bool { return path == "" }),
 		Splits: append([]string{l.config.TrainSubset}, l.config.validSubsets()...),
 	}
 }

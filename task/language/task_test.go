@@ -274,7 +274,7 @@ func TestLanguageErrors(t *testing.T) {
 		{func(d *DataConfig, _ *EvalOptions) { d.Data, d.Text, d.TextHeldOut = "", text, 0.5 }, "below 0.5"},
 		{func(d *DataConfig, _ *EvalOptions) {
 			d.Data, d.Text, d.Dict, d.TextHeldOut = "", text, dict, 0.001
-		}, "no bytes 100 to 100"},
+		}, "no tokens 100 to 100"},
 		{func(d *DataConfig, o *EvalOptions) {
 			d.Data, d.Text, d.Dict, o.Subset = "", text, dict, "dev"
 		}, `no split "dev"`},

@@ -44,10 +44,10 @@ func Open(path string, o OpenOptions) (*Model, error) {
 		return nil, err
 	}
 	if o.Data != "" {
-		d.Data, d.Text, d.Dict = o.Data, "", ""
+		d.Data, d.Text, d.Dict, d.PieceModel = o.Data, "", "", nil
 	}
 	if o.Dict != "" {
-		d.Dict = o.Dict
+		d.Dict, d.PieceModel = o.Dict, nil
 	}
 	return newModel(c, d)
 }
@@ -59,16 +59,15 @@ func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	dictionary, err := LoadDictionary(d)
+	codec, err := d.codec()
 	if err == nil {
-		err = dictionary.Check(m.Config().VocabSize)
+		err = codec.Dictionary().Check(m.Config().VocabSize)
 	}
 	if err != nil {
 		return nil, err
 	}
 	m.Freeze() // for good
-	codec, err := plaintext.New(dictionary, d.ofBytes())
-	return &Model{m, codec}, err
+	return &Model{m, codec}, nil
 }
 
 // A Prompt is a text that a model has read and can continue.

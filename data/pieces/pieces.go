@@ -1,0 +1,170 @@
+// Package pieces gives the pieces of a SentencePiece model or of a Hugging Face
+// tokenizer the ids of a dictionary, which begins with the four special symbols
+// that every model here has.
+//
+// It knows nothing of lines: what it encodes is the text of one.
+package pieces
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"unicode/utf8"
+
+	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/sentencepiece"
+	"github.com/mega-go/mega/data/tokenizer"
+	"github.com/mega-go/mega/internal/textfile"
+)
+
+// cutter is what both kinds of models do.
+type cutter interface {
+	Len() int
+	Token(id int) string
+	AppendText(dst []byte, id int, first bool) []byte
+}
+
+// A Set is the pieces of a model. Its methods may be called from several
+// goroutines.
+type Set struct {
+	cutter     cutter
+	append     func(dst []int, line string) []int
+	dictionary *data.Dictionary
+	ids        []int32 // in the dictionary, of each piece
+	pieces     []int   // the other way round; -1 for special symbols
+	packed     []byte
+}
+
+// Open reads a file of pieces: a SentencePiece model or a tokenizer.json.
+func Open(path string) (*Set, error) {
+	b, err := textfile.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file of pieces, want a SentencePiece model, such as mega data pieces makes, or a tokenizer.json", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the pieces: %w", err)
+	}
+	return Parse(b, path)
+}
+
+// Parse reads the bytes of such a file; name is the file's, for errors.
+func Parse(b []byte, name string) (*Set, error) {
+	s := &Set{dictionary: data.NewDictionary()}
+	var err error
+	if bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{")) {
+		var t *tokenizer.Tokenizer
+		if t, err = tokenizer.Parse(b, name); err == nil {
+			s.cutter, s.append = t, t.AppendIDs
+		}
+	} else {
+		var m *sentencepiece.Model
+		if m, err = sentencepiece.Parse(b, name); err == nil {
+			s.cutter, s.append = m, m.AppendExact
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.index(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s.packed, err = pack(b)
+	return s, err
+}
+
+// special are the ids of pieces that are symbols of every dictionary.
+var special = map[string]int32{"<s>": data.BOS, "<pad>": data.Pad, "</s>": data.EOS, "<unk>": data.Unknown}
+
+// index gives the pieces ids in their order, the special ones those that every
+// dictionary has.
+func (s *Set) index() error {
+	for range data.NumSpecial {
+		s.pieces = append(s.pieces, -1)
+	}
+	for i := range s.cutter.Len() {
+		text := s.cutter.Token(i)
+		if id, ok := special[text]; ok {
+			s.ids = append(s.ids, id)
+			continue
+		}
+		if text == "" { // a gap in the ids
+			text = fmt.Sprintf("madeupword%04d", i)
+		}
+		if s.dictionary.Contains(text) {
+			return fmt.Errorf("pieces %d and another are both called %q", i, text)
+		}
+		s.ids = append(s.ids, s.dictionary.Add(text, 1))
+		s.pieces = append(s.pieces, i)
+	}
+	return nil
+}
+
+// Dictionary returns the pieces as a dictionary.
+func (s *Set) Dictionary() *data.Dictionary { return s.dictionary }
+
+// Append appends the ids of a line's pieces. Of models that give back every byte
+// it keeps also those that are not UTF-8.
+func (s *Set) Append(dst []int32, line string) []int32 {
+	var buf [256]int
+	for _, id := range s.append(buf[:0], line) {
+		dst = append(dst, s.ids[id])
+	}
+	return dst
+}
+
+// AppendText appends the text of an id: nothing for special symbols, U+FFFD for
+// what is unknown. The first of a line loses the space that was put before it.
+func (s *Set) AppendText(dst []byte, id int32, first bool) []byte {
+	if id == data.Unknown {
+		return utf8.AppendRune(dst, utf8.RuneError)
+	}
+	if p := s.pieces[id]; p >= 0 {
+		return s.cutter.AppendText(dst, p, first)
+	}
+	return dst
+}
+
+// Silent returns the ids that stand for no text.
+func (s *Set) Silent() []int32 {
+	silent := []int32{data.Unknown}
+	for id := data.NumSpecial; int(id) < len(s.pieces); id++ {
+		if len(s.AppendText(nil, id, false)) == 0 {
+			silent = append(silent, id)
+		}
+	}
+	return silent
+}
+
+// Packed returns the file, compressed: what checkpoints hold.
+func (s *Set) Packed() []byte { return s.packed }
+
+func pack(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = z.Write(b)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return out.Bytes(), err
+}
+
+// maxPacked bounds the size of a file that Unpack takes.
+const maxPacked = 1 << 28
+
+// Unpack reads what Packed returned.
+func Unpack(packed []byte) (*Set, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("the checkpoint's pieces: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(z, maxPacked))
+	if err != nil {
+		return nil, fmt.Errorf("the checkpoint's pieces: %w", err)
+	}
+	return Parse(b, "the checkpoint's pieces")
+}
