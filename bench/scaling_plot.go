@@ -17,11 +17,9 @@ import (
 // length. The ending of path says the format
 // (picture.Write).
 func PlotScaling(path string, scales []Scale) error {
-	p := plot.New()
-	p.X.Label.Text, p.Y.Label.Text = "length (tokens)", "cost of a token over the mean"
+	p := picture.New("length (tokens)", "cost of a token over the mean")
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.ConstantTicks(lengthTicks(scales))
-	p.Legend.Top, p.Legend.ThumbnailWidth = true, vg.Centimeter
-	p.Add(plotter.NewGrid())
+	picture.AddGrid(p)
 	for i, operation := range operations(scales) {
 		for j, cost := range []func(Scale) float64{Scale.nanos, Scale.bytes} {
 			line, marks, err := plotter.NewLinePoints(relative(scales, operation, cost))

@@ -29,7 +29,7 @@ func (c *Checkpoint) torchTraining(p *nn.Params, drop Reset) (*Training, error) 
 	}
 	value, _ := c.root.Get("last_optimizer_state")
 	state, ok := value.(*torchfile.Dict)
-	if !ok {
+	if !ok || p == nil {
 		return t, nil
 	}
 	if name, _ := history.Get("optimizer_name"); name != adamName {

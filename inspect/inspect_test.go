@@ -78,6 +78,37 @@ func TestAverages(t *testing.T) {
 	}
 }
 
+// The summary says of checkpoints of every kind what they are and how far they came.
+func TestSummary(t *testing.T) {
+	for path, want := range map[string][]string{
+		"../testdata/golden/lra_text":                               {"model       classification, mega_lra_imdb", "chunks of 16", "parameters  28762 numbers in 44 tensors", "up to 512 positions, 2 classes", "bin/imdb"},
+		"../testdata/golden/mt_wmt":                                 {"encoder     2 layers, D 48, H 96, Z 24, N 8", "decoder     2 layers", "from en, to de"},
+		"../format/torchfile/testdata/lm_enwik8_checkpoint_last.pt": {"language_modeling, mega_lm_enwik8_base", "training    update 120, epoch 1, 3 s", "1.476 to 4.623 steps in 2 moving averages"},
+	} {
+		c, err := checkpoint.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		layers, err := Layers(c.Weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := WriteSummary(&text, c, layers); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(text.String(), w) {
+				t.Errorf("%s: no %q in\n%s", path, w, text.String())
+			}
+		}
+		if lines := strings.Count(text.String(), "\n"); lines > 10 || strings.Contains(text.String(), "-1") {
+			t.Errorf("%s: %d lines:\n%s", path, lines, text.String())
+		}
+	}
+}
+
 func TestPlot(t *testing.T) {
 	layers, err := Layers(open(t).Weights)
 	if err != nil {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -22,14 +23,10 @@ func WritePlot(path string, layers []Layer) error {
 	if len(layers) == 0 {
 		return errors.New("the checkpoint has no moving averages to draw")
 	}
-	p := plot.New()
+	p := picture.New("share of a layer's averages (%)", "half-life (steps)")
 	p.Title.Text = "What the moving averages remember"
-	p.X.Label.Text = "share of a layer's averages (%)"
-	p.Y.Label.Text = "half-life (steps)"
-	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = plot.TickerFunc(decadeTicks)
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Add(plotter.NewGrid())
+	p.Legend.Left, p.Legend.XOffs = true, vg.Millimeter
+	picture.AddGrid(p)
 	colors := palette.Rainbow(len(layers), palette.Blue, palette.Red, 0.9, 0.8, 1).Colors()
 	shortest, longest := math.Inf(1), 0.0
 	for i, l := range layers {
@@ -40,26 +37,24 @@ func WritePlot(path string, layers []Layer) error {
 		}
 		line.Color, line.Width = colors[i], vg.Points(1.5)
 		p.Add(line)
-		p.Legend.Add(l.Name, line)
+		p.Legend.Add(title(l.Name), line)
 	}
-	p.Y.Min, p.Y.Max = shortest/1.5, math.Min(longest, longestDrawn)*1.5
+	picture.LogY(p, shortest/1.5, math.Min(longest, longestDrawn)*1.5)
 	return picture.Write(path, 18*vg.Centimeter, 12*vg.Centimeter, func(c draw.Canvas) error {
 		p.Draw(c)
 		return nil
 	})
 }
 
-// decadeTicks marks 1, 2 and 5 times the powers of ten between low and high.
-func decadeTicks(low, high float64) []plot.Tick {
-	var ticks []plot.Tick
-	for exponent := math.Floor(math.Log10(low)); exponent <= math.Ceil(math.Log10(high)); exponent++ {
-		for _, m := range []float64{1, 2, 5} {
-			if v := m * math.Pow(10, exponent); v >= low && v <= high {
-				ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g", v)})
-			}
-		}
+// title says in words which layer a name of parameters is of:
+// encoder.encoder.layers.0 is layer 1 of the encoder.
+func title(name string) string {
+	part, number, ok := strings.Cut(name, ".layers.")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return name
 	}
-	return ticks
+	return fmt.Sprintf("%s, layer %d", part[strings.LastIndex(part, ".")+1:], n+1)
 }
 
 // longestDrawn bounds half-lives that are infinite in float64.

@@ -3,15 +3,12 @@ package train
 import (
 	"errors"
 	"image/color"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -80,8 +77,7 @@ func drawCurves(canvas draw.Canvas, metrics []string, curves []Curve) error {
 		}
 		plots[i] = []*plot.Plot{p}
 	}
-	tiles := draw.Tiles{Rows: len(metrics), Cols: 1, PadY: 5 * vg.Millimeter,
-		PadTop: 3 * vg.Millimeter, PadBottom: 3 * vg.Millimeter, PadLeft: 3 * vg.Millimeter, PadRight: 5 * vg.Millimeter}
+	tiles := draw.Tiles{Rows: len(metrics), Cols: 1, PadY: 5 * vg.Millimeter, PadRight: 2 * vg.Millimeter}
 	for i, row := range plot.Align(plots, tiles, canvas) {
 		if i > 0 {
 			plots[i][0].Legend = plot.NewLegend() // the first says it all
@@ -91,23 +87,13 @@ func drawCurves(canvas draw.Canvas, metrics []string, curves []Curve) error {
 	return nil
 }
 
-// palette holds colours that stay apart for readers who see few (Okabe, Ito 2008).
-var palette = []color.RGBA{
-	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-	{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255},
-}
-
 // plotMetric draws a metric of each run: thin over training, with dots where
 // it was validated.
 func plotMetric(metric string, curves []Curve) (*plot.Plot, error) {
-	p := plot.New()
-	p.X.Label.Text = "updates"
-	p.Y.Label.Text = axisLabel(metric)
-	p.Legend.Top = true
-	style(p)
-	p.Add(grid())
+	p := picture.New("updates", axisLabel(metric))
+	picture.AddGrid(p)
 	for i, c := range curves {
-		shade := palette[i%len(palette)]
+		shade := picture.Colors[i%len(picture.Colors)]
 		prefix := ""
 		if len(curves) > 1 {
 			prefix = c.Name + ", "
@@ -119,12 +105,13 @@ func plotMetric(metric string, curves []Curve) (*plot.Plot, error) {
 			return nil, err
 		}
 	}
-	setRange(p)
+	setRange(p, metric == "ppl")
 	return p, nil
 }
 
-// setRange leaves some room around the lines, and makes sense of no lines.
-func setRange(p *plot.Plot) {
+// setRange leaves some room around the lines, and makes sense of no lines. An axis
+// of perplexities is logarithmic: they begin at that of guessing.
+func setRange(p *plot.Plot, logarithmic bool) {
 	p.X.Min = 0
 	if p.X.Max <= 0 || !finite(p.X.Max) {
 		p.X.Max = 1
@@ -132,17 +119,22 @@ func setRange(p *plot.Plot) {
 	if !finite(p.Y.Min) || !finite(p.Y.Max) {
 		p.Y.Min, p.Y.Max = 0, 1
 	}
+	if logarithmic && p.Y.Min > 0 {
+		picture.LogY(p, p.Y.Min/1.1, p.Y.Max*1.1)
+		return
+	}
 	room := 0.04 * (p.Y.Max - p.Y.Min)
 	p.Y.Min -= room
 	p.Y.Max += room
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
 }
 
 // axisLabel says what a metric is measured in.
 func axisLabel(metric string) string {
 	switch metric {
-	case "loss", "nll_loss":
-		return metric + " (bits)"
+	case "loss":
+		return "loss (bits)"
+	case "nll_loss":
+		return "negative log-likelihood (bits)"
 	case "accuracy":
 		return "accuracy (%)"
 	case "ppl":
@@ -179,61 +171,4 @@ func addLine(p *plot.Plot, name string, points plotter.XYs, shade color.Color, w
 func pale(c color.RGBA) color.RGBA {
 	mix := func(x uint8) uint8 { return uint8((int(x) + 2*255) / 3) }
 	return color.RGBA{mix(c.R), mix(c.G), mix(c.B), 255}
-}
-
-func grid() *plotter.Grid {
-	g := plotter.NewGrid()
-	g.Vertical.Color, g.Horizontal.Color = color.Gray{235}, color.Gray{235}
-	return g
-}
-
-// style sets one font throughout: the one that gonum carries with it, so that
-// no font need be installed.
-func style(p *plot.Plot) {
-	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: 9}
-	p.X.Label.TextStyle.Font, p.Y.Label.TextStyle.Font = sans, sans
-	p.X.Tick.Label.Font, p.Y.Tick.Label.Font = sans, sans
-	p.Legend.TextStyle.Font = sans
-	p.Legend.Padding = vg.Millimeter
-	p.Legend.XOffs, p.Legend.YOffs = -vg.Millimeter, -vg.Millimeter
-}
-
-// ticks marks an axis like gonum, with thousands written as k and M, and with as
-// many decimals as tell the marks apart.
-type ticks struct{}
-
-// Ticks implements plot.Ticker.
-func (ticks) Ticks(from, to float64) []plot.Tick {
-	marks := plot.DefaultTicks{}.Ticks(from, to)
-	distinguish(marks)
-	for i, m := range marks {
-		if m.Label != "" && math.Abs(m.Value) >= 10_000 {
-			marks[i].Label = count(m.Value)
-		}
-	}
-	return marks
-}
-
-// distinguish writes labels anew if two are the same: gonum rounds 3.30 and 3.35
-// to one digit after the point.
-func distinguish(marks []plot.Tick) {
-	for decimals := 0; decimals < 10 && repeats(marks); decimals++ {
-		for i, m := range marks {
-			if m.Label != "" {
-				marks[i].Label = strconv.FormatFloat(m.Value, 'f', decimals, 64)
-			}
-		}
-	}
-}
-
-// repeats reports whether two marks have one label.
-func repeats(marks []plot.Tick) bool {
-	seen := make(map[string]bool)
-	for _, m := range marks {
-		if m.Label != "" && seen[m.Label] {
-			return true
-		}
-		seen[m.Label] = true
-	}
-	return false
 }

@@ -60,17 +60,3 @@ func checkImage(t *testing.T, path, text string) {
 		}
 	}
 }
-
-// TestTicksAreDistinct draws axes of narrow ranges, whose marks must not carry
-// one label twice.
-func TestTicksAreDistinct(t *testing.T) {
-	for _, c := range [][2]float64{{3.293, 3.405}, {0, 12}, {7.1, 10.4}, {0.0001, 0.00013}, {99.91, 99.99}} {
-		seen := make(map[string]bool)
-		for _, m := range (ticks{}).Ticks(c[0], c[1]) {
-			if m.Label != "" && seen[m.Label] {
-				t.Errorf("from %g to %g the label %q comes twice", c[0], c[1], m.Label)
-			}
-			seen[m.Label] = true
-		}
-	}
-}

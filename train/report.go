@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mega-go/mega/internal/progress"
 )
 
 // A reporter tells what happens: on the display, in the log and in the records.
@@ -90,7 +92,7 @@ func (r *reporter) shown(m Metrics) (texts []string) {
 		}
 	}
 	if v, ok := m["wps"]; ok {
-		texts = append(texts, count(v)+" tokens/s")
+		texts = append(texts, progress.Count(v)+" tokens/s")
 	}
 	return texts
 }
@@ -135,17 +137,6 @@ func number(x float64) string {
 		return "0"
 	case x >= 1e-4 && x < 1e4 || x <= -1e-4 && x > -1e4:
 		return strings.TrimSuffix(fmt.Sprintf("%#.4g", x), ".")
-	}
-	return fmt.Sprintf("%.3g", x)
-}
-
-// count formats a large number with its thousands as k or M.
-func count(x float64) string {
-	switch {
-	case x >= 1e6:
-		return fmt.Sprintf("%.3gM", x/1e6)
-	case x >= 1e3:
-		return fmt.Sprintf("%.3gk", x/1e3)
 	}
 	return fmt.Sprintf("%.3g", x)
 }

@@ -48,8 +48,8 @@ func bind(flags *pflag.FlagSet, example any, skip ...string) *binding {
 	return b
 }
 
-// shorthands are the reference's one-letter flags.
-var shorthands = map[string]string{"arch": "a", "order": "o", "source-lang": "s", "target-lang": "t"}
+// shorthands are the reference's one-letter flags, and n as other programs have it.
+var shorthands = map[string]string{"arch": "a", "order": "o", "source-lang": "s", "target-lang": "t", "max-len-b": "n"}
 
 // bareValues are what flags of the reference stand for when they are given without
 // a value.

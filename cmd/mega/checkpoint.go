@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -11,7 +12,33 @@ func addCheckpoint(flags *pflag.FlagSet, path *string) {
 	flags.StringVar(path, "path", "", "the same, by the reference's name")
 }
 
-var errNoModel = usagef("no model is given, want --checkpoint CHECKPOINT")
+var errNoModel = usagef("no model is given, want a run directory or a checkpoint, first or as --checkpoint")
+
+// takesModel lets a command's first argument be the model if no flag names it:
+// without a model there is nothing that it could be else, but what scores
+// translations.
+func takesModel(cmd *cobra.Command, path *string) {
+	check, run := cmd.Args, cmd.RunE
+	rest := func(args []string) []string {
+		if *path != "" || len(args) == 0 || cmd.Flags().Changed("ref") {
+			return args
+		}
+		return args[1:]
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		return check(cmd, rest(args))
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		others := rest(args)
+		if len(others) < len(args) {
+			*path = args[0]
+		}
+		return run(cmd, others)
+	}
+}
 
 // openCheckpoint opens the model that addCheckpoint's flags name.
 func openCheckpoint(path string) (*checkpoint.Checkpoint, error) {

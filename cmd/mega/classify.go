@@ -37,7 +37,7 @@ type classifyCommand struct {
 func newClassify() *cobra.Command {
 	c := &classifyCommand{}
 	cmd := &cobra.Command{
-		Use:   "classify --checkpoint CHECKPOINT INPUT...",
+		Use:   "classify MODEL INPUT...",
 		Short: "Say what class texts, images or recordings are of",
 		Long: `classify reads files as the model's training read its data and prints a line for
 each: its name, then classes with their probabilities, the likeliest first.
@@ -61,12 +61,12 @@ where it begins.
 A checkpoint of mega train knows how its inputs are read. For a checkpoint of the
 reference, --data names the data that it was trained on, whose dictionaries it
 needs.`,
-		Example: `  mega classify --checkpoint runs/lra-text review.txt
-  echo "what a film" | mega classify --checkpoint runs/lra-text -
-  mega classify --checkpoint checkpoint_best.pt --data data/imdb --text "what a film" --json
-  mega classify --checkpoint runs/reviews new.csv > answers.csv
-  mega classify --checkpoint runs/lra-image --top 3 *.png
-  arecord -q -f S16_LE -r 16000 | mega classify --checkpoint runs/sc-raw --stream --raw --stride 4000 -`,
+		Example: `  mega classify runs/lra-text review.txt
+  echo "what a film" | mega classify runs/lra-text -
+  mega classify checkpoint_best.pt --data data/imdb --text "what a film" --json
+  mega classify runs/reviews new.csv > answers.csv
+  mega classify runs/lra-image --top 3 *.png
+  arecord -q -f S16_LE -r 16000 | mega classify runs/sc-raw --stream --raw --stride 4000 -`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	flags := cmd.Flags()
@@ -89,6 +89,7 @@ needs.`,
 	number(flags, &c.rate, "rate", 16000, made, "with --raw, samples a second")
 	number(flags, &c.channels, "channels", 1, span{1, 1 << 10}, "with --raw, channels, which are averaged")
 	c.columns = bind(flags, &labelled.Options{}, "label_column", "split_column", "labels", "valid_file", "test_file", "held_out", "split_seed", "skip_malformed")
+	takesModel(cmd, &c.path)
 	return cmd
 }
 
@@ -197,7 +198,7 @@ func (c *classifyCommand) check(cmd *cobra.Command, args []string) error {
 	case c.model.Dict == "" && c.model.LabelDict != "":
 		return usagef("--label-dict goes with --dict")
 	case len(args) == 0 && given("text", "files") == "":
-		return usagef("no input: want files, - for standard input, --text or --files")
+		return usagef("no input beside the model: want files, - for standard input, --text or --files")
 	}
 	if c.raw {
 		c.options.PCM = &audio.PCM{Rate: c.rate, Channels: c.channels}

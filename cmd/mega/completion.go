@@ -28,6 +28,20 @@ var flagValues = map[string][]string{
 	"tokenizer":               {"moses", "space"},
 }
 
+// addCompletion adds cobra's command for completion, with our errors. It writes to
+// what is root's output now.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			chooses(c, "shell")
+			for _, shell := range c.Commands() {
+				shell.Args = exactArgs(0, "no arguments")
+			}
+		}
+	}
+}
+
 // complete lets shells complete the values of a command's flags, and of those below
 // it.
 func complete(cmd *cobra.Command) {

@@ -17,14 +17,14 @@ func newEval() *cobra.Command {
 	var workers int
 	var data *binding
 	cmd := &cobra.Command{
-		Use:     "eval [DATA] --checkpoint CHECKPOINT",
+		Use:     "eval MODEL [DATA]",
 		Aliases: []string{"validate"},
 		Short:   "Evaluate a classifier: loss, accuracy, scores by class, confusion matrix",
 		Long: `eval runs a classifier over a split of its data, or of the data given, and
 prints its loss (base 2), its accuracy beside that of the most frequent class,
 scores by class and the confusion matrix.`,
-		Example: `  mega eval --checkpoint runs/listops-short
-  mega eval --checkpoint runs/listops-short --gen-subset valid --plot confusion.png
+		Example: `  mega eval runs/listops-short
+  mega eval runs/listops-short --gen-subset valid --plot confusion.png
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,6 +83,7 @@ scores by class and the confusion matrix.`,
 	threads(cmd.Flags(), &workers, "workers", "threads that compute; 0 for all cores")
 	defaults := classify.DefaultDataConfig()
 	data = bind(cmd.Flags(), &defaults, "data", "no_shuffle", "sentence_avg", "train_subset")
+	takesModel(cmd, &path)
 	addReference(cmd.Flags(), map[string]string{
 		"no-shuffle": "nothing is shuffled", "train-subset": "nothing is trained", "disable-validation": "it is for mega train",
 		"validate-interval": "it is for mega train", "validate-interval-updates": "it is for mega train", "validate-after-updates": "it is for mega train",

@@ -26,16 +26,16 @@ type evalLMCommand struct {
 func newEvalLM() *cobra.Command {
 	c := &evalLMCommand{}
 	cmd := &cobra.Command{
-		Use:   "eval-lm [DATA] --checkpoint CHECKPOINT",
+		Use:   "eval-lm MODEL [DATA]",
 		Short: "Evaluate a language model: bits per token and perplexity",
 		Long: `eval-lm runs a language model over held-out text, document by document, with the
 model's state carried from window to window, and prints the loss in base 2 (bits
 per byte, for bytes) and the perplexity. Flags are the reference's. The text is
 the one that the model was trained on, or the one given.`,
-		Example: `  mega eval-lm --checkpoint runs/enwik8
+		Example: `  mega eval-lm runs/enwik8
   mega eval-lm data-bin/enwik8 --path model.pt --test-chunk-size 4096 --chunk-nums 3 --sample-break-mode complete \
     --valid-block splits:50 --model-overrides '{"decoder_chunk_size": 4096}'
-  mega eval-lm --checkpoint runs/bytes-small --text other.txt`,
+  mega eval-lm runs/bytes-small --text other.txt`,
 		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -51,6 +51,7 @@ the one that the model was trained on, or the one given.`,
 		"required_batch_size_multiple", "sentence_avg")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
+	takesModel(cmd, &c.path)
 	addReference(flags, evalLMIgnored, map[string]string{
 		"max-target-positions":         "documents are read in windows",
 		"required-batch-size-multiple": "the result does not depend on it",

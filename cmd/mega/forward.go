@@ -13,7 +13,7 @@ func newForward() *cobra.Command {
 	var path, input, output string
 	var options forward.Options
 	cmd := &cobra.Command{
-		Use:   "forward --checkpoint MODEL --input IN.safetensors --output OUT.safetensors",
+		Use:   "forward MODEL --input IN.safetensors --output OUT.safetensors",
 		Short: "Run a model on given tensors and write its outputs",
 		Long: `forward runs a model on given tensors, to compare it with another
 implementation. It reads PREFIXnet_input.src_tokens, .src_lengths and
@@ -21,10 +21,13 @@ implementation. It reads PREFIXnet_input.src_tokens, .src_lengths and
 (features and log_probs of an adaptive softmax), loss (the criterion's sum, in
 nats) and with --train grad.NAME of every parameter, with dropout off, and
 buffer.NAME.`,
-		Example: "  mega forward --checkpoint golden/lra_text --input golden/lra_text/golden.safetensors --prefix b0. --train --output out.safetensors",
+		Example: "  mega forward golden/lra_text --input golden/lra_text/golden.safetensors --prefix b0. --train --output out.safetensors",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, flag := range []string{"checkpoint", "input", "output"} {
+			if path == "" {
+				return errNoModel
+			}
+			for _, flag := range []string{"input", "output"} {
 				if !cmd.Flags().Changed(flag) {
 					return usagef("mega forward needs --%s", flag)
 				}
@@ -37,6 +40,7 @@ buffer.NAME.`,
 	cmd.Flags().StringVar(&options.Prefix, "prefix", "", "what the names of the inputs begin with")
 	cmd.Flags().BoolVar(&options.Train, "train", false, "run in training mode, with dropout off, and write gradients")
 	cmd.Flags().StringVar(&output, "output", "", "safetensors file to write")
+	takesModel(cmd, &path)
 	return cmd
 }
 

@@ -39,7 +39,7 @@ type generateCommand struct {
 func newGenerate() *cobra.Command {
 	c := &generateCommand{}
 	cmd := &cobra.Command{
-		Use:   "generate --checkpoint CHECKPOINT --prompt TEXT | DATA --path TRANSLATOR",
+		Use:   "generate MODEL PROMPT | TRANSLATOR DATA",
 		Short: "Continue texts with a language model, or translate a split of data",
 		Long: `generate reads prompts with a language model, whole chunks in parallel, and
 continues them token by token. Each token takes the same time and memory however
@@ -53,15 +53,16 @@ With a translator, or several with colons between, it translates a split of DATA
 and prints the lines of fairseq's generate.py: sources (S-), targets (T-),
 hypotheses with scores in base 2 (H-, D-), the scores of their tokens (P-), and
 BLEU.`,
-		Example: `  mega generate --checkpoint runs/bytes-small --prompt 'func main() {' --temperature 0.7 --top-p 0.95
-  mega generate --checkpoint runs/bytes-small --prompt-file book.txt --max-len-b 0 --save-state book.state
-  mega generate --checkpoint runs/bytes-small --load-state book.state --prompt 'Chapter 2' --nbest 3
+		Example: `  mega generate runs/bytes-small 'func main() {' --temperature 0.7 --top-p 0.95
+  mega generate runs/bytes-small --prompt-file book.txt --max-len-b 0 --save-state book.state
+  mega generate runs/bytes-small --load-state book.state --prompt 'Chapter 2' --nbest 3
   mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4
   mega generate data-bin/wmt16 --path model.pt --batch-size 300 --remove-bpe '@@ ' --beam 5 --lenpen 0.5`,
-		Args: atMostArgs(1, "the directory of the data"),
+		Args: atMostArgs(1, "a prompt or the directory of the data, beside the model"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
+	takesModel(cmd, &c.model.path)
 	return cmd
 }
 
@@ -79,7 +80,7 @@ func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 
 // addLanguageFlags adds the flags for language models.
 func (c *generateCommand) addLanguageFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&c.prompts, "prompt", nil, "text to continue; may be given several times")
+	flags.StringArrayVarP(&c.prompts, "prompt", "p", nil, "text to continue; may be given several times")
 	flags.StringArrayVar(&c.promptFiles, "prompt-file", nil, "file whose whole text to continue; may be given several times")
 	flags.StringVar(&c.promptList, "prompts", "", "file of prompts, one a line; - for standard input")
 	c.options = addContinueFlags(flags, &c.stop)
@@ -142,11 +143,22 @@ func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Mode
 }
 
 func (c *generateCommand) run(cmd *cobra.Command, args []string) error {
+	flags := cmd.Flags()
+	prompted := flags.Changed("prompt") || flags.Changed("prompt-file") || flags.Changed("prompts")
 	if translates(c.model.path) {
-		tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), translator)
+		if prompted || len(args) == 1 && !exists(args[0]) {
+			return usagef("%s is a translator, and mega generate translates a split of its data: mega translate %[1]s translates text", c.model.path)
+		}
+		tellFlagsFor(cmd.ErrOrStderr(), flags, translator)
 		return c.runPairs(cmd, args)
 	}
-	tellFlagsFor(cmd.ErrOrStderr(), cmd.Flags(), languageModel)
+	if !prompted && !flags.Changed("checkpoint") && !flags.Changed("path") {
+		c.prompts, args = args, nil
+	}
+	if flags.Changed("max-tokens") {
+		return usagef("--max-tokens is for batches of a translator; --max-len-b N says how many tokens to generate at most")
+	}
+	tellFlagsFor(cmd.ErrOrStderr(), flags, languageModel)
 	return c.runLanguage(cmd, args)
 }
 
@@ -273,7 +285,7 @@ func openInput(path string, stdin io.Reader) (io.ReadCloser, error) {
 func (c *generateCommand) check(prompts []string, how decoding) error {
 	switch {
 	case len(prompts) == 0:
-		return errors.New("no prompt is given, want --prompt TEXT, --prompt-file FILE or --prompts FILE")
+		return errors.New("no prompt is given, want one after the model, --prompt TEXT, --prompt-file FILE or --prompts FILE")
 	case c.saveState != "" && how.beam:
 		return errors.New("--save-state keeps a text that is drawn, not the many of a search: give it without --beam")
 	case c.saveState != "" && len(prompts)*how.search.NBest > 1:

@@ -14,14 +14,16 @@ import (
 
 func newInspect() *cobra.Command {
 	var plot, name string
-	var asJSON bool
+	var asJSON, full bool
 	cmd := &cobra.Command{
 		Use:   "inspect CHECKPOINT",
-		Short: "Show a checkpoint's configuration, tensors and what its moving averages learned",
-		Long: `inspect shows the configuration of a checkpoint, its tensors and, for every
-layer, what its moving averages learned. Of an archive that holds several
-checkpoints it lists them: ARCHIVE.zip:NAME is one.`,
+		Short: "Show what a checkpoint is, how it was trained and what its moving averages learned",
+		Long: `inspect shows what a checkpoint is, how large, on what it was trained, how far and
+how well. With --full its configuration follows, its tensors and, for every layer,
+what its moving averages learned. Of an archive that holds several checkpoints it
+lists them: ARCHIVE.zip:NAME is one.`,
 		Example: `  mega inspect runs/listops-short
+  mega inspect runs/listops-short --full
   mega inspect mega.lra.zip
   mega inspect mega.lra.zip:listops/checkpoint_best.pt
   mega inspect runs/listops-short --plot halflives.png`,
@@ -55,10 +57,14 @@ checkpoints it lists them: ARCHIVE.zip:NAME is one.`,
 			if asJSON {
 				return inspectJSON(cmd.OutOrStdout(), c, layers)
 			}
+			if err := inspect.WriteSummary(cmd.OutOrStdout(), c, layers); err != nil || !full {
+				return err
+			}
 			return inspectText(cmd.OutOrStdout(), c, layers)
 		},
 	}
 	cmd.Flags().StringVar(&plot, "plot", "", "draw the half-lives of the moving averages to this .png, .svg or .pdf")
+	cmd.Flags().BoolVar(&full, "full", false, "show the configuration, every tensor and every layer's moving averages too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	addCheckpointName(cmd.Flags(), &name)
 	return cmd
@@ -83,7 +89,7 @@ func inspectText(w io.Writer, c *checkpoint.Checkpoint, layers []inspect.Layer) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: %s\n%s\n\n", c.Path, c.Task, printable.Shorten(string(config)))
+	fmt.Fprintf(w, "\n%s\n\n", printable.Shorten(string(config)))
 	if err := inspect.WriteParameters(w, inspect.Parameters(c.Weights)); err != nil {
 		return err
 	}

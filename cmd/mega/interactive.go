@@ -31,7 +31,7 @@ type interactiveCommand struct {
 func newInteractive() *cobra.Command {
 	c := &interactiveCommand{}
 	cmd := &cobra.Command{
-		Use:   "interactive --checkpoint CHECKPOINT",
+		Use:   "interactive MODEL [DATA]",
 		Short: "Continue texts with a language model, or translate, line by line as they are typed",
 		Long: `interactive reads lines and continues each, printing the text as it comes. With
 --keep all lines and their continuations are one text, and an empty line lets the
@@ -40,13 +40,14 @@ ends the program, as Ctrl-D does.
 
 With a translator it translates each line and prints what fairseq's interactive.py
 does; mega translate prints translations alone, and faster.`,
-		Example: `  mega interactive --checkpoint runs/bytes-small --temperature 0.7 --stop '}'
-  mega interactive --checkpoint runs/bytes-small --keep --max-len-b 80
+		Example: `  mega interactive runs/bytes-small --temperature 0.7 --stop '}'
+  mega interactive runs/bytes-small --keep --max-len-b 80
   mega interactive data-bin/wmt16 --path model.pt --beam 5 --remove-bpe`,
 		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
+	takesModel(cmd, &c.model.path)
 	return cmd
 }
 

@@ -320,12 +320,12 @@ func TestClassifyIsInterrupted(t *testing.T) {
 func TestClassifyUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"no input":             {"classify", "--checkpoint", "x"},
-		"--window is for":      {"classify", "--window", "3", "x"},
-		"--rate is for --raw":  {"classify", "--stream", "--rate", "8000", "x"},
-		"reads one INPUT":      {"classify", "--stream", "a", "b"},
-		"want --checkpoint":    {"classify", "x"},
-		"goes with --dict":     {"classify", "--label-dict", "d", "x"},
-		"--batch-size is 0":    {"classify", "--batch-size", "0", "x"},
+		"--window is for":      {"classify", "--window", "3", "m", "x"},
+		"--rate is for --raw":  {"classify", "--stream", "--rate", "8000", "m", "x"},
+		"reads one INPUT":      {"classify", "--stream", "m", "a", "b"},
+		"as --checkpoint":      {"classify", "--text", "x"},
+		"goes with --dict":     {"classify", "--label-dict", "d", "m", "x"},
+		"--batch-size is 0":    {"classify", "--batch-size", "0", "m", "x"},
 		"exclude each other":   {"data", "speech", "a", "b", "--sc-all-classes", "--sc-words", "on"},
 		"ending in .png, .svg": {"eval", "--checkpoint", golden("lra_text"), "--plot", "x.gif"},
 		"--to huggingface":     {"convert", golden("lra_text"), "x.pt", "--hf-torch-file"},

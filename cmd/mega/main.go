@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := newRoot()
 	root.SetIn(stdin)
 	root.SetOut(out)
+	addCompletion(root)
 	root.SetErr(stderr)
 	cmd := root
 	args, err := expandPreset(joinPairs(args))
@@ -99,6 +100,7 @@ func newRoot() *cobra.Command {
 it trains, evaluates and inspects long-sequence models, and reads the
 configurations, data and checkpoints of the reference implementation.`,
 		Example:       "  mega train --preset listops-short",
+		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -113,7 +115,9 @@ configurations, data and checkpoints of the reference implementation.`,
 	)
 	root.SetHelpCommand(newHelp())
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("{{.Version}}\n")
 	complete(root)
+	takeUnderscores(root)
 	for _, c := range append(root.Commands(), root) {
 		c.Flags().SortFlags = false
 	}

@@ -197,13 +197,26 @@ const (
 	refusedKey = "refused"
 )
 
-// otherNames are usual names of flags that the reference does not have.
+// otherNames are names of other programs for flags that the reference has.
 var otherNames = map[string]string{
 	"batch-size-valid": "max-sentences-valid",
 	"clip":             "clip-norm",
 	"top-k":            "sampling-topk",
 	"top-p":            "sampling-topp",
 	"max-new-tokens":   "max-len-b",
+	"n-predict":        "max-len-b",
+	"temp":             "temperature",
+	"repeat-penalty":   "repetition-penalty",
+	"num-beams":        "beam",
+	"length-penalty":   "lenpen",
+	"learning-rate":    "lr",
+	"epochs":           "max-epoch",
+	"num-epochs":       "max-epoch",
+	"max-steps":        "max-update",
+	"output-dir":       "save-dir",
+	"model":            "checkpoint",
+
+	"num-return-sequences": "nbest",
 }
 
 // addReference completes the flags of a command that the reference has too, which
@@ -222,6 +235,7 @@ func addReference(flags *pflag.FlagSet, noEffect ...map[string]string) {
 		}
 	}
 	aliases := maps.Clone(otherNames)
+	maps.DeleteFunc(aliases, func(_, known string) bool { return flags.Lookup(known) == nil })
 	for _, r := range referenceFlags() {
 		known := r.names[0]
 		if i := slices.IndexFunc(r.names, func(name string) bool { return flags.Lookup(name) != nil }); i > 0 {
@@ -242,6 +256,21 @@ func addReference(flags *pflag.FlagSet, noEffect ...map[string]string) {
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(aliased(aliases, name))
 	})
+}
+
+// takeUnderscores lets the flags of a command, and of those below it, be written
+// with underscores, as other programs do.
+func takeUnderscores(cmd *cobra.Command) {
+	normalize := cmd.Flags().GetNormalizeFunc()
+	cmd.Flags().SetNormalizeFunc(func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
+		if referenceFlags()[name] == nil {
+			name = strings.ReplaceAll(name, "_", "-")
+		}
+		return normalize(flags, name)
+	})
+	for _, c := range cmd.Commands() {
+		takeUnderscores(c)
+	}
 }
 
 func aliased(aliases map[string]string, name string) string {

@@ -21,7 +21,7 @@ type scoreCommand struct {
 func newScore() *cobra.Command {
 	c := &scoreCommand{}
 	cmd := &cobra.Command{
-		Use:   "score [DATA] --checkpoint CHECKPOINT FILE | --sys FILE --ref FILE",
+		Use:   "score MODEL [DATA] FILE | --sys FILE --ref FILE",
 		Short: "Score a text with a language model, or translations by BLEU and chrF",
 		Long: `score reads a text (- for standard input) with a language model and prints, for
 each line, its number, its log-probability, the number of its tokens (its end is
@@ -31,8 +31,8 @@ summary on standard error is in bits.
 
 With --ref it scores translations instead: BLEU of their tokens, as fairseq-score
 does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
-		Example: `  mega score --checkpoint runs/bytes-small book.txt
-  mega score --checkpoint runs/bytes-small --tokens --json - < book.txt
+		Example: `  mega score runs/bytes-small book.txt
+  mega score runs/bytes-small --tokens --json - < book.txt
   mega score data-bin/wikitext-103 --path model.pt --lines-apart candidates.txt
   mega score --sys translated.de --ref test.de
   mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
@@ -45,6 +45,7 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
 	flags.BoolVar(&c.apart, "lines-apart", false, "take each line as a text of its own")
 	flags.BoolVar(&c.json, "json", false, "print JSON, a line for each line of the text")
 	c.bleu.addFlags(flags)
+	takesModel(cmd, &c.model.path)
 	return cmd
 }
 
@@ -55,7 +56,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	case len(c.bleu.refs) > 0:
 		return c.bleu.run(cmd, c.json)
 	case len(args) == 0:
-		return usagef("mega score takes a text, or --sys FILE and --ref FILE")
+		return usagef("mega score takes a model and a text, or --sys FILE and --ref FILE")
 	}
 	path := args[len(args)-1]
 	m, err := c.model.open(cmd, args[:len(args)-1])

@@ -74,7 +74,7 @@ type translateCommand struct {
 func newTranslate() *cobra.Command {
 	c := &translateCommand{}
 	cmd := &cobra.Command{
-		Use:   "translate --checkpoint CHECKPOINT [DATA]",
+		Use:   "translate MODEL [DATA]",
 		Short: "Translate text, a sentence a line",
 		Long: `translate reads text, a sentence a line, and writes its translation, line by line in
 the same order; an empty line stays empty. Sentences of about the same length are
@@ -85,9 +85,9 @@ Prepare text as for training: --tokenizer moses separates punctuation from words
 --bpe-codes or --sentencepiece-model splits words into subwords, and translations
 are joined again. Dictionaries are those of DATA, or of the data that the model was
 trained on.`,
-		Example: `  echo 'forty two thousand' | mega translate --checkpoint runs/numbers-en-de
-  mega translate --checkpoint runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
-  mega translate --checkpoint model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
+		Example: `  echo 'forty two thousand' | mega translate runs/numbers-en-de
+  mega translate runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
+  mega translate model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
 		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
@@ -102,6 +102,7 @@ trained on.`,
 	flags.StringVar(&c.model.overrides, "model-overrides", "{}", overridesHelp)
 	threads(flags, &c.model.workers, "workers", "threads that translate; 0 for all cores. The result does not depend on it")
 	number(flags, &c.buffer, "buffer-size", 4096, positive, "lines read and sorted by length at a time")
+	takesModel(cmd, &c.model.path)
 	return cmd
 }
 

@@ -17,11 +17,15 @@ func newVersion() *cobra.Command {
 		Example: "  mega version",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprintf(cmd.OutOrStdout(), "mega %s, %s %s/%s, %s kernels, %d workers\n",
-				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size())
-			return nil
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
+			return err
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers",
+		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size())
 }
 
 // version is what the build recorded: a module version or a commit.

@@ -21,6 +21,9 @@ import (
 // dotsPerInch is the resolution of a PNG.
 const dotsPerInch = 144
 
+// margin is left free around a drawing.
+const margin = 3 * vg.Millimeter
+
 // Check reports an ending of path that stands for no format.
 func Check(path string) error {
 	switch filepath.Ext(path) {
@@ -39,7 +42,7 @@ func Write(path string, width, height vg.Length, paint func(draw.Canvas) error) 
 	if err != nil {
 		return err
 	}
-	if err := paint(draw.New(labels{canvas})); err != nil {
+	if err := paint(draw.Crop(draw.New(labels{canvas}), margin, -margin, margin, -margin)); err != nil {
 		return err
 	}
 	var image bytes.Buffer

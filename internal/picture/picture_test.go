@@ -84,3 +84,28 @@ func TestErrors(t *testing.T) {
 		t.Error("a picture that failed is there")
 	}
 }
+
+// TestTicksAreDistinct draws axes of narrow ranges, whose marks must not carry
+// one label twice.
+func TestTicksAreDistinct(t *testing.T) {
+	for _, c := range [][2]float64{{3.293, 3.405}, {0, 12}, {7.1, 10.4}, {0.0001, 0.00013}, {99.91, 99.99}} {
+		seen := make(map[string]bool)
+		for _, m := range (Ticks{}).Ticks(c[0], c[1]) {
+			if m.Label != "" && seen[m.Label] {
+				t.Errorf("from %g to %g the label %q comes twice", c[0], c[1], m.Label)
+			}
+			seen[m.Label] = true
+		}
+	}
+}
+
+// A logarithmic axis names what it spans.
+func TestDecades(t *testing.T) {
+	var labels []string
+	for _, m := range decadeTicks(0.9, 1200) {
+		labels = append(labels, m.Label)
+	}
+	if got, want := strings.Join(labels, " "), "1 2 5 10 20 50 100 200 500 1000"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -88,10 +88,15 @@ func TestBar(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
+func TestFormats(t *testing.T) {
 	for x, want := range map[float64]string{0: "0:00", 59.6: "1:00", 3599: "59:59", 3600: "1:00:00", 90061: "25:01:01"} {
 		if got := Clock(x); got != want {
 			t.Errorf("Clock(%g) = %s, want %s", x, got, want)
+		}
+	}
+	for x, want := range map[float64]string{950: "950", 12345: "12.3k", 2.5e6: "2.5M"} {
+		if got := Count(x); got != want {
+			t.Errorf("Count(%g) = %s, want %s", x, got, want)
 		}
 	}
 }

@@ -57,23 +57,15 @@ func (e *Evaluation) WritePlot(path string) error {
 	}
 	side := min(max(vg.Length(len(e.Classes))*1.2*vg.Centimeter+5*vg.Centimeter, 11*vg.Centimeter), 45*vg.Centimeter)
 	return picture.Write(path, side, side, func(c draw.Canvas) error {
-		p.Draw(inset(c))
+		p.Draw(c)
 		return nil
 	})
 }
 
-// inset leaves a margin.
-func inset(c draw.Canvas) draw.Canvas {
-	const margin = 3 * vg.Millimeter
-	return draw.Crop(c, margin, -margin, margin, -margin)
-}
-
 func (e *Evaluation) plot() (*plot.Plot, error) {
 	n := len(e.Classes)
-	p := plot.New()
+	p := picture.New("answer", "class")
 	p.Title.Text = fmt.Sprintf("%s: accuracy %.2f%% of %d", e.Split, e.Accuracy, e.Samples)
-	p.Title.Padding = 3 * vg.Millimeter
-	p.X.Label.Text, p.Y.Label.Text = "answer", "class"
 	var columns, rows []plot.Tick
 	for i, c := range e.Classes {
 		columns = append(columns, plot.Tick{Value: float64(i), Label: c.Name})
@@ -116,8 +108,7 @@ func (e *Evaluation) counts() (*plotter.Labels, error) {
 			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(e.Confusion) - 1 - i)})
 			labels.Labels = append(labels.Labels, fmt.Sprint(n))
 			style := text.Style{Color: color.Black, Handler: plot.DefaultTextHandler, XAlign: text.XCenter, YAlign: text.YCenter}
-			style.Font = plot.DefaultFont
-			style.Font.Size = e.countSize()
+			style.Font = picture.Sans(e.countSize())
 			switch {
 			case n == 0:
 				style.Color = color.Gray{170}

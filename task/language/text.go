@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -178,6 +179,31 @@ func (t *Model) Continue(ctx context.Context, texts []*Prompt, n int, o generate
 		texts[0].Recent = append(texts[0].Recent, made[0].Tokens...)
 	}
 	return made, err
+}
+
+// Text reads a prompt and yields what the model adds to it, each piece of text as
+// soon as it is certain. It stops when its reader does. An error, that of ctx among
+// them, is the last that it yields.
+func (t *Model) Text(ctx context.Context, prompt string, o generate.ContinueOptions) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		wanted := true
+		r, err := t.Begin()
+		if err == nil {
+			err = t.Read(ctx, r, prompt, nil)
+		}
+		if err == nil {
+			_, err = t.Continue(ctx, []*Prompt{r}, 1, o, func(_ int, piece []byte) {
+				if wanted = wanted && yield(string(piece), nil); !wanted {
+					stop()
+				}
+			})
+		}
+		if err != nil && wanted {
+			yield("", err)
+		}
+	}
 }
 
 // Search continues a text by beam search, where </s> ends a text, and returns the

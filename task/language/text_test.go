@@ -3,6 +3,7 @@ package language
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -280,5 +281,41 @@ func TestContinueWords(t *testing.T) {
 	}
 	if !strings.HasPrefix(made[0].Text, " ") || len(made[0].Tokens) != 60 || made[0].Reason != generate.FullLength {
 		t.Errorf("made %d tokens, %q (%s)", len(made[0].Tokens), made[0].Text, made[0].Reason)
+	}
+}
+
+// Text yields what Continue does, no more once its reader has stopped, and an error
+// at the end.
+func TestText(t *testing.T) {
+	m := openModel(t, "lm_enwik8")
+	made, err := m.Continue(t.Context(), []*Prompt{begin(t, m, prompt)}, 1, drawing(20), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, pieces := "", 0
+	for piece, err := range m.Text(t.Context(), prompt, drawing(20)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += piece
+		pieces++
+	}
+	if text != made[0].Text || pieces < 2 {
+		t.Errorf("%q in %d pieces, want %q", text, pieces, made[0].Text)
+	}
+	for piece := range m.Text(t.Context(), prompt, drawing(1<<30)) { // without end if it went on
+		if !strings.HasPrefix(text, piece) {
+			t.Errorf("the first piece is %q of %q", piece, text)
+		}
+		break
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var last error
+	for _, last = range m.Text(ctx, prompt, drawing(1<<30)) {
+		stop()
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("stopped by its context it ends with %v", last)
 	}
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestModelIsAnArgument: the first argument is the model where no flag names one.
+func TestModelIsAnArgument(t *testing.T) {
+	wiki, data := golden("lm_wikitext103"), filepath.Join(golden("lm_wikitext103"), "text")
+	text := filepath.Join(t.TempDir(), "text")
+	write(t, text, "the game\n")
+	dict := filepath.Join(data, "dict.txt")
+	for _, line := range [][2][]string{
+		{{"generate", wiki, "the", "--dict", dict, "-n", "3"}, {"generate", "--checkpoint", wiki, "--prompt", "the", "--dict", dict, "--max_len_b", "3"}},
+		{{"score", wiki, data, text}, {"score", data, text, "--path", wiki}},
+		{{"classify", golden("lra_text"), "--text", "a"}, {"classify", "--text", "a", "--checkpoint", golden("lra_text")}},
+		{{"translate", golden("mt_wmt"), "--input", text}, {"translate", "--input", text, "--path", golden("mt_wmt")}},
+	} {
+		gotStatus, got, gotErr := command(t, line[0]...)
+		status, want, wantErr := command(t, line[1]...)
+		if got != want || gotStatus != status || status != exitOK && gotErr != wantErr {
+			t.Errorf("%q: %q, %q; %q: %q, %q", line[0], got, gotErr, line[1], want, wantErr)
+		}
+	}
+}
+
+// TestNearMisses: what other programs call something works here, or is named.
+func TestNearMisses(t *testing.T) {
+	for line, want := range map[string]string{
+		"--version":                          "mega ",
+		"-v":                                 "mega ",
+		"generate --temp 2 --top_k 3":        "no prompt is given",
+		"generate --max-new-tokens 3":        "no prompt is given",
+		"generate --num_return_sequences 2":  "no prompt is given",
+		"generate x y --max-tokens 3":        "--max-len-b N says how many",
+		"generate MT --prompt x":             "is a translator, and mega generate translates a split of its data: mega translate",
+		"generate MT hello":                  "mega translate",
+		"generate":                           "want one after the model",
+		"train --learning-rate x":            "--lr is",
+		"completion nosuch":                  `unknown shell "nosuch"`,
+		"completion bash x":                  "takes no arguments",
+		"classify x":                         "no input beside the model",
+		"train --preset listops-short --lrr": "did you mean --lr?",
+	} {
+		_, out, err := command(t, strings.Fields(strings.ReplaceAll(line, "MT", golden("mt_wmt")))...)
+		if !strings.Contains(out+err, want) {
+			t.Errorf("mega %s: %q, %q, want %q", line, out, err, want)
+		}
+	}
+}
