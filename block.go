@@ -15,7 +15,7 @@ type Block struct {
 }
 
 // newBlock registers a block's parameters at mega_layer and nffn, and those of an
-// attention to a source at cross_attn if that is to reach any positions.
+// attention to a source at cross_attn if it reaches any positions.
 func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
 	b := &Block{attention: NewGatedAttention(p.Sub("mega_layer"), c)}
 	if reach > 0 {

@@ -161,7 +161,7 @@ func grown(x []float32, used, n int) []float32 {
 // must either be whole chunks of texts whose caches are empty, or stay within a
 // chunk of each.
 //
-// Attention to sources, for which k and v are nil, leaves the caches as they
+// Attention to sources, with nil k and v, leaves the caches as they
 // are; texts may share one. Query i of text b and key j take
 // Bias[BiasZero+column_b+j−i].
 type AttentionState struct {

@@ -80,11 +80,11 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
-	flags.BoolVar(&c.profile, "profile", false, "print where the time of training went, by operation, waiting for data among them")
+	flags.BoolVar(&c.profile, "profile", false, "print the time of training by operation, with the time spent waiting for data")
 	flags.BoolVar(&c.helpAll, "help-all", false, "help with the flags for every kind of model")
 	groupFlags(flags, outputFlags)
 	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
-	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; there is this one")
+	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; only adam")
 	groupFlags(flags, trainingFlags)
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })

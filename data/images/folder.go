@@ -85,8 +85,7 @@ func Open(dir string, classes []string) (*Set, error) {
 	return s, nil
 }
 
-// directories returns the names of the directories in dir, of which there must
-// be some.
+// directories returns the names of the directories in dir, at least one.
 func directories(dir string) ([]string, error) {
 	entries, err := textfile.ReadDir(dir)
 	var names []string

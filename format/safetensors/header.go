@@ -155,7 +155,7 @@ func (p *parser) object(most int, value func(key string) error) error {
 	return p.delim('}')
 }
 
-// info reads a tensor's description, of which every part must be there.
+// info reads a tensor's description. Every part of it must be there.
 func (p *parser) info() (Info, error) {
 	var t Info
 	parts := 0

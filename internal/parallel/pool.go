@@ -28,7 +28,7 @@ const (
 	spinRound = 256
 	// hotPatience is how long a worker without work stays awake in a Hot region.
 	hotPatience = 5 * time.Millisecond
-	// coldPatience is how long the caller waits awake for the last tasks of a
+	// coldPatience is how long the caller spins while it waits for the last tasks of a
 	// call outside any Hot region, about what waking up costs.
 	coldPatience = 50 * time.Microsecond
 )
@@ -188,7 +188,7 @@ func (p *pool) help(worker int) {
 	p.tasks(worker)
 }
 
-// leave gives up the worker's seat, and tells the caller of a panic.
+// leave frees the worker's seat, and reports a panic to the caller.
 func (p *pool) leave() {
 	if v := recover(); v != nil {
 		p.failure.CompareAndSwap(nil, newTaskPanic(v))
@@ -248,7 +248,7 @@ func (p *pool) unpark() bool {
 	}
 }
 
-// waiting paces a goroutine that waits awake.
+// waiting paces a goroutine that spins while it waits.
 type waiting struct {
 	looks int
 	since time.Time

@@ -27,7 +27,7 @@ func ReadDir(dir string) ([]fs.DirEntry, error) {
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return Clutter(e.Name()) }), err
 }
 
-// OpenSeekable opens a file that is to be read at any place and more than once.
+// OpenSeekable opens a file to be read at any place and more than once.
 // What a pipe brings is copied to a temporary file first, which close removes.
 func OpenSeekable(path string) (f *os.File, close func() error, err error) {
 	if f, err = os.Open(path); err != nil {
