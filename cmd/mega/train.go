@@ -143,6 +143,9 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	c.tellForeign(cmd.ErrOrStderr(), kind, arch)
+	if !c.flags.Changed("lr") {
+		fmt.Fprintf(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual\n", training.LR)
+	}
 	parallel.SetWorkers(c.workers)
 	t, err := kind.open()
 	if err != nil {

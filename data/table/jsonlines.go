@@ -109,9 +109,30 @@ func jsonText(value []byte) ([]byte, error) {
 	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return inner, nil
 	}
-	var s string
-	err := json.Unmarshal(value, &s)
-	return []byte(s), err
+	return unescape(value)
+}
+
+// escapes are the characters that stand for others after a backslash.
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unescape returns the text of a valid string of JSON.
+func unescape(value []byte) ([]byte, error) {
+	rest := value[1 : len(value)-1]
+	out := make([]byte, 0, len(rest))
+	for {
+		at := bytes.IndexByte(rest, '\\')
+		if at < 0 {
+			return append(out, rest...), nil
+		}
+		c := escapes[rest[at+1]]
+		if c == 0 { // four digits, maybe one half of a pair
+			var s string
+			err := json.Unmarshal(value, &s)
+			return []byte(s), err
+		}
+		out = append(append(out, rest[:at]...), c)
+		rest = rest[at+2:]
+	}
 }
 
 // eachMember calls f with each key, in its quotes, and value of an object.
@@ -171,12 +192,15 @@ func skipValue(line []byte, at int) int {
 }
 
 func skipString(line []byte, at int) int {
-	for at++; ; at++ {
-		at += bytes.IndexAny(line[at:], `"\`)
-		if line[at] == '"' {
+	for {
+		at += 1 + bytes.IndexByte(line[at+1:], '"')
+		escapes := 0
+		for line[at-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
 			return at + 1
 		}
-		at++
 	}
 }
 

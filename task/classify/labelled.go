@@ -248,6 +248,9 @@ func CheckpointCorpus(c *checkpoint.Checkpoint, d DataConfig, m mega.ClassifierC
 	if t.Inputs == nil || t.Seen == nil {
 		return nil, fmt.Errorf("%s was not trained on labelled data", c.Path)
 	}
+	if d.Data == "" {
+		return nil, fmt.Errorf("%s was trained on samples in memory: name the data", c.Path)
+	}
 	set, err := labelled.LoadFor(d.Data, d.Options, t.Inputs.Classes, t.Digest)
 	if err != nil {
 		return nil, err
