@@ -67,29 +67,40 @@ func parseArgs(text []byte) (map[string]any, error) {
 		return nil, errors.New("no object of arguments")
 	}
 	for key, value := range args {
-		args[key] = fromNumbers(value)
+		number, err := fromNumbers(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s %w", key, err)
+		}
+		args[key] = number
 	}
 	return args, nil
 }
 
-func fromNumbers(value any) any {
+func fromNumbers(value any) (_ any, err error) {
 	switch v := value.(type) {
 	case json.Number:
 		if i, err := v.Int64(); err == nil {
-			return i
+			return i, nil
 		}
-		f, _ := v.Float64() // too large a number becomes infinite
-		return f
+		f, err := v.Float64()
+		if err != nil {
+			return nil, fmt.Errorf("is %s, want a number that float64 holds", v)
+		}
+		return f, nil
 	case []any:
 		for i, item := range v {
-			v[i] = fromNumbers(item)
+			if v[i], err = fromNumbers(item); err != nil {
+				return nil, err
+			}
 		}
 	case map[string]any:
 		for key, item := range v {
-			v[key] = fromNumbers(item)
+			if v[key], err = fromNumbers(item); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return value
+	return value, nil
 }
 
 // formatArgs writes arguments so that parseArgs reads the same: floating-point

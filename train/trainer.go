@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/internal/tfevents"
 )
 
@@ -188,7 +189,11 @@ func (r *run) resume(o Options) (bool, error) {
 		return false, err
 	}
 	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
-		return false, fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
+		err := fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
+		if o.Start != nil {
+			err = config.Wrap(o.Start.Path, err)
+		}
+		return false, err
 	}
 	if state != nil {
 		r.state, r.adam.steps, r.saved = *state, state.Steps, true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -46,7 +47,7 @@ another type. Between fairseq and native, what training needs is kept.`,
 			c.AcceptRMSNorm = options.AcceptRMSNorm
 			saved, err := c.Save(args[1], options)
 			if err != nil {
-				return err
+				return config.Wrap(args[0], err)
 			}
 			return tellSaved(cmd.ErrOrStderr(), args[1], options, saved)
 		},

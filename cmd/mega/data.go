@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/data/lra"
 	"github.com/mega-go/mega/data/pathfinder"
@@ -94,7 +95,7 @@ func textConversion(read func(dir string) ([]data.TextSplit, error)) func(from, 
 		if err != nil {
 			return err
 		}
-		return data.WriteText(to, splits...)
+		return config.Wrap(from, data.WriteText(to, splits...))
 	}
 }
 
@@ -105,7 +106,7 @@ func pixelConversion(read func(dir string) ([]data.PixelSplit, error), classes [
 			return err
 		}
 		if err := data.WritePixels(to, splits...); err != nil {
-			return err
+			return config.Wrap(from, err)
 		}
 		return data.WriteClasses(to, classes)
 	}

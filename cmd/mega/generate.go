@@ -16,6 +16,7 @@ import (
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 // A generateCommand is the command line of mega generate.
@@ -241,10 +242,7 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 		c.places = append(c.places, fmt.Sprintf("prompt %d", i+1))
 	}
 	for _, path := range c.promptFiles {
-		text, err := os.ReadFile(path)
-		if err == nil {
-			text, err = textfile.SkipMark(text)
-		}
+		text, err := readText(path, stdin)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -274,12 +272,33 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 	return prompts, nil
 }
 
+// readText reads all that openInput opens, without a mark of its encoding.
+func readText(path string, stdin io.Reader) ([]byte, error) {
+	f, err := openInput(path, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	return textfile.SkipMark(text)
+}
+
 // openInput opens a file, or standard input for -.
 func openInput(path string, stdin io.Reader) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(stdin), nil
 	}
-	return os.Open(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && textfile.IsDevice(info) && path != os.DevNull && !term.IsTerminal(int(f.Fd())) {
+		return nil, errors.Join(fmt.Errorf("%s: is a device, want a file, a pipe or a terminal", path), f.Close())
+	}
+	return f, nil
 }
 
 func (c *generateCommand) check(prompts []string, how decoding) error {

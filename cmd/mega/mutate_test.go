@@ -112,7 +112,7 @@ func insertNoise(r *rand.Rand, d []byte) []byte {
 func nest(r *rand.Rand, d []byte) []byte {
 	marks := []string{"[", `{"a":`, "( ", "[MAX ", "(", "]", "}", "\x1b[31m", "\r", "\x00", "\n", "\t"}
 	i, j := section(r, len(d))
-	return splice(d, i, j, []byte(strings.Repeat(marks[r.IntN(len(marks))], 1+r.IntN(100000))))
+	return splice(d, i, j, []byte(strings.Repeat(marks[r.IntN(len(marks))], 1+r.IntN(20000))))
 }
 
 func splice(d []byte, begin, end int, middle []byte) []byte {

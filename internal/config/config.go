@@ -32,10 +32,11 @@ func ReadFile(path string, into any) error {
 	return err
 }
 
-// Wrap puts the name of a file, or of a part of it, before an error.
+// Wrap puts the name of a file, or of a part of it, before an error that does not
+// hold it yet.
 func Wrap(name string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || strings.Contains(err.Error(), name) {
+		return err
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

@@ -45,7 +45,7 @@ func seekable(f *os.File) (*os.File, func() error, error) {
 		err = fmt.Errorf("%s: is a directory, want a file", path)
 	case info.Mode().IsRegular():
 		return f, f.Close, nil
-	case isDevice(info):
+	case IsDevice(info):
 		err = fmt.Errorf("%s: is a device, want a file or a pipe", path)
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func Regular(path string) error {
 		return err
 	case info.IsDir():
 		what = "directory"
-	case isDevice(info):
+	case IsDevice(info):
 		what = "device"
 	}
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, want a file", what)}
@@ -79,8 +79,8 @@ func ReadFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// isDevice tells whether a file is a device, which may have no end.
-func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeDevice != 0 }
+// IsDevice tells whether a file is a device, which may have no end.
+func IsDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeDevice != 0 }
 
 // spool copies a pipe to a temporary file.
 func spool(pipe *os.File) (*os.File, func() error, error) {

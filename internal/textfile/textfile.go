@@ -156,7 +156,7 @@ func Open(kind, path string, f func(r io.Reader, name string) error) error {
 		return openError(kind, path, err)
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err == nil && isDevice(info) {
+	if info, err := file.Stat(); err == nil && IsDevice(info) {
 		return fmt.Errorf("%s: is a device, want a %s file or a pipe", path, kind)
 	}
 	return f(file, path)
