@@ -1,4 +1,4 @@
-// Package table reads tables as they lie: CSV, TSV, JSON lines and Parquet, each
+// Package table reads tables as they lie: CSV, TSV and JSON lines, each
 // compressed or not, row by row in memory that does not grow with the file, and
 // writes them back with columns added. Errors name file, line and what would be
 // right.

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,7 +16,7 @@ type Options struct {
 
 // A Row is one row of a table.
 type Row struct {
-	Line  int      // where it begins, counted from 1; rows of Parquet count as lines
+	Line  int      // where it begins, counted from 1
 	Cells [][]byte // by column; nil where there is none. Valid up to the next call
 	Raw   []byte   // the line of JSON
 }
@@ -52,7 +51,7 @@ func (e *RowError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Li
 func (e *RowError) Unwrap() error { return e.Err }
 
 // endings are the endings of tables.
-var endings = []string{".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+var endings = []string{".csv", ".tsv", ".jsonl", ".ndjson"}
 
 // Is tells whether a file is a table by the ending of its name.
 func Is(path string) bool {
@@ -67,9 +66,6 @@ func Open(path string, o Options) (*Reader, error) {
 	kind := strings.ToLower(filepath.Ext(Name(path)))
 	if !Is(path) {
 		return nil, fmt.Errorf("%s: not a table by its name, want one that ends in %s, and .gz or .zst after it if it is compressed", path, strings.Join(endings, ", "))
-	}
-	if kind == ".parquet" {
-		return nil, errors.New("parquet")
 	}
 	in, err := OpenText(path, o.Encoding)
 	if err != nil {
