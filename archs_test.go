@@ -1,6 +1,7 @@
 package mega_test
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -37,6 +38,12 @@ func TestArchSizes(t *testing.T) {
 	c.RelPosBias, c.DecoderChunkSize = "rotary", 2048
 	near(t, "mega_lm_enwik8_base", c.ParameterCount(), 39.14e6, 1e4)
 
+	v, err := mega.VisionArch("mega_base_patch16_224") // 90 M in the paper
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, v.Arch, v.ParameterCount(), 90.7e6, 1e5)
+
 	tr, err := mega.TranslatorArch("mega_wmt_en_de")
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +68,12 @@ func TestArchsAreValid(t *testing.T) {
 		c := languageModelArch(t, name)
 		c.VocabSize = 70000
 		if err := c.Validate(); err != nil || c.Arch != name {
+			t.Errorf("%s: arch %q, %v", name, c.Arch, err)
+		}
+	}
+	for _, name := range mega.VisionArchs() {
+		c, err := mega.VisionArch(name)
+		if err = errors.Join(err, c.Validate()); err != nil || c.Arch != name {
 			t.Errorf("%s: arch %q, %v", name, c.Arch, err)
 		}
 	}
@@ -96,7 +109,8 @@ func TestUnknownArch(t *testing.T) {
 	_, a := mega.ClassifierArch("mega_lra_imbd")
 	_, b := mega.LanguageModelArch("mega_lm_enwik9")
 	_, c := mega.TranslatorArch("mega_wmt")
-	for want, err := range map[string]error{"mega_lra_imdb": a, "mega_lm_enwik8_base": b, "mega_wmt_en_de": c} {
+	_, d := mega.VisionArch("mega_huge")
+	for want, err := range map[string]error{"mega_lra_imdb": a, "mega_lm_enwik8_base": b, "mega_wmt_en_de": c, "mega_tiny_patch16_224": d} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want the known names", err)
 		}

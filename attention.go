@@ -23,6 +23,7 @@ type GatedAttention struct {
 	bias         nn.PositionBias
 	dropout      nn.Dropout
 	valueDropout nn.Dropout
+	dropPath     nn.DropPath
 }
 
 // projectionStd is the standard deviation weights start from
@@ -38,12 +39,13 @@ func NewGatedAttention(p nn.Path, c BlockConfig) *GatedAttention {
 		gamma:        p.Parameter("gamma", init, 2, z),
 		beta:         p.Parameter("beta", nn.Constant(0), 2, z),
 		norm:         nn.NewNorm(p.Sub("norm"), c.Norm, d, c.NormAffine),
-		move:         NewEMA(p.Sub("move"), d, c.NDim, c.Bidirectional, c.Truncation),
+		move:         NewEMA(p.Sub("move"), d, c.average()),
 		vProj:        nn.NewLinear(p.Sub("v_proj"), d, h, true, init),
 		mxProj:       nn.NewLinear(p.Sub("mx_proj"), d, z+h+2*d, true, init),
 		hProj:        nn.NewLinear(p.Sub("h_proj"), h, d, true, init),
 		dropout:      nn.Dropout{P: c.Dropout, Feature: c.FeatureDropout},
 		valueDropout: nn.Dropout{P: c.HiddenDropout, Feature: c.FeatureDropout},
+		dropPath:     nn.DropPath(c.DropPath),
 	}
 	if c.RelPosBias == RelPosRotary {
 		a.bias = nn.NewRotaryBias(p.Sub("rel_pos_bias"), z)
@@ -122,11 +124,19 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout, State: keys,
 	})
 	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), c.Activation)
-	out := t.GatedResidual(x, u, a.dropout.Forward(t, h))
+	out := t.GatedResidual(x, u, a.dropPath.Forward(t, a.dropout.Forward(t, h)))
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}
 	return out, nil
+}
+
+// average returns the configuration of the block's moving average.
+func (b BlockConfig) average() autograd.EMAConfig {
+	return autograd.EMAConfig{
+		States: b.NDim, Bidirectional: b.Bidirectional, Truncation: b.Truncation,
+		Swapped: b.Swapped, Shifted: b.Shifted,
+	}
 }
 
 // attentionScale is what q·k is multiplied by: z^-½ for softmax, 1 for the

@@ -163,6 +163,8 @@ type BlockConfig struct {
 	Bidirectional bool // false: causal
 	ChunkSize     int  // negative: the whole sequence is one chunk
 	Truncation    int  // taps of the EMA, 0 or negative for all
+	Swapped       bool // as in autograd.EMAConfig
+	Shifted       bool // as in autograd.EMAConfig
 	MaxPositions  int  // reach of a simple bias without chunks
 	RelPosBias    string
 
@@ -176,6 +178,10 @@ type BlockConfig struct {
 	HiddenDropout             float64 // of the values of attention
 	ActivationDropout         float64 // inside the feed-forward network
 	FeatureDropout            bool
+	// DropPath is the probability that training leaves out what a layer finds for a
+	// whole row: the attention's candidate before its gate, the network's output
+	// before it is added (stochastic depth, of mega-image).
+	DropPath float64
 }
 
 // parseFunctions sets the functions from their names, reporting all that are
@@ -229,6 +235,7 @@ func (b BlockConfig) validate(v *config.Complaints, key func(name string) string
 	v.Probability(key("attention_dropout"), b.AttentionDropout)
 	v.Probability(key("hidden_dropout"), b.HiddenDropout)
 	v.Probability(key("activation_dropout"), b.ActivationDropout)
+	v.Probability(key("drop_path"), b.DropPath)
 }
 
 // biasLength is how many positions a simple bias is made for.

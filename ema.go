@@ -13,7 +13,8 @@ import (
 //	out = silu(y + ω x)
 //
 // Bidirectional averages have a second set of parameters that runs from the
-// right; both include the present step.
+// right; both include the present step. The model of images has a variant of it
+// (autograd.EMAConfig).
 type EMA struct {
 	parameters autograd.EMAParameters
 	config     autograd.EMAConfig
@@ -22,9 +23,9 @@ type EMA struct {
 
 // NewEMA registers the parameters for D channels (initial values:
 // exponential_moving_average.py:59-72).
-func NewEMA(p nn.Path, dim, states int, bidirectional bool, truncation int) *EMA {
-	rows := dim
-	if bidirectional {
+func NewEMA(p nn.Path, dim int, c autograd.EMAConfig) *EMA {
+	rows, states := dim, c.States
+	if c.Bidirectional {
 		rows = 2 * dim
 	}
 	delta := p.Parameter("delta", nn.Normal(0, 0.2), rows, states, 1)
@@ -37,7 +38,7 @@ func NewEMA(p nn.Path, dim, states int, bidirectional bool, truncation int) *EMA
 			Delta: delta.Variable, Alpha: alpha.Variable, Beta: beta.Variable,
 			Gamma: gamma.Variable, Omega: omega.Variable,
 		},
-		config: autograd.EMAConfig{States: states, Bidirectional: bidirectional, Truncation: truncation},
+		config: c,
 	}
 }
 

@@ -14,18 +14,20 @@ type FeedForward struct {
 	fc1, fc2 *nn.Linear
 	dropout  nn.Dropout
 	hidden   nn.Dropout
+	dropPath nn.DropPath
 }
 
 // NewFeedForward registers the parameters in the reference's order.
 func NewFeedForward(p nn.Path, c BlockConfig) *FeedForward {
 	init := nn.Normal(0, projectionStd)
 	return &FeedForward{
-		config:  c,
-		norm:    nn.NewNorm(p.Sub("norm"), c.Norm, c.EmbedDim, c.NormAffine),
-		fc1:     nn.NewLinear(p.Sub("fc1"), c.EmbedDim, c.FFNDim, true, init),
-		fc2:     nn.NewLinear(p.Sub("fc2"), c.FFNDim, c.EmbedDim, true, init),
-		dropout: nn.Dropout{P: c.Dropout, Feature: c.FeatureDropout},
-		hidden:  nn.Dropout{P: c.ActivationDropout, Feature: c.FeatureDropout},
+		config:   c,
+		dropPath: nn.DropPath(c.DropPath),
+		norm:     nn.NewNorm(p.Sub("norm"), c.Norm, c.EmbedDim, c.NormAffine),
+		fc1:      nn.NewLinear(p.Sub("fc1"), c.EmbedDim, c.FFNDim, true, init),
+		fc2:      nn.NewLinear(p.Sub("fc2"), c.FFNDim, c.EmbedDim, true, init),
+		dropout:  nn.Dropout{P: c.Dropout, Feature: c.FeatureDropout},
+		hidden:   nn.Dropout{P: c.ActivationDropout, Feature: c.FeatureDropout},
 	}
 }
 
@@ -36,12 +38,14 @@ func (f *FeedForward) ready(linear func(*nn.Linear) *nn.Linear) *FeedForward {
 	return &r
 }
 
-// addResidual returns x + dropout(fc2(y)): in one pass where nothing drops out.
+// addResidual returns x + dropPath(dropout(fc2(y))): in one pass where nothing drops
+// out.
 func (f *FeedForward) addResidual(t *autograd.Tape, x, y *autograd.Variable) *autograd.Variable {
-	if !f.dropout.Active(t) {
+	if !f.dropout.Active(t) && !f.dropPath.Active(t) {
 		return f.fc2.ForwardAdd(t, x, y, autograd.Identity)
 	}
-	return t.Add(f.dropout.Forward(t, f.fc2.Forward(t, y, autograd.Identity)), x)
+	y = f.dropout.Forward(t, f.fc2.Forward(t, y, autograd.Identity))
+	return t.Add(f.dropPath.Forward(t, y), x)
 }
 
 // Forward maps x [B, L, D] to the same shape.

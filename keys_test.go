@@ -64,7 +64,7 @@ func checkKeys[C any](t *testing.T, base C, changes map[string]any, idle map[str
 			continue
 		}
 		got := run(t, changed(t, base, key, change))
-		switch dropout := strings.Contains(key, "dropout"); {
+		switch dropout := strings.Contains(key, "drop"); {
 		case dropout && (got.params != want.params || got.eval != want.eval || got.train == want.train):
 			t.Errorf("%s = %v: loss %g in training and %g outside, before %g and %g; want a change in training alone",
 				key, change, got.train, got.eval, want.train, want.eval)
@@ -185,4 +185,22 @@ func TestEveryTranslatorKeyMatters(t *testing.T) {
 				return m.Loss(tape, &mega.Input{Rows: 3, Length: 11, Tokens: sources}, &mega.Input{Rows: 3, Length: 10, Tokens: targets}, targets, 0.1)
 			})
 		})
+}
+
+// TestEveryVisionKeyMatters is the same of models of images.
+func TestEveryVisionKeyMatters(t *testing.T) {
+	checkKeys(t, visionConfig(), map[string]any{
+		"seed": 4, "img_size": 16, "patch_size": 6, "patch_impl": "linear", "no_pos_emb": true, "num_classes": 6,
+		"depth": 2, "embed_dim": 11, "hidden_dim": 15, "ffn_hidden_dim": 0, "zdim": 5, "ndim": 3, "norm_type": "rmsnorm",
+		"drop_rate": 0.2, "attn_drop_rate": 0.3, "drop_path_rate": 0.4,
+	}, map[string]string{"arch": aName}, func(t *testing.T, c mega.VisionConfig) trial {
+		m, err := mega.NewVision(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, batch := randomImages(rand.New(rand.NewPCG(3, 54)), c, 4)
+		return try(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) {
+			return m.Loss(tape, in, oneHot(batch.Target, c.NumClasses))
+		})
+	})
 }

@@ -270,8 +270,8 @@ func TestMistakesWithLayers(t *testing.T) {
 	p := func() nn.Path { return nn.NewParams(1).Root() }
 	checkMistakes(t, map[string]mistake{
 		"block": {func() error { return mega.BlockConfig{}.Validate() }, "embed_dim is 0"},
-		"size":  {quiet(func() { mega.NewEMA(p(), -1, 2, false, 0) }), "panic: "},
-		"huge":  {quiet(func() { mega.NewEMA(p(), math.MaxInt, math.MaxInt, true, 0) }), "panic: "},
+		"size":  {quiet(func() { mega.NewEMA(p(), -1, autograd.EMAConfig{States: 2}) }), "panic: "},
+		"huge":  {quiet(func() { mega.NewEMA(p(), math.MaxInt, autograd.EMAConfig{States: math.MaxInt, Bidirectional: true}) }), "panic: "},
 	})
 	if n := (mega.ClassifierConfig{}).ParameterCount() + (mega.LanguageModelConfig{}).ParameterCount() + (mega.TranslatorConfig{}).ParameterCount(); n != 0 {
 		t.Errorf("%d parameters of nothing", n)

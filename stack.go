@@ -1,6 +1,8 @@
 package mega
 
 import (
+	"cmp"
+
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
 )
@@ -23,7 +25,8 @@ type stackOptions struct {
 	inputDim          int // width of the embedding
 	normalizeEmbed    bool
 	finalAffine       bool
-	crossAttendWithin int // positions within reach of an attention to a source, 0 for none
+	crossAttendWithin int    // positions within reach of an attention to a source, 0 for none
+	blocks            string // name of the blocks, "" for layers
 }
 
 // newStack registers everything after the embedding, in the reference's order.
@@ -35,8 +38,10 @@ func newStack(p nn.Path, b BlockConfig, o stackOptions) stack {
 	if o.normalizeEmbed {
 		s.embedNorm = nn.NewNorm(p.Sub("embed_norm"), b.Norm, b.EmbedDim, true)
 	}
-	for i := range o.layers {
-		s.blocks = append(s.blocks, newBlock(p.Sub("layers").Index(i), b, o.crossAttendWithin))
+	blocks, dropPath := p.Sub(cmp.Or(o.blocks, "layers")), b.DropPath
+	for i := range o.layers { // whose rates rise from 0 (vision_mega.py:71 of mega-image)
+		b.DropPath = dropPath * float64(i) / float64(max(1, o.layers-1))
+		s.blocks = append(s.blocks, newBlock(blocks.Index(i), b, o.crossAttendWithin))
 	}
 	if b.Prenorm {
 		s.finalNorm = nn.NewNorm(p.Sub("final_norm"), b.Norm, b.EmbedDim, o.finalAffine)

@@ -18,6 +18,10 @@ type EMAConfig struct {
 	States        int // N
 	Bidirectional bool
 	Truncation    int // steps it looks back, 0 or negative for all
+	// Swapped exchanges the parts of Alpha and Delta, and Shifted has the averages
+	// from the right begin at the next step, as in the model of images
+	// (exponential_moving_average.py:56-112 of XuezheMax/mega-image).
+	Swapped, Shifted bool
 }
 
 func (p EMAParameters) list() []*Variable {
@@ -74,7 +78,10 @@ func (t *Tape) emaWhole(out, x *Variable, mask []bool, p EMAParameters, c EMACon
 }
 
 func (c EMAConfig) shape(channels int) kernel.EMAShape {
-	return kernel.EMAShape{Channels: channels, States: c.States, Bidirectional: c.Bidirectional, Truncation: c.Truncation}
+	return kernel.EMAShape{
+		Channels: channels, States: c.States, Bidirectional: c.Bidirectional,
+		Truncation: c.Truncation, Swapped: c.Swapped, Shifted: c.Shifted,
+	}
 }
 
 func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable, coef *kernel.EMACoefficients) {

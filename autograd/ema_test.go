@@ -10,12 +10,16 @@ import (
 
 // slowEMA returns the average of x [B·L×D] plus omega x: naive.EMA but for the
 // silu. p are delta, alpha, beta [K·N×1], gamma [K×N] and omega.
-func slowEMA(x, delta, alpha, beta, gamma, omega *naive.Matrix, batch int, mask []bool, truncation int) *naive.Matrix {
+func slowEMA(x, delta, alpha, beta, gamma, omega *naive.Matrix, batch int, mask []bool, c EMAConfig) *naive.Matrix {
+	if c.Swapped {
+		delta, alpha = alpha, delta
+	}
 	square := func(x *naive.Matrix) *naive.Matrix {
 		return naive.Gather(x, gamma.Rows, gamma.Cols, func(i, j int) int { return i*gamma.Cols + j })
 	}
 	e := naive.EMA{
-		Delta: square(delta), Alpha: square(alpha), Beta: square(beta), Gamma: gamma, Omega: omega, Truncation: truncation,
+		Delta: square(delta), Alpha: square(alpha), Beta: square(beta), Gamma: gamma, Omega: omega,
+		Truncation: c.Truncation, Shifted: c.Shifted,
 	}
 	length := x.Rows / batch
 	seen := naive.Fill(x, 0, func(i, _ int) bool { return mask != nil && mask[i] })
@@ -32,21 +36,22 @@ func TestEMA(t *testing.T) {
 		{1, 1, 1, 1, 0}, {2, 1, 5, 2, 0}, {1, 9, 1, 16, -1}, {2, 33, 7, 2, 0}, {3, 40, 17, 3, 0},
 		{2, 17, 4, 2, 1}, {1, 20, 16, 2, 7}, {2, 12, 3, 4, 12}, {1, 12, 3, 1, 99},
 	}
-	for _, bidirectional := range []bool{false, true} {
+	for _, kind := range []EMAConfig{{}, {Bidirectional: true}, {Bidirectional: true, Swapped: true, Shifted: true}} {
 		for _, c := range cases {
 			for name, mask := range masks(c.batch, c.length) {
 				rows := c.dim
-				if bidirectional {
+				if kind.Bidirectional {
 					rows *= 2
 				}
 				states := shape{rows, c.states, 1}
-				config := EMAConfig{States: c.states, Bidirectional: bidirectional, Truncation: c.truncation}
-				checkGrad(t, fmt.Sprint(c, bidirectional, " ", name), operation{
+				config := kind
+				config.States, config.Truncation = c.states, c.truncation
+				checkGrad(t, fmt.Sprint(c, kind.Bidirectional, kind.Swapped, " ", name), operation{
 					fast: func(t *Tape, x []*Variable) *Variable {
 						return t.EMA(x[0], mask, EMAParameters{x[1], x[2], x[3], x[4], x[5]}, config, nil)
 					},
 					slow: func(x []*naive.Matrix) *naive.Matrix {
-						return slowEMA(x[0], x[1], x[2], x[3], x[4], x[5], c.batch, mask, c.truncation)
+						return slowEMA(x[0], x[1], x[2], x[3], x[4], x[5], c.batch, mask, config)
 					},
 					leaves: 5,
 				}, shape{c.batch, c.length, c.dim}, states, states, states, shape{rows, c.states}, shape{c.dim})

@@ -102,6 +102,24 @@ func (t *Tape) RealEmbedding(x []float32, shape []int, w, b *Variable) *Variable
 	return out
 }
 
+// Patches returns the squares of side patch that tile square images [B, C, S, S],
+// row by row: [B, (S/patch)², C·patch²], each as its image is laid out
+// (timm/models/layers/patch_embed.py:44-66 of mega-image). It has no gradient.
+func (t *Tape) Patches(pixels []float32, batch, channels, side, patch int) *Variable {
+	start := t.start()
+	across := side / patch
+	out := t.alloc(batch, across*across, channels*patch*patch)
+	t.eachRows(batch*across*across, channels*patch*patch, func(i int) {
+		row, at := out.value.Row(i), i%(across*across)
+		for j := range channels * patch {
+			from := ((i/(across*across)*channels+j/patch)*side+at/across*patch+j%patch)*side + at%across*patch
+			copy(row[j*patch:][:patch], pixels[from:])
+		}
+	})
+	t.stop("patches", start)
+	return out
+}
+
 // MeanPool returns Σ_l x[b,l,:] / lengths[b] for x [B, L, D]: shape [B, D].
 // Rows beyond a length must be zero to leave no trace.
 func (t *Tape) MeanPool(x *Variable, lengths []float32) *Variable {

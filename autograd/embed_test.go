@@ -65,6 +65,29 @@ func TestRealEmbedding(t *testing.T) {
 	}
 }
 
+// TestPatches names every pixel by where it is and wants each patch to hold its own.
+func TestPatches(t *testing.T) {
+	const batch, channels, side, patch = 2, 3, 6, 2
+	pixels := make([]float32, batch*channels*side*side)
+	for i := range pixels {
+		pixels[i] = float32(i)
+	}
+	x := NewTape().Patches(pixels, batch, channels, side, patch).Value()
+	for b := range batch {
+		for c := range channels {
+			for row := range side {
+				for col := range side {
+					at := b*9 + row/patch*3 + col/patch
+					want := float32(((b*channels+c)*side+row)*side + col)
+					if got := x.Row(at)[(c*patch+row%patch)*patch+col%patch]; got != want {
+						t.Fatalf("patch %d has %v, want %v", at, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestMeanPool(t *testing.T) {
 	for _, s := range []shape{{1, 1, 1}, {3, 4, 5}, {2, 9, 33}} {
 		lengths, floats := make([]int, s[0]), make([]float32, s[0])

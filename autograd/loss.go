@@ -80,6 +80,62 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 	return loss
 }
 
+// SoftCrossEntropy returns the summed cross-entropy Σ_v −t_v·log softmax(x)_v of
+// logits x [R, V] under targets t [R, V], each row a distribution (timm/loss
+// SoftTargetCrossEntropy). A row is right where both are largest at one class.
+func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
+	start := t.start()
+	x := t.value(logits)
+	rows, v := x.Rows(), x.Cols()
+	if len(targets) != rows*v {
+		panic(fmt.Sprintf("autograd: %d numbers of targets for logits of shape %v", len(targets), x.Shape()))
+	}
+	terms, sums := make([]rowLoss, rows), make([]float32, rows)
+	t.eachRows(rows, v, func(i int) {
+		target := targets[i*v:][:v]
+		terms[i] = softLossOfRow(x.Row(i), target)
+		for _, p := range target {
+			sums[i] += p
+		}
+	})
+	loss := Loss{t.alloc(1), sumLoss(terms, 0)}
+	loss.value.Data()[0] = float32(loss.numbers.Sum)
+	if t.wants(logits) {
+		t.push("loss", loss.Variable, []*Variable{logits}, func() {
+			scale := t.outGrad(loss.Variable).Data()[0]
+			t.addGrad(logits, func(dst *tensor.Tensor) {
+				x := t.value(logits)
+				t.eachRows(rows, v, func(i int) {
+					row := dst.Row(i)
+					kernel.ExpSubRow(row, x.Row(i), kernel.LogSumExp(x.Row(i)))
+					kernel.Scale(row, row, sums[i])
+					kernel.Axpy(row, -1, targets[i*v:][:v])
+					kernel.Scale(row, row, scale)
+				})
+			})
+		})
+	}
+	t.stop("loss", start)
+	return loss
+}
+
+// softLossOfRow computes a row's terms in float64.
+func softLossOfRow(x, target []float32) rowLoss {
+	hit := 0
+	for j, p := range target {
+		if p > target[hit] {
+			hit = j
+		}
+	}
+	hard := lossOfRow(x, hit, 0)
+	r := rowLoss{counts: true, hit: hard.hit}
+	logSum := hard.nll + float64(x[hit])
+	for j, p := range target {
+		r.nll += float64(p) * (logSum - float64(x[j]))
+	}
+	return r
+}
+
 // A rowLoss is one row's share of a loss.
 type rowLoss struct {
 	nll, smooth float64

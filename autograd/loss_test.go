@@ -45,6 +45,31 @@ func TestCrossEntropy(t *testing.T) {
 	}, shape{3, 1})
 }
 
+// TestSoftCrossEntropy holds it against its definition, for targets that sum to 1
+// and others.
+func TestSoftCrossEntropy(t *testing.T) {
+	for _, v := range []int{1, 4, 37} {
+		targets := make([]float32, 4*v)
+		for i := range targets {
+			targets[i] = float32(i%7) / float32(3*v)
+		}
+		want := naive.FromFloat32(4, v, targets)
+		checkGrad(t, fmt.Sprint(v), operation{
+			fast: func(t *Tape, x []*Variable) *Variable { return t.SoftCrossEntropy(x[0], targets).Variable },
+			slow: func(x []*naive.Matrix) *naive.Matrix {
+				return naive.Scale(naive.Sum(naive.Mul(naive.LogSoftmax(x[0]), want)), -1)
+			},
+			views: []int{0}, spread: 3,
+		}, shape{2, 2, v})
+	}
+	logits := NewConstant(tensor.FromSlice([]float32{1, 4, 0, 2, 2, 3}, 2, 3))
+	l := NewTape().SoftCrossEntropy(logits, []float32{0.1, 0.7, 0.2, 0.5, 0, 0.4})
+	if n := l.Host(); n.Correct != 1 || n.Count != 2 || n.NLL != n.Sum {
+		t.Errorf("%+v, want 1 right of 2", n)
+	}
+	panics(t, "5 numbers of targets", func() { NewTape().SoftCrossEntropy(logits, make([]float32, 5)) })
+}
+
 // TestCrossEntropyCounts holds what is reported beside the gradient.
 func TestCrossEntropyCounts(t *testing.T) {
 	logits := []float32{1, 4, 0, 2, 2, 2, 9, 8, 7, 0, 1, 0}

@@ -22,11 +22,17 @@ func Normal(mean, std float64) Initializer {
 	}
 }
 
+// Uniform draws uniformly from ±bound.
+func Uniform(bound float64) Initializer {
+	return func(rng *rand.Rand, t *tensor.Tensor) {
+		t.Generate(func(int) float32 { return float32((2*rng.Float64() - 1) * bound) })
+	}
+}
+
 // XavierUniform draws uniformly from ±sqrt(6/(fan in + fan out)), for a weight
 // [out, in] (Glorot, Bengio 2010).
 func XavierUniform(rng *rand.Rand, t *tensor.Tensor) {
-	bound := math.Sqrt(6 / float64(t.Rows()+t.Cols()))
-	t.Generate(func(int) float32 { return float32((2*rng.Float64() - 1) * bound) })
+	Uniform(math.Sqrt(6/float64(t.Rows()+t.Cols())))(rng, t)
 }
 
 // AlternatingNormal draws from N(0, std) and adds +1 in even columns and −1 in
