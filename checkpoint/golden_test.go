@@ -11,7 +11,7 @@ import (
 // goldenCases are models of the reference (testdata/golden/README.md).
 var goldenCases = []string{
 	"lra_listops", "lra_text", "lra_retrieval", "lra_image", "lra_pathfinder", "speech_commands",
-	"lm_enwik8", "lm_wikitext103", "mt_wmt",
+	"lm_enwik8", "lm_wikitext103", "mt_wmt", "imagenet",
 }
 
 func goldenDir(name string) string { return filepath.Join("..", "testdata", "golden", name) }

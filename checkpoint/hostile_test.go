@@ -170,8 +170,8 @@ func TestForeignFiles(t *testing.T) {
 		{save(dict("args", namespace(map[string]any{"task": "lra-text", "arch": "luna"}), "model", empty)), "arch: "},
 		{save(dict("args", namespace(map[string]any{}), "model", dict("w", "x"))), `model: "w" is str, want a tensor`},
 		{save(dict("w", image)), "holds weights without their configuration"},
-		{save(dict("model", dict("patch_embed.pemb.proj.weight", image))), "is a checkpoint of mega-image"},
-		{save(dict("patch_embed.pemb.proj.weight", image)), "is a checkpoint of mega-image"},
+		{save(dict("model", dict("patch_embed.pemb.proj.weight", image))), "patch_embed.pemb.proj.weight has shape [1], want 4 dimensions"},
+		{save(dict("patch_embed.pemb.proj.weight", image, "args", 1)), `model: "args" is int, want a tensor`},
 	} {
 		wantRefused(t, c.path, c.want)
 	}

@@ -65,6 +65,8 @@ func (s *saving) hfConfig() (*hfConfig, error) {
 		return s.hfClassifier(c)
 	case mega.LanguageModelConfig:
 		return s.hfLanguageModel(c)
+	case mega.VisionConfig:
+		return nil, errors.New("it embeds tokens, and this model reads pictures")
 	}
 	return nil, errors.New("it has no encoder with a decoder, which a translator is")
 }

@@ -14,7 +14,7 @@ import (
 
 // kinds lists the kinds of models. Each has a file of its own, and nothing else in
 // this package tells them apart but what writes the forms of Hugging Face.
-var kinds = []kind{classifiers, languageModels, translators}
+var kinds = []kind{classifiers, languageModels, translators, visions}
 
 // A kind is a kind of models, whatever the types of its configuration and model.
 type kind interface {

@@ -16,7 +16,7 @@ func TestKinds(t *testing.T) {
 	if err := json.Unmarshal(referenceDefaults, &defaults); err != nil {
 		t.Fatal(err)
 	}
-	archs := slices.Concat(mega.ClassifierArchs(), mega.LanguageModelArchs(), mega.TranslatorArchs())
+	archs := slices.Concat(mega.ClassifierArchs(), mega.LanguageModelArchs(), mega.TranslatorArchs(), mega.VisionArchs())
 	taken := map[string]string{}
 	for _, k := range kinds {
 		f := k.about()

@@ -42,8 +42,8 @@ func (c *Checkpoint) readTorch(root any) error {
 	if !ok {
 		return fmt.Errorf("holds a %s, want a fairseq checkpoint: a dict with args and model", torchfile.TypeName(root))
 	}
-	if isVision(top) {
-		return errors.New("is a checkpoint of mega-image, whose model reads images in patches; such models do not exist here, so it can be neither run nor converted")
+	if ok, err := c.readVision(top); ok {
+		return err
 	}
 	if _, err := torchfile.NewStateDict(top); err == nil && top.Len() > 0 {
 		return errBareWeights
@@ -133,20 +133,4 @@ func keysOf(d *torchfile.Dict) []string {
 		keys = append(keys, fmt.Sprint(key))
 	}
 	return keys
-}
-
-// isVision reports whether a file is of mega-image: its state_dict, under model
-// or bare, embeds patches.
-func isVision(top *torchfile.Dict) bool {
-	const patches = "patch_embed.pemb.proj.weight"
-	if _, ok := top.Get(patches); ok {
-		return true
-	}
-	state, _ := top.Get("model")
-	model, ok := state.(*torchfile.Dict)
-	if !ok {
-		return false
-	}
-	_, ok = model.Get(patches)
-	return ok
 }

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mega-go/mega/format/dtype"
@@ -38,6 +39,8 @@ func (s *saving) replaced(model *torchfile.Dict) *torchfile.Dict {
 			value = model
 		case key == "last_optimizer_state" && s.options.ModelOnly:
 			value = nil
+		case s.options.ModelOnly && slices.Contains(deitTraining, key):
+			continue
 		}
 		root.Set(key, value)
 	}

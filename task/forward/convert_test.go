@@ -56,11 +56,12 @@ func TestEveryFormGivesTheSame(t *testing.T) {
 // training checkpoint, the format before the zip archive, integer buffers.
 func TestFilesOfTheReferenceGiveTheSame(t *testing.T) {
 	for file, name := range map[string]string{
-		"lm_enwik8_checkpoint_last.pt": "lm_enwik8", "lra_text_legacy.pt": "lra_text", "speech_commands.pt": "speech_commands",
+		referenceFiles + "lm_enwik8_checkpoint_last.pt": "lm_enwik8", referenceFiles + "lra_text_legacy.pt": "lra_text",
+		referenceFiles + "speech_commands.pt": "speech_commands", goldenDir("imagenet") + "/model.pth": "imagenet",
 	} {
 		golden := openGolden(t, name)
-		checkSame(t, runModel(t, referenceFiles+file, golden), runModel(t, goldenDir(name), golden))
-		checkWeights(t, referenceFiles+file, goldenDir(name))
+		checkSame(t, runModel(t, file, golden), runModel(t, goldenDir(name), golden))
+		checkWeights(t, file, goldenDir(name))
 	}
 }
 

@@ -54,6 +54,8 @@ func (f *runner) model(c *checkpoint.Checkpoint) (*nn.Params, func() error, erro
 		return m.Params(), func() error { return f.predict(m) }, nil
 	case *mega.Translator:
 		return m.Params(), func() error { return f.translate(m, labelSmoothing(c.Args)) }, nil
+	case *mega.Vision:
+		return m.Params(), func() error { return f.look(m) }, nil
 	}
 	return nil, nil, fmt.Errorf("%s: models of %s cannot be run on given tensors", c.Path, c.Task)
 }

@@ -16,7 +16,7 @@ import (
 // (testdata/golden/README.md).
 var goldenCases = []string{
 	"lra_listops", "lra_text", "lra_retrieval", "lra_image", "lra_pathfinder", "speech_commands",
-	"lm_enwik8", "lm_wikitext103", "mt_wmt",
+	"lm_enwik8", "lm_wikitext103", "mt_wmt", "imagenet",
 }
 
 func goldenDir(name string) string { return filepath.Join("..", "..", "testdata", "golden", name) }
