@@ -9,7 +9,7 @@
 //   - attention.go is the Mega layer, [GatedAttention]; ema.go is its moving average.
 //   - block.go joins the layer and a feed-forward network to a block, and stack.go
 //     blocks to a stack; cross_attention.go is what a translator's decoder adds.
-//   - classifier.go, language_model.go and translator.go are the models; their
+//   - classifier.go, vision.go, language_model.go and translator.go are the models; their
 //     settings and the paper's sizes are in the files ending in _config.go and
 //     _archs.go.
 //   - session.go and translator_session.go read and write text token by token: a

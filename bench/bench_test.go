@@ -13,6 +13,7 @@ func TestTrainingOperations(t *testing.T) {
 	for name, seconds := range map[string]float64{
 		"lra-listops": 0.40, "lra-text": 0.24, "lra-text-full": 1.5, "lra-image": 1.5,
 		"lra-pathx": 1.4, "sc-raw": 1.15, "lm-small": 0.71, "lm-enwik8": 3.3,
+		"vit-tiny": 0.158, "vit-base": 2.14,
 	} {
 		w, err := Find(name)
 		if err != nil {

@@ -6,6 +6,7 @@ type shape struct {
 	tokens, chunk                int // positions of the batch, of a segment of attention
 	causal                       bool
 	vocab                        int // words that every position is scored against, 0 in classifiers
+	input                        int // numbers of a position that a matrix embeds, 0 where a table does
 }
 
 // shape returns the workload's.
@@ -46,16 +47,17 @@ func (s shape) directions() float64 {
 // multiply-adds for each state and channel.
 func (s shape) inference() float64 {
 	layer := s.linear() + 2*s.seen()*float64(s.z+s.h) + 4*s.directions()*float64(s.states*s.d)
-	return float64(s.tokens) * (float64(s.layers)*layer + 2*float64(s.d*s.vocab))
+	return float64(s.tokens) * (float64(s.layers)*layer + 2*float64(s.d*(s.vocab+s.input)))
 }
 
 // training returns the operations of a step of training. Backward takes two
 // products for each of forward's, and in attention one more, of queries with
 // keys, since nobody keeps the scores; an average's takes the scan again for the
-// input's gradient, and four multiply-adds a state for the parameters'.
+// input's gradient, and four multiply-adds a state for the parameters'. What a model
+// reads takes no gradient.
 func (s shape) training() float64 {
 	layer := 3*s.linear() + 2*s.seen()*float64(3*(s.z+s.h)+s.z) + 16*s.directions()*float64(s.states*s.d)
-	return float64(s.tokens) * (float64(s.layers)*layer + 6*float64(s.d*s.vocab))
+	return float64(s.tokens) * (float64(s.layers)*layer + float64(s.d*(6*s.vocab+4*s.input)))
 }
 
 // The bytes that a step must move between memory and the processor for each

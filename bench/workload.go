@@ -50,6 +50,8 @@ var Workloads = []Workload{
 		c.DecoderLayers, c.DecoderEmbedDim, c.DecoderInputDim = 6, 256, 256
 		c.DecoderHiddenDim, c.DecoderFFNEmbedDim, c.DecoderZDim, c.DecoderChunkSize = 512, 512, 64, 512
 	}),
+	vision("vit-tiny", 4, "mega_tiny_patch16_224"),
+	vision("vit-base", 4, "mega_base_patch16_224"),
 	translator("mt-small", 128, 12, 64, func(c *mega.TranslatorConfig) {
 		c.EncoderLayers, c.DecoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim = 2, 2, 48, 96
 		c.EncoderFFNEmbedDim, c.EncoderZDim, c.EncoderNDim = 64, 24, 8

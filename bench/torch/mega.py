@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A plain PyTorch Mega, the yardstick of `mega bench`'s classifiers and language models.
+"""A plain PyTorch Mega, the yardstick of `mega bench`'s classifiers (of pictures too) and language models.
 
 It follows the equations of arXiv 2209.10655 (moving average by FFT, chunked
 single-head attention) in the usual PyTorch way: eager mode, float32, no custom
@@ -36,9 +36,9 @@ import torch, torch.nn as nn, torch.nn.functional as F
 class EMA(nn.Module):
     """Multi-dimensional damped EMA, y = silu(conv(x, k) + omega * x); x is B x L x D."""
 
-    def __init__(s, d, n, bidirectional, truncation):
+    def __init__(s, d, n, bidirectional, truncation, image=False):
         super().__init__()
-        s.d, s.n, s.bi, s.trunc = d, n, bidirectional, truncation
+        s.d, s.n, s.bi, s.trunc, s.image = d, n, bidirectional, truncation, image
         k = 2 * d if bidirectional else d
         s.delta = nn.Parameter(torch.randn(k, n, 1) * .2)
         s.alpha = nn.Parameter(torch.randn(k, n, 1) * .2)
@@ -49,8 +49,8 @@ class EMA(nn.Module):
 
     def kernel(s, L):
         L = L if not s.trunc else min(L, s.trunc)
-        p = torch.sigmoid(s.delta)
-        q = 1 - p * torch.sigmoid(s.alpha)
+        p, a = torch.sigmoid(s.delta), torch.sigmoid(s.alpha)
+        p, q = a if s.image else p, 1 - p * a  # mega-image has alpha and delta the other way round
         powers = torch.exp(torch.arange(L).view(1, 1, L) * torch.log(q))
         return torch.einsum('dnl,dn->dl', p * s.beta * powers, s.gamma * math.sqrt(1 / s.n))
 
@@ -63,7 +63,8 @@ class EMA(nn.Module):
         T, off, n = k.size(1), 0, L
         if s.bi:
             a, b = k.split(s.d)
-            k = F.pad(a, (T - 1, 0)) + F.pad(b.flip(-1), (0, T - 1))
+            b = F.pad(b[..., :-1].flip(-1), (0, T)) if s.image else F.pad(b.flip(-1), (0, T - 1))  # and lag 0 counts once
+            k = F.pad(a, (T - 1, 0)) + b
             x = F.pad(x, (T - 1, 0))
             n, off = L + T - 1, 2 * T - 2
         y = torch.fft.irfft(torch.fft.rfft(x, n=2 * n) * torch.fft.rfft(k, n=2 * n), n=2 * n)[..., off:off + L]
@@ -128,7 +129,7 @@ class MegaLayer(nn.Module):
         s.c, d, z, h = c, c.d, c.z, c.h
         s.causal = not bidirectional
         s.norm = Norm(c.norm, d)
-        s.move = EMA(d, c.n, bidirectional, c.trunc)
+        s.move = EMA(d, c.n, bidirectional, c.trunc, c.patch > 0)
         s.v_proj, s.mx_proj, s.h_proj = nn.Linear(d, h), nn.Linear(d, z + h + 2 * d), nn.Linear(h, d)
         s.gamma, s.beta = nn.Parameter(torch.randn(2, z) * .02), nn.Parameter(torch.zeros(2, z))
         s.rel_pos_bias = RotaryBias(z) if c.bias == 'rotary' else SimpleBias(c.maxpos if c.chunk < 0 else c.chunk)
@@ -240,6 +241,23 @@ class Classifier(nn.Module):
         return s.out(F.gelu(s.fc(x)))
 
 
+class Vision(nn.Module):
+    """VisionMEGA of mega-image. x: B x 3 x side x side."""
+
+    def __init__(s, c):
+        super().__init__()
+        s.pos_embed = nn.Parameter(torch.randn(1, c.maxpos, c.d) * c.d ** -.5)
+        s.proj = nn.Conv2d(3, c.d, c.patch, c.patch)
+        s.blocks = nn.ModuleList([Block(c, True) for _ in range(c.layers)])
+        s.final_norm, s.fc, s.head = Norm(c.norm, c.d), nn.Linear(c.d, c.d), nn.Linear(c.d, c.classes)
+
+    def forward(s, x):
+        x = s.proj(x).flatten(2).transpose(1, 2) + s.pos_embed
+        for b in s.blocks:
+            x = b(x, None)
+        return s.head(F.silu(s.fc(s.final_norm(x))).mean(1))
+
+
 class LM(nn.Module):
     def __init__(s, c):
         super().__init__()
@@ -251,7 +269,7 @@ class LM(nn.Module):
 
 def cfg(**k):
     base = dict(vocab=0, chunk=-1, prenorm=True, dropout=0.0, scale=1.0, final_affine=True, bias='simple', attn='softmax',
-                norm='layernorm', trunc=1024, n=16, maxpos=1024, classes=10, cls=0)
+                norm='layernorm', trunc=1024, n=16, maxpos=1024, classes=10, cls=0, patch=0)
     base.update(k)
     return argparse.Namespace(**base)
 
@@ -264,6 +282,8 @@ WORK = {
     'lra-image': (cfg(layers=8, d=160, h=320, ffn=320, z=96, chunk=-1, norm='batchnorm', attn='laplace', maxpos=1024), 8, 1024, 'cls'),
     'lra-pathx': (cfg(layers=4, d=64, h=128, ffn=128, z=32, chunk=4096, norm='batchnorm', attn='laplace', trunc=4096, maxpos=16384, classes=2), 1, 16384, 'cls'),
     'sc-raw': (cfg(layers=6, d=60, h=120, ffn=120, z=30, chunk=1000, norm='batchnorm', attn='laplace', trunc=1000, maxpos=16000), 2, 16000, 'cls'),
+    'vit-tiny': (cfg(layers=12, d=192, h=384, ffn=384, z=64, attn='laplace', trunc=0, maxpos=196, classes=1000, patch=16), 4, 196, 'image'),
+    'vit-base': (cfg(layers=12, d=768, h=1536, ffn=1536, z=256, attn='laplace', trunc=0, maxpos=196, classes=1000, patch=16), 4, 196, 'image'),
     'lm-enwik8': (cfg(vocab=208, layers=12, d=512, h=1024, ffn=1024, z=128, chunk=2048, bias='rotary', trunc=8192, dropout=.1, scale=512 ** .5, final_affine=False), 1, 2048, 'lm'),
     'lm-small': (cfg(vocab=208, layers=6, d=256, h=512, ffn=512, z=64, chunk=512, bias='rotary', trunc=8192, dropout=.1, scale=16., final_affine=False), 2, 2048, 'lm'),
 }
@@ -272,13 +292,18 @@ WORK = {
 def bench(name, reps):
     c, B, L, kind = WORK[name]
     torch.manual_seed(0)
-    m = LM(c) if kind == 'lm' else Classifier(c)
+    m = {'lm': LM, 'image': Vision, 'cls': Classifier}[kind](c)
     x = torch.randint(4, c.vocab, (B, L)) if c.vocab else torch.randn(B, L)
+    if kind == 'image':
+        side = round(L ** .5) * c.patch
+        x = torch.randn(B, 3, side, side)
     y = torch.randint(4, c.vocab, (B, L)) if kind == 'lm' else torch.randint(0, c.classes, (B,))
     opt = torch.optim.AdamW(m.parameters(), lr=1e-3, betas=(.9, .98), weight_decay=.01)
     lengths = torch.full((B,), float(L))
 
     def logits():
+        if kind == 'image':
+            return m(x)
         return m(x).view(-1, c.vocab) if kind == 'lm' else m(x, lengths)
 
     def train():
@@ -313,9 +338,23 @@ def read_safetensors(path):
             for k, v in json.loads(b[8:8 + n]).items() if k != '__metadata__'}
 
 
+def check_vision(d, a, g, w):
+    c = cfg(layers=a['depth'], d=a['embed_dim'], h=a['hidden_dim'], ffn=a['ffn_hidden_dim'], z=a['zdim'], n=a['ndim'], attn='laplace', trunc=0,
+            maxpos=(a['img_size'] // a['patch_size']) ** 2, classes=a['num_classes'], patch=a['patch_size'])
+    m = Vision(c)
+    names = {'proj.': 'patch_embed.pemb.proj.', 'fc.': 'out_proj.fc.'}
+    m.load_state_dict({k: w[next((n + k[len(p):] for p, n in names.items() if k.startswith(p)), k)] for k in m.state_dict()})
+    m.eval()
+    with torch.no_grad():
+        y = m(g['b0.net_input.src_tokens'])
+    print(d, 'largest difference', float((y - g['b0.eval.logits']).abs().max()), 'of', float(g['b0.eval.logits'].abs().max()))
+
+
 def check(d):
     a = json.load(open(d + '/args.json'))
     g, w = (read_safetensors(f'{d}/{name}.safetensors') for name in ('golden', 'model'))
+    if a['task'] == 'image_classification':
+        return check_vision(d, a, g, w)
     lm = a['task'] == 'language_modeling'
     p = 'decoder' if lm else 'encoder'
     c = cfg(layers=a[p + '_layers'], d=a[p + '_embed_dim'], h=a[p + '_hidden_dim'], ffn=a[p + '_ffn_embed_dim'],
