@@ -109,7 +109,8 @@ var (
 
 // LastCheckpoints returns the last n checkpoints of a run's directory, the
 // latest first: those saved at the ends of epochs, or those saved after a number of
-// updates. limit, unless it is 0, is the last epoch or update that counts.
+// updates. limit, unless it is 0, is the last epoch or update that counts. In a
+// copy that has lost the names, they are those that the newest checkpoint had.
 func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, error) {
 	if inner := filepath.Join(dir, "checkpoints"); exists(inner) {
 		dir = inner
@@ -117,6 +118,19 @@ func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, er
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
+	}
+	newest, err := Newest(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{} // and the files that they stand for
+	for name, saved := range savedNames(filepath.Join(dir, newest)) {
+		if exists(filepath.Join(dir, saved)) && !exists(filepath.Join(dir, name)) {
+			names[name] = saved
+		}
+	}
+	for _, e := range entries {
+		names[e.Name()] = e.Name()
 	}
 	pattern, kind := epochNames, "epochs (checkpointN)"
 	if byUpdates {
@@ -127,14 +141,14 @@ func LastCheckpoints(dir string, n int, byUpdates bool, limit int) ([]string, er
 		path string
 	}
 	var all []found
-	for _, e := range entries {
-		match := pattern.FindStringSubmatch(e.Name())
+	for name, file := range names {
+		match := pattern.FindStringSubmatch(name)
 		if match == nil {
 			continue
 		}
 		key, err := strconv.Atoi(match[1])
 		if err == nil && (limit == 0 || key <= limit) {
-			all = append(all, found{key, filepath.Join(dir, e.Name())})
+			all = append(all, found{key, filepath.Join(dir, file)})
 		}
 	}
 	if n < 1 {

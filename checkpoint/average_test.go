@@ -127,6 +127,20 @@ func TestLastCheckpoints(t *testing.T) {
 			t.Errorf("%+v: %v, %v", c, got, err)
 		}
 	}
+	copied := t.TempDir() // with no names but in the newest state
+	for dir, state := range map[string]string{"update_3": "{}", "update_9": `{"checkpoints":[{"name":"checkpoint1","directory":"update_3"},{"name":"checkpoint_2_9","directory":"update_9"}]}`} {
+		if err := os.Mkdir(filepath.Join(copied, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(copied, dir, StateFile), []byte(state), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for byUpdates, want := range map[bool]string{false: "update_3", true: "update_9"} {
+		if got, err := LastCheckpoints(copied, 1, byUpdates, 0); err != nil || !slices.Equal(got, []string{filepath.Join(copied, want)}) {
+			t.Errorf("by updates %v: %v, %v", byUpdates, got, err)
+		}
+	}
 	_, err := LastCheckpoints(dir, 4, false, 0)
 	checkSays(t, err, "has 3 checkpoints of epochs (checkpointN), want 4")
 }

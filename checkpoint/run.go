@@ -69,6 +69,20 @@ func WriteName(path, dir string) error {
 	return err
 }
 
+// SavedUpdates returns the number of updates in the name of a directory that a run
+// saved, -1 for other names.
+func SavedUpdates(name string) int {
+	match := savedPattern.FindStringSubmatch(name)
+	if match == nil {
+		return -1
+	}
+	updates, err := strconv.Atoi(match[1])
+	if err != nil {
+		return -1
+	}
+	return updates
+}
+
 // Newest returns the newest directory that a run saved in dir, "" if there is
 // none: the last checkpoint where no name has come along to say so.
 func Newest(dir string) (string, error) {
@@ -78,13 +92,12 @@ func Newest(dir string) (string, error) {
 	}
 	newest, last, again := "", -1, -1
 	for _, e := range entries {
-		match := savedPattern.FindStringSubmatch(e.Name())
-		if match == nil || !e.IsDir() {
+		updates := SavedUpdates(e.Name())
+		if updates < 0 || !e.IsDir() {
 			continue
 		}
-		updates, err := strconv.Atoi(match[1])
-		n, _ := strconv.Atoi(cmp.Or(match[2], "1"))
-		if err == nil && (updates > last || updates == last && n > again) {
+		n, _ := strconv.Atoi(cmp.Or(savedPattern.FindStringSubmatch(e.Name())[2], "1"))
+		if updates > last || updates == last && n > again {
 			newest, last, again = e.Name(), updates, n
 		}
 	}
@@ -105,7 +118,7 @@ func runCheckpoint(path string) string {
 	if err != nil {
 		return path
 	}
-	for _, name := range []string{BestName, namedBest(filepath.Join(dir, newest)), LastName, newest} {
+	for _, name := range []string{BestName, savedNames(filepath.Join(dir, newest))[BestName], LastName, newest} {
 		if name == "" {
 			continue
 		}
@@ -129,20 +142,21 @@ func sameFile(a, b string) bool {
 	return err == nil && missing == nil && os.SameFile(x, y) && filepath.Base(b) != "."
 }
 
-// namedBest returns the saved directory that was the best when the one at path
-// was saved, whose state says so; "" if it does not.
-func namedBest(path string) string {
+// savedNames returns the saved directories that the names of checkpoints stood for
+// when the one at path was saved, as far as its state says so.
+func savedNames(path string) map[string]string {
 	text, err := readText(dirFiles(path), StateFile)
 	var state struct {
 		Checkpoints []struct{ Name, Directory string }
 	}
 	if err != nil || json.Unmarshal(text, &state) != nil {
-		return ""
+		return nil
 	}
+	names := map[string]string{}
 	for _, c := range state.Checkpoints {
-		if c.Name == BestName && savedPattern.MatchString(c.Directory) {
-			return c.Directory
+		if savedPattern.MatchString(c.Directory) {
+			names[c.Name] = c.Directory
 		}
 	}
-	return ""
+	return names
 }

@@ -146,8 +146,21 @@ func TestLastIsPublishedFirst(t *testing.T) {
 	if err := s.publish(names{}.after(savePoint{dir: "update_2", best: &best}, &Config{SaveInterval: 1})); err == nil {
 		t.Fatal("a directory under the name of a checkpoint was replaced")
 	}
-	if last, err := s.last(); last != "update_2" || err != nil {
-		t.Errorf("last is %q, %v", last, err)
+	if last := checkpoint.ReadName(s.path(lastName)); last != "update_2" {
+		t.Errorf("last is %q", last)
+	}
+}
+
+// TestNewerThanItsLinkGoesOn: a newer checkpoint that was copied beside an old
+// checkpoint_last is gone on from, and not deleted.
+func TestNewerThanItsLinkGoesOn(t *testing.T) {
+	dir, newer := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "newer")
+	interruptToy(t, newToy(), toyConfig(), dir, 5)
+	interruptToy(t, newToy(), toyConfig(), newer, 9)
+	must(t, os.CopyFS(filepath.Join(Checkpoints(dir), "update_9"), os.DirFS(filepath.Join(Checkpoints(newer), "update_9"))))
+	interruptToy(t, newToy(), toyConfig(), dir, 11)
+	if _, s := lastState(t, dir); s.Updates != 11 {
+		t.Errorf("at update %d", s.Updates)
 	}
 }
 

@@ -24,18 +24,25 @@ import (
 type store struct{ dir string }
 
 // last returns the directory of the last checkpoint, "" if there is none: what
-// checkpoint_last stands for or, where a copy of the run has lost its links, the
-// newest. In a copy that followed links, checkpoint_last is a directory itself.
+// checkpoint_last stands for or, where a copy of the run has lost its links or
+// brought a newer checkpoint than its link knows, the newest. In a copy that
+// followed links, checkpoint_last is a directory itself.
 func (s store) last() (string, error) {
+	newest, err := checkpoint.Newest(s.dir)
+	if err != nil {
+		return "", err
+	}
 	if saved := checkpoint.ReadName(s.path(lastName)); saved != "" {
+		if checkpoint.SavedUpdates(newest) > checkpoint.SavedUpdates(saved) {
+			return newest, nil
+		}
 		return saved, nil
 	}
 	if _, err := os.Stat(filepath.Join(s.path(lastName), checkpoint.StateFile)); err == nil {
 		return lastName, nil
 	}
-	newest, err := checkpoint.Newest(s.dir)
-	if newest != "" || err != nil {
-		return newest, err
+	if newest != "" {
+		return newest, nil
 	}
 	others, err := filepath.Glob(filepath.Join(s.dir, namePrefix+"*"))
 	if err == nil && len(others) > 0 {
