@@ -79,6 +79,9 @@ func OpenSpeechCommands(dir string, o Options) (*SpeechCommands, error) {
 	if o.Rate < minRate || o.Rate > maxRate || o.Length < 1 {
 		return nil, fmt.Errorf("%d samples a second and %d a clip; want %d to %d and 1 at least", o.Rate, o.Length, minRate, maxRate)
 	}
+	if err := checkWords(o.Classes); err != nil {
+		return nil, err
+	}
 	if inner := filepath.Join(dir, "SpeechCommands"); isDir(inner) {
 		dir = inner
 	}
@@ -99,6 +102,19 @@ func OpenSpeechCommands(dir string, o Options) (*SpeechCommands, error) {
 		return nil, fmt.Errorf("%s: no recordings in the training split", dir)
 	}
 	return s, s.normalise()
+}
+
+// checkWords refuses what would make one directory two classes, or of another.
+func checkWords(words []string) error {
+	for i, word := range words {
+		if word == "" || word == "." || word == ".." || filepath.Base(word) != word {
+			return fmt.Errorf("word %d is %q, want the name of a directory", i+1, word)
+		}
+		if slices.Contains(words[:i], word) {
+			return fmt.Errorf("the word %q is given twice", word)
+		}
+	}
+	return nil
 }
 
 // findRecordings lists the WAV files of each word by name.

@@ -267,6 +267,9 @@ func TestSpeechErrors(t *testing.T) {
 		{Options{Classes: []string{"c"}}, "c: no WAV files"},
 		{Options{Classes: []string{"a"}}, "none of 3 recordings has 16000 samples"},
 		{Options{Classes: []string{"a"}, Lists: true}, "_list.txt: no such list file"},
+		{Options{Classes: []string{"a", "a"}}, `the word "a" is given twice`},
+		{Options{Classes: []string{"a", "../b"}}, `word 2 is "../b", want the name of a directory`},
+		{Options{Classes: []string{""}}, `word 1 is ""`},
 		{Options{Rate: 1}, "1 samples a second and 16000 a clip"},
 	} {
 		if _, err := OpenSpeechCommands(dir, c.options); err == nil || !strings.Contains(err.Error(), c.want) {

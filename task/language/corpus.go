@@ -51,10 +51,13 @@ type DataConfig struct {
 	SentenceAvg             bool   `json:"sentence_avg" help:"divide loss and gradients by blocks, not by tokens"`
 }
 
+// languageModeling is the reference's task of language models.
+const languageModeling = "language_modeling"
+
 // DefaultDataConfig returns the reference's defaults.
 func DefaultDataConfig() DataConfig {
 	return DataConfig{
-		Task: "language_modeling", TextHeldOut: 0.05,
+		Task: languageModeling, TextHeldOut: 0.05,
 		TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
 		TokensPerSample: 1024, VariantBlockMultipleMin: 1, VariantBlockMultipleMax: 1,
 		ValidBlock: blocks.DefaultValidBlock.String(), OutputDictionarySize: -1, ShortenMethod: "none",
@@ -212,6 +215,9 @@ func (c *Corpus) Has(split string) bool {
 func (c *Corpus) open(split string, dir int) (lines.Lines, error) {
 	if c.text != nil {
 		return c.slice(split)
+	}
+	if split == "" {
+		return nil, fmt.Errorf("%s: no name of a split is given, want one as valid", c.dirs[dir])
 	}
 	f, err := lines.OpenSplit(c.Dictionary.Encode, filepath.Join(c.dirs[dir], split), split == c.config.TrainSubset)
 	if err != nil {

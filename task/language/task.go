@@ -31,6 +31,9 @@ type Task struct {
 // NewTask opens the data, makes a model for its dictionary and
 // returns the task. Close it when done.
 func NewTask(d DataConfig, m mega.LanguageModelConfig) (*Task, error) {
+	if d.Task != "" && d.Task != languageModeling {
+		return nil, fmt.Errorf("task is %q, want %s for a language model", d.Task, languageModeling)
+	}
 	if err := d.PackPieces(); err != nil {
 		return nil, err
 	}

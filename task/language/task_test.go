@@ -269,6 +269,7 @@ func TestLanguageErrors(t *testing.T) {
 		{func(d *DataConfig, _ *EvalOptions) { d.SampleBreakMode = "lines" }, "unknown sample break mode"},
 		{func(d *DataConfig, _ *EvalOptions) { d.ShortenMethod = "random_crop" }, "want none or truncate"},
 		{func(_ *DataConfig, o *EvalOptions) { o.Subset = "train" }, "no such file"},
+		{func(_ *DataConfig, o *EvalOptions) { o.Subset = "" }, "no name of a split is given"},
 		{func(_ *DataConfig, o *EvalOptions) { o.ChunkNums = 0 }, "want at least 1 of 1"},
 		{func(_ *DataConfig, o *EvalOptions) { o.ContextWindow = -1 }, "none may be negative"},
 		{func(d *DataConfig, _ *EvalOptions) { d.Data, d.Text, d.TextHeldOut = "", text, 0.5 }, "below 0.5"},
@@ -290,6 +291,11 @@ func TestLanguageErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
+	}
+	d := goldenText("lm_enwik8")
+	d.Task = "masked_lm"
+	if _, err := NewTask(d, m.Config()); err == nil || !strings.Contains(err.Error(), `task is "masked_lm", want language_modeling`) {
+		t.Error(err)
 	}
 }
 

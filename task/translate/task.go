@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
@@ -31,6 +32,9 @@ type Task struct {
 // NewTask opens the data, makes a model for its dictionaries and returns
 // the task. Close it when done.
 func NewTask(d DataConfig, m mega.TranslatorConfig) (*Task, error) {
+	if d.Task != "" && d.Task != checkpoint.Translation {
+		return nil, fmt.Errorf("task is %q, want %s for a translator", d.Task, checkpoint.Translation)
+	}
 	corpus, err := OpenCorpus(d)
 	if err != nil {
 		return nil, err

@@ -86,6 +86,7 @@ func TestTranslationErrors(t *testing.T) {
 	}
 	for want, change := range map[string]func(d *DataConfig, m *mega.TranslatorConfig){
 		"no data is given":                 func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = "" },
+		`task is "x", want translation`:    func(d *DataConfig, _ *mega.TranslatorConfig) { d.Task = "x" },
 		"no such directory":                func(d *DataConfig, _ *mega.TranslatorConfig) { d.Data = "nowhere" },
 		"no data of the language pair fr-": func(d *DataConfig, _ *mega.TranslatorConfig) { d.SourceLang, d.TargetLang = "fr", "de" },
 		"cross_entropy has none":           func(d *DataConfig, _ *mega.TranslatorConfig) { d.Criterion = "cross_entropy" },
