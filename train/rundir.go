@@ -183,10 +183,14 @@ func refuseForeign(path string) error {
 	}; errors.Is(err, fs.ErrNotExist) && slices.ContainsFunc(entries, isTorch) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s holds files (%s) but no run: choose a new or an empty directory: %w", path, entries[foreign].Name(), err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	foreignErr := fmt.Errorf("%s holds files (%s) but no run: choose a new or an empty directory", path, entries[foreign].Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return foreignErr
+	}
+	return fmt.Errorf("%w: %w", foreignErr, err)
 }
 
 // mayChange lists the settings that another session of a run may have changed:

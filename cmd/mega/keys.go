@@ -13,9 +13,9 @@ import (
 var keyPattern = regexp.MustCompile(`(?m)(^|[ (])([a-z][a-z0-9]*(?:_[a-z0-9]+)+|(?:dest|src|tgt)(?:dir|dict)|(?:train|valid|test)pref|overwrite)|` +
 	`(^|[:;] )([a-z][a-z0-9-]*) is |(\()([a-z][a-z0-9-]*)\)`)
 
-// modelFile matches the name of a file of a model at the beginning of what is
+// modelFile matches the name of a file of a model or a line of records at the beginning of what is
 // wrong with it, where keys are those of the file but for advice in parentheses.
-var modelFile = regexp.MustCompile(`\.(json|pt|safetensors): `)
+var modelFile = regexp.MustCompile(`(\.(json|pt|safetensors)|(\.jsonl|-):\d+): `)
 
 // inFlags writes the keys of an error, by which the library complains, as the
 // flags of the command that stand for them.

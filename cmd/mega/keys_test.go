@@ -31,6 +31,7 @@ func TestKeysOfErrorsAreFlags(t *testing.T) {
 		"/runs/source_lang/z_dim: is a directory":    "/runs/source_lang/z_dim: is a directory",
 		"dict.txt: is there; use it with srcdict":    "dict.txt: is there; use it with --srcdict",
 		"run/config.json: model: z_dim is 3":         "run/config.json: model: z_dim is 3",
+		"records.jsonl:3: beam is 0":                 "records.jsonl:3: beam is 0",
 		"a.pt: not for z_dim (hf_accept_rmsnorm so)": "a.pt: not for z_dim (--hf-accept-rmsnorm so)",
 	} {
 		if got := inFlags(message, flags); got != want {

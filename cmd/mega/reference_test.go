@@ -143,6 +143,12 @@ func TestUnknownFlags(t *testing.T) {
 }
 
 func TestOneLine(t *testing.T) {
+	_, missing := os.Stat("nowhere")
+	for _, err := range []error{missing, fmt.Errorf("nowhere: %w", missing)} {
+		if got := oneLine(err); got != "nowhere: no such file or directory" {
+			t.Errorf("%q", got)
+		}
+	}
 	many := strings.Repeat("a\n", 60) + "b;\n\n\n;c\nd\ne\nf\ng\n"
 	if got := oneLine(fmt.Errorf("%s", many)); got != "a (60 times); b; c; d; e; and 2 more" {
 		t.Errorf("%q", got)

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,13 +160,26 @@ func newHelp() *cobra.Command {
 	}
 }
 
+// withoutSystemCall returns the text of an error with the name of a file in place
+// of "open FILE" or "stat FILE", and once where a caller wrote it too.
+func withoutSystemCall(err error) string {
+	text := err.Error()
+	var e *fs.PathError
+	if !errors.As(err, &e) || !slices.Contains([]string{"open", "stat", "lstat", "read"}, e.Op) {
+		return text
+	}
+	name := e.Path + ": "
+	text = strings.Replace(text, e.Error(), name+e.Err.Error(), 1)
+	return strings.Replace(text, name+name, name, 1)
+}
+
 // oneLine puts the lines of an error side by side, each once with how often it
 // came, and not more than a few.
 func oneLine(err error) string {
 	const most = 5
 	var parts []string
 	times := map[string]int{}
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(withoutSystemCall(err)) {
 		part := strings.Trim(line, "; \t\r\n")
 		if times[part]++; part != "" && times[part] == 1 {
 			parts = append(parts, part)

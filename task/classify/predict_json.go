@@ -1,14 +1,12 @@
 package classify
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/audio"
+	"github.com/mega-go/mega/internal/config"
 )
 
 // A Record is an input as a line of JSON: one of its forms, and anything that
@@ -28,13 +26,8 @@ type Record struct {
 // error.
 func ParseRecord(line []byte) (Record, error) {
 	var r Record
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := config.Strict(line, &r); err != nil {
 		return r, fmt.Errorf("%w; want an object with text (and pair), tokens, file, pixels or samples (and rate), and id", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return r, errors.New("more than one JSON value on a line")
 	}
 	forms := 0
 	for _, given := range []bool{r.Text != nil, r.Tokens != nil, r.File != "", r.Pixels != nil, r.Samples != nil} {

@@ -445,16 +445,18 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%s: %v", out.String(), err)
 	}
 	for want, line := range map[string]string{
-		"unknown field":              `{"txt": "x"}`,
-		"0 of text":                  `{"id": 1}`,
-		"2 of text":                  `{"text": "x", "tokens": [4]}`,
-		"the model reads text; want": `{"pixels": [1]}`,
-		"token 0 is 1, want":         `{"tokens": [1]}`,
-		"token 1 is 900":             `{"tokens": [4, 900]}`,
-		"x:1: unexpected EOF":        `{"text": "x"`,
-		"more than one JSON value":   `{"text": "x"} {}`,
-		"the text is empty":          `{"text": ""}`,
-		"no such file":               `{"file": "does-not-exist"}`,
+		`unknown key "txt", did you mean "text"?`:   `{"txt": "x"}`,
+		"the value is a list, want an object; want": `[1]`,
+		"text is a number, want a string; want":     `{"text": 5}`,
+		"0 of text":                                 `{"id": 1}`,
+		"2 of text":                                 `{"text": "x", "tokens": [4]}`,
+		"the model reads text; want":                `{"pixels": [1]}`,
+		"token 0 is 1, want":                        `{"tokens": [1]}`,
+		"token 1 is 900":                            `{"tokens": [4, 900]}`,
+		"within a value: is it cut off?":            `{"text": "x"`,
+		"more than one JSON value":                  `{"text": "x"} {}`,
+		"the text is empty":                         `{"text": ""}`,
+		"no such file":                              `{"file": "does-not-exist"}`,
 	} {
 		err := textfile.EachLine(strings.NewReader(line), "x", func(b []byte) error {
 			r, err := ParseRecord(b)
