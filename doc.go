@@ -29,6 +29,9 @@
 // data set and no optimiser. Names of configuration keys and parameters are the
 // reference's (facebookresearch/mega), and so are the numbers that models compute.
 //
+// Models and sessions come from the functions that make them. The methods of a nil
+// model or of a zero [Session] panic.
+//
 // Shapes follow one alphabet: B batch, L length, D embed_dim, H hidden_dim,
 // Z z_dim, N n_dim, C chunk, V vocabulary. Layout is batch first, channel last.
 package mega

@@ -93,6 +93,9 @@ func toResults(cmd *cobra.Command, dir, split string, write func(io.Writer) erro
 	if dir == "" {
 		return toOutput(cmd, "", write)
 	}
+	if split == "" || split != filepath.Base(split) {
+		return usagef("--gen-subset is %q, want the name of a split for --results-path", split)
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}

@@ -288,3 +288,13 @@ func TestTextsKeepTheirBytes(t *testing.T) {
 		t.Errorf("texts are %q, results %q", direct.String(), plain.String())
 	}
 }
+
+// TestResultsAreOfASplit: the name of a split, which names the file of its results,
+// leads to no other directory.
+func TestResultsAreOfASplit(t *testing.T) {
+	for _, split := range []string{"", "a/b", "../valid"} {
+		if err := toResults(nil, t.TempDir(), split, nil); err == nil || !strings.Contains(err.Error(), "want the name of a split") {
+			t.Errorf("%q: %v", split, err)
+		}
+	}
+}

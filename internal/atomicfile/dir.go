@@ -19,6 +19,7 @@ import (
 // the temporary directory, whose name matches [IsTemporary], until the next
 // WriteDir of path.
 func WriteDir(path string, write func(dir string) error) error {
+	path = filepath.Clean(path) // "DIR/" has itself as its parent else
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("writing %s: %w", path, fs.ErrExist)
 	}

@@ -55,7 +55,7 @@ func TestWriteDir(t *testing.T) {
 		}
 		return writeNew(filepath.Join(dir, "f"), "content")
 	}
-	if err := WriteDir(path, write); err != nil {
+	if err := WriteDir(path+string(filepath.Separator), write); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(filepath.Join(path, "f")); err != nil || string(got) != "content" {
