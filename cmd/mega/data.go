@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/data"
-	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/data/listops"
 	"github.com/mega-go/mega/data/lra"
 	"github.com/mega-go/mega/data/pathfinder"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )

@@ -141,7 +141,7 @@ func (t *Trainer) count() (words []word, characters []string) {
 			total += n
 		}
 	}
-	for _, r := range []rune(space + "\x00" + string(utf8.RuneError)) { // bytes write these
+	for _, r := range space + "\x00" + string(utf8.RuneError) { // bytes write these
 		total -= t.runes[r]
 		delete(t.runes, r)
 	}
