@@ -12,8 +12,20 @@ func (t *Tape) Activate(act Activation, x *Variable) *Variable {
 	if act == Identity {
 		return x
 	}
+	return t.activateTo(t.allocLike(x), act, x)
+}
+
+// ActivateInPlace is Activate for the result x of an operation that nothing else
+// reads: its memory takes the result unless the tape records.
+func (t *Tape) ActivateInPlace(act Activation, x *Variable) *Variable {
+	if t.record {
+		return t.Activate(act, x)
+	}
+	return t.activateTo(x, act, x)
+}
+
+func (t *Tape) activateTo(out *Variable, act Activation, x *Variable) *Variable {
 	start := t.start()
-	out := t.allocLike(x)
 	t.activate(act, out.value, t.value(x))
 	if t.wants(x) {
 		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, t.value(x)) }

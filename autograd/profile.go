@@ -38,6 +38,9 @@ func (p *Profile) add(name string, d time.Duration) {
 // Add counts time spent outside the tape, such as the optimiser's, under name.
 func (p *Profile) Add(name string, d time.Duration) { p.add(name, d) }
 
+// since counts the time from start on.
+func (p *Profile) since(name string, start time.Time) { p.add(name, time.Since(start)) }
+
 // Rows lists the operations, the most expensive first.
 func (p *Profile) Rows() []ProfileRow {
 	rows := make([]ProfileRow, 0, len(p.byName))

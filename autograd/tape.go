@@ -135,7 +135,6 @@ func (t *Tape) variable() *Variable {
 	var v *Variable
 	if last := len(t.idle) - 1; last >= 0 {
 		v, t.idle = t.idle[last], t.idle[:last]
-		*v = Variable{}
 	} else {
 		v = new(Variable)
 	}
@@ -231,6 +230,7 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 		case v == out || v == root:
 		case !t.record:
 			t.free(v)
+			v.base = nil // all that is set without recording, but for what the next use sets
 			t.idle = append(t.idle, v)
 			continue
 		case v.reads == 0 || v.recompute != nil && v.needs:
@@ -379,6 +379,7 @@ func (t *Tape) Reset() {
 	}
 	for _, v := range t.made {
 		t.free(v)
+		*v = Variable{}
 	}
 	t.idle = append(t.idle, t.made...)
 	t.nodes, t.made = t.nodes[:0], t.made[:0]
@@ -397,6 +398,6 @@ func (t *Tape) start() time.Time {
 
 func (t *Tape) stop(name string, start time.Time) {
 	if t.profile != nil {
-		t.profile.add(name, time.Since(start))
+		t.profile.since(name, start)
 	}
 }

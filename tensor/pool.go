@@ -46,12 +46,15 @@ func (p *Pool) FillLike(t, x *Tensor, cols int) {
 }
 
 func (p *Pool) fill(t *Tensor) {
-	n := t.Len()
+	n := t.rows * t.stride
 	i, c := class(n)
-	if i < len(p.free) && len(p.free[i]) > 0 {
-		last := len(p.free[i]) - 1
-		t.data = p.free[i][last][:n]
-		p.free[i] = p.free[i][:last]
+	t.slot = i
+	for i >= len(p.free) {
+		p.free = append(p.free, nil)
+	}
+	list := &p.free[i]
+	if last := len(*list) - 1; last >= 0 {
+		t.data, *list = (*list)[last][:n], (*list)[:last]
 		return
 	}
 	p.held += c
@@ -60,11 +63,8 @@ func (p *Pool) fill(t *Tensor) {
 
 // Drain takes back the memory of a tensor from Fill or Get, which has none then.
 func (p *Pool) Drain(t *Tensor) {
-	i, _ := class(cap(t.data))
-	for i >= len(p.free) {
-		p.free = append(p.free, nil)
-	}
-	p.free[i] = append(p.free[i], t.data[:0])
+	list := &p.free[t.slot]
+	*list = append(*list, t.data[:0])
 	t.data = nil
 }
 

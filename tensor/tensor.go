@@ -18,6 +18,7 @@ type Tensor struct {
 	stride int // elements from one row to the next, at least the width
 	data   []float32
 	dims   [inlineDims]int // where shape lies if it has no more dimensions
+	slot   int             // of a Pool that the memory is from
 }
 
 // inlineDims is how many dimensions a tensor holds without memory of their own.
@@ -158,7 +159,9 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 	if !t.Contiguous() {
 		panic("tensor: reshape of a tensor that is not contiguous")
 	}
-	return FromSlice(t.data[:t.Len()], shape...)
+	r := FromSlice(t.data[:t.Len()], shape...)
+	r.slot = t.slot
+	return r
 }
 
 // Copy copies the elements of src, which must have the same number of rows and

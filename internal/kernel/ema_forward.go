@@ -81,16 +81,15 @@ func EMAStep(w *parallel.Workers, s, x []float32, mask []bool, state []float32, 
 		q.spread(batch)
 		return
 	}
-	// Without functions that capture anything: a step of decoding is not to
-	// allocate.
-	for b := range batch {
-		for first := 0; first < c.groups; first += emaSpan {
-			groups := min(emaSpan, c.groups-first)
-			m := borrowEMA(c, first, groups)
-			q.run(m, b, first, groups)
-			m.borrowed.Return()
-		}
+	// One pass after the other, in the same memory, and without functions that
+	// capture anything: a step of decoding is soon over and not to allocate.
+	m := borrowEMA(c, c.groups-1, 1)
+	var pass [1]emaScanPass
+	for i := range batch * c.groups {
+		q.begin(&pass[0], &m, i/c.groups, 0, i%c.groups)
+		scanAll(pass[:], 0, length)
 	}
+	m.borrowed.Return()
 }
 
 // emaStreams is a call of EMAStep.
@@ -104,17 +103,21 @@ func (q emaStreams) spread(batch int) { q.each(batch, q.run) }
 
 // run takes some adjacent groups of stream b along.
 func (q *emaStreams) run(m emaMemory, b, first, groups int) {
-	size := q.c.shape.States * emaGroup
 	var all [emaSpan]emaScanPass
 	passes := all[:groups]
 	for k := range passes {
-		p := &passes[k]
-		p.set(&m, scanLeft, k, q.c, first+k)
-		p.x, p.hidden, p.whole = q.rows(q.x, b, first+k), q.padding(b), true
-		p.from, p.y = p.x, q.rows(q.s, b, first+k)
-		p.begin(q.state[(b*q.c.groups+first+k)*size:][:size], q.c.scale(first+k))
+		q.begin(&passes[k], &m, b, k, first+k)
 	}
 	scanAll(passes, 0, q.length)
+}
+
+// begin readies the k-th pass of a task to go on from the state of a group of
+// stream b.
+func (q *emaStreams) begin(p *emaScanPass, m *emaMemory, b, k, group int) {
+	p.set(m, scanLeft, k, q.c, group)
+	p.x, p.hidden, p.whole = q.rows(q.x, b, group), q.padding(b), true
+	p.from, p.y = p.x, q.rows(q.s, b, group)
+	p.begin(q.c.group(q.state, b*q.c.groups+group), q.c.scale(group))
 }
 
 // check panics unless the operands of a pass have the lengths that they should.

@@ -118,9 +118,10 @@ type emaPass struct {
 	end    int       // of the scan's steps
 }
 
-// set makes p, which is zero, one of the passes of the k-th group of a task, which
-// is the one at index at in c. It sets field by field, as stage does: a step of
-// decoding is over so soon that copies of structures show.
+// set makes p, which is zero or was the same pass of another group, one of the
+// passes of the k-th group of a task, which is the one at index at in c. It sets
+// field by field, as stage does: a step of decoding is over so soon that copies of
+// structures show.
 func (p *emaPass) set(m *emaMemory, pass, k int, c *EMACoefficients, at int) {
 	p.emaMemory, p.c, p.at, p.share = *m, c, at, k
 	p.lanes = c.lanes(at)

@@ -51,7 +51,7 @@ type Epilogue struct {
 }
 
 // check panics unless e fits a product of m rows and n columns.
-func (e Epilogue) check(m, n, ldc int) {
+func (e *Epilogue) check(m, n, ldc int) {
 	if e.Bias != nil && len(e.Bias) < n {
 		panic(fmt.Sprintf("kernel: bias of %d numbers for %d columns", len(e.Bias), n))
 	}
@@ -68,7 +68,8 @@ func (e Epilogue) check(m, n, ldc int) {
 // results are the same for any number of workers.
 func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(w, false, false, m, n, k, a, b, nil, c, ldc, e)
+	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
+	p.multiply(false)
 }
 
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
@@ -76,29 +77,29 @@ func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e
 // the product.
 func GemmPacked(w *parallel.Workers, m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(w, false, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
+	p := product{workers: w, m: m, n: n, k: k, a: a, packed: b, out: output{c, ldc, e}}
+	p.multiply(b.terms > 0)
 }
 
 // GemmPackedSerial is GemmPacked on the calling goroutine alone, for tasks of
 // Parallel; it is at its best for six rows and more.
 func GemmPackedSerial(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
-	multiply(nil, true, b.terms > 0, m, n, k, a, Matrix{}, b, c, ldc, e)
+	p := product{serial: true, m: m, n: n, k: k, a: a, packed: b, out: output{c, ldc, e}}
+	p.multiply(b.terms > 0)
 }
 
-// multiply is behind the functions above; B is raw unless it is packed.
-func multiply(w *parallel.Workers, serial, bf16 bool, m, n, k int, a, raw Matrix, packed *Packed, c []float32, ldc int, e Epilogue) {
-	a.check("A", m, k)
-	checkStored("C", len(c), ldc, m, n)
-	e.check(m, n, ldc)
-	if m == 0 || n == 0 {
+// multiply is behind the functions above, which set the operands of p.
+func (p *product) multiply(bf16 bool) {
+	p.a.check("A", p.m, p.k)
+	checkStored("C", len(p.out.c), p.out.ldc, p.m, p.n)
+	p.out.e.check(p.m, p.n, p.out.ldc)
+	if p.m == 0 || p.n == 0 {
 		return
 	}
-	terms := 0
 	if bf16 {
-		k, terms = ceilDiv(k, 2), k
+		p.k, p.terms = ceilDiv(p.k, 2), p.k
 	}
-	p := newProduct(w, serial, m, n, k, terms, a, raw, packed, output{c: c, ldc: ldc, e: e})
+	p.plan()
 	p.run()
-	p.free()
 }

@@ -21,7 +21,8 @@ import (
 // It computes the same, only slowly, where CheckBF16 returns an error.
 func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	multiply(w, false, true, m, n, k, a, b, nil, c, ldc, e)
+	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
+	p.multiply(true)
 }
 
 // PackBF16 is Pack for products in bfloat16, as GemmBF16 computes. One with an

@@ -10,11 +10,11 @@ const dotRows = 3
 // straight on.
 func (p *product) runDots() {
 	p.perTask = ceilDiv(p.n, min(p.wantedTasks(), p.workers.Size()))
-	spread(p.workers, p.serial, ceilDiv(p.n, p.perTask), p.dotTask)
+	p.spread(ceilDiv(p.n, p.perTask), (*product).runDotTask)
 }
 
 // runDotTask computes perTask columns of C.
-func (p *product) runDotTask(_, i int) {
+func (p *product) runDotTask(i int) {
 	j0 := i * p.perTask
 	j1 := min(j0+p.perTask, p.n)
 	c := p.out.sums()

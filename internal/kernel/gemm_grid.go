@@ -50,7 +50,7 @@ func (p *product) rowsOfTask() int {
 func (p *product) runGrid() {
 	rows := p.rowsOfTask()
 	if p.serial && p.panels*p.mr <= rows {
-		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, p.out)
+		p.compute(rectangle{p1: p.panels, j1: p.n, k1: p.k}, &p.out)
 		return
 	}
 	g := grid{rows: ceilDiv(p.panels, rows/p.mr), columns: 1}
@@ -58,7 +58,7 @@ func (p *product) runGrid() {
 		g.cut(p)
 	}
 	p.rowTasks, p.perTask = g.rows, roundUp(ceilDiv(p.n, g.columns), p.nr)
-	spread(p.workers, p.serial, p.rowTasks*ceilDiv(p.n, p.perTask), p.gridTask)
+	p.spread(p.rowTasks*ceilDiv(p.n, p.perTask), (*product).runGridTask)
 }
 
 // A grid is the number of tasks that C is cut into each way.
@@ -88,12 +88,12 @@ func (g *grid) refine(p *product, tasks, rows, columns int) {
 }
 
 // runGridTask computes rectangle i of the grid; neighbours share columns of B.
-func (p *product) runGridTask(_, i int) {
+func (p *product) runGridTask(i int) {
 	row, column := i%p.rowTasks, i/p.rowTasks
 	j := column * p.perTask
 	p.compute(rectangle{
 		p0: row * p.panels / p.rowTasks, p1: (row + 1) * p.panels / p.rowTasks,
 		j0: j, j1: min(j+p.perTask, p.n),
 		k0: 0, k1: p.k,
-	}, p.out)
+	}, &p.out)
 }

@@ -35,21 +35,17 @@ type product struct {
 	workers *parallel.Workers
 	serial  bool
 	m, n, k int
-	terms   int // of a sum, if k counts pairs of them; else 0
+	terms   int // of a sum in bfloat16, if k counts pairs of them; else 0
 	panels  int // of rows
 	a       Matrix
 	raw     Matrix // B, unless packed holds it
 	packed  *Packed
 	out     output
 
-	shared   Packed    // B, packed here for all tasks
 	perTask  int       // columns a task computes
 	rowTasks int       // tasks side by side for the same columns
 	parts    []float32 // partial products of a split reduction
 	splits   int
-
-	// The tasks as function values, made once so that no call allocates them.
-	gridTask, dotTask, partTask, sumTask func(worker, i int)
 }
 
 // An output is where results go, from row 0 and column 0 of the product on.
@@ -59,37 +55,43 @@ type output struct {
 	e   Epilogue
 }
 
-// products holds idle ones.
-var products = sync.Pool{New: func() any {
-	p := new(product)
-	p.gridTask, p.dotTask = p.runGridTask, p.runDotTask
-	p.partTask, p.sumTask = p.runPart, p.sumParts
-	return p
-}}
-
-// newProduct returns the product that the arguments describe, reusing an idle one. If
-// terms is not 0, it is the number of terms in bfloat16, and k counts pairs of them.
-func newProduct(w *parallel.Workers, serial bool, m, n, k, terms int, a, raw Matrix, packed *Packed, out output) *product {
-	p := products.Get().(*product)
-	p.workers, p.impl, p.terms = w, Current(), terms
-	if terms > 0 {
-		p.impl = pairImplementation()
-	}
-	if packed != nil {
-		p.impl = packed.impl
-	}
-	p.tiling = tilings[p.impl]
-	p.m, p.n, p.k, p.a, p.raw, p.packed, p.out = m, n, k, a, raw, packed, out
-	p.panels = ceilDiv(m, p.mr)
-	p.serial = serial || p.work() < taskWork
-	return p
+// productTasks are tasks of a product, which they see a copy of: small products,
+// which have none, stay on the stack.
+type productTasks struct {
+	product
+	shared Packed // B, packed here for all tasks
+	task   func(p *product, i int)
+	run    func(worker, i int) // runs task, made once so that no call allocates it
 }
 
-// free lets go of the operands and keeps the rest for another product.
-func (p *product) free() {
-	p.workers, p.a, p.raw, p.packed, p.out = nil, Matrix{}, Matrix{}, nil, output{}
-	p.shared, p.parts = Packed{}, nil
-	products.Put(p)
+// idleTasks are those that no product uses.
+var idleTasks = sync.Pool{New: func() any {
+	t := new(productTasks)
+	t.run = func(_, i int) { t.task(&t.product, i) }
+	return t
+}}
+
+// spread runs n tasks, over the workers unless serial.
+func (p *product) spread(n int, task func(p *product, i int)) {
+	t := idleTasks.Get().(*productTasks)
+	t.product, t.task = *p, task
+	spread(p.workers, p.serial, n, t.run)
+	t.product = product{}
+	idleTasks.Put(t)
+}
+
+// plan chooses how to compute the product that the operands describe.
+func (p *product) plan() {
+	p.impl = Current()
+	switch {
+	case p.packed != nil:
+		p.impl = p.packed.impl
+	case p.terms > 0:
+		p.impl = pairImplementation()
+	}
+	p.tiling = tilings[p.impl]
+	p.panels = ceilDiv(p.m, p.mr)
+	p.serial = p.serial || p.work() < taskWork
 }
 
 // run computes the product in the way that suits its shape: by dot products
@@ -118,14 +120,17 @@ func (p *product) runShared() {
 	width := max(p.nr, sharedMax/max(p.k, 1)/p.nr*p.nr)
 	memory := parallel.Borrow(packedSize(p.impl, p.k, min(p.n, width)))
 	defer memory.Return()
+	t := idleTasks.Get().(*productTasks)
 	for j := 0; j < p.n; j += width {
-		n := min(width, p.n-j)
-		p.shared = Packed{k: p.k, n: n, terms: p.terms, impl: p.impl, data: memory.Data}
-		p.shared.fill(p.workers, p.raw.fromColumn(j), p.serial)
-		part := newProduct(p.workers, p.serial, p.m, n, p.k, p.terms, p.a, Matrix{}, &p.shared, p.out.at(0, j))
+		part := *p
+		part.n, part.packed, part.out = min(width, p.n-j), &t.shared, p.out.at(0, j)
+		t.shared = Packed{k: p.k, n: part.n, terms: p.terms, impl: p.impl, data: memory.Data}
+		t.shared.fill(p.workers, p.raw.fromColumn(j), p.serial)
+		part.plan()
 		part.runGrid()
-		part.free()
 	}
+	t.shared = Packed{}
+	idleTasks.Put(t)
 }
 
 // at returns the part of an output from row i and column j on.

@@ -30,7 +30,7 @@ type strip struct {
 // compute computes a rectangle into out, whose row 0 and column 0 are those of
 // the product. It takes B in blocks that stay in the second level of cache
 // while all panels of rows pass by; a panel of A stays in the first.
-func (p *product) compute(r rectangle, out output) {
+func (p *product) compute(r rectangle, out *output) {
 	depth := blockDepth(r.k1 - r.k0)
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
 	sizeA, sizeB := p.panelSize(depth), depth*width
@@ -44,7 +44,6 @@ func (p *product) compute(r rectangle, out output) {
 		sizeB = 0
 	}
 	memory := parallel.Borrow(sizeA + sizeB)
-	defer memory.Return()
 	forA, forB := memory.Data[:sizeA], memory.Data[sizeA:]
 	for k := r.k0; k == r.k0 || k < r.k1; k += depth {
 		block := r
@@ -57,11 +56,12 @@ func (p *product) compute(r rectangle, out output) {
 			p.computeBlock(block, k == r.k0, block.k1 == r.k1, out, forA, forB)
 		}
 	}
+	memory.Return()
 }
 
 // computeBlock computes what a rectangle has of one block of B, strip by strip.
 // The first block of a reduction starts the sums, the last one finishes them.
-func (p *product) computeBlock(r rectangle, first, last bool, out output, forA, forB []float32) {
+func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA, forB []float32) {
 	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first}
 	s.b, s.bs = p.blockOfB(r.k0, s.k, r.j0, s.n, forB)
 	if first && out.e.Bias != nil {
@@ -187,7 +187,7 @@ const runsMax = 16
 
 // sums returns where the sums V of an epilogue are to be: in Pre, which is to
 // have them, unless C holds what they begin with; else in C.
-func (o output) sums() []float32 {
+func (o *output) sums() []float32 {
 	if o.e.Pre != nil && !o.e.Accumulate {
 		return o.e.Pre
 	}
@@ -196,7 +196,7 @@ func (o output) sums() []float32 {
 
 // finish applies what the strips have left of the epilogue to m rows from i
 // on and n columns from j on, which are still in the cache.
-func (o output) finish(i, m, j, n int) {
+func (o *output) finish(i, m, j, n int) {
 	for row := i; row < i+m; row++ {
 		at := row*o.ldc + j
 		c, v := o.c[at:][:n], o.sums()[at:][:n]

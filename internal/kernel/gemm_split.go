@@ -39,13 +39,13 @@ func (p *product) runSplit() {
 	memory := parallel.Borrow(p.splits * p.m * p.n)
 	defer memory.Return()
 	p.parts = memory.Data
-	spread(p.workers, p.serial, p.splits*p.tilesOfPart(), p.partTask)
-	spread(p.workers, p.serial, ceilDiv(p.m, sumRows), p.sumTask)
+	p.spread(p.splits*p.tilesOfPart(), (*product).runPart)
+	p.spread(ceilDiv(p.m, sumRows), (*product).sumParts)
 }
 
 // runPart computes one rectangle of one part, which other workers' tasks do
 // not touch.
-func (p *product) runPart(_, i int) {
+func (p *product) runPart(i int) {
 	rows, columns := ceilDiv(p.m, splitRows), ceilDiv(p.n, splitColumns)
 	part, tile := i/(rows*columns), i%(rows*columns)
 	row, column := tile/columns, tile%columns
@@ -55,13 +55,13 @@ func (p *product) runPart(_, i int) {
 		p0: row * p.panels / rows, p1: (row + 1) * p.panels / rows,
 		j0: min(column*width, p.n), j1: min((column+1)*width, p.n),
 		k0: part * p.k / p.splits, k1: (part + 1) * p.k / p.splits,
-	}, output{c: c, ldc: p.n})
+	}, &output{c: c, ldc: p.n})
 }
 
 const sumRows = 8 // rows a task of sumParts
 
 // sumParts adds up sumRows rows of all parts, in order, and finishes them.
-func (p *product) sumParts(_, i int) {
+func (p *product) sumParts(i int) {
 	last := min((i+1)*sumRows, p.m)
 	for row := i * sumRows; row < last; row++ {
 		c := p.out.sums()[row*p.out.ldc:][:p.n]
