@@ -38,6 +38,15 @@ const (
 	PatchLinear = "linear"
 )
 
+// Derive sets what follows from other values if it is not given itself: the
+// feed-forward network is as wide as the values of attention. given says whether a
+// JSON key was given.
+func (c *VisionConfig) Derive(given func(key string) bool) {
+	if !given("ffn_hidden_dim") {
+		c.FFNHiddenDim = c.HiddenDim
+	}
+}
+
 // Patches returns L, the number of patches of a picture.
 func (c VisionConfig) Patches() int {
 	across := c.ImgSize / max(1, c.PatchSize)

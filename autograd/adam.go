@@ -11,6 +11,7 @@ import (
 type AdamSettings struct {
 	Betas            [2]float64
 	Eps, WeightDecay float64
+	Undecayed        []bool   // parameters that do not decay; nil for none
 	Workers          *Workers // compute; nil for the process's own
 }
 
@@ -116,5 +117,9 @@ func (a *Adam) stepBlock(_, i int) {
 		return
 	}
 	part := func(t *tensor.Tensor) []float32 { return t.Data()[b.from:b.to] }
-	kernel.AdamStep(part(a.weights[b.param]), part(g), part(a.moments[2*b.param]), part(a.moments[2*b.param+1]), a.numbers)
+	numbers := a.numbers
+	if a.settings.Undecayed != nil && a.settings.Undecayed[b.param] {
+		numbers.Decay = 0
+	}
+	kernel.AdamStep(part(a.weights[b.param]), part(g), part(a.moments[2*b.param]), part(a.moments[2*b.param+1]), numbers)
 }

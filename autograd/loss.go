@@ -211,6 +211,22 @@ func (t *Tape) Argmax(x *Variable) []int {
 	return out
 }
 
+// Ranks returns how many numbers of each row of x [R, V] are greater than the one
+// of its target: 0 where that is the largest.
+func (t *Tape) Ranks(x *Variable, targets []int32) []int {
+	value := t.value(x)
+	out := make([]int, value.Rows())
+	t.eachRows(value.Rows(), value.Cols(), func(i int) {
+		row := value.Row(i)
+		for _, v := range row {
+			if v > row[targets[i]] {
+				out[i]++
+			}
+		}
+	})
+	return out
+}
+
 // TargetLogProbs returns the log-probability of each row's target under
 // softmax(logits [R, V]).
 func (t *Tape) TargetLogProbs(logits *Variable, targets []int32) []float64 {

@@ -233,3 +233,16 @@ func TestTwoProcesses(t *testing.T) {
 		}
 	}
 }
+
+// TestUndecayed: a parameter that does not decay stays where a gradient of zero
+// leaves it, and the others shrink.
+func TestUndecayed(t *testing.T) {
+	p := nn.NewParams(1)
+	a, b := p.Root().Parameter("a", nn.Constant(1), 3), p.Root().Parameter("b", nn.Constant(1), 3)
+	adam := autograd.NewAdam([]*autograd.Variable{a.Variable, b.Variable}, AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.5, Undecayed: []bool{true, false}})
+	zero := []*tensor.Tensor{tensor.New(3), tensor.New(3)}
+	adam.Step(zero, 1, 0.1, 1)
+	if x, y := a.Value().Host()[0], b.Value().Host()[0]; x != 1 || y >= 1 {
+		t.Errorf("%v and %v after a step, want 1 and less", x, y)
+	}
+}

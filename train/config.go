@@ -96,7 +96,8 @@ func (c Config) Validate() error {
 	if c.BF16 {
 		v.Add(config.Wrap("bf16 is set", autograd.CheckBF16()))
 	}
-	_, err := c.Schedule(c.MaxUpdate)
+	const some = 1 // the data says how many, and nothing here depends on it
+	_, err := c.inUpdates(some).Schedule(c.MaxUpdate)
 	v.Add(err)
 	return v.Err()
 }

@@ -22,6 +22,7 @@ type ScheduleConfig struct {
 	LRScheduler   string    `json:"lr_scheduler" help:"linear_decay, inverse_sqrt, cosine, fixed or polynomial_decay"`
 	LR            []float64 `json:"lr" help:"the peak learning rate; one number per epoch for fixed"`
 	WarmupUpdates int       `json:"warmup_updates" help:"updates to reach it; negative for the default of the schedule"`
+	WarmupEpochs  int       `json:"warmup_epochs,omitempty" range:"0,1000000" help:"the same in epochs, instead of warmup_updates"`
 	WarmupPower   int       `json:"warmup_power" help:"power of linear_decay's rise; 2 starts more slowly"`
 	WarmupInitLR  float64   `json:"warmup_init_lr" help:"where the rise begins; negative for the default of the schedule"`
 
@@ -30,7 +31,7 @@ type ScheduleConfig struct {
 	Power           float64 `json:"power" help:"of polynomial_decay"`
 
 	MinLR           float64 `json:"min_lr" help:"the lowest rate of cosine"`
-	LRPeriodUpdates float64 `json:"lr_period_updates" help:"cosine's first period; 0 or negative for the whole run"`
+	LRPeriodUpdates float64 `json:"lr_period_updates" help:"cosine's first period; 0 or negative for the whole run, of max_update or max_epoch"`
 	TMult           float64 `json:"t_mult" help:"growth of cosine's period"`
 	LRShrink        float64 `json:"lr_shrink" help:"shrinking of cosine after each period, of fixed after force_anneal"`
 	ForceAnneal     int     `json:"force_anneal" help:"epoch after which fixed shrinks each epoch; 0 for never"`
@@ -187,7 +188,7 @@ func newCosine(c ScheduleConfig, w warmup) (Schedule, error) {
 	case w.peak <= c.MinLR:
 		return nil, fmt.Errorf("min_lr is %g, want less than lr = %g", c.MinLR, w.peak)
 	case c.LRPeriodUpdates <= 0:
-		return nil, errors.New("lr_scheduler cosine needs lr_period_updates, or max_update beyond warmup_updates")
+		return nil, errors.New("lr_scheduler cosine needs lr_period_updates, or max_update beyond warmup_updates, or max_epoch")
 	case !(c.TMult >= 1):
 		return nil, fmt.Errorf("t_mult is %g, want 1 or more", c.TMult)
 	}
@@ -255,4 +256,32 @@ func (s polynomialDecay) Rate(updates, _ int) float64 {
 	}
 	remaining := 1 - (n-s.updates)/(s.total-s.updates)
 	return (s.peak-s.end)*math.Pow(remaining, s.power) + s.end
+}
+
+// countsEpochs reports whether the schedule depends on the updates of an epoch.
+func (c Config) countsEpochs() bool {
+	return c.WarmupEpochs > 0 || c.LRScheduler == "cosine" && c.LRPeriodUpdates <= 0 && c.MaxUpdate == 0 && c.MaxEpoch > 0
+}
+
+// inUpdates gives in updates what the schedule has in epochs of so many: its rise,
+// and the run, over which cosine falls.
+func (c Config) inUpdates(perEpoch int) Config {
+	counts := c.countsEpochs()
+	if c.WarmupEpochs > 0 {
+		c.WarmupUpdates = c.WarmupEpochs * perEpoch
+	}
+	if counts && c.LRScheduler == "cosine" && c.LRPeriodUpdates <= 0 && c.MaxUpdate == 0 {
+		c.LRPeriodUpdates = float64(c.MaxEpoch*perEpoch - max(0, c.WarmupUpdates))
+	}
+	return c
+}
+
+// updatesPerEpoch returns how many updates the first epoch of a task has.
+func (c Config) updatesPerEpoch(task Task, processes int) (int, error) {
+	b, err := task.Epoch(1)
+	if err != nil {
+		return 0, fmt.Errorf("epoch 1: %w", err)
+	}
+	together := c.updateFreq(1) * processes
+	return (b.Len() + together - 1) / together, nil
 }

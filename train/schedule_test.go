@@ -93,3 +93,26 @@ func TestScheduleErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestEpochsOfSchedule: what is given in epochs is that many updates, and cosine
+// falls over the whole run.
+func TestEpochsOfSchedule(t *testing.T) {
+	c := DefaultConfig()
+	c.LRScheduler, c.LR, c.MinLR, c.WarmupInitLR, c.WarmupEpochs, c.MaxEpoch = "cosine", []float64{2e-3}, 1e-6, 1e-5, 20, 300
+	if err := c.Validate(); err != nil || !c.countsEpochs() {
+		t.Fatal(err)
+	}
+	s, err := c.inUpdates(7).Schedule(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for updates, want := range map[int]float64{0: 1e-5, 70: (1e-5 + 2e-3) / 2, 140: 2e-3, 140 + 980: (2e-3 + 1e-6) / 2} {
+		if got := s.Rate(updates, 1); math.Abs(got-want) > 1e-9 {
+			t.Errorf("rate %g after %d updates, want %g", got, updates, want)
+		}
+	}
+	c.MaxEpoch = 20
+	if err := c.Validate(); err == nil {
+		t.Error("a run that ends with its rise is taken")
+	}
+}

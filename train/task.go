@@ -26,6 +26,11 @@ type Task interface {
 	Describe() Description
 }
 
+// An Undecayer is a Task some of whose parameters weight decay leaves alone.
+type Undecayer interface {
+	Undecayed(p *nn.Parameter) bool
+}
+
 // A Description is what the files of a run say about its task. Its parts must
 // be the same each time and encode as JSON.
 type Description struct {
@@ -69,6 +74,7 @@ type Stats struct {
 	Correct    float64 `json:"ncorrect"`    // sentences classified rightly
 	Sentences  float64 `json:"nsentences"`
 	Tokens     float64 `json:"ntokens"`
+	Top5       float64 `json:"ntop5,omitempty"` // sentences whose class is among the five likeliest, in evaluation
 }
 
 // Add adds the sums of other batches.
@@ -81,14 +87,14 @@ func (s *Stats) Add(o Stats) {
 }
 
 // statsLen is the number of sums in Stats.
-const statsLen = 6
+const statsLen = 7
 
 func (s Stats) vector() [statsLen]float64 {
-	return [...]float64{s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens}
+	return [...]float64{s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens, s.Top5}
 }
 
 func (s *Stats) setVector(v [statsLen]float64) {
-	s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens = v[0], v[1], v[2], v[3], v[4], v[5]
+	s.Loss, s.NLL, s.SampleSize, s.Correct, s.Sentences, s.Tokens, s.Top5 = v[0], v[1], v[2], v[3], v[4], v[5], v[6]
 }
 
 // LossBase2 returns the loss in bits per unit of sample size, as the reference
@@ -101,6 +107,10 @@ func (s Stats) NLLBase2() float64 { return s.NLL / s.Tokens / math.Ln2 }
 
 // Accuracy returns the share of sentences classified rightly, in percent.
 func (s Stats) Accuracy() float64 { return 100 * s.Correct / s.Sentences }
+
+// Top5Accuracy returns the share of sentences whose class is among the five likeliest,
+// in percent.
+func (s Stats) Top5Accuracy() float64 { return 100 * s.Top5 / s.Sentences }
 
 // Metrics are named measurements: loss (base 2), accuracy, ppl, bleu.
 type Metrics map[string]float64

@@ -98,6 +98,17 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	comm := o.Communicator
+	if comm == nil {
+		comm = Alone{}
+	}
+	if c.countsEpochs() {
+		perEpoch, err := c.updatesPerEpoch(task, comm.Size())
+		if err != nil {
+			return nil, err
+		}
+		c = c.inUpdates(perEpoch)
+	}
 	schedule, err := c.Schedule(c.MaxUpdate)
 	if err != nil {
 		return nil, err
@@ -107,16 +118,19 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
 		return nil, err
 	}
-	r := &run{task: task, config: c, schedule: schedule, comm: o.Communicator, state: newState(), tape: autograd.NewTrainingTape()}
-	if r.comm == nil {
-		r.comm = Alone{}
-	}
+	r := &run{task: task, config: c, schedule: schedule, comm: comm, state: newState(), tape: autograd.NewTrainingTape()}
 	params := task.Params()
 	r.tape.SetProfile(o.Profile)
 	r.tape.SetBF16(c.BF16)
 	r.tape.SetWorkers(o.Workers)
 	r.profile = o.Profile
-	r.adam = NewAdam(params, AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay, Workers: o.Workers})
+	adam := AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay, Workers: o.Workers}
+	if u, ok := task.(Undecayer); ok {
+		for _, p := range params.All() {
+			adam.Undecayed = append(adam.Undecayed, u.Undecayed(p))
+		}
+	}
+	r.adam = NewAdam(params, adam)
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
 	if err := r.open(about, o); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/data/table"
@@ -17,14 +18,16 @@ import (
 
 // A classifyCommand is the command line of mega classify.
 type classifyCommand struct {
-	path      string
-	model     classify.OpenOptions
-	sources   classify.Sources
-	truncate  bool
-	batchSize int
-	top       int
-	json      bool
-	workers   int
+	path       string
+	model      classify.OpenOptions
+	sources    classify.Sources
+	truncate   bool
+	batchSize  int
+	top        int
+	classNames string
+	sheet      string
+	json       bool
+	workers    int
 
 	stream   bool
 	options  classify.StreamOptions
@@ -50,6 +53,9 @@ file that ends in .jsonl, or any with --jsonl, holds inputs as lines of JSON:
   {"id": 7, "text": "..."}                  {"text": "...", "pair": "..."}
   {"file": "a.png"}  {"pixels": [0, 255]}   {"samples": [0.1], "rate": 16000}
 
+A classifier of colour pictures (mega train --preset photos) takes such files and whole
+directories of them.
+
 A table (.csv, .tsv, .jsonl) comes back with the columns class and probability, if
 the model was trained on labelled data or --text-column names the texts.
 
@@ -74,6 +80,8 @@ needs.`,
 	flags.StringVar(&c.model.Data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
 	flags.StringVar(&c.model.Dict, "dict", "", "dictionary of the texts' words, instead of --data")
 	flags.StringVar(&c.model.LabelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
+	flags.StringVar(&c.classNames, "class-names", "", "for a classifier of pictures, file with the names of the classes, a line each (default those of its training)")
+	flags.StringVar(&c.sheet, "sheet", "", "for a classifier of pictures, .png or .jpg to draw a contact sheet of them with their classes into")
 	flags.StringArrayVar(&c.sources.Texts, "text", nil, "an input itself; may be given more than once")
 	flags.StringVar(&c.sources.List, "files", "", "file with the names of inputs, a line each (a pair with a tab between)")
 	flags.BoolVar(&c.sources.JSONL, "jsonl", false, "inputs are files of JSON lines, whatever their names")
@@ -102,7 +110,15 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	if c.path == "" {
 		return errNoModel
 	}
-	p, err := classify.Open(c.path, c.model)
+	ck, err := checkpoint.Open(c.path)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	if ck.Task == checkpoint.ImageClassification {
+		return c.classifyPictures(cmd, ck, args)
+	}
+	p, err := classify.OpenCheckpoint(ck, c.model)
 	if err != nil {
 		return err
 	}
@@ -112,13 +128,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
-	print := func(r classify.Prediction) error {
-		r.Top(c.top)
-		if c.json {
-			return r.WriteJSON(out)
-		}
-		return r.WriteText(out)
-	}
+	print := c.printer(out)
 	return interruptible(cmd.Context(), func() error {
 		if isTable {
 			out := bufio.NewWriter(textOutput(cmd))

@@ -45,6 +45,11 @@ scores by class and the confusion matrix.`,
 				return usagef("%s is a language model: mega eval-lm evaluates it", path)
 			case checkpoint.Translation:
 				return usagef("%s is a translator: mega generate evaluates it, with --score-reference on its references", path)
+			case checkpoint.ImageClassification:
+				if plot != "" || splits != "" {
+					return usagef("%s is a classifier of pictures: neither --plot nor --gen-subset is for it, name a directory of pictures", path)
+				}
+				return evalPictures(cmd, c, args, asJSON)
 			}
 			config, err := evalData(c, data, args)
 			if err != nil {

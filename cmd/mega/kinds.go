@@ -10,13 +10,14 @@ import (
 
 // The kinds of models that a command has flags for.
 const (
-	classifier    = "a classifier"
-	languageModel = "a language model"
-	translator    = "a translator"
+	classifier        = "a classifier"
+	languageModel     = "a language model"
+	translator        = "a translator"
+	pictureClassifier = "a classifier of pictures"
 )
 
 // modelKinds are all of them.
-var modelKinds = []string{classifier, languageModel, translator}
+var modelKinds = []string{classifier, languageModel, translator, pictureClassifier}
 
 // forKey is the annotation of a flag that says which kinds of models it is for; one
 // without is for all.

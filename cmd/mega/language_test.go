@@ -108,7 +108,7 @@ func TestReferenceLanguageCommands(t *testing.T) {
 // TestRecipesAreValid: every recipe's flags are known and make a configuration of
 // the kind of model that its task names.
 func TestRecipesAreValid(t *testing.T) {
-	kinds := map[string]string{"language_modeling": languageModel, "translation": translator}
+	kinds := map[string]string{"language_modeling": languageModel, "translation": translator, "image_classification": pictureClassifier}
 	for _, name := range recipe.Names() {
 		r, err := recipe.Find(name)
 		if err != nil {

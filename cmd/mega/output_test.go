@@ -42,7 +42,7 @@ func (o outputCase) command(out string) []string {
 	return strings.Fields(strings.NewReplacer("OUT", out,
 		"BYTES", golden("lm_enwik8"), "WIKITEXT", filepath.Join(wiki, "text"), "WIKI", wiki, "MT", golden("mt_wmt"), "PAIRS", pairsDir,
 		"LRA", golden("lra_text"), "TEXTS", filepath.Join("..", "..", "data", "testdata", "text"),
-		"RUN", filepath.Join("testdata", "run"),
+		"IMAGENET", golden("imagenet"), "RUN", filepath.Join("testdata", "run"),
 	).Replace(o.args))
 }
 
@@ -50,6 +50,7 @@ func (o outputCase) command(out string) []string {
 var outputCases = map[string]outputCase{
 	"average --output":        {"average LRA LRA --to safetensors --output OUT", "a", ""},
 	"bench --plot":            {}, // takes seconds, and draws as the others do
+	"classify --sheet":        {"classify --checkpoint IMAGENET ../../data/images/testdata/120x39.png --sheet OUT", "a.png", ""},
 	"convert OUT":             {"convert LRA --to fairseq OUT", "a", ""},
 	"data pieces OUT":         {"data pieces OUT main.go train.go --vocab-size 400 --overwrite", "a", ""},
 	"data pathfinder --sheet": {"data pathfinder DIR --train 2 --valid 1 --test 1 --overwrite --sheet OUT", "a", ""},

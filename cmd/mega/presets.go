@@ -62,6 +62,8 @@ var archInfos = []archInfo{
 	{"mega", translator, "the defaults of translators"},
 	{"mega_wmt_en_de", translator, "sentences (WMT'16 English to German)"},
 	{"mega_wmt_en_de_big", translator, "sentences (WMT'16 English to German), big"},
+	{"mega_tiny_patch16_224", pictureClassifier, "colour pictures in patches; tiny"},
+	{"mega_base_patch16_224", pictureClassifier, "colour pictures in patches (ImageNet)"},
 }
 
 // config returns the architecture's configuration.
@@ -107,7 +109,7 @@ func printArch(w io.Writer, a archInfo) error {
 	for name, field := range flagFields(reflect.TypeOf(c)) {
 		value := reflect.ValueOf(c).FieldByIndex(field.Index)
 		switch text := formatField(value); {
-		case name == "arch" || value.IsZero():
+		case name == "arch" || name == "num-classes" || value.IsZero(): // the data has classes
 		case value.Kind() == reflect.Bool:
 			flags = append(flags, "--"+name)
 		default:
@@ -176,13 +178,17 @@ func listPresets(w io.Writer) error {
 	return tw.Flush()
 }
 
-// sizeOf returns a size of the decoder, or of the encoder where there is none.
+// sizeOf returns a size of the decoder, or of the encoder where there is none, or of
+// a model that is neither.
 func sizeOf(c mega.Config, what string) any {
 	v := reflect.ValueOf(c)
 	if f := v.FieldByName("Decoder" + what); f.IsValid() {
 		return f
 	}
-	return v.FieldByName("Encoder" + what)
+	if f := v.FieldByName("Encoder" + what); f.IsValid() {
+		return f
+	}
+	return v.FieldByName(map[string]string{"Layers": "Depth", "EmbedDim": "EmbedDim"}[what])
 }
 
 // inMillions writes how many parameters a model has beside those of its words. An

@@ -72,7 +72,7 @@ func TestArchInfos(t *testing.T) {
 			t.Errorf("%+v: %v", a, err)
 		}
 	}
-	want := slices.Concat(mega.ClassifierArchs(), mega.LanguageModelArchs(), mega.TranslatorArchs())
+	want := slices.Concat(mega.ClassifierArchs(), mega.LanguageModelArchs(), mega.TranslatorArchs(), mega.VisionArchs())
 	slices.Sort(names)
 	if slices.Sort(want); !slices.Equal(names, want) {
 		t.Errorf("mega presets has %q, want %q", names, want)

@@ -53,7 +53,7 @@ configuration, checkpoints, metrics, log and learning curve. Started again with
 the same flags, it resumes where it stopped, bit for bit. Flags have the
 reference's names and meanings. A preset stands for a whole published command;
 flags given beside it override it. The architecture determines whether a
-classifier, a language model or a translator is trained. Labelled data of your own
+classifier, a language model, a translator or a classifier of pictures is trained. Labelled data of your own
 (see mega data look) needs only its path: its content determines the flags, which are
 printed.`,
 		Example: `  mega train --preset listops-short
@@ -61,6 +61,7 @@ printed.`,
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \
     --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
+  mega train photos --preset photos
   mega train --preset bytes-small --text book.txt
   mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --eval-bleu --best-checkpoint-metric bleu \
@@ -83,7 +84,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.profile, "profile", false, "print the time of training by operation, with the time spent waiting for data")
 	flags.BoolVar(&c.helpAll, "help-all", false, "help with the flags for every kind of model")
 	groupFlags(flags, outputFlags)
-	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators")
+	flags.StringVar(&c.criterion, "criterion", "", "loss, the one of the kind of model if none is given: lra_cross_entropy for classifiers; cross_entropy, or adaptive_loss with an adaptive softmax, for language models; cross_entropy or label_smoothed_cross_entropy for translators; soft_cross_entropy for classifiers of pictures")
 	flags.StringVar(&c.optimizer, "optimizer", "adam", "optimiser; only adam")
 	groupFlags(flags, trainingFlags)
 	var all []*pflag.Flag // that are for every kind, whatever one of them binds

@@ -33,7 +33,7 @@ type modelKind interface {
 
 // trainKinds returns the kinds of models that can be trained.
 func trainKinds() []modelKind {
-	return []modelKind{newClassifierKind(), newLanguageModelKind(), newTranslatorKind()}
+	return []modelKind{newClassifierKind(), newLanguageModelKind(), newTranslatorKind(), newVisionKind()}
 }
 
 // A trainTask is a task that mega train runs.

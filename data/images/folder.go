@@ -216,3 +216,11 @@ func (s *Set) read(i int) (*Picture, error) {
 	}
 	return p, err
 }
+
+// Files returns the pictures below a directory and an error for each file that is
+// none by its name.
+func Files(dir string) (paths []string, skipped []error, err error) {
+	s := &Set{skipped: map[string]error{}}
+	err = s.add(dir, 0, nil)
+	return s.paths, s.Skipped(), err
+}

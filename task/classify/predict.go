@@ -63,6 +63,11 @@ func Open(path string, o OpenOptions) (*Predictor, error) {
 		return nil, err
 	}
 	defer c.Close()
+	return OpenCheckpoint(c, o)
+}
+
+// OpenCheckpoint is Open for a checkpoint that is open.
+func OpenCheckpoint(c *checkpoint.Checkpoint, o OpenOptions) (*Predictor, error) {
 	m, err := c.Classifier()
 	if err != nil {
 		return nil, err
@@ -183,7 +188,7 @@ func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
 	}
 	out := make([]Prediction, len(examples))
 	for i, e := range examples {
-		out[i] = p.prediction(logits[i])
+		out[i] = NewPrediction(p.Inputs.Classes, logits[i])
 		out[i].Input, out[i].ID = e.Name, e.ID
 		out[i].Unknown, out[i].Truncated = e.Unknown, e.Truncated
 		out[i].Length = samples.Size(i) + len(e.Pair)
@@ -191,12 +196,13 @@ func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
 	return out, nil
 }
 
-// prediction turns scores into probabilities.
-func (p *Predictor) prediction(logits []float32) Prediction {
+// NewPrediction turns scores of classes into probabilities. Classes beyond those that
+// have names go by their numbers.
+func NewPrediction(classes []string, logits []float32) Prediction {
 	most, sum := float64(slices.Max(logits)), 0.0
 	guesses := make([]ClassGuess, len(logits))
 	for i, z := range logits {
-		guesses[i] = ClassGuess{className(p.Inputs.Classes, i), math.Exp(float64(z) - most)}
+		guesses[i] = ClassGuess{className(classes, i), math.Exp(float64(z) - most)}
 		sum += guesses[i].Probability
 	}
 	for i := range guesses {

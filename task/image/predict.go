@@ -1,0 +1,115 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data/images"
+	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/internal/textfile"
+	"github.com/mega-go/mega/task/classify"
+)
+
+// A Predictor says which class pictures are of: it reads them as evaluation does.
+type Predictor struct {
+	Classes []string // their names
+
+	model *mega.Vision
+	view  images.View
+}
+
+// NewPredictor returns a predictor for the model of a checkpoint. classes is a file
+// that names the classes, a line each; "" for the names of its training.
+func NewPredictor(c *checkpoint.Checkpoint, classes string) (*Predictor, error) {
+	m, err := c.Vision()
+	if err != nil {
+		return nil, err
+	}
+	d, err := settingsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &Predictor{d.Classes, m, d.view(m.Config())}
+	if classes == "" {
+		return p, nil
+	}
+	text, err := textfile.ReadFile(classes)
+	if err != nil {
+		return nil, err
+	}
+	p.Classes = strings.Split(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), "\n")
+	if n := m.Config().NumClasses; len(p.Classes) != n {
+		return nil, fmt.Errorf("%s names %d classes, a line each, and the model knows %d", classes, len(p.Classes), n)
+	}
+	return p, nil
+}
+
+// Expand replaces directories by the pictures below them. skipped has an error for
+// each other file there.
+func Expand(paths []string) (files []string, skipped []error, err error) {
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			files = append(files, path) // which the reader reports if it is not there
+			continue
+		}
+		inside, others, err := images.Files(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(inside) == 0 {
+			return nil, nil, fmt.Errorf("%s: no pictures, want files named .jpg, .jpeg, .png, .webp or .gif", path)
+		}
+		files, skipped = append(files, inside...), append(skipped, others...)
+	}
+	return files, skipped, nil
+}
+
+// Predict passes the prediction of each file to print, in their order, and the error
+// of each that cannot be read to broken, size pictures at a time.
+func (p *Predictor) Predict(ctx context.Context, files []string, size int, print func(classify.Prediction) error, broken func(error)) error {
+	for from := 0; from < len(files); from += size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.some(files[from:min(from+size, len(files))], print, broken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// some is Predict for one batch.
+func (p *Predictor) some(files []string, print func(classify.Prediction) error, broken func(error)) error {
+	n, errs := p.view.Numbers(), make([]error, len(files))
+	pixels := make([]float32, len(files)*n)
+	_ = parallel.Each(len(files), func(i int) error { // broken pictures end nothing
+		var picture *images.Picture
+		if picture, errs[i] = images.ReadFile(files[i]); errs[i] == nil {
+			p.view.Evaluate(pixels[i*n:][:n], picture)
+		}
+		return nil
+	})
+	in := mega.Images{Side: p.view.Side}
+	var read []string
+	for i, err := range errs {
+		if err != nil {
+			broken(err)
+			continue
+		}
+		in.Pixels, read = append(in.Pixels, pixels[i*n:][:n]...), append(read, files[i])
+	}
+	if in.Rows = len(read); in.Rows == 0 {
+		return nil
+	}
+	logits, err := p.model.Logits(in)
+	for i := 0; err == nil && i < len(read); i++ {
+		r := classify.NewPrediction(p.Classes, logits[i])
+		r.Input, r.Length = read[i], n/3
+		err = print(r)
+	}
+	return err
+}
