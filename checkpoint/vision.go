@@ -119,9 +119,9 @@ func normOf(w Weights, prefix string) string {
 // model with the arguments of its training in args if it has them (deit/main.py:450).
 // It reports false for other files.
 func (c *Checkpoint) readVision(top *torchfile.Dict) (bool, error) {
-	state, ok := top.Get("model")
-	if dict, is := state.(*torchfile.Dict); !is || !holdsPatches(dict) {
-		if state, ok = top, holdsPatches(top); !ok {
+	state, _ := top.Get("model")
+	if dict, ok := state.(*torchfile.Dict); !ok || !holdsPatches(dict) {
+		if state = top; !holdsPatches(top) {
 			return false, nil
 		}
 	}
@@ -134,6 +134,7 @@ func (c *Checkpoint) readVision(top *torchfile.Dict) (bool, error) {
 		c.root = top
 	}
 	if args, _ := top.Get("args"); args != nil {
+		var ok bool
 		if c.Args, ok = torchfile.Plain(args).(map[string]any); !ok {
 			return true, fmt.Errorf("args is %s, want the arguments of a training by name", torchfile.TypeName(args))
 		}
