@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The bounds that the issue of the yardstick worked out by hand, in seconds of
+// The bounds, worked out by hand for the shapes of the yardstick, in seconds of
 // training at 205 GFLOP/s.
 func TestTrainingOperations(t *testing.T) {
 	for name, seconds := range map[string]float64{

@@ -141,7 +141,7 @@ func trainBytes(t *testing.T) (run, text string) {
 	return run, text
 }
 
-// What the commands do with a model of bytes, one after another.
+// The commands that a user gives a model of bytes, one after another.
 func TestLanguageCommands(t *testing.T) {
 	run, text := trainBytes(t)
 
