@@ -101,7 +101,7 @@ func (f *runner) name(s string) string { return f.options.Prefix + s }
 
 // addOutput copies a result.
 func (f *runner) addOutput(name string, v *autograd.Variable) {
-	f.out = append(f.out, safetensors.Of(name, v.Shape(), slices.Clone(v.Value().Host())))
+	f.out = append(f.out, safetensors.Of(name, slices.Clone(v.Shape()), slices.Clone(v.Value().Host())))
 }
 
 func (f *runner) addLoss(l autograd.Loss) {
