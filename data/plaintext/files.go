@@ -1,13 +1,13 @@
 package plaintext
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/mega-go/mega/data/bytetext"
@@ -93,15 +93,66 @@ func (c *Codec) Open(name string, files []string) (*bytetext.File, error) {
 		return bytetext.Open(files[0], c.bytes)
 	}
 	return bytetext.OpenCopy(name, c.bytes, func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 1<<16)
-		err := Read(files, func(r io.Reader, _ string) error {
-			if c.bytes != nil {
-				_, err := io.Copy(out, r)
-				return err
-			}
-			_, err := c.Lines(r, func(l Line) error { return binary.Write(out, binary.LittleEndian, l.IDs) })
+		if c.bytes == nil {
+			return c.writePieces(w, files)
+		}
+		return Read(files, func(r io.Reader, _ string) error {
+			_, err := io.Copy(w, r)
 			return err
 		})
-		return errors.Join(err, out.Flush())
 	})
+}
+
+// groupSize is about how many bytes of lines one core cuts into pieces at a time.
+const groupSize = 1 << 18
+
+// writePieces writes the ids of texts' pieces, which all cores find.
+func (c *Codec) writePieces(w io.Writer, files []string) error {
+	groups := make(chan chan []int32, runtime.GOMAXPROCS(0))
+	var failed error
+	go func() {
+		defer close(groups)
+		failed = Read(files, func(r io.Reader, _ string) error {
+			for next := c.parts(r); ; {
+				parts, err := gather(next)
+				done := make(chan []int32, 1)
+				groups <- done
+				go func() { done <- c.encodeParts(parts) }()
+				if err == io.EOF {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+			}
+		})
+	}()
+	var unwritten error
+	for done := range groups {
+		if ids := <-done; unwritten == nil {
+			unwritten = binary.Write(w, binary.LittleEndian, ids)
+		}
+	}
+	return errors.Join(failed, unwritten)
+}
+
+// gather returns the next parts of a text, and why there are no more.
+func gather(next func() (string, error)) (parts []string, err error) {
+	for size := 0; size < groupSize && err == nil; {
+		var part string
+		part, err = next()
+		parts, size = append(parts, part), size+len(part)
+	}
+	return parts, err
+}
+
+func (c *Codec) encodeParts(parts []string) (ids []int32) {
+	for _, part := range parts {
+		if part == "" { // after the last line
+			continue
+		}
+		more, _ := c.encodePieces(part)
+		ids = append(ids, more...)
+	}
+	return ids
 }
