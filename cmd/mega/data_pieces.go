@@ -22,7 +22,7 @@ func newPieces() *cobra.Command {
 decompressed) and writes MODEL, a SentencePiece model that sentencepiece's own
 tools read too. Its pieces give back every text byte for byte: nothing is
 normalised, spaces stay as they are, and characters without a piece become bytes.
-mega train --text and mega translate cut text by it.`,
+mega train --text and mega preprocess --pieces cut text by it.`,
 		Example: `  mega data pieces go.model "$(go env GOROOT)/src/net/http/*.go" --vocab-size 4000
   mega train --preset bytes-small --text "$(go env GOROOT)/src/net/http/*.go" --pieces go.model`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -24,10 +24,12 @@ func newPreprocess() *cobra.Command {
 		Long: `preprocess reads texts of words with spaces between and writes dictionaries and
 token files (dict.txt, .bin, .idx), byte for byte those of fairseq-preprocess,
 whose flags it has. With --only-source it makes the data of a language model,
-with two languages that of a translator.`,
+with two languages that of a translator. With --pieces the texts of a pair are raw:
+a model cuts their lines into pieces, and translators trained on the data keep it.`,
 		Example: `  mega preprocess --only-source --trainpref wiki.train.tokens --validpref wiki.valid.tokens \
     --testpref wiki.test.tokens --destdir data-bin/wikitext-103
-  mega preprocess -s en -t de --trainpref train --validpref valid --testpref test --joined-dictionary --destdir data-bin/wmt`,
+  mega preprocess -s en -t de --trainpref train --validpref valid --testpref test --joined-dictionary --destdir data-bin/wmt
+  mega preprocess -s en -t de --trainpref train --validpref valid --testpref test --pieces mt.model --destdir data-bin/mt`,
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
@@ -47,6 +49,7 @@ with two languages that of a translator.`,
 	number(flags, &o.WordsSource, "nwordssrc", -1, anyWhole, "the most source words, special ones included; negative for all")
 	number(flags, &o.WordsTarget, "nwordstgt", -1, anyWhole, "the most target words, special ones included; negative for all")
 	flags.BoolVar(&o.JoinedDictionary, "joined-dictionary", false, "one dictionary for both languages, by the source's settings")
+	flags.StringVar(&o.Pieces, "pieces", "", "SentencePiece model (mega data pieces makes one) or tokenizer.json that cuts raw lines of both languages into pieces, which are their dictionary")
 	flags.BoolVar(&o.DictOnly, "dict-only", false, "make the dictionaries alone")
 	flags.StringVar(&o.DatasetImpl, "dataset-impl", preprocess.Formats[0], "format to write: "+strings.Join(preprocess.Formats, ", ")+", which copies the texts")
 	number(flags, &o.PaddingFactor, "padding-factor", preprocess.DefaultPaddingFactor, span{0, 1 << 16}, "make the size of a dictionary a multiple of this")

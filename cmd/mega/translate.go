@@ -83,7 +83,8 @@ sources are not padded as in the reference's training (--left-pad-source pads th
 
 Prepare text as for training: --tokenizer moses separates punctuation from words,
 --bpe-codes or --sentencepiece-model splits words into subwords, and translations
-are joined again. Dictionaries are those of DATA, or of the data that the model was
+are joined again. Models of raw text in pieces (mega preprocess --pieces) know these
+themselves. Dictionaries are those of DATA, or of the data that the model was
 trained on.`,
 		Example: `  echo 'forty two thousand' | mega translate runs/numbers-en-de
   mega translate runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de

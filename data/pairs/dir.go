@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/lines"
+	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
@@ -19,10 +20,11 @@ type Dir struct {
 	Path                   string
 	SourceLang, TargetLang string
 	Source, Target         *data.Dictionary
+	Pieces                 *pieces.Set // what both dictionaries are of; nil for words
 }
 
-// OpenDir reads the two dictionaries of a directory. Languages that are not
-// given, which are empty, are those of the files in it.
+// OpenDir reads the two dictionaries of a directory, or the pieces that both are
+// of. Languages that are not given, which are empty, are those of the files in it.
 func OpenDir(path, source, target string) (*Dir, error) {
 	entries, err := textfile.ReadDir(path)
 	if err != nil {
@@ -38,6 +40,14 @@ func OpenDir(path, source, target string) (*Dir, error) {
 		return nil, fmt.Errorf("%s: no data of the language pair %s-%s, %s", path, source, target, describe(known))
 	}
 	d := &Dir{Path: path, SourceLang: source, TargetLang: target}
+	file := filepath.Join(path, pieces.InData)
+	if _, err := os.Lstat(file); err == nil {
+		if d.Pieces, err = pieces.Open(file); err != nil {
+			return nil, err
+		}
+		d.Source, d.Target = d.Pieces.Dictionary(), d.Pieces.Dictionary()
+		return d, nil
+	}
 	if d.Source, err = data.LoadDictionary(d.dictPath(source)); err != nil {
 		return nil, err
 	}

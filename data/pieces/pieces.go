@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/mega-go/mega/data"
@@ -32,11 +33,16 @@ type cutter interface {
 type Set struct {
 	cutter     cutter
 	append     func(dst []int, line string) []int
+	words      func(line string) string
 	dictionary *data.Dictionary
 	ids        []int32 // in the dictionary, of each piece
 	pieces     []int   // the other way round; -1 for special symbols
 	packed     []byte
 }
+
+// InData is the file of the pieces that the lines of a directory of data are cut
+// into.
+const InData = "dict.pieces"
 
 // Open reads a file of pieces: a SentencePiece model or a tokenizer.json.
 func Open(path string) (*Set, error) {
@@ -54,15 +60,15 @@ func Open(path string) (*Set, error) {
 func Parse(b []byte, name string) (*Set, error) {
 	s := &Set{dictionary: data.NewDictionary()}
 	var err error
-	if bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{")) {
+	if IsTokenizer(b) {
 		var t *tokenizer.Tokenizer
 		if t, err = tokenizer.Parse(b, name); err == nil {
-			s.cutter, s.append = t, t.AppendIDs
+			s.cutter, s.append, s.words = t, t.AppendIDs, s.tokens
 		}
 	} else {
 		var m *sentencepiece.Model
 		if m, err = sentencepiece.Parse(b, name); err == nil {
-			s.cutter, s.append = m, m.AppendExact
+			s.cutter, s.append, s.words = m, m.AppendExact, m.Encode
 		}
 	}
 	if err != nil {
@@ -74,6 +80,10 @@ func Parse(b []byte, name string) (*Set, error) {
 	s.packed, err = pack(b)
 	return s, err
 }
+
+// IsTokenizer tells whether a file is a tokenizer.json rather than a SentencePiece
+// model.
+func IsTokenizer(b []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{")) }
 
 // special are the ids of pieces that are symbols of every dictionary.
 var special = map[string]int32{"<s>": data.BOS, "<pad>": data.Pad, "</s>": data.EOS, "<unk>": data.Unknown}
@@ -115,6 +125,35 @@ func (s *Set) Append(dst []int32, line string) []int32 {
 	return dst
 }
 
+// Words returns the pieces of a line as the dictionary has them, with spaces
+// between. Of a SentencePiece model those that it lacks are as they were.
+func (s *Set) Words(line string) string { return s.words(line) }
+
+func (s *Set) tokens(line string) string {
+	var words []string
+	for _, id := range s.append(nil, line) {
+		words = append(words, s.cutter.Token(id))
+	}
+	return strings.Join(words, " ")
+}
+
+// Join returns the line of text of pieces with spaces between; words that are no
+// pieces stay as they are. Bytes that are no text, or end a line, are replaced.
+func (s *Set) Join(words string) string {
+	var text []byte
+	for word := range strings.SplitSeq(words, " ") {
+		if id := s.dictionary.Index(word); id == data.Unknown {
+			text = append(text, word...)
+		} else {
+			text = s.AppendText(text, id, len(text) == 0)
+		}
+	}
+	return strings.ToValidUTF8(lineEnds.Replace(string(text)), string(utf8.RuneError))
+}
+
+// lineEnds keeps what a model writes in a line.
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
+
 // AppendText appends the text of an id: nothing for special symbols, U+FFFD for
 // what is unknown. The first of a line loses the space that was put before it.
 func (s *Set) AppendText(dst []byte, id int32, first bool) []byte {
@@ -151,6 +190,18 @@ func pack(b []byte) ([]byte, error) {
 		err = z.Close()
 	}
 	return out.Bytes(), err
+}
+
+// Check names a checkpoint whose pieces, what Packed returned, cannot be read. It
+// may have none.
+func Check(packed []byte, checkpoint string) error {
+	if packed == nil {
+		return nil
+	}
+	if _, err := Unpack(packed); err != nil {
+		return fmt.Errorf("%s: %w", checkpoint, err)
+	}
+	return nil
 }
 
 // maxPacked bounds the size of a file that Unpack takes.

@@ -76,3 +76,24 @@ func TestOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestJoin: pieces with spaces between become a line of text again, whatever a
+// model chose.
+func TestJoin(t *testing.T) {
+	m, err := Open("../sentencepiece/testdata/bpe.model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Set{open(t), m} {
+		if got := s.Join(s.Words("ab aab") + " <unk> </s> noword"); !strings.HasPrefix(got, "ab") || !strings.HasSuffix(got, "<unk>noword") {
+			t.Errorf("%q", got)
+		}
+	}
+	s, err := Parse([]byte(strings.Replace(bpe, `"a":1,`, `"a":1,"Ċ":5,"Ã":7,`, 1)), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Join("a Ċ Ã b"); got != "a \uFFFDb" {
+		t.Errorf("%q", got)
+	}
+}

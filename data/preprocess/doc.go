@@ -6,6 +6,9 @@
 // SPLIT.bin and .idx, for a pair dict.LANG.txt and SPLIT.SRC-TGT.LANG.bin and
 // .idx. [CountFile] and [EncodeFile] are its two passes over a file.
 //
+// With [Options.Pieces] the lines of a pair are raw: a model cuts them into pieces.
+// A copy of it lies beside the token files as dict.pieces.
+//
 // It makes no word alignments (--align-suffix, --alignfile), because no Mega model
 // reads them.
 package preprocess

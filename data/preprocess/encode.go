@@ -10,7 +10,9 @@ import (
 
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/indexed"
+	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // FileReport says what became of one text.
@@ -113,7 +115,7 @@ func (e *encoding) abort() {
 // EncodeFile writes the token file OUTPUT.bin and .idx of a text. progress, if
 // not nil, is told how many bytes were read since it was last told.
 func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (FileReport, error) {
-	e, err := encode(ctx, d, "mmap", input, output, workers, progress)
+	e, err := encode(ctx, d, nil, "mmap", input, output, workers, progress)
 	if err != nil {
 		return FileReport{}, err
 	}
@@ -121,13 +123,13 @@ func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, w
 }
 
 // encode writes a token file that still is to be put in place or removed.
-func encode(ctx context.Context, d *data.Dictionary, impl, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
+func encode(ctx context.Context, d *data.Dictionary, set *pieces.Set, impl, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
 	w, err := create(impl, input, output, d.Len())
 	if err != nil {
 		return nil, err
 	}
 	e := &encoding{FileReport{Input: input, Output: output, Types: d.Len()}, w, nil}
-	work := func(text string) (encoded, error) { return encodeChunk(d, text) }
+	work := func(text string) (encoded, error) { return encodeChunk(d, set, text) }
 	err = eachChunk(ctx, input, max(workers, 1), work, e.add, orNothing(progress))
 	if err != nil {
 		err = located(input, e.Sentences, err)
@@ -148,7 +150,7 @@ type encoded struct {
 	replaced int64
 }
 
-func encodeChunk(d *data.Dictionary, text string) (encoded, error) {
+func encodeChunk(d *data.Dictionary, set *pieces.Set, text string) (encoded, error) {
 	if err := checkUTF8(text); err != nil {
 		return encoded{}, err
 	}
@@ -156,6 +158,10 @@ func encodeChunk(d *data.Dictionary, text string) (encoded, error) {
 	unknown := d.Symbol(data.Unknown)
 	eachLine(text, func(line string) {
 		before := len(e.ids)
+		if set != nil {
+			e.addPieces(set, line)
+			return
+		}
 		eachWord(line, func(word string) {
 			id := d.Index(word)
 			if id == data.Unknown && word != unknown {
@@ -186,4 +192,17 @@ func (e *encoding) add(c encoded) error {
 	e.Tokens += int64(len(c.ids))
 	e.Replaced += c.replaced
 	return nil
+}
+
+// addPieces adds a line in pieces, without the white space at its ends.
+func (e *encoded) addPieces(set *pieces.Set, line string) {
+	before := len(e.ids)
+	e.ids = set.Append(e.ids, textfile.Trim(line))
+	for _, id := range e.ids[before:] {
+		if id == data.Unknown {
+			e.replaced++
+		}
+	}
+	e.ids = append(e.ids, data.EOS)
+	e.sizes = append(e.sizes, int32(len(e.ids)-before))
 }

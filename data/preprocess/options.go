@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/data/lines"
+	"github.com/mega-go/mega/data/pieces"
 )
 
 // DefaultPaddingFactor is fairseq's default of --padding-factor.
@@ -28,6 +29,7 @@ type Options struct {
 	ThresholdSource, ThresholdTarget int64  // --thresholdsrc, --thresholdtgt: rarer words become <unk>
 	WordsSource, WordsTarget         int    // --nwordssrc, --nwordstgt: the most ids, special ones included; not positive: all
 	SourceDict, TargetDict           string // --srcdict, --tgtdict: a dictionary to use instead of a new one
+	Pieces                           string // file of the pieces that lines are cut into; "" for words
 	JoinedDictionary                 bool   // --joined-dictionary: one for both languages, by the source's settings
 	DictOnly                         bool   // --dict-only of later fairseqs: no token files
 	DatasetImpl                      string // --dataset-impl: mmap, the default, cached, lazy (the same files) or raw, a copy of the text
@@ -75,7 +77,23 @@ func (o *Options) Validate() error {
 	case o.PaddingFactor < 0:
 		return fmt.Errorf("padding factor %d, want 1 at least", o.PaddingFactor)
 	}
+	if o.Pieces != "" {
+		return o.validatePieces()
+	}
 	return o.validateDictionaries()
+}
+
+// validatePieces reports what contradicts that both dictionaries are of pieces.
+func (o *Options) validatePieces() error {
+	switch {
+	case o.OnlySource:
+		return errors.New("pieces are for two languages; a language model takes plain text and its pieces when it is trained")
+	case o.SourceDict != "" || o.TargetDict != "" || o.WordsSource > 0 || o.WordsTarget > 0 || o.ThresholdSource > 0 || o.ThresholdTarget > 0:
+		return errors.New("pieces are the dictionary of both languages: no other, no number of words and no threshold can be given beside them")
+	case o.DatasetImpl == "raw":
+		return errors.New("dataset-impl is raw, which copies the texts as they are, not in pieces; want mmap")
+	}
+	return nil
 }
 
 func (o *Options) validateDictionaries() error {
@@ -154,6 +172,9 @@ func (o *Options) Entries() []string {
 			name := filepath.Base(o.outputPath(s.name, lang))
 			names = append(names, name+".bin", name+".idx", name)
 		}
+	}
+	if !o.OnlySource {
+		names = append(names, pieces.InData)
 	}
 	return slices.DeleteFunc(names, o.reads)
 }

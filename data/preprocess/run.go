@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/internal/atomicfile"
 )
 
@@ -31,6 +32,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &run{Options: o, ctx: ctx}
+	if err := r.openPieces(); err != nil {
+		return nil, err
+	}
 	if err := r.measure(); err != nil {
 		return nil, err
 	}
@@ -54,6 +58,11 @@ func (r *run) write(report *Report) error {
 	files := make([][]FileReport, len(dictionaries))
 	for _, s := range r.encoded() {
 		if err := r.encode(s, dictionaries, files); err != nil {
+			return err
+		}
+	}
+	if r.pieces != nil {
+		if err := atomicfile.WriteFile(filepath.Join(r.temp, pieces.InData), r.model); err != nil {
 			return err
 		}
 	}
@@ -131,6 +140,19 @@ type run struct {
 	temp     string // directory in which files are made
 	progress Progress
 	warnings []string
+	pieces   *pieces.Set // nil for words
+	model    []byte      // the file of them
+}
+
+// openPieces reads the file of pieces, if one is given.
+func (r *run) openPieces() (err error) {
+	if r.Pieces == "" {
+		return nil
+	}
+	if r.pieces, err = pieces.Open(r.Pieces); err == nil {
+		r.model, err = os.ReadFile(r.Pieces)
+	}
+	return err
 }
 
 // measure adds up what there is to read, and so finds missing files at once.
@@ -176,6 +198,9 @@ func (o *Options) encoded() []split {
 
 // counts tells whether a dictionary is made of the training text of a language.
 func (r *run) counts(language int) bool {
+	if r.pieces != nil {
+		return false
+	}
 	if r.JoinedDictionary {
 		return r.SourceDict == "" && r.TargetDict == ""
 	}
@@ -195,6 +220,9 @@ func (r *run) reading(path string) func(bytes int) {
 
 // dictionaries makes or loads the dictionary of each language.
 func (r *run) dictionaries() ([]*data.Dictionary, error) {
+	if r.pieces != nil {
+		return []*data.Dictionary{r.pieces.Dictionary(), r.pieces.Dictionary()}, nil
+	}
 	if r.JoinedDictionary {
 		path := r.SourceDict
 		if path == "" {
@@ -237,7 +265,7 @@ func (r *run) encode(s split, dictionaries []*data.Dictionary, files [][]FileRep
 	}()
 	for i, lang := range r.languages() {
 		text := textPath(s.prefix, lang)
-		e, err := encode(r.ctx, dictionaries[i], r.DatasetImpl, text, r.inTemp(r.outputPath(s.name, lang)), r.Workers, r.reading(text))
+		e, err := encode(r.ctx, dictionaries[i], r.pieces, r.DatasetImpl, text, r.inTemp(r.outputPath(s.name, lang)), r.Workers, r.reading(text))
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/bleu"
-	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
 	"github.com/mega-go/mega/generate"
@@ -106,8 +105,8 @@ func (e *bleuEvaluation) batch(ctx context.Context, split batches, indices []int
 		return sum, err
 	}
 	for i, hypotheses := range found {
-		hypothesis := e.text(t.corpus.Target, hypotheses[0].Tokens, unknownInHypothesis)
-		reference := e.text(t.corpus.Target, b.TargetRow(i), unknownInReference)
+		hypothesis := e.text(t.corpus, hypotheses[0].Tokens, unknownInHypothesis)
+		reference := e.text(t.corpus, b.TargetRow(i), unknownInReference)
 		if e.config.EvalBLEUPrintSamples && i == 0 {
 			slog.Info("example", "hypothesis", hypothesis, "reference", reference)
 		}
@@ -116,8 +115,12 @@ func (e *bleuEvaluation) batch(ctx context.Context, split batches, indices []int
 	return sum, nil
 }
 
-func (e *bleuEvaluation) text(d *data.Dictionary, tokens []int32, unknown string) string {
-	return e.detok(bpe.Remove(decode(d, tokens, unknown), e.config.EvalBLEURemoveBPE))
+func (e *bleuEvaluation) text(c *Corpus, tokens []int32, unknown string) string {
+	words := decode(c.Target, tokens, unknown)
+	if c.Pieces != nil {
+		return e.detok(c.Pieces.Join(words))
+	}
+	return e.detok(bpe.Remove(words, e.config.EvalBLEURemoveBPE))
 }
 
 // bleuVector and bleuStats turn statistics into numbers that can be summed over

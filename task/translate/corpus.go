@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/pairs"
+	"github.com/mega-go/mega/data/pieces"
 )
 
 // DataConfig says where sentence pairs come from, how they are
@@ -19,6 +21,7 @@ type DataConfig struct {
 	Data        string `json:"data" help:"directory that mega preprocess wrote (dict.LANG.txt, SPLIT.SRC-TGT.LANG.bin, .idx); several, separated by colons, take turns by epoch"`
 	SourceLang  string `json:"source_lang" help:"source language; inferred from the files if none is given"`
 	TargetLang  string `json:"target_lang" help:"target language; inferred from the files if none is given"`
+	PieceModel  []byte `json:"piece_model,omitempty"` // the pieces of the data, compressed: translating text needs no other file
 	TrainSubset string `json:"train_subset" help:"name of the split to train on"`
 	ValidSubset string `json:"valid_subset" help:"split to validate on, or several separated by commas; the first decides which checkpoint is best"`
 	TestSubset  string `json:"test_subset" help:"name of the split for the final evaluation, if the data has it"`
@@ -62,7 +65,10 @@ func DefaultDataConfig() DataConfig {
 func CheckpointData(c *checkpoint.Checkpoint) (DataConfig, error) {
 	config, trained := DefaultDataConfig(), DefaultDataConfig()
 	err := c.DataConfig(&trained)
-	config.Data, config.SourceLang, config.TargetLang = trained.Data, trained.SourceLang, trained.TargetLang
+	if err == nil {
+		err = pieces.Check(trained.PieceModel, c.Path)
+	}
+	config.Data, config.SourceLang, config.TargetLang, config.PieceModel = trained.Data, trained.SourceLang, trained.TargetLang, trained.PieceModel
 	return config, err
 }
 
@@ -123,10 +129,28 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 			return nil, fmt.Errorf("%s: dictionaries of %d and %d symbols, but those of %s have %d and %d",
 				path, dir.Source.Len(), dir.Target.Len(), corpus.Path, corpus.Source.Len(), corpus.Target.Len())
 		}
+		if err := c.checkPieces(dir); err != nil {
+			return nil, err
+		}
+		if c.PieceModel == nil && dir.Pieces != nil {
+			c.PieceModel = dir.Pieces.Packed()
+		}
 		corpus.dirs = append(corpus.dirs, dir)
 		corpus.Dir = corpus.dirs[0]
 	}
 	return corpus, nil
+}
+
+// checkPieces reports data of other pieces than those that are known already.
+func (c DataConfig) checkPieces(dir *pairs.Dir) error {
+	if c.PieceModel == nil {
+		return nil
+	}
+	set, err := pieces.Unpack(c.PieceModel)
+	if err == nil && (dir.Pieces == nil || !bytes.Equal(dir.Pieces.Packed(), set.Packed())) {
+		err = fmt.Errorf("%s: the data is not of the pieces that the model was trained with; preprocess it with these", dir.Path)
+	}
+	return err
 }
 
 // Close closes the splits.

@@ -138,6 +138,7 @@ func (g *generation) open() error {
 	if g.out.text, err = o.decoding(g.corpus.TargetLang); err != nil {
 		return err
 	}
+	g.out.text = g.out.text.of(g.corpus.Pieces)
 	if g.split, err = g.corpus.open(o.Subset, 0, c); err != nil {
 		return err
 	}

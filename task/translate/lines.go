@@ -57,7 +57,7 @@ func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) er
 // score keeps what the score needs: text, or the tokens of the data if nothing was
 // done to them (generate.py:240).
 func (p *pairWriter) score(hypothesis, reference string) {
-	if p.options.SacreBLEU || p.options.RemoveBPE != "" || p.options.ReplaceUnk != "" {
+	if p.text.pieces != nil || p.options.SacreBLEU || p.options.RemoveBPE != "" || p.options.ReplaceUnk != "" {
 		hypothesis, reference = p.text.decode(hypothesis), p.text.decode(reference)
 	}
 	if p.options.SacreBLEU {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data/pairs"
+	"github.com/mega-go/mega/data/pieces"
 )
 
 // ModelOptions say how models are opened.
@@ -63,20 +65,37 @@ func Open(paths []string, o OpenOptions) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := OpenCorpus(d.At(o.Data, o.SourceLang, o.TargetLang))
+	dir, err := d.dictionaries(o)
 	if err != nil {
 		if o.Data == "" {
 			err = fmt.Errorf("dictionaries: %w; give the directory that has them", err)
 		}
 		return nil, err
 	}
-	defer corpus.Close()
-	text, err := o.Text.Open(corpus.SourceLang, corpus.TargetLang)
+	text, err := o.Text.Open(dir.SourceLang, dir.TargetLang)
 	if err != nil {
 		return nil, err
 	}
 	models.Freeze() // for good
-	return &Translator{Models: models, Source: corpus.Source, Target: corpus.Target, Text: text}, nil
+	return &Translator{Models: models, Source: dir.Source, Target: dir.Target, Text: text.of(dir.Pieces)}, nil
+}
+
+// dictionaries returns those of the pieces that the model was trained with, or of
+// a directory.
+func (d DataConfig) dictionaries(o OpenOptions) (*pairs.Dir, error) {
+	at := d.At(o.Data, o.SourceLang, o.TargetLang)
+	if o.Data == "" && d.PieceModel != nil {
+		set, err := pieces.Unpack(d.PieceModel)
+		if err != nil {
+			return nil, err
+		}
+		return &pairs.Dir{SourceLang: at.SourceLang, TargetLang: at.TargetLang, Source: set.Dictionary(), Target: set.Dictionary(), Pieces: set}, nil
+	}
+	corpus, err := OpenCorpus(at)
+	if err != nil {
+		return nil, err
+	}
+	return corpus.Dir, corpus.Close()
 }
 
 // At returns the configuration for a directory other than that of training, and

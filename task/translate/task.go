@@ -40,6 +40,9 @@ func NewTask(d DataConfig, m mega.TranslatorConfig) (*Task, error) {
 		return nil, err
 	}
 	d.SourceLang, d.TargetLang = corpus.SourceLang, corpus.TargetLang
+	if corpus.Pieces != nil {
+		d.PieceModel = corpus.Pieces.Packed()
+	}
 	t := &Task{config: d, corpus: corpus}
 	if err := t.open(m); err != nil {
 		corpus.Close()

@@ -317,3 +317,29 @@ func TestTextConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenizerOfWords gives a translator of words, which are pieces of a
+// tokenizer.json, the file of them.
+func TestTokenizerOfWords(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t")
+	const letters = `{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},
+		"model":{"type":"BPE","vocab":{"a":0,"b":1,"Ġ":2,"ab":3,"Ã":4,"¤":5},"merges":["a b"]}}`
+	if err := os.WriteFile(file, []byte(letters), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o, err := TextConfig{SentencepieceModel: file}.Open("en", "de")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := o.encode(" ab ä")
+	if want := "ab Ġ Ã ¤"; words != want {
+		t.Errorf("%q, want %q", words, want)
+	}
+	if got := o.decode(o.join(words + " <unk>")); got != "ab ä<unk>" {
+		t.Errorf("%q", got)
+	}
+	o.remove = "sentencepiece"
+	if got := o.decode(o.join(words)); got != "ab ä" {
+		t.Errorf("%q with remove_bpe", got)
+	}
+}

@@ -99,11 +99,9 @@ func (t *Translator) Translate(ctx context.Context, lines []string, first int, t
 
 // read turns a line into tokens.
 func (t *Translator) read(line string) Line {
-	l := Line{Line: line}
-	words := t.Text.encode(line)
-	l.Source = t.Source.Encode(nil, words)
+	l := Line{Line: line, Source: t.Text.ids(t.Source, line)}
 	if slices.Contains(l.Source, data.Unknown) {
-		for word := range strings.FieldsFuncSeq(words, textfile.IsSpace) {
+		for word := range strings.FieldsFuncSeq(t.Text.encode(line), textfile.IsSpace) {
 			if !t.Source.Contains(word) {
 				l.Unknown = append(l.Unknown, word)
 			}

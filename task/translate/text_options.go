@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
+	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/data/sentencepiece"
 	"github.com/mega-go/mega/internal/textfile"
 )
@@ -19,7 +21,7 @@ type TextConfig struct {
 	BPE                string `json:"bpe" help:"splits words into subwords: subword_nmt or fastbpe (--bpe-codes), or sentencepiece (--sentencepiece-model); chosen by the file that is given"`
 	BPECodes           string `json:"bpe_codes" help:"codes of a byte pair encoding, as subword-nmt and fastBPE write them"`
 	BPESeparator       string `json:"bpe_separator" help:"mark at the end of a subword that another one follows, for subword_nmt (default @@)"`
-	SentencepieceModel string `json:"sentencepiece_model" help:"a SentencePiece model"`
+	SentencepieceModel string `json:"sentencepiece_model" help:"a SentencePiece model or a tokenizer.json (default: the pieces that the model was trained with)"`
 	MosesSourceLang    string `json:"moses_source_lang" help:"language whose rules split sources (default the source language)"`
 	MosesTargetLang    string `json:"moses_target_lang" help:"language whose rules join translations (default the target language)"`
 	MosesNoDashSplits  bool   `json:"moses_no_dash_splits" help:"leave words with hyphens whole"`
@@ -33,6 +35,7 @@ type TextConfig struct {
 type TextOptions struct {
 	tokenise, detokenise func(string) string // nil for none
 	split                func(string) string // into subwords; nil for none
+	pieces               *pieces.Set         // in place of subwords; nil for none
 	remove, subwords     string              // what bpe.Remove takes out of words, and then to make text of them
 	unknown              *unknownReplacer
 }
@@ -59,6 +62,8 @@ func (c TextConfig) Open(source, target string) (TextOptions, error) {
 		return o, errors.New("both bpe_codes and sentencepiece_model are given, want one of them")
 	case kind == "sentencepiece" && c.SentencepieceModel == "":
 		return o, errors.New("bpe is sentencepiece, which takes sentencepiece_model")
+	case o.pieces != nil:
+		o.split = o.pieces.Words
 	case kind == "sentencepiece":
 		model, err := sentencepiece.Load(c.SentencepieceModel)
 		if err != nil {
@@ -78,7 +83,8 @@ func (c TextConfig) Open(source, target string) (TextOptions, error) {
 	return o, nil
 }
 
-// decoding returns what makes text of words, which takes no codes or model.
+// decoding returns what makes text of words, which takes no codes, and of models
+// only a tokenizer.json.
 func (c TextConfig) decoding(target string) (o TextOptions, err error) {
 	o.remove = c.RemoveBPE
 	switch c.Tokenizer {
@@ -91,6 +97,9 @@ func (c TextConfig) decoding(target string) (o TextOptions, err error) {
 	switch kind := c.kind(); kind {
 	case "":
 	case "sentencepiece":
+		if o.pieces, err = tokenizerAt(c.SentencepieceModel); err != nil {
+			return o, err
+		}
 		o.subwords = kind
 	case "subword_nmt":
 		o.subwords = cmp.Or(c.BPESeparator, bpe.Marker) + " "
@@ -101,6 +110,26 @@ func (c TextConfig) decoding(target string) (o TextOptions, err error) {
 	}
 	o.unknown, err = newUnknownReplacer(c.ReplaceUnk)
 	return o, err
+}
+
+// tokenizerAt reads a tokenizer.json, and nothing of a file that is none.
+func tokenizerAt(path string) (*pieces.Set, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := textfile.ReadFile(path)
+	if err != nil || !pieces.IsTokenizer(b) {
+		return nil, nil // the reader of SentencePiece models says what is wrong
+	}
+	return pieces.Parse(b, path)
+}
+
+// of returns the options for data of pieces, which files that were named outweigh.
+func (o TextOptions) of(set *pieces.Set) TextOptions {
+	if set != nil && o.subwords == "" {
+		o.pieces, o.split = set, set.Words
+	}
+	return o
 }
 
 // kind returns how words become subwords, "" for not at all.
@@ -116,22 +145,46 @@ func (c TextConfig) kind() string {
 
 // encode turns a line into tokens with spaces between.
 func (o TextOptions) encode(line string) string {
-	line = textfile.Trim(line)
-	if o.tokenise != nil {
-		line = o.tokenise(line)
-	}
+	line = o.words(line)
 	if o.split != nil {
 		line = o.split(line)
 	}
 	return line
 }
 
+// words makes a line ready to be split.
+func (o TextOptions) words(line string) string {
+	line = textfile.Trim(line)
+	if o.tokenise != nil {
+		line = o.tokenise(line)
+	}
+	return line
+}
+
+// ids returns the ids that a dictionary has for a line, and </s>.
+func (o TextOptions) ids(d *data.Dictionary, line string) []int32 {
+	if o.pieces != nil && o.pieces.Dictionary() == d { // some pieces are white space
+		return append(o.pieces.Append(nil, o.words(line)), data.EOS)
+	}
+	return d.Encode(nil, o.encode(line))
+}
+
 // join puts subwords together if asked for.
-func (o TextOptions) join(words string) string { return bpe.Remove(words, o.remove) }
+func (o TextOptions) join(words string) string {
+	if o.pieces != nil && o.remove != "" {
+		return o.pieces.Join(words)
+	}
+	return bpe.Remove(words, o.remove)
+}
 
 // decode turns words into text.
 func (o TextOptions) decode(words string) string {
-	words = bpe.Remove(words, o.subwords)
+	switch {
+	case o.pieces == nil:
+		words = bpe.Remove(words, o.subwords)
+	case o.remove == "":
+		words = o.pieces.Join(words)
+	}
 	if o.detokenise != nil {
 		return o.detokenise(words)
 	}
