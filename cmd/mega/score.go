@@ -77,8 +77,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	if sum.Unknown > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "mega: %d words are not in the dictionary and are scored as <unk>\n", sum.Unknown)
 	}
-	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "%d lines, %d tokens: log-probability %.3f, %.4f bits per token, perplexity %.2f; %.0f tokens/s\n",
-		sum.Lines, sum.Tokens, sum.LogProb, sum.Loss, sum.Perplexity, sum.TokensPerSecond)
+	_, err = fmt.Fprintln(cmd.ErrOrStderr(), sum.Line())
 	return err
 }
 

@@ -41,6 +41,9 @@ func New(d *data.Dictionary, bytes bool) (c *Codec, err error) {
 // Bytes reports whether text is read byte by byte.
 func (c *Codec) Bytes() bool { return c.bytes != nil }
 
+// Pieces reports whether text is cut into pieces.
+func (c *Codec) Pieces() bool { return c.pieces != nil }
+
 // Vocabulary returns the number of ids.
 func (c *Codec) Vocabulary() int { return c.dictionary.Len() }
 

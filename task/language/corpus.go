@@ -71,7 +71,10 @@ const WholeText = "all"
 // CheckpointData sets in config what a checkpoint says of the text that it was
 // trained on.
 func CheckpointData(c *checkpoint.Checkpoint, config *DataConfig) error {
-	return c.DataConfig(config)
+	if err := c.DataConfig(config); err != nil {
+		return err
+	}
+	return pieces.Check(config.PieceModel, c.Path)
 }
 
 // A Corpus is the text of a language model: a dictionary, and splits
@@ -80,8 +83,9 @@ type Corpus struct {
 	Dictionary *data.Dictionary
 	config     DataConfig
 	dirs       []string
-	text       *bytetext.File // nil for preprocessed text
-	files      []string       // of a plain text
+	text       *bytetext.File   // nil for preprocessed text
+	codec      *plaintext.Codec // of a plain text
+	files      []string         // of a plain text
 	opened     []*lines.Files
 }
 
@@ -179,7 +183,7 @@ func openPlainCorpus(c DataConfig) (*Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	corpus := &Corpus{Dictionary: codec.Dictionary(), config: c, text: text, files: files}
+	corpus := &Corpus{Dictionary: codec.Dictionary(), config: c, text: text, codec: codec, files: files}
 	if c.Dict == "" {
 		return corpus, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/blocks"
+	"github.com/mega-go/mega/data/plaintext"
 )
 
 // EvalOptions say how Evaluate reads a split. The JSON names are the reference's
@@ -42,7 +43,8 @@ type Evaluation struct {
 	TokensPerSecond float64    `json:"tokens_per_s"`
 	Loss            float64    `json:"loss"` // in bits per token
 	Perplexity      float64    `json:"ppl"`
-	Words           []WordStat `json:"words,omitempty"` // with WordStats, the most frequent first
+	BitsPerByte     float64    `json:"bits_per_byte,omitempty"` // of text in pieces; models of other pieces compare by it
+	Words           []WordStat `json:"words,omitempty"`         // with WordStats, the most frequent first
 }
 
 // Evaluate runs a model over the documents of a split, each read in
@@ -71,10 +73,14 @@ func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptio
 	}
 	seconds := time.Since(start).Seconds()
 	loss := -e.words.sum / float64(e.words.count) / math.Ln2
-	return &Evaluation{
+	sum := &Evaluation{
 		Split: o.Subset, Documents: e.epoch.Blocks.Len(), Tokens: e.words.count, Seconds: seconds,
 		TokensPerSecond: float64(e.words.count) / seconds, Loss: loss, Perplexity: math.Exp2(loss), Words: e.words.ranking(),
-	}, nil
+	}
+	if e.bytes > 0 {
+		sum.BitsPerByte = -e.words.sum / float64(e.bytes) / math.Ln2
+	}
+	return sum, nil
 }
 
 // Evaluate runs a model over a split of the task's data, in windows of the model's
@@ -99,7 +105,9 @@ type evaluation struct {
 	epoch   *blocks.Epoch
 	tape    *autograd.Tape
 	words   *wordScores
-	done    int // columns read
+	codec   *plaintext.Codec // nil but for pieces
+	bytes   int              // that the predicted pieces stand for
+	done    int              // columns read
 	tick    func(done, total int)
 }
 
@@ -120,6 +128,9 @@ func (e *evaluation) open(c *Corpus) error {
 	}
 	if err := c.Dictionary.Check(m.VocabSize); err != nil {
 		return err
+	}
+	if c.codec != nil && c.codec.Pieces() {
+		e.codec = c.codec
 	}
 	cut, err := c.options(o.Subset, m.DecoderChunkSize, m.Seed)
 	if err != nil {
@@ -153,6 +164,7 @@ func (e *evaluation) run(ctx context.Context, b *blocks.Batch) error {
 		}
 		for row, id := range w.IDs {
 			from := row * w.Length
+			e.count(w.Tokens[from:from+w.Length], w.Targets[from:from+w.Length])
 			e.words.add(id, w.Targets[from:from+w.Length], scores[from:from+w.Length])
 		}
 		e.done += w.NumTokens()
@@ -163,19 +175,39 @@ func (e *evaluation) run(ctx context.Context, b *blocks.Batch) error {
 	return nil
 }
 
+// count adds up the bytes of targets, each the piece after an input.
+func (e *evaluation) count(inputs, targets []int32) {
+	if e.codec == nil {
+		return
+	}
+	var text []byte
+	for i, id := range targets {
+		text = e.codec.Append(text[:0], inputs[i], id)
+		e.bytes += len(text)
+	}
+}
+
 // Finite reports whether the loss is a number.
 func (e *Evaluation) Finite() bool { return !math.IsNaN(e.Loss) && !math.IsInf(e.Loss, 0) }
 
+// perByte says how many bits a byte takes, if that is known.
+func perByte(bits float64) string {
+	if bits == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %.4f bits per byte", bits)
+}
+
 // Line returns the evaluation in a line.
 func (e *Evaluation) Line() string {
-	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f", e.Split, e.Loss, e.Tokens, e.Perplexity)
+	return fmt.Sprintf("%s: loss %.4f bits per token of %d, perplexity %.2f%s", e.Split, e.Loss, e.Tokens, e.Perplexity, perByte(e.BitsPerByte))
 }
 
 // WriteText writes the evaluation as the reference does, and the statistics of
 // words after it.
 func (e *Evaluation) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "Evaluated %d tokens in %.1fs (%.2f tokens/s)\n", e.Tokens, e.Seconds, e.TokensPerSecond)
-	_, err := fmt.Fprintf(w, "Loss (base 2): %.4f, Perplexity: %.2f\n", e.Loss, e.Perplexity)
+	_, err := fmt.Fprintf(w, "Loss (base 2): %.4f, Perplexity: %.2f%s\n", e.Loss, e.Perplexity, perByte(e.BitsPerByte))
 	for _, s := range e.Words {
 		fmt.Fprintln(w, s)
 	}

@@ -18,6 +18,7 @@ type LineScore struct {
 	Line    int          `json:"line"`     // from 1
 	LogProb float64      `json:"log_prob"` // of its tokens, that of its end included, in nats
 	Text    string       `json:"text"`
+	Bytes   int          `json:"bytes,omitempty"` // of text in pieces: how many it has, that of its end included
 	Tokens  []TokenScore `json:"tokens"`
 }
 
@@ -36,8 +37,16 @@ type Score struct {
 	LogProb         float64 `json:"log_prob"`
 	Loss            float64 `json:"loss"` // in bits per token
 	Perplexity      float64 `json:"ppl"`
+	Bytes           int     `json:"bytes,omitempty"`         // of text in pieces
+	BitsPerByte     float64 `json:"bits_per_byte,omitempty"` // the same
 	Seconds         float64 `json:"seconds"`
 	TokensPerSecond float64 `json:"tokens_per_s"`
+}
+
+// Line returns the score in a line.
+func (s *Score) Line() string {
+	return fmt.Sprintf("%d lines, %d tokens: log-probability %.3f, %.4f bits per token, perplexity %.2f%s; %.0f tokens/s",
+		s.Lines, s.Tokens, s.LogProb, s.Loss, s.Perplexity, perByte(s.BitsPerByte), s.TokensPerSecond)
 }
 
 // ScoreOptions say how a text is scored.
@@ -64,6 +73,9 @@ func (t *Model) Score(ctx context.Context, r io.Reader, o ScoreOptions, each fun
 	sum.Unknown, sum.Seconds = unknown, time.Since(start).Seconds()
 	sum.Loss = -sum.LogProb / float64(sum.Tokens) / math.Ln2
 	sum.Perplexity, sum.TokensPerSecond = math.Exp2(sum.Loss), float64(sum.Tokens)/sum.Seconds
+	if sum.Bytes > 0 {
+		sum.BitsPerByte = -sum.LogProb / float64(sum.Bytes) / math.Ln2
+	}
 	return sum, nil
 }
 
@@ -143,6 +155,13 @@ func (s *scoring) tell(line plaintext.Line, scores []float64) error {
 		out.LogProb += scores[i]
 		out.Tokens = append(out.Tokens, TokenScore{s.model.Codec.Symbol(id), id, scores[i]})
 	}
+	if s.model.Codec.Pieces() {
+		out.Bytes = len(line.Text)
+		if n := len(line.IDs); n > 0 && line.IDs[n-1] == data.EOS {
+			out.Bytes++
+		}
+	}
+	s.sum.Bytes += out.Bytes
 	s.sum.Tokens += len(scores)
 	s.sum.LogProb += out.LogProb
 	return s.each(out)
