@@ -17,6 +17,7 @@ import (
 	"github.com/mega-go/mega/inspect"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/spell"
+	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/recipe"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
@@ -63,10 +64,16 @@ printed.`,
     --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
   mega train photos --preset photos
   mega train --preset bytes-small --text book.txt
+  mega train --preset bytes-small --text src/*.go --pieces go.model
   mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --eval-bleu --best-checkpoint-metric bleu \
     --maximize-best-checkpoint-metric --max-update 500000`,
-		Args: atMostArgs(1, "the path of the data"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("text") {
+				return nil // more texts
+			}
+			return atMostArgs(1, "the path of the data")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	c.addFlags(cmd.Flags())
@@ -136,6 +143,10 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if c.helpAll {
 		return cmd.Help()
 	}
+	args, err := c.moreTexts(args)
+	if err != nil {
+		return err
+	}
 	if err := c.suggest(cmd.ErrOrStderr(), args); err != nil {
 		return err
 	}
@@ -201,6 +212,16 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir)
+}
+
+// moreTexts takes files that follow --text FILE, as a shell expands --text *.go, as
+// texts too. It returns the other arguments.
+func (c *trainCommand) moreTexts(args []string) ([]string, error) {
+	text := c.flags.Lookup("text")
+	if !text.Changed || len(args) == 0 || len(args) == 1 && textfile.Regular(args[0]) != nil {
+		return args, nil
+	}
+	return nil, c.flags.Set("text", strings.Join(append([]string{text.Value.String()}, args...), ":"))
 }
 
 // configs reads the flags: an architecture's defaults, then the flags.
