@@ -169,6 +169,13 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usage(err)
 	}
+	if c.model.path != "" { // it may be of a translator, which takes no prompt, if it could be read
+		ck, err := openCheckpoint(c.model.path)
+		if err != nil {
+			return err
+		}
+		ck.Close()
+	}
 	prompts, err := c.texts(cmd.InOrStdin())
 	if err == nil {
 		err = c.check(prompts, how)

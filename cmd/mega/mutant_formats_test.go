@@ -5,6 +5,8 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -13,6 +15,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/mega-go/mega/data/table"
 )
 
 // Small models, so that a process takes a few hundredths of a second.
@@ -220,6 +225,33 @@ var mutantTable = []mutantFormat{
 		put(t, dir, "sys1", "a b c d e\nf g h i\n")
 		put(t, dir, "ref1", "a b c d e\nF g h i\n")
 	}, "sys1 ref1", []string{"score --sys sys1 --ref ref1", "score --sys sys1 --ref ref1 --sacrebleu", "score --sys sys1 --ref ref1 --sentence-bleu"}},
+	{"pieces", func(t *testing.T, dir string) {
+		put(t, dir, "Text1/train", strings.Repeat("the quick brown fox jumps\nover the lazy dog\n", 8))
+		at(t, dir, "data pieces bpe1.model Text1/train --vocab-size 300", "data pieces unigram1.model Text1/train --vocab-size 300 --model-type unigram")
+		put(t, dir, "t1.json", smallTokenizer)
+	}, "bpe1.model unigram1.model t1.json", []string{
+		"train --save-dir Run2 --text Text1/train --pieces bpe1.model" + mutantLanguage, "train --save-dir Run2 --text Text1/train --pieces unigram1.model" + mutantLanguage,
+		"train --save-dir Run2 --text Text1/train --pieces t1.json" + mutantLanguage}},
+	{"piece-runs", func(t *testing.T, dir string) {
+		put(t, dir, "Text1/train", strings.Repeat("the quick brown fox jumps\nover the lazy dog\n", 8))
+		at(t, dir, "data pieces bpe1.model Text1/train --vocab-size 300", "train --save-dir Run1 --text Text1/train --pieces bpe1.model"+mutantLanguage)
+	}, "Run1/checkpoints/*/config.json", []string{"score --checkpoint Run1 Text1/train", "generate --checkpoint Run1 --prompt the --max-len-b 3", "eval-lm --checkpoint Run1 --text Text1/train"}},
+	{"piece-pairs", func(t *testing.T, dir string) {
+		at(t, dir, "data numbers Text1 --train 20 --valid 4 --test 3 --max 40", "data pieces mt1.model Text1/train.en Text1/train.de --vocab-size 300",
+			"preprocess -s en -t de --trainpref Text1/train --validpref Text1/valid --testpref Text1/test --destdir Data1 --pieces mt1.model",
+			"train Data1 -s en -t de --save-dir Run1 --criterion label_smoothed_cross_entropy"+strings.ReplaceAll(mutantTranslator, "--max-len-b 5 --beam 2", ""))
+		put(t, dir, "in.en", "seven\nforty two\n")
+	}, "mt1.model Data1/dict.pieces Data1/*.idx Run1/checkpoints/*/config.json", []string{
+		"preprocess -s en -t de --trainpref Text1/train --validpref Text1/valid --testpref Text1/test --destdir Data2 --pieces mt1.model",
+		"generate Data1 --path Run1 --beam 2 --max-len-b 3", "translate Data1 --checkpoint Run1 --input in.en --beam 2 --max-len-b 3"}},
+	{"tables", tables, "in1.csv in1.tsv in1.jsonl in1.csv.gz in1.jsonl.zst", labelledUses("in1.csv", "in1.tsv", "in1.jsonl", "in1.csv.gz", "in1.jsonl.zst")},
+	{"arrays", arrays, "x1.npy y1.npy in1.npz", append(labelledUses("in1.npz"), "data look x1.npy --labels y1.npy", "train x1.npy --labels y1.npy --save-dir Run2 --held-out 0.2,0.2"+mutantClassifier)},
+	{"folders", func(t *testing.T, dir string) {
+		for i := range 20 {
+			put(t, dir, fmt.Sprintf("Docs1/%s/%d.txt", []string{"ham", "spam"}[i%2], i), fmt.Sprint("eggs ", i, " and ", []string{"ham", "spam"}[i%2]))
+		}
+		at(t, dir, "train Docs1 --save-dir Run1 --held-out 0.2,0.2"+mutantClassifier)
+	}, "Docs1/*/*", labelledUses("Docs1")},
 	{"documents", func(t *testing.T, dir string) {
 		for _, class := range []string{"ham", "spam"} {
 			for i := range 40 {
@@ -271,4 +303,86 @@ func models(t *testing.T, path, model string) {
 		t.Fatal(err)
 	}
 	write(t, path, b.String())
+}
+
+// smallTokenizer is a tokenizer.json.
+const smallTokenizer = `{"added_tokens":[{"id":3,"content":"<x>"}],"normalizer":{"type":"NFC"},
+"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"},"decoder":{"type":"Metaspace"},
+"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["▁the",-1.5],["e",-2.5]]}}`
+
+// labelledUses are the commands that read labelled data.
+func labelledUses(paths ...string) (uses []string) {
+	for _, path := range paths {
+		uses = append(uses, "data look "+path, "train "+path+" --save-dir Run2 --held-out 0.2,0.2"+mutantClassifier,
+			"eval "+path+" --checkpoint Run1")
+		if table.Is(path) {
+			uses = append(uses, "classify --checkpoint Run1 "+path)
+		}
+	}
+	return uses
+}
+
+// tables writes labelled tables of each kind, and trains a model on one: Run1.
+func tables(t *testing.T, dir string) {
+	var lines strings.Builder
+	csv, tsv := "text,label\n", "text\tlabel\n"
+	for i := range 20 {
+		label := []string{"good", "bad"}[i%2]
+		csv += fmt.Sprintf("\"a %s, film %d\",%s\n", label, i, label)
+		tsv += fmt.Sprintf("a %s film %d\t%s\n", label, i, label)
+		fmt.Fprintf(&lines, "{\"text\": \"a %s film %d\", \"label\": %q}\n", label, i, label)
+	}
+	put(t, dir, "in1.csv", csv)
+	put(t, dir, "in1.tsv", tsv)
+	put(t, dir, "in1.jsonl", lines.String())
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	w.Write([]byte(csv))
+	w.Close()
+	put(t, dir, "in1.csv.gz", zipped.String())
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "in1.jsonl.zst", string(z.EncodeAll([]byte(lines.String()), nil)))
+	at(t, dir, "train in1.csv --save-dir Run1 --held-out 0.2,0.2"+mutantClassifier)
+}
+
+// arrays writes labelled arrays of numpy, and trains a model on them: Run1.
+func arrays(t *testing.T, dir string) {
+	array := func(kind, shape string, values any) []byte {
+		var b bytes.Buffer
+		head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", kind, shape)
+		fmt.Fprintf(&b, "\x93NUMPY\x01\x00%c\x00%-117s\n", 118, head)
+		if err := binary.Write(&b, binary.LittleEndian, values); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	var x [20 * 12]float32
+	var y [20]int64
+	for i := range y {
+		y[i] = int64(i % 2)
+		for k := range 12 {
+			x[12*i+k] = float32(i%2*k) + float32(i)/20
+		}
+	}
+	members := map[string][]byte{"x": array("<f4", "20, 12", x), "y": array("<i8", "20,", y)}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range []string{"x", "y"} {
+		put(t, dir, name+"1.npy", string(members[name]))
+		out, err := w.Create(name + ".npy")
+		if err == nil {
+			_, err = out.Write(members[name])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "in1.npz", b.String())
+	at(t, dir, "train in1.npz --save-dir Run1 --held-out 0.2,0.2"+mutantClassifier)
 }
