@@ -4,7 +4,10 @@
 // pre-tokenizers.
 //
 // It reads tokenizers and does not train them. What a post-processor adds around
-// a text is left out.
+// a text is left out. One difference to Hugging Face is known: where normalisation
+// makes several characters of a text's first one, and a pre-tokenizer before
+// Metaspace parts them, prepend_scheme "first" marks the first of these words, and
+// there all of them.
 package tokenizer
 
 import (
