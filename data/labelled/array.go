@@ -126,10 +126,13 @@ func (s *Sample) next(a *npy.Array, l *labels, size int) error {
 	if err == io.EOF {
 		return fmt.Errorf("%s has no more labels", l.name)
 	}
+	if err != nil {
+		return fmt.Errorf("its label in %s: %w", l.name, err)
+	}
 	if s.Label = label; label == "" {
 		s.LeftOut = "samples without a label"
 	}
-	return err
+	return nil
 }
 
 // archiveNames are the names of the parts' arrays in archives.

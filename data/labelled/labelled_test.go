@@ -115,6 +115,8 @@ func TestRead(t *testing.T) {
 			":1 a [1 2]/1\n:2 b [3 4]/1\n"},
 		{"labels too few", map[string]string{"a.npy": array("<f4", "2, 2", []float32{1, 2, 3, 4}), "l.txt": "a\n"}, "a.npy", Options{Labels: "l.txt"},
 			":1 a [1 2]/1\n: sample 2: l.txt has no more labels\n"},
+		{"labels cut off", map[string]string{"a.npy": array("<f4", "1, 2", []float32{1, 2}), "l.npy": array("<i8", "1,", []int64{})}, "a.npy", Options{Labels: "l.npy"},
+			": sample 1: its label in l.npy: the array is cut off\n"},
 		{"an array without labels", map[string]string{"a.npy": ""}, "a.npy", Options{},
 			": an array without labels: name the file of them (labels), or pack both into an .npz as x and y\n"},
 		{"an archive", map[string]string{"a.npz": archive(map[string]string{
