@@ -30,15 +30,25 @@ func FuzzChunks(f *testing.F) {
 	f.Add("\r\r\r\n", 1)
 	f.Add("no end", 2)
 	f.Add("\u2028x\u00a0y\x85z \u0085", 1)
+	f.Add("\ufeffmarked\n", 2)
+	f.Add("\xff\xfex\x00", 2)
 	f.Fuzz(func(t *testing.T, text string, size int) {
-		size = size&15 + 1
+		size = size&15 + 4 // room for a byte order mark
+		r := newChunkReader(iotest.OneByteReader(strings.NewReader(text)), "text", size)
+		if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+			if _, err := r.next(); err == nil || !strings.Contains(err.Error(), "text: the text is in UTF-16") {
+				t.Fatalf("UTF-16 gives %v", err)
+			}
+			return
+		}
+		text = strings.TrimPrefix(text, "\ufeff")
 		lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 		if lines[len(lines)-1] == "" {
 			lines = lines[:len(lines)-1]
 		}
 		var got []string
 		var whole strings.Builder
-		for r := newChunkReader(iotest.OneByteReader(strings.NewReader(text)), "text", size); ; {
+		for {
 			chunk, err := r.next()
 			if err == io.EOF {
 				break
