@@ -131,6 +131,15 @@ func (m *Classifier) Forward(t *autograd.Tape, in *Input) (*autograd.Variable, e
 
 // Loss returns the summed cross-entropy of labels [B] on a tape.
 func (m *Classifier) Loss(t *autograd.Tape, in *Input, labels []int32) (autograd.Loss, error) {
+	return m.WeightedLoss(t, in, labels, nil)
+}
+
+// WeightedLoss is Loss with the cross-entropy of each row multiplied by the weight
+// of its class; weights of nil are all 1.
+func (m *Classifier) WeightedLoss(t *autograd.Tape, in *Input, labels []int32, weights []float32) (autograd.Loss, error) {
+	if n := m.config.SentenceClassNum; weights != nil && len(weights) != n {
+		return autograd.Loss{}, fmt.Errorf("%d weights for %d classes", len(weights), n)
+	}
 	if len(labels) != in.Rows {
 		return autograd.Loss{}, fmt.Errorf("%d labels for %d rows", len(labels), in.Rows)
 	}
@@ -142,6 +151,9 @@ func (m *Classifier) Loss(t *autograd.Tape, in *Input, labels []int32) (autograd
 	logits, err := m.Forward(t, in)
 	if err != nil {
 		return autograd.Loss{}, err
+	}
+	if weights != nil {
+		return t.WeightedCrossEntropy(logits, labels, weights), nil
 	}
 	const none = -1
 	return t.CrossEntropy(logits, labels, none, 0), nil

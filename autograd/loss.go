@@ -82,7 +82,7 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 
 // SoftCrossEntropy returns the summed cross-entropy Σ_v −t_v·log softmax(x)_v of
 // logits x [R, V] under targets t [R, V], each row a distribution (timm/loss
-// SoftTargetCrossEntropy). A row is right where both are largest at one class.
+// SoftTargetCrossEntropy) or one whose classes are weighted. A row is right where both are largest at one class.
 func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
 	start := t.start()
 	x := t.value(logits)
@@ -117,6 +117,24 @@ func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
 	}
 	t.stop("loss", start)
 	return loss
+}
+
+// WeightedCrossEntropy returns the summed cross-entropy of targets [R] under
+// softmax(logits [R, V]), each row's multiplied by the weight of its class, which is
+// above 0: weights [V]. It panics on a target outside [0, V).
+func (t *Tape) WeightedCrossEntropy(logits *Variable, targets []int32, weights []float32) Loss {
+	v := t.value(logits).Cols()
+	if len(weights) != v {
+		panic(fmt.Sprintf("autograd: %d weights of %d classes", len(weights), v))
+	}
+	weighted := make([]float32, len(targets)*v)
+	for i, target := range targets {
+		if target < 0 || int(target) >= v {
+			panic(fmt.Sprintf("autograd: target %d of %d classes", target, v))
+		}
+		weighted[i*v+int(target)] = weights[target]
+	}
+	return t.SoftCrossEntropy(logits, weighted)
 }
 
 // softLossOfRow computes a row's terms in float64.

@@ -70,6 +70,26 @@ func TestSoftCrossEntropy(t *testing.T) {
 	panics(t, "5 numbers of targets", func() { NewTape().SoftCrossEntropy(logits, make([]float32, 5)) })
 }
 
+// TestWeightedCrossEntropy holds it and its gradient against the naive twin.
+func TestWeightedCrossEntropy(t *testing.T) {
+	targets, weights := []int32{2, 0, 1, 2}, []float32{0.25, 3, 1.5}
+	checkGrad(t, "weighted", operation{
+		fast: func(t *Tape, x []*Variable) *Variable {
+			return t.WeightedCrossEntropy(x[0], targets, weights).Variable
+		},
+		slow: func(x []*naive.Matrix) *naive.Matrix {
+			return naive.WeightedCrossEntropy(x[0], toInts(targets), []float64{0.25, 3, 1.5})
+		},
+		views: []int{0}, spread: 3,
+	}, shape{2, 2, 3})
+	logits := NewConstant(tensor.FromSlice([]float32{1, 4, 0, 2, 2, 3}, 2, 3))
+	if n := NewTape().WeightedCrossEntropy(logits, []int32{1, 0}, weights).Host(); n.Correct != 1 || n.Count != 2 {
+		t.Errorf("%+v, want 1 right of 2", n)
+	}
+	panics(t, "target 3 of 3 classes", func() { NewTape().WeightedCrossEntropy(logits, []int32{1, 3}, weights) })
+	panics(t, "2 weights of 3 classes", func() { NewTape().WeightedCrossEntropy(logits, []int32{1, 2}, weights[:2]) })
+}
+
 // TestCrossEntropyCounts holds what is reported beside the gradient.
 func TestCrossEntropyCounts(t *testing.T) {
 	logits := []float32{1, 4, 0, 2, 2, 2, 9, 8, 7, 0, 1, 0}

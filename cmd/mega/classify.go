@@ -96,7 +96,7 @@ needs.`,
 	flags.BoolVar(&c.raw, "raw", false, "with --stream, sound without a header: 16-bit signed little-endian samples")
 	number(flags, &c.rate, "rate", 16000, made, "with --raw, samples a second")
 	number(flags, &c.channels, "channels", 1, span{1, 1 << 10}, "with --raw, channels, which are averaged")
-	c.columns = bind(flags, &labelled.Options{}, "label_column", "split_column", "labels", "valid_file", "test_file", "held_out", "split_seed", "skip_malformed")
+	c.columns = bind(flags, &labelled.Options{}, "label_column", "split_column", "labels", "valid_file", "test_file", "held_out", "split_seed", "class_weights", "skip_malformed")
 	takesModel(cmd, &c.path)
 	return cmd
 }

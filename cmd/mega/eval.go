@@ -87,7 +87,7 @@ scores by class and the confusion matrix.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	threads(cmd.Flags(), &workers, "workers", "threads that compute; 0 for all cores")
 	defaults := classify.DefaultDataConfig()
-	data = bind(cmd.Flags(), &defaults, "data", "no_shuffle", "sentence_avg", "train_subset")
+	data = bind(cmd.Flags(), &defaults, "data", "no_shuffle", "sentence_avg", "train_subset", "class_weights")
 	takesModel(cmd, &path)
 	addReference(cmd.Flags(), map[string]string{
 		"no-shuffle": "nothing is shuffled", "train-subset": "nothing is trained", "disable-validation": "it is for mega train",

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,5 +72,42 @@ func TestLabelled(t *testing.T) {
 	changed := tableFile(t, "changed.csv", strings.Replace(string(text), "film", "movie", 1))
 	if status, _, stderr := command(t, labelledArgs(changed, dir)...); status != exitFailure || !strings.Contains(stderr, "another configuration") {
 		t.Errorf("going on with other data: status %d: %s", status, stderr)
+	}
+}
+
+// TestClassWeights: the weights of the classes are printed and kept, and a run goes on
+// only with the same ones.
+func TestClassWeights(t *testing.T) {
+	rows := "text,label\n"
+	for i := range 40 {
+		rows += fmt.Sprintf("text %d,%s\n", i, []string{"often", "often", "often", "seldom"}[i%4])
+	}
+	path, dir := tableFile(t, "in.csv", rows), filepath.Join(t.TempDir(), "run")
+	args := append(labelledArgs(path, dir), "--class-weights", "balanced")
+	for _, args := range [][]string{append(slices.Clone(args), "--max-update", "10"), args} {
+		_, stderr := mustRun(t, args...)
+		for _, want := range []string{`"seldom"  10  25.0%  weight 2`, "--best-checkpoint-metric loss --maximize-best-checkpoint-metric=false"} {
+			if !strings.Contains(stderr, want) {
+				t.Errorf("no %q in\n%s", want, stderr)
+			}
+		}
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil || !strings.Contains(string(config), `"weight": 2`) {
+		t.Errorf("%v, and no weights in %s", err, config)
+	}
+	if status, _, stderr := command(t, append(labelledArgs(path, dir), "--class-weights", "seldom=3")...); status != exitFailure || !strings.Contains(stderr, "class_weights") {
+		t.Errorf("going on with other weights: status %d: %s", status, stderr)
+	}
+	for value, want := range map[string]string{"rare=2": `--class-weights names class "rare"`, "often": "want none, balanced, or CLASS=WEIGHT"} {
+		if status, _, stderr := command(t, append(labelledArgs(path, dir), "--class-weights", value)...); status != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("--class-weights %s: status %d: %s", value, status, stderr)
+		}
+	}
+	if status, out, stderr := command(t, "data", "look", path, "--class-weights", "seldom=3"); status != exitOK || !strings.Contains(out, "weight 3") {
+		t.Errorf("look: status %d: %s%s", status, out, stderr)
+	}
+	if status, _, stderr := command(t, append(tiny(dir+"2"), "--class-weights", "balanced")...); status == exitOK || !strings.Contains(stderr, "--class-weights is for labelled data") {
+		t.Errorf("of data that is not labelled: status %d: %s", status, stderr)
 	}
 }

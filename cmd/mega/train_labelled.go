@@ -41,9 +41,12 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 		if !ok {
 			continue
 		}
-		s, err := look(k, args[0])
+		s, weighted, err := look(k, args[0])
 		if err != nil {
 			return err
+		}
+		if weighted && !c.flags.Changed("best-checkpoint-metric") {
+			s.Flags = append(s.Flags, classify.BestByLoss...)
 		}
 		r, err := recipe.Find(s.Recipe)
 		if err != nil {
@@ -57,18 +60,22 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 	return nil
 }
 
-// look reads labelled data and says what suits it.
-func look(k *classifierKind, path string) (s classify.Suggestion, err error) {
+// look reads labelled data and says what suits it, and whether classes are to have
+// weights.
+func look(k *classifierKind, path string) (s classify.Suggestion, weighted bool, err error) {
 	data := classify.DefaultDataConfig()
 	if err := k.dataFlags.apply(&data); err != nil {
-		return s, usage(err)
+		return s, false, usage(err)
 	}
 	if err := data.Options.Check(); err != nil {
-		return s, usage(err)
+		return s, false, usage(err)
 	}
 	set, err := labelled.Load(path, data.Options)
 	if err != nil {
-		return s, err
+		return s, false, err
+	}
+	if err := set.Summary.Weigh(data.ClassWeights); err != nil {
+		return s, false, usage(err)
 	}
 	k.newTask = func(d classify.DataConfig, m mega.ClassifierConfig) (*classify.Task, error) {
 		corpus, err := classify.NewCorpus(set, d, m)
@@ -77,7 +84,7 @@ func look(k *classifierKind, path string) (s classify.Suggestion, err error) {
 		}
 		return classify.NewTaskOn(corpus, d, m)
 	}
-	return classify.Suggest(&set.Summary), nil
+	return classify.Suggest(&set.Summary), set.Summary.Weights() != nil, nil
 }
 
 // underGiven sets flags as if args stood before those that were given.

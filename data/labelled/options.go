@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/table"
 )
 
@@ -22,6 +23,7 @@ type Options struct {
 	TestFile      string    `json:"test_file,omitempty" help:"labelled data to test on, in place of a share"`
 	HeldOut       []float64 `json:"held_out,omitempty" range:"0,1" help:"shares of the labelled samples to validate and to test on (default 0.1,0.1)"`
 	SplitSeed     uint64    `json:"split_seed,omitempty" help:"fixes which labelled samples are held out"`
+	ClassWeights  []string  `json:"class_weights,omitempty" help:"weights of the classes in the loss: none, balanced (each class has the same part in it), or CLASS=WEIGHT, 1 for those not named (default none)"`
 	Encoding      string    `json:"encoding,omitempty" help:"encoding of labelled text without a byte order mark: utf-8, utf-16le, utf-16be, latin-1 or windows-1252 (default utf-8)"`
 	NoHeader      bool      `json:"no_header,omitempty" help:"the first row of a labelled table is a sample: columns are called 1, 2, …"`
 	SkipMalformed bool      `json:"skip_malformed,omitempty" help:"leave out rows of labelled data that are not as they should be, and name the first"`
@@ -77,6 +79,9 @@ func (o Options) shares() (valid, test float64, err error) {
 // Check reports options that contradict each other.
 func (o Options) Check() error {
 	if _, _, err := o.shares(); err != nil {
+		return err
+	}
+	if err := data.CheckClassWeights(o.ClassWeights); err != nil {
 		return err
 	}
 	switch {

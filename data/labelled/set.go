@@ -30,7 +30,7 @@ func Look(path string, o Options) (*Summary, error) {
 		return nil, err
 	}
 	s := x.summary(classes)
-	return &s, nil
+	return &s, s.Weigh(o.ClassWeights)
 }
 
 // Load reads labelled data into memory.

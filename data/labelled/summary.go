@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/mega-go/mega/data"
 )
 
 // A Summary says what was understood of labelled data.
@@ -27,8 +29,9 @@ type Summary struct {
 
 // A ClassCount is how many samples of a class each part has.
 type ClassCount struct {
-	Name  string `json:"name"`
-	Parts [3]int `json:"parts"`
+	Name   string  `json:"name"`
+	Parts  [3]int  `json:"parts"`
+	Weight float32 `json:"weight,omitempty"` // in the loss, 0 where classes have no weights
 }
 
 // Lengths says how long samples are: bytes of texts, the longer one of pairs,
@@ -66,6 +69,31 @@ func (x *index) summary(classes []string) Summary {
 	x.countCopies(&s)
 	s.Digest = x.digest()
 	return s
+}
+
+// Weigh sets the weights of the classes, by the samples to train on, as spec says:
+// see data.ClassWeights.
+func (s *Summary) Weigh(spec []string) error {
+	names, counts := make([]string, len(s.Classes)), make([]int, len(s.Classes))
+	for i, c := range s.Classes {
+		names[i], counts[i] = c.Name, c.Parts[0]
+	}
+	weights, err := data.ClassWeights(spec, names, counts)
+	for i, w := range weights {
+		s.Classes[i].Weight = w
+	}
+	return err
+}
+
+// Weights returns the weight of each class in the loss, nil where they have none.
+func (s *Summary) Weights() []float32 {
+	var weights []float32
+	for _, c := range s.Classes {
+		if c.Weight > 0 {
+			weights = append(weights, c.Weight)
+		}
+	}
+	return weights
 }
 
 // digest is a fingerprint of samples and labels in their order.
@@ -168,7 +196,11 @@ func (s *Summary) writeClasses(w io.Writer) {
 		if len(name) > 40 {
 			name = name[:40] + "…"
 		}
-		fmt.Fprintf(tw, "  %q\t%d\t%.1f%%\n", name, c.total(), 100*float64(c.total())/float64(s.Samples))
+		fmt.Fprintf(tw, "  %q\t%d\t%.1f%%", name, c.total(), 100*float64(c.total())/float64(s.Samples))
+		if c.Weight > 0 {
+			fmt.Fprintf(tw, "\tweight %.4g", c.Weight)
+		}
+		fmt.Fprintln(tw)
 	}
 	tw.Flush() // into memory
 	if more := len(s.Classes) - len(largest); more > 0 {

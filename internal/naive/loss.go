@@ -10,6 +10,16 @@ func CrossEntropy(logits *Matrix, targets []int, pad int) *Matrix {
 	return Scale(Sum(pick(LogSoftmax(logits), targets, pad)), -1)
 }
 
+// WeightedCrossEntropy returns −Σ w[target]·log softmax(logits)[target], 1×1, over
+// the rows of logits [R×V] (torch.nn.CrossEntropyLoss, weight, reduction="sum").
+func WeightedCrossEntropy(logits *Matrix, targets []int, weights []float64) *Matrix {
+	of := New(len(targets), 1, nil)
+	for i, target := range targets {
+		of.Data[i] = weights[target]
+	}
+	return Scale(Sum(Mul(pick(LogSoftmax(logits), targets, NoPad), of)), -1)
+}
+
 // LabelSmoothedCrossEntropy returns Σ (1−eps)·nll + eps/V·Σ_v −log p(v), 1×1, over
 // the rows of logits [R×V] whose target is not pad: eps is spread over all
 // classes, the target's too (criterions/label_smoothed_cross_entropy.py:12).

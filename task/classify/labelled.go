@@ -31,6 +31,9 @@ func openLabelled(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 // the words of the dictionary or the scale of numbers, comes from the samples to
 // train on.
 func NewCorpus(set *labelled.Set, d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
+	if err := set.Summary.Weigh(d.ClassWeights); err != nil {
+		return nil, err
+	}
 	in, err := labelledInputs(set, d, m)
 	if err != nil {
 		return nil, err

@@ -12,8 +12,9 @@ import (
 	"github.com/mega-go/mega/train"
 )
 
-// Task trains a Classifier on labelled sequences. It implements
-// train.Task; the loss is the reference's lra_cross_entropy.
+// Task trains a Classifier on labelled sequences. It implements train.Task; the
+// loss is the reference's lra_cross_entropy, with the weights of the classes, if the
+// data has them, in training and in validation.
 type Task struct {
 	model  *mega.Classifier
 	config DataConfig
@@ -43,6 +44,8 @@ func NewTaskOn(corpus *Corpus, d DataConfig, m mega.ClassifierConfig) (*Task, er
 	}
 	if corpus.Seen != nil {
 		m.SentenceClassNum = len(corpus.Classes)
+	} else if len(d.ClassWeights) > 0 {
+		return nil, fmt.Errorf("class_weights is for labelled data, not for task %s", d.Task)
 	}
 	model, err := mega.NewClassifier(m)
 	if err != nil {
@@ -85,10 +88,14 @@ func (d DataConfig) naturalOrder() bool { return d.NoShuffle || d.Task == "speec
 
 // batches opens a split and cuts it into batches.
 func (c *Task) batches(split string, size, tokens int, shuffle bool) (batches, error) {
-	return newBatches(c.model, c.corpus, split, c.config, data.SamplerOptions{
+	b, err := newBatches(c.model, c.corpus, split, c.config, data.SamplerOptions{
 		BatchSize: size, MaxTokens: tokens, Multiple: c.config.RequiredMultiple,
 		Seed: uint32(c.model.Config().Seed), NaturalOrder: c.config.naturalOrder(), Shuffle: shuffle,
 	})
+	if c.corpus.Seen != nil {
+		b.weights = c.corpus.Seen.Weights()
+	}
+	return b, err
 }
 
 // Model returns the classifier.
@@ -163,6 +170,7 @@ type batches struct {
 	sampler     *data.Sampler
 	order       [][]int
 	sentenceAvg bool
+	weights     []float32 // of the classes, nil for none
 }
 
 func newBatches(m *mega.Classifier, c *Corpus, split string, d DataConfig, o data.SamplerOptions) (batches, error) {
@@ -175,7 +183,7 @@ func newBatches(m *mega.Classifier, c *Corpus, split string, d DataConfig, o dat
 		return batches{}, fmt.Errorf("split %s: %w", split, err)
 	}
 	order, err := sampler.Batches(1)
-	return batches{m, s, sampler, order, d.SentenceAvg}, err
+	return batches{m, s, sampler, order, d.SentenceAvg, nil}, err
 }
 
 // Len implements train.Batches.
@@ -187,7 +195,7 @@ func (b batches) Batch(i int) (train.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return batch{b.model, collated, b.sentenceAvg}, nil
+	return batch{b.model, collated, b.sentenceAvg, b.weights}, nil
 }
 
 // A batch is one forward pass of a classifier.
@@ -195,11 +203,12 @@ type batch struct {
 	model       *mega.Classifier
 	data        *data.Batch
 	sentenceAvg bool
+	weights     []float32
 }
 
 // Loss implements train.Batch.
 func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
-	loss, err := b.model.Loss(t, input(b.data), b.data.Labels)
+	loss, err := b.model.WeightedLoss(t, input(b.data), b.data.Labels, b.weights)
 	if err != nil {
 		return train.Result{}, err
 	}

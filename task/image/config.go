@@ -5,6 +5,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/internal/config"
 )
@@ -16,6 +17,7 @@ type DataConfig struct {
 	Data         string    `json:"data" help:"directory of pictures: DIR/CLASS/*.jpg, or DIR/train/CLASS and DIR/val/CLASS"`
 	BatchSize    int       `json:"batch_size" help:"pictures in a batch"`
 	MaxSentences int       `json:"max_sentences_valid" help:"pictures in a batch of validation; 0 for the same as in training"`
+	ClassWeights []string  `json:"class_weights,omitempty" help:"weights of the classes in the loss: none, balanced (each class has the same part in it), or CLASS=WEIGHT, 1 for those not named (default none)"`
 	HeldOut      []float64 `json:"held_out,omitempty" range:"0,1" help:"share of the pictures of each class to validate on, where no directory is for that (default 0.1)"`
 
 	CropRatio float64    `json:"crop_pct" help:"share of the shorter side that evaluation looks at"`
@@ -49,6 +51,7 @@ func (d DataConfig) Validate() error {
 	v.AtLeast("batch_size", d.BatchSize, 1)
 	v.AtLeast("max_sentences_valid", d.MaxSentences, 0)
 	v.Check(len(d.HeldOut) < 2, "held_out has %d numbers, want one: the share to validate on", len(d.HeldOut))
+	v.Add(data.CheckClassWeights(d.ClassWeights))
 	_, err := d.augmentation()
 	v.Add(err)
 	v.Add(d.view(mega.VisionConfig{ImgSize: 1}).Validate())

@@ -3,11 +3,13 @@ package image
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/train"
@@ -20,12 +22,14 @@ const (
 )
 
 // Task trains a Vision on pictures. It implements train.Task; the loss is the
-// cross-entropy of soft targets, in evaluation that of the classes.
+// cross-entropy of soft targets, in evaluation that of the classes, with the weights
+// of the classes, if they have some.
 type Task struct {
 	model        *mega.Vision
 	config       DataConfig
 	augmentation images.Augmentation
 	train, valid *images.Set
+	weights      []float32 // of the classes in the loss, nil for none
 }
 
 // NewTask opens the data and makes a model of as many classes as it has.
@@ -36,6 +40,13 @@ func NewTask(d DataConfig, m mega.VisionConfig) (*Task, error) {
 		return nil, err
 	}
 	if t.train, t.valid, err = images.OpenSplits(d.Data, d.heldOut(), m.Seed); err != nil {
+		return nil, err
+	}
+	counts := make([]int, len(t.train.Classes))
+	for _, label := range t.train.Labels() {
+		counts[label]++
+	}
+	if t.weights, err = data.ClassWeights(d.ClassWeights, t.train.Classes, counts); err != nil {
 		return nil, err
 	}
 	m.NumClasses = len(t.train.Classes)
@@ -51,7 +62,11 @@ func (t *Task) Classes() []string { return t.train.Classes }
 
 // Summary says in words what the data is.
 func (t *Task) Summary() string {
-	return fmt.Sprintf("%d pictures of %d classes, %d held out", t.train.Len(), len(t.train.Classes), t.valid.Len())
+	s := fmt.Sprintf("%d pictures of %d classes, %d held out", t.train.Len(), len(t.train.Classes), t.valid.Len())
+	if t.weights != nil {
+		s += fmt.Sprintf(", weights of classes from %.4g to %.4g", slices.Min(t.weights), slices.Max(t.weights))
+	}
+	return s
 }
 
 // Has reports whether the data has a split.
@@ -82,7 +97,7 @@ func (t *Task) Undecayed(p *nn.Parameter) bool {
 // Epoch implements train.Task.
 func (t *Task) Epoch(n int) (train.Batches, error) {
 	c := t.model.Config()
-	return batches{t.model, t.train.Training(t.config.view(c), t.augmentation, t.config.BatchSize, c.Seed, n)}, nil
+	return batches{t.model, t.train.Training(t.config.view(c), t.augmentation, t.config.BatchSize, c.Seed, n), t.weights}, nil
 }
 
 // Metrics implements train.Task.
@@ -92,7 +107,9 @@ func (t *Task) Metrics(s train.Stats) train.Metrics {
 
 // Validate implements train.Task.
 func (t *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
-	s, err := e.Run(ctx, heldOut(t.model, t.config, t.valid))
+	held := heldOut(t.model, t.config, t.valid)
+	held.weights = t.weights
+	s, err := e.Run(ctx, held)
 	m := t.Metrics(s)
 	m["top5"] = s.Top5Accuracy()
 	return m, err
@@ -108,25 +125,27 @@ func (t *Task) Describe() train.Description {
 
 // heldOut returns pictures as evaluation reads them.
 func heldOut(m *mega.Vision, d DataConfig, s *images.Set) batches {
-	return batches{m, s.Evaluation(d.view(m.Config()), d.validSize())}
+	return batches{m, s.Evaluation(d.view(m.Config()), d.validSize()), nil}
 }
 
 // batches joins pictures and the model that reads them.
 type batches struct {
 	model *mega.Vision
 	*images.Batches
+	weights []float32 // of the classes, nil for none
 }
 
 // Batch implements train.Batches.
 func (b batches) Batch(i int) (train.Batch, error) {
 	data, err := b.Batches.Batch(i)
-	return batch{b.model, data}, err
+	return batch{b.model, data, b.weights}, err
 }
 
 // A batch is one forward pass.
 type batch struct {
-	model *mega.Vision
-	data  *images.Batch
+	model   *mega.Vision
+	data    *images.Batch
+	weights []float32
 }
 
 // Loss implements train.Batch.
@@ -148,7 +167,7 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 // loss is the loss of soft targets, or of classes, whose five likeliest it counts.
 func (b batch) loss(t *autograd.Tape, in *mega.Images, s *train.Stats) (autograd.Loss, error) {
 	if b.data.Targets != nil {
-		return b.model.Loss(t, in, b.data.Targets)
+		return b.model.Loss(t, in, b.weighted(b.data.Targets))
 	}
 	logits, err := b.model.Forward(t, in)
 	if err != nil {
@@ -160,5 +179,20 @@ func (b batch) loss(t *autograd.Tape, in *mega.Images, s *train.Stats) (autograd
 			s.Top5++
 		}
 	}
+	if b.weights != nil {
+		return t.WeightedCrossEntropy(logits, b.data.Labels, b.weights), nil
+	}
 	return t.CrossEntropy(logits, b.data.Labels, none, 0), nil
+}
+
+// weighted multiplies targets [B, classes] by the weights of the classes.
+func (b batch) weighted(targets []float32) []float32 {
+	if b.weights == nil {
+		return targets
+	}
+	out := make([]float32, len(targets))
+	for i, target := range targets {
+		out[i] = target * b.weights[i%len(b.weights)]
+	}
+	return out
 }
