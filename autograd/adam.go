@@ -28,7 +28,7 @@ type Adam struct {
 	settings AdamSettings
 	weights  []*tensor.Tensor
 	moments  []*tensor.Tensor // m and v of every parameter, in turn
-	blocks   []adamBlock
+	blocks   []block
 	sums     []float64 // of a block's squared gradients
 
 	// Of the call in progress. The tasks are made once, so that no call allocates.
@@ -37,24 +37,15 @@ type Adam struct {
 	square, step func(worker, i int)
 }
 
-// An adamBlock is the range [from, to) of a parameter: what one task works on,
-// and the unit of summation.
-type adamBlock struct{ param, from, to int }
-
-// adamBlockSize is how many numbers a block has at most.
-const adamBlockSize = 1 << 13
-
 // NewAdam returns an optimiser of parameters whose moments are zero.
 func NewAdam(params []*Variable, s AdamSettings) *Adam {
 	a := &Adam{settings: s}
-	for i, p := range params {
+	for _, p := range params {
 		w := p.Value()
 		a.weights = append(a.weights, w)
 		a.moments = append(a.moments, tensor.New(w.Shape()...), tensor.New(w.Shape()...))
-		for from := 0; from < w.Len(); from += adamBlockSize {
-			a.blocks = append(a.blocks, adamBlock{i, from, min(from+adamBlockSize, w.Len())})
-		}
 	}
+	a.blocks = blocksOf(a.weights)
 	a.sums = make([]float64, len(a.blocks))
 	a.square, a.step = a.squareBlock, a.stepBlock
 	return a
@@ -80,7 +71,7 @@ func (a *Adam) Norm(grads []*tensor.Tensor) float64 {
 func (a *Adam) NotFinite() int {
 	for i, s := range a.sums {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
-			return a.blocks[i].param
+			return a.blocks[i].index
 		}
 	}
 	return -1
@@ -105,21 +96,21 @@ func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
 func (a *Adam) squareBlock(_, i int) {
 	b := a.blocks[i]
 	a.sums[i] = 0
-	if g := a.grads[b.param]; g != nil {
-		a.sums[i] = kernel.SumSquares(g.Data()[b.from:b.to])
+	if a.grads[b.index] != nil {
+		a.sums[i] = kernel.SumSquares(b.of(a.grads))
 	}
 }
 
 func (a *Adam) stepBlock(_, i int) {
 	b := a.blocks[i]
-	g := a.grads[b.param]
-	if g == nil {
+	if a.grads[b.index] == nil {
 		return
 	}
-	part := func(t *tensor.Tensor) []float32 { return t.Data()[b.from:b.to] }
 	numbers := a.numbers
-	if a.settings.Undecayed != nil && a.settings.Undecayed[b.param] {
+	if a.settings.Undecayed != nil && a.settings.Undecayed[b.index] {
 		numbers.Decay = 0
 	}
-	kernel.AdamStep(part(a.weights[b.param]), part(g), part(a.moments[2*b.param]), part(a.moments[2*b.param+1]), numbers)
+	m, v := b, b // the same range of the moments
+	m.index, v.index = 2*b.index, 2*b.index+1
+	kernel.AdamStep(b.of(a.weights), b.of(a.grads), m.of(a.moments), v.of(a.moments), numbers)
 }

@@ -103,7 +103,7 @@ func (a *archive) checkpoints() []string {
 		case f.FileInfo().IsDir() || strings.HasPrefix(dir, "__MACOSX") || strings.HasPrefix(base, "."):
 		case slices.Contains(weightFiles, base) && (a.has(dir, ConfigFile) || a.has(dir, ArgsFile)):
 			names = append(names, dir)
-		case base == OptimizerFile, partNames.MatchString(base) && (a.has(dir, ModelFile+indexSuffix) || a.has(dir, torchModelFile+indexSuffix)):
+		case base == OptimizerFile, base == ModelEMAFile && a.has(dir, ConfigFile), partNames.MatchString(base) && (a.has(dir, ModelFile+indexSuffix) || a.has(dir, torchModelFile+indexSuffix)):
 		case slices.Contains([]string{".pt", ".pth", ".bin", singleSuffix}, path.Ext(base)):
 			names = append(names, name)
 		}

@@ -14,12 +14,13 @@ import (
 )
 
 // The files of a native checkpoint, which is a directory. The first two are a
-// model; the other two let its training go on.
+// model; the others let its training go on.
 const (
 	ConfigFile    = "config.json"
 	ModelFile     = "model.safetensors"
 	OptimizerFile = "optimizer.safetensors"
 	StateFile     = "state.json"
+	ModelEMAFile  = "model_ema.safetensors" // exponential averages of the weights, of a training that keeps them
 )
 
 // stampKey is the metadata that tells whether two files were saved together.
@@ -32,6 +33,7 @@ type Native struct {
 
 	Stamp     string          // tells this checkpoint from others of its run
 	Optimizer []*nn.Buffer    // the optimiser's tensors
+	ModelEMA  *nn.Params      // exponential averages of Params; nil for none
 	State     json.RawMessage // everything else that training needs; nil to save a model alone
 }
 
@@ -51,6 +53,11 @@ func (n *Native) Save(dir string) error {
 		}
 		if err := writeTensors(file(OptimizerFile), bufferTensors(n.Optimizer), metadata); err != nil {
 			return err
+		}
+		if n.ModelEMA != nil {
+			if err := writeTensors(file(ModelEMAFile), paramTensors(n.ModelEMA), metadata); err != nil {
+				return err
+			}
 		}
 		return writeJSON(file(StateFile), n.State)
 	})
@@ -81,8 +88,8 @@ func bufferTensors(buffers []*nn.Buffer) []safetensors.Tensor {
 	return out
 }
 
-// Resume fills n.Params and n.Optimizer, which fix the names and shapes, from
-// the checkpoint dir and sets the rest of n. An error leaves n half filled.
+// Resume fills n.Params, n.Optimizer and n.ModelEMA, which fix the names and shapes,
+// from the checkpoint dir and sets the rest of n. An error leaves n half filled.
 func (n *Native) Resume(dir string) error {
 	var err error
 	if n.Config, err = readJSON(filepath.Join(dir, ConfigFile)); err != nil {
@@ -95,14 +102,20 @@ func (n *Native) Resume(dir string) error {
 	if err != nil {
 		return err
 	}
-	stamp, err := readTensors(filepath.Join(dir, OptimizerFile), func(w Weights) error { return LoadBuffers(n.Optimizer, w) })
-	if err != nil {
+	err = n.readStamped(dir, OptimizerFile, func(w Weights) error { return LoadBuffers(n.Optimizer, w) })
+	if err != nil || n.ModelEMA == nil {
 		return err
 	}
-	if stamp != n.Stamp {
-		return fmt.Errorf("%s: %s is of %q but %s is of %q: they do not belong together", dir, ModelFile, n.Stamp, OptimizerFile, stamp)
+	return n.readStamped(dir, ModelEMAFile, func(w Weights) error { return LoadParams(n.ModelEMA, w) })
+}
+
+// readStamped passes a file to load, which must have been saved with the weights.
+func (n *Native) readStamped(dir, file string, load func(w Weights) error) error {
+	stamp, err := readTensors(filepath.Join(dir, file), load)
+	if err == nil && stamp != n.Stamp {
+		err = fmt.Errorf("%s: %s is of %q but %s is of %q: they do not belong together", dir, ModelFile, n.Stamp, file, stamp)
 	}
-	return nil
+	return err
 }
 
 // readTensors passes a file to load and returns its stamp.

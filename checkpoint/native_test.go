@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -92,5 +93,56 @@ func TestNativeErrors(t *testing.T) {
 		if err := small(0).Resume(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+// TestNativeModelEMA: the averages are a file beside the model, which a checkpoint
+// opens by option and its path opens alone.
+func TestNativeModelEMA(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	from := openTest(t, goldenDir("imagenet"))
+	m, err := from.Vision()
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := json.Marshal(m.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	averages := m.Params().Clone()
+	averages.All()[0].Value().Fill(3)
+	n := Native{Params: m.Params(), ModelEMA: averages, State: []byte("{}"), Stamp: "x"}
+	if n.Config, err = json.Marshal(Config{Task: ImageClassification, Model: model}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	first := func(c *Checkpoint) float32 {
+		m, err := c.Vision()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Params().All()[0].Value().Host()[0]
+	}
+	c := openTest(t, dir)
+	if err := c.UseModelEMA(); err != nil {
+		t.Fatal(err)
+	}
+	want := m.Params().All()[0].Value().Host()[0]
+	for i, x := range []float32{first(openTest(t, dir)), first(c), first(openTest(t, filepath.Join(dir, ModelEMAFile)))} {
+		if x != []float32{want, 3, 3}[i] {
+			t.Errorf("way %d gives %v", i, x)
+		}
+	}
+	got := Native{Params: m.Params().Clone(), ModelEMA: m.Params().Clone()}
+	if err := got.Resume(dir); err != nil {
+		t.Fatal(err)
+	}
+	if x := got.ModelEMA.All()[0].Value().Host()[0]; x != 3 {
+		t.Errorf("resuming reads %v", x)
+	}
+	if err := openTest(t, goldenDir("imagenet")).UseModelEMA(); err == nil || !strings.Contains(err.Error(), "no averages") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -42,5 +42,12 @@ func openBeside(r *safetensors.Reader, path string, from files) (*Checkpoint, er
 	if path == from.path(ModelFile) {
 		return openDir(from)
 	}
+	if path == from.path(ModelEMAFile) {
+		c, err := openDir(from)
+		if err == nil {
+			err = c.UseModelEMA()
+		}
+		return c, err
+	}
 	return nil, fmt.Errorf("%s holds tensors without the configuration of their model, want a file that mega convert wrote, or %s beside its %s", path, ModelFile, ConfigFile)
 }

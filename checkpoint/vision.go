@@ -36,7 +36,7 @@ var deitNames = map[string]string{
 }
 
 // deitTraining are the keys of what only its training needs (deit/main.py:450).
-var deitTraining = []any{"optimizer", "lr_scheduler", "scaler", "model_ema"}
+var deitTraining = []any{"optimizer", "lr_scheduler", "scaler", modelEMAKey}
 
 // visionArgs adds the arguments with which mega-image makes the model.
 func visionArgs(args map[string]any) {

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,6 +100,48 @@ func TestBareVision(t *testing.T) {
 		}
 		if d := cmp.Diff(c, got.Config()); d != "" {
 			t.Error(d)
+		}
+	}
+}
+
+// TestModelEMAOfDeiT: model_ema of a .pth is what UseModelEMA takes, and a file
+// without it says so.
+func TestModelEMAOfDeiT(t *testing.T) {
+	averages := visionState(t, "module.")
+	head, _ := averages.Get("module.head.bias")
+	bias := slices.Repeat([]float32{0.25}, head.(*torchfile.Tensor).Shape[0])
+	averages.Set("module.head.bias", torchfile.Of(head.(*torchfile.Tensor).Shape, bias))
+	path := filepath.Join(t.TempDir(), "a.pth")
+	if err := torchfile.Save(path, dict("model", visionState(t, ""), "model_ema", averages)); err != nil {
+		t.Fatal(err)
+	}
+	c := openTest(t, path)
+	if err := c.UseModelEMA(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Vision()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range m.Params().All() {
+		if q.Name == "head.bias" && !slices.Equal(q.Value().Data(), bias) {
+			t.Errorf("%s is %v, want the average", q.Name, q.Value().Data())
+		}
+	}
+	for _, none := range []any{dict("model", visionState(t, "")), dict("model", visionState(t, ""), "model_ema", nil)} {
+		if err := torchfile.Save(path, none); err != nil {
+			t.Fatal(err)
+		}
+		if err := openTest(t, path).UseModelEMA(); err == nil || !strings.Contains(err.Error(), "no averages") {
+			t.Errorf("error %v", err)
+		}
+	}
+	for _, wrong := range []any{"x", dict("head.bias", 3)} {
+		if err := torchfile.Save(path, dict("model", visionState(t, ""), "model_ema", wrong)); err != nil {
+			t.Fatal(err)
+		}
+		if err := openTest(t, path).UseModelEMA(); err == nil || !strings.Contains(err.Error(), "model_ema: ") {
+			t.Errorf("error %v", err)
 		}
 	}
 }

@@ -89,6 +89,48 @@ func (p *Params) tensor(init Initializer, shape []int) *tensor.Tensor {
 	return t
 }
 
+// Clone returns a set with the same names and copies of the tensors.
+func (p *Params) Clone() *Params {
+	c := &Params{names: p.names, taken: p.taken}
+	copies := make(map[*Parameter]*Parameter)
+	for _, q := range p.list {
+		copies[q] = &Parameter{Name: q.Name, Variable: autograd.NewParameter(q.Value().Clone())}
+		c.list = append(c.list, copies[q])
+	}
+	for _, b := range p.buffers {
+		c.buffers = append(c.buffers, &Buffer{b.Name, b.Tensor.Clone()})
+	}
+	for _, n := range p.counters {
+		c.counters = append(c.counters, &Counter{n.Name, n.Value})
+	}
+	for _, a := range p.aliases {
+		c.aliases = append(c.aliases, Alias{a.Name, copies[a.Of]})
+	}
+	return c
+}
+
+// Copy sets every number of p to that of src, which has the same names and shapes.
+func (p *Params) Copy(src *Params) {
+	for i, t := range p.Tensors() {
+		t.Copy(src.Tensors()[i])
+	}
+	for i, c := range p.counters {
+		c.Value = src.counters[i].Value
+	}
+}
+
+// Tensors returns the values of the parameters, then the buffers.
+func (p *Params) Tensors() []*tensor.Tensor {
+	var all []*tensor.Tensor
+	for _, q := range p.list {
+		all = append(all, q.Value())
+	}
+	for _, b := range p.buffers {
+		all = append(all, b.Tensor)
+	}
+	return all
+}
+
 // All returns the parameters, in the reference's order.
 func (p *Params) All() []*Parameter { return p.list }
 

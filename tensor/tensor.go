@@ -179,6 +179,14 @@ func (t *Tensor) Copy(src *Tensor) {
 	}
 }
 
+// Swap exchanges the numbers of t and o, which have one shape.
+func (t *Tensor) Swap(o *Tensor) {
+	if !slices.Equal(t.shape, o.shape) {
+		panic(fmt.Sprintf("tensor: swap of %v and %v", t.shape, o.shape))
+	}
+	t.data, o.data, t.stride, o.stride = o.data, t.data, o.stride, t.stride
+}
+
 // Clone returns a contiguous copy of t.
 func (t *Tensor) Clone() *Tensor {
 	c := New(t.shape...)

@@ -19,6 +19,10 @@ type Config struct {
 	AdamEps     float64    `json:"adam_eps" help:"added to the root of the mean square"`
 	WeightDecay float64    `json:"weight_decay" help:"share of a weight that decays each update, times the learning rate"`
 	ClipNorm    float64    `json:"clip_norm" help:"largest norm of all gradients together; 0 for none"`
+
+	ModelEMA      bool    `json:"model_ema" help:"keep exponential averages of the weights in checkpoints, and validate them too: their metrics begin with ema_"`
+	ModelEMADecay float64 `json:"model_ema_decay" help:"share of an average that is left after an update"`
+
 	ScheduleConfig
 
 	StopMinLR     float64 `json:"stop_min_lr" help:"stop before an epoch that would begin at this rate or below"`
@@ -56,6 +60,7 @@ func DefaultConfig() Config {
 		UpdateFreq:           []int{1},
 		AdamBetas:            [2]float64{0.9, 0.999},
 		AdamEps:              1e-8,
+		ModelEMADecay:        0.99996,
 		ScheduleConfig:       DefaultScheduleConfig(),
 		StopMinLR:            -1,
 		ValidateInterval:     1,
@@ -92,6 +97,7 @@ func (c Config) Validate() error {
 	v.NotNegative("adam_eps", c.AdamEps)
 	v.NotNegative("weight_decay", c.WeightDecay)
 	v.NotNegative("clip_norm", c.ClipNorm)
+	v.Check(c.ModelEMADecay >= 0 && c.ModelEMADecay < 1, "model_ema_decay is %g, want a number from 0 to below 1", c.ModelEMADecay)
 	v.Check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
 	if c.BF16 {
 		v.Add(config.Wrap("bf16 is set", autograd.CheckBF16()))

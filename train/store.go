@@ -80,9 +80,12 @@ func (s store) adoptCopy(dir string) error {
 	if _, err := os.Lstat(home); errors.Is(err, fs.ErrNotExist) {
 		return os.Rename(dir, home)
 	}
-	for _, name := range []string{checkpoint.ConfigFile, checkpoint.ModelFile, checkpoint.OptimizerFile, checkpoint.StateFile} {
+	for _, name := range []string{checkpoint.ConfigFile, checkpoint.ModelFile, checkpoint.OptimizerFile, checkpoint.StateFile, checkpoint.ModelEMAFile} {
 		a, errA := os.Stat(filepath.Join(dir, name))
 		b, errB := os.Stat(filepath.Join(home, name))
+		if name == checkpoint.ModelEMAFile && errA != nil && errB != nil {
+			continue // none was kept
+		}
 		if errA != nil || errB != nil || a.Size() != b.Size() {
 			return fmt.Errorf("%s is no whole copy of %s (%s differs): remove one of them", dir, home, name)
 		}

@@ -77,6 +77,7 @@ type run struct {
 	tape    *autograd.Tape
 	profile *autograd.Profile // nil if none is taken
 	adam    *Adam
+	ema     *modelEMA // nil if no averages are kept
 	buffers *keptBuffers
 	native  checkpoint.Native
 	state   State
@@ -115,6 +116,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	}
 	c.resolve(c.MaxUpdate)
 	about := task.Describe()
+	about.Metrics = metricNames(about.Metrics, c)
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
 		return nil, err
 	}
@@ -133,6 +135,9 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	r.adam = NewAdam(params, adam)
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
+	if r.ema = newModelEMA(params, c, o.Workers); r.ema != nil {
+		r.native.ModelEMA = r.ema.averages
+	}
 	if err := r.open(about, o); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -198,6 +203,9 @@ func (r *run) resume(o Options) (bool, error) {
 	}
 	if err == nil && state == nil {
 		err = errors.Join(r.shareWeights(), r.start(o.Start))
+		if r.ema != nil {
+			r.ema.averages.Copy(r.task.Params())
+		}
 	}
 	if err != nil {
 		return false, err
@@ -339,6 +347,9 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 	rate := r.schedule.Rate(r.state.Updates, r.state.Epoch)
 	stepped := time.Now()
 	r.adam.Step(rate, clip/stats.SampleSize)
+	if r.ema != nil {
+		r.ema.update()
+	}
 	r.took("optimiser", stepped)
 	r.state.Updates++
 	r.state.SkippedInRow = 0

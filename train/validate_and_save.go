@@ -79,7 +79,7 @@ func (r *run) validate(ctx context.Context) (best *float64, err error) {
 	defer r.tape.SetMode(true, true)
 	defer r.tape.Trim() // of buffers in the sizes of validation
 	tick := func(done, total int) { r.report.display.busy("validating", done, total) }
-	metrics, err := r.task.Validate(ctx, &Evaluator{r.tape, r.comm, tick})
+	metrics, err := r.measure(ctx, &Evaluator{r.tape, r.comm, tick})
 	if err != nil && ctx.Err() != nil {
 		return nil, ErrInterrupted
 	}

@@ -12,6 +12,19 @@ func addCheckpoint(flags *pflag.FlagSet, path *string) {
 	flags.StringVar(path, "path", "", "the same, by the reference's name")
 }
 
+// addModelEMA adds the flag that chooses averages of the weights.
+func addModelEMA(flags *pflag.FlagSet, on *bool) {
+	flags.BoolVar(on, "model-ema", false, "take the exponential averages of the weights, which a training with --model-ema keeps")
+}
+
+// useModelEMA makes the averages the weights of a checkpoint if they are wanted.
+func useModelEMA(c *checkpoint.Checkpoint, on bool) error {
+	if !on {
+		return nil
+	}
+	return c.UseModelEMA()
+}
+
 var errNoModel = usagef("no model is given, want a run directory or a checkpoint, first or as --checkpoint")
 
 // takesModel lets a command's first argument be the model if no flag names it:

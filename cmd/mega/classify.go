@@ -19,6 +19,7 @@ import (
 // A classifyCommand is the command line of mega classify.
 type classifyCommand struct {
 	path       string
+	modelEMA   bool
 	model      classify.OpenOptions
 	sources    classify.Sources
 	truncate   bool
@@ -77,6 +78,7 @@ needs.`,
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
+	addModelEMA(flags, &c.modelEMA)
 	flags.StringVar(&c.model.Data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
 	flags.StringVar(&c.model.Dict, "dict", "", "dictionary of the texts' words, instead of --data")
 	flags.StringVar(&c.model.LabelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
@@ -115,6 +117,9 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer ck.Close()
+	if err := useModelEMA(ck, c.modelEMA); err != nil {
+		return err
+	}
 	if ck.Task == checkpoint.ImageClassification {
 		return c.classifyPictures(cmd, ck, args)
 	}

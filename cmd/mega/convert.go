@@ -15,6 +15,7 @@ import (
 
 func newConvert() *cobra.Command {
 	var format, dtype, name string
+	var modelEMA bool
 	var options checkpoint.SaveOptions
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
@@ -44,6 +45,10 @@ another type. Between fairseq and native, what training needs is kept.`,
 				return err
 			}
 			defer c.Close()
+			if err := useModelEMA(c, modelEMA); err != nil {
+				return err
+			}
+			options.ModelOnly = options.ModelOnly || modelEMA // the rest is of the weights themselves
 			c.AcceptRMSNorm = options.AcceptRMSNorm
 			saved, err := c.Save(args[1], options)
 			if err != nil {
@@ -53,6 +58,7 @@ another type. Between fairseq and native, what training needs is kept.`,
 		},
 	}
 	addSaving(cmd.Flags(), &format, &dtype, &options)
+	addModelEMA(cmd.Flags(), &modelEMA)
 	cmd.Flags().BoolVar(&options.ModelOnly, "no-save-optimizer-state", false, "leave out what only training needs")
 	cmd.Flags().BoolVar(&options.AcceptRMSNorm, "hf-accept-rmsnorm", false, "convert rmsnorm from and to Hugging Face, where it leaves its input as it is and so gives other numbers")
 	addCheckpointName(cmd.Flags(), &name)

@@ -13,7 +13,7 @@ import (
 
 func newEval() *cobra.Command {
 	var path, splits, plot, overrides, criterion string
-	var asJSON bool
+	var asJSON, modelEMA bool
 	var workers int
 	var data *binding
 	cmd := &cobra.Command{
@@ -40,6 +40,9 @@ scores by class and the confusion matrix.`,
 				return err
 			}
 			defer c.Close()
+			if err := useModelEMA(c, modelEMA); err != nil {
+				return err
+			}
 			switch c.Task {
 			case checkpoint.LanguageModelling:
 				return usagef("%s is a language model: mega eval-lm evaluates it", path)
@@ -80,6 +83,7 @@ scores by class and the confusion matrix.`,
 		},
 	}
 	addCheckpoint(cmd.Flags(), &path)
+	addModelEMA(cmd.Flags(), &modelEMA)
 	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")
 	cmd.Flags().StringVar(&overrides, "model-overrides", "{}", overridesHelp)
 	cmd.Flags().StringVar(&criterion, "criterion", "", "loss; there is lra_cross_entropy")

@@ -197,7 +197,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	summary, err := train.Run(ctx, t, training, options)
 	if errors.Is(err, train.ErrFinished) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
-		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir)
+		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
 	}
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
 		return nil
 	}
-	return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir)
+	return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
 }
 
 // moreTexts takes files that follow --text FILE, as a shell expands --text *.go, as
@@ -286,13 +286,17 @@ func (c *trainCommand) directory(arch string) string {
 	return filepath.Join("runs", arch)
 }
 
-// evaluate runs the best checkpoint on held-out data and prints how it did.
-func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind, dir string) error {
+// evaluate runs the best checkpoint on held-out data and prints how it did: its
+// averages, if they decided that it is the best.
+func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind, dir string, training train.Config) error {
 	ck, err := checkpoint.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer ck.Close()
+	if err := useModelEMA(ck, training.ModelEMA && train.OfModelEMA(training.BestCheckpointMetric)); err != nil {
+		return err
+	}
 	e, err := kind.evaluate(ctx, ck)
 	if err != nil {
 		return err
