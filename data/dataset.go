@@ -48,22 +48,6 @@ func (s Samples) Labels() []int32 {
 	return labels
 }
 
-// Majority returns the most frequent label (the smallest of several) and its
-// share: the accuracy of one who always guesses it, which a model must beat.
-func Majority(labels []int32) (label int32, share float64) {
-	counts := map[int32]int{}
-	for _, l := range labels {
-		counts[l]++
-		if n := counts[l]; n > counts[label] || n == counts[label] && l < label {
-			label = l
-		}
-	}
-	if len(labels) == 0 {
-		return 0, 0
-	}
-	return label, float64(counts[label]) / float64(len(labels))
-}
-
 // Collate implements [Dataset]. All samples of a batch must be of one kind:
 // tokens, pairs of tokens, or values; none may be empty.
 func (s Samples) Collate(indices []int) (*Batch, error) {

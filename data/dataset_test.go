@@ -107,23 +107,6 @@ func TestBatchCheck(t *testing.T) {
 	}
 }
 
-func TestMajority(t *testing.T) {
-	for _, c := range []struct {
-		labels []int32
-		label  int32
-		share  float64
-	}{
-		{nil, 0, 0},
-		{[]int32{3}, 3, 1},
-		{[]int32{2, 1, 1, 2}, 1, 0.5},
-		{Samples{{Label: 0}, {Label: 4}, {Label: 4}}.Labels(), 4, 2. / 3},
-	} {
-		if label, share := Majority(c.labels); label != c.label || share != c.share {
-			t.Errorf("%v: label %d with %v, want %d with %v", c.labels, label, share, c.label, c.share)
-		}
-	}
-}
-
 func TestSignals(t *testing.T) {
 	s, err := NewSignals([]float32{1, 2, 3, 4, 5, 6}, 2, []int32{7, 8, 9})
 	if err != nil {

@@ -21,6 +21,7 @@ type reporter struct {
 	log     *slog.Logger
 	display *display
 	board   board
+	skips   int       // files that the task has passed over in this session
 	names   []string  // of the task's metrics, in the order to show them
 	drawn   time.Time // when the curve was drawn last
 }
@@ -46,6 +47,32 @@ func (r *reporter) say(text string, args ...any) {
 func (r *reporter) warn(text string, args ...any) {
 	r.log.Warn(text, args...)
 	r.display.line("warning: " + text + pairs(args))
+}
+
+// shownSkips is how many files that were passed over a display names; the log names
+// all of them.
+const shownSkips = 20
+
+// skipped reports data that a task has passed over.
+func (r *reporter) skipped(task Task) {
+	s, ok := task.(Skipper)
+	if !ok {
+		return
+	}
+	for _, err := range s.Skipped() {
+		r.skips++
+		r.log.Warn("skipped", "error", err)
+		if r.skips <= shownSkips {
+			r.display.line("skipped " + err.Error())
+		}
+	}
+}
+
+// tellSkipped says how many files were passed over, if any were.
+func (r *reporter) tellSkipped() {
+	if r.skips > 0 {
+		r.say("files were skipped, which train.log names", "number", r.skips)
+	}
 }
 
 // pairs formats keys and values as a display shows them.

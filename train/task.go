@@ -31,6 +31,13 @@ type Undecayer interface {
 	Undecayed(p *nn.Parameter) bool
 }
 
+// A Skipper is a Task that passes over data that it cannot read.
+type Skipper interface {
+	// Skipped returns an error for each file that was passed over since it was asked
+	// last.
+	Skipped() []error
+}
+
 // A Description is what the files of a run say about its task. Its parts must
 // be the same each time and encode as JSON.
 type Description struct {

@@ -180,6 +180,7 @@ func (r *run) open(about Description, o Options) error {
 	}
 	if !resumed {
 		r.report.say("training", "parameters", r.task.Params().Count())
+		r.report.skipped(r.task)
 		r.tellStart(o.Start)
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 // stopping. end says that the epoch is over.
 func (r *run) validateAndSave(ctx context.Context, end bool) error {
 	m := savePoint{epoch: r.state.Epoch, updates: r.state.Updates, end: end}
+	r.report.skipped(r.task)
 	m.interval = r.intervalDue(r.config.SaveIntervalUpdates) && m.updates >= r.config.ValidateAfterUpdates
 	if r.state.Pending || r.validationDue(m) {
 		var err error
@@ -151,6 +152,8 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	r.report.draw(true)
+	r.report.skipped(r.task)
+	r.report.tellSkipped()
 	r.report.say("finished", "because", r.reason, "updates", r.state.Updates, "time", progress.Clock(r.state.Seconds))
 	return nil
 }

@@ -49,10 +49,10 @@ scores by class and the confusion matrix.`,
 			case checkpoint.Translation:
 				return usagef("%s is a translator: mega generate evaluates it, with --score-reference on its references", path)
 			case checkpoint.ImageClassification:
-				if plot != "" || splits != "" {
-					return usagef("%s is a classifier of pictures: neither --plot nor --gen-subset is for it, name a directory of pictures", path)
+				if splits != "" {
+					return usagef("%s is a classifier of pictures: --gen-subset is not for it, name a directory of pictures", path)
 				}
-				return evalPictures(cmd, c, args, asJSON)
+				return evalPictures(cmd, c, args, plot, asJSON)
 			}
 			config, err := evalData(c, data, args)
 			if err != nil {

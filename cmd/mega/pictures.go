@@ -14,17 +14,22 @@ import (
 )
 
 // evalPictures is mega eval for a classifier of pictures.
-func evalPictures(cmd *cobra.Command, c *checkpoint.Checkpoint, args []string, asJSON bool) error {
+func evalPictures(cmd *cobra.Command, c *checkpoint.Checkpoint, args []string, plot string, asJSON bool) error {
 	dir := ""
 	if len(args) == 1 {
 		dir = args[0]
 	}
 	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
-	e, skipped, err := image.Evaluate(cmd.Context(), c, dir, func(done, total int) { meter.Show(int64(done), int64(total)) })
+	e, skipped, err := image.Evaluate(cmd.Context(), c, dir, meter.Show)
 	meter.Close()
 	tellSkipped(cmd.ErrOrStderr(), skipped)
 	if err != nil {
 		return err
+	}
+	if plot != "" {
+		if err := e.WritePlot(plot); err != nil {
+			return err
+		}
 	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), e)

@@ -36,18 +36,43 @@ func photos(t *testing.T) string {
 // it, in every form of its checkpoint.
 func TestPhotos(t *testing.T) {
 	dir, run := photos(t), filepath.Join(t.TempDir(), "run")
-	out, stderr := mustRun(t, "train", dir, "--preset", "photos", "--save-dir", run, "--json",
+	if err := os.WriteFile(filepath.Join(dir, "red", "broken.jpg"), []byte("PK\x03\x04"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, stderr := mustRun(t, "train", dir, "--save-dir", run, "--json", "--model-ema", "--model-ema-decay", "0.9", "--best-checkpoint-metric", "ema_accuracy",
 		"--img-size", "32", "--patch-size", "8", "--depth", "2", "--embed-dim", "32", "--hidden-dim", "32", "--ffn-hidden-dim", "32", "--zdim", "16",
 		"--max-epoch", "8", "--warmup-epochs", "1", "--batch-size", "16", "--lr", "0.005", "--aa", "none", "--mixup", "0", "--cutmix", "0", "--smoothing", "0")
 	var e struct{ Samples, Accuracy, Top5 float64 }
 	if err := json.Unmarshal([]byte(out), &e); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	for _, want := range []string{"chosen by the data: --preset photos\n", "skipped " + filepath.Join(dir, "red", "broken.jpg"), "ema_accuracy"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in %s", want, stderr)
+		}
+	}
 	if e.Accuracy < 80 || e.Top5 != 100 || !strings.Contains(stderr, "3 classes") {
 		t.Errorf("%+v of the photos held out; %s", e, stderr)
 	}
 	if out, _ := mustRun(t, "eval", "--checkpoint", run); !strings.Contains(out, "top-1") || !strings.Contains(out, "top-5 100.00%") {
 		t.Errorf("eval printed %q", out)
+	}
+	plot := filepath.Join(t.TempDir(), "confusion.png")
+	if out, _ := mustRun(t, "eval", "--checkpoint", run, dir, "--plot", plot); !strings.Contains(out, "class \\ answer  blue  green  red") {
+		t.Errorf("eval of all printed %q", out)
+	}
+	if _, err := os.Stat(plot); err != nil {
+		t.Error(err)
+	}
+	averages, _ := mustRun(t, "eval", run, "--model-ema", "--json")
+	if averages != out {
+		t.Errorf("the averages, which chose the checkpoint, score %s, and after training %s", averages, out)
+	}
+	if own, _ := mustRun(t, "eval", run, "--json"); own == out {
+		t.Error("the weights score as their averages do")
+	}
+	if err := os.Remove(filepath.Join(dir, "red", "broken.jpg")); err != nil {
+		t.Fatal(err)
 	}
 	sheet := filepath.Join(t.TempDir(), "sheet.png")
 	one, _ := mustRun(t, "classify", "--checkpoint", run, "--top", "1", "--sheet", sheet, filepath.Join(dir, "red"), filepath.Join(dir, "blue"))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/recipe"
 	"github.com/mega-go/mega/task/classify"
@@ -36,6 +37,9 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 	if len(args) != 1 || c.flags.Changed("arch") || !isLabelled(args[0]) {
 		return nil
 	}
+	if images.Holds(args[0]) {
+		return c.choose(w, args[0], classify.Suggestion{Recipe: "photos"})
+	}
 	for _, kind := range c.kinds {
 		k, ok := kind.(*classifierKind)
 		if !ok {
@@ -48,16 +52,21 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 		if weighted && !c.flags.Changed("best-checkpoint-metric") {
 			s.Flags = append(s.Flags, classify.BestByLoss...)
 		}
-		r, err := recipe.Find(s.Recipe)
-		if err != nil {
-			return err
-		}
-		name, _, _ := strings.Cut(filepath.Base(args[0]), ".")
-		c.chosen = cmp.Or(name, "labelled")
-		fmt.Fprintf(w, "chosen by the data: --preset %s %s\n", s.Recipe, strings.Join(s.Flags, " "))
-		return underGiven(c.flags, append(r.Flags, s.Flags...))
+		return c.choose(w, args[0], s)
 	}
 	return nil
+}
+
+// choose sets the flags of what is suggested for data.
+func (c *trainCommand) choose(w io.Writer, path string, s classify.Suggestion) error {
+	r, err := recipe.Find(s.Recipe)
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	c.chosen = cmp.Or(name, "labelled")
+	fmt.Fprintln(w, strings.Join(append([]string{"chosen by the data: --preset", s.Recipe}, s.Flags...), " "))
+	return underGiven(c.flags, append(r.Flags, s.Flags...))
 }
 
 // look reads labelled data and says what suits it, and whether classes are to have

@@ -23,6 +23,7 @@ type Batches struct {
 	view        View
 	order       []int // positions in the set
 	size, count int
+	training    bool
 
 	prepare func(to []float32, p *Picture, position int) // position in order
 	finish  func(b *Batch, i int)
@@ -59,7 +60,7 @@ func (s *Set) Training(v View, a Augmentation, size int, seed uint64, epoch int)
 		order = order[:n]
 	}
 	return &Batches{
-		set: s, view: v, order: order, size: size, count: max(1, len(order)/size),
+		set: s, view: v, order: order, size: size, count: max(1, len(order)/size), training: true,
 		prepare: func(to []float32, p *Picture, position int) { a.apply(to, p, v, lots(seed, epoch, position, false)) },
 		finish:  func(b *Batch, i int) { a.Mixing.apply(b, len(s.Classes), lots(seed, epoch, i, true)) },
 	}
@@ -68,12 +69,26 @@ func (s *Set) Training(v View, a Augmentation, size int, seed uint64, epoch int)
 // Len returns the number of batches.
 func (b *Batches) Len() int { return b.count }
 
-// Batch reads batch i on all cores. Pictures that cannot be read are left out;
-// it is an error if that leaves none.
+// Batch reads batch i on all cores. Pictures that cannot be read are left out. If
+// that leaves none, the batch is empty in evaluation, and in training the next one
+// that is not stands for it; it is an error if there is none.
 func (b *Batches) Batch(i int) (*Batch, error) {
+	out, err := b.read(i)
+	for k := 1; b.training && err != nil && k < b.count; k++ {
+		out, err = b.read((i + k) % b.count)
+	}
+	if b.training && err != nil {
+		return nil, fmt.Errorf("none of %d pictures can be read: %w", len(b.order), err)
+	}
+	return out, nil
+}
+
+// read is Batch without the next one. err is that of the first picture if none can
+// be read.
+func (b *Batches) read(i int) (out *Batch, err error) {
 	first := i * b.size
 	ids := b.order[first:min(first+b.size, len(b.order))]
-	out := &Batch{Side: b.view.Side, Pixels: make([]float32, len(ids)*b.view.Numbers())}
+	out = &Batch{Side: b.view.Side, Pixels: make([]float32, len(ids)*b.view.Numbers())}
 	broken := make([]error, len(ids))
 	_ = parallel.Each(len(ids), func(row int) error { // broken pictures end nothing
 		p, err := b.set.read(ids[row])
@@ -90,10 +105,10 @@ func (b *Batches) Batch(i int) (*Batch, error) {
 		out.Labels, out.IDs = append(out.Labels, b.set.labels[id]), append(out.IDs, id)
 		out.Rows++
 	}
-	if out.Rows == 0 {
-		return nil, fmt.Errorf("none of %d pictures can be read: %w", len(ids), broken[0])
-	}
 	out.Pixels = out.Pixels[:out.Rows*b.view.Numbers()]
+	if out.Rows == 0 {
+		return out, broken[0]
+	}
 	b.finish(out, i)
 	return out, nil
 }

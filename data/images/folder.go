@@ -24,6 +24,7 @@ type Set struct {
 
 	mu      sync.Mutex
 	skipped map[string]error // by path
+	news    []error          // those of skipped that NewlySkipped has not returned
 }
 
 // The directories that hold a split each.
@@ -139,6 +140,26 @@ func (s *Set) add(dir string, label int32, above []fs.FileInfo) error {
 	return nil
 }
 
+// Holds tells whether a directory is of classes of pictures, by the first file below
+// the directories in it.
+func Holds(dir string) bool {
+	holds := false
+	// What cannot be read holds nothing.
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil || path == dir:
+			return err
+		case textfile.Clutter(e.Name()) && e.IsDir():
+			return fs.SkipDir
+		case textfile.Clutter(e.Name()) || e.IsDir() || filepath.Dir(path) == filepath.Clean(dir):
+			return nil
+		}
+		holds = isPicture(path)
+		return fs.SkipAll
+	})
+	return holds
+}
+
 func isPicture(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".jpg", ".jpeg", ".png", ".webp", ".gif":
@@ -205,7 +226,19 @@ func (s *Set) Skipped() []error {
 func (s *Set) skip(path string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.skipped[path] == nil {
+		s.news = append(s.news, err)
+	}
 	s.skipped[path] = err
+}
+
+// NewlySkipped returns those of Skipped that it has not returned before.
+func (s *Set) NewlySkipped() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := s.news
+	s.news = nil
+	return news
 }
 
 // read reads picture i and remembers if it is broken.

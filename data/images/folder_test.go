@@ -173,8 +173,8 @@ func TestEvaluation(t *testing.T) {
 			}
 		}
 	}
-	if _, err := batches.Batch(1); err == nil || !strings.Contains(err.Error(), "4.png") {
-		t.Errorf("a batch of broken pictures: %v", err)
+	if b, err := batches.Batch(1); err != nil || b.Rows != 0 || len(b.Pixels) != 0 {
+		t.Errorf("a batch of broken pictures: %d of them, %v", b.Rows, err)
 	}
 	var names []string
 	for _, err := range s.Skipped() {
@@ -194,5 +194,60 @@ func TestMiddleOfAStrip(t *testing.T) {
 		if got := v.middle(p); got.Width != 224 || got.Height != 224 {
 			t.Errorf("%d by %d", got.Width, got.Height)
 		}
+	}
+}
+
+// TestHolds tells classes of pictures from other data by what lies in its folders.
+func TestHolds(t *testing.T) {
+	for want, dirs := range map[bool][]string{
+		true:  {tree(t, "a/1.jpg", "b/2.png"), tree(t, "train/a/1.JPEG", "val/a/2.jpg"), tree(t, "note.txt", ".git/x", "a/.hidden", "a/1.webp")},
+		false: {tree(t, "a/1.txt", "b/2.txt"), tree(t, "1.jpg"), tree(t, "a/1.wav"), filepath.Join(t.TempDir(), "none")},
+	} {
+		for _, dir := range dirs {
+			if Holds(dir) != want {
+				t.Errorf("%s: want %v", dir, want)
+			}
+		}
+	}
+}
+
+func TestNewlySkippedOnce(t *testing.T) {
+	s, err := Open(tree(t, "a/1.jpg=no", "a/1.txt=no", "b/2.jpg=no"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{1, 0, 2, 0} { // the .txt; the pictures, which hold nothing, once each
+		if i == 2 {
+			for range 2 {
+				s.read(0)
+				s.read(1)
+			}
+		}
+		if got := s.NewlySkipped(); len(got) != want {
+			t.Errorf("time %d: %v, want %d", i, got, want)
+		}
+	}
+}
+
+// TestTrainingPassesOverBrokenBatches: another batch stands for one that is all
+// broken, the same each time.
+func TestTrainingPassesOverBrokenBatches(t *testing.T) {
+	s, err := Open(tree(t, "a/1.jpg=no", "a/2.jpg", "b/3.jpg=no", "b/4.jpg=no"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := ImageNet
+	v.Side = 8
+	batches := s.Training(v, Augmentation{Scale: [2]float64{1, 1}, Ratio: [2]float64{1, 1}, Repeats: 1}, 1, 1, 1)
+	for i := range batches.Len() {
+		if b, err := batches.Batch(i); err != nil || !slices.Equal(b.IDs, []int{1}) {
+			t.Errorf("batch %d: %v, %v", i, b, err)
+		}
+	}
+	if err := os.WriteFile(s.Path(1), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := batches.Batch(0); err == nil || !strings.Contains(err.Error(), "none of 4 pictures") {
+		t.Errorf("all broken: error %v", err)
 	}
 }

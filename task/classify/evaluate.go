@@ -63,17 +63,23 @@ func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, 
 	if err != nil {
 		return nil, err
 	}
-	_, majority := data.Majority(b.split.Labels())
-	e := &Evaluation{Split: split, Samples: b.split.Len(), Majority: 100 * majority}
-	e.Confusion = make([][]int, m.Config().SentenceClassNum)
+	e := NewEvaluation(split, m.Config().SentenceClassNum)
+	err = e.Run(ctx, b, c.Classes, tick, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+		batch := next.(batch).data
+		logits, err := m.Forward(t, input(batch))
+		return logits, batch.Labels, err
+	})
+	return e, err
+}
+
+// NewEvaluation returns an evaluation on a split, of a classifier that knows n
+// classes.
+func NewEvaluation(split string, n int) *Evaluation {
+	e := &Evaluation{Split: split, Confusion: make([][]int, n)}
 	for i := range e.Confusion {
-		e.Confusion[i] = make([]int, len(e.Confusion))
+		e.Confusion[i] = make([]int, n)
 	}
-	if err := e.run(ctx, m, b, tick); err != nil {
-		return nil, err
-	}
-	e.score(c.Classes)
-	return e, nil
+	return e
 }
 
 // Evaluate runs a classifier over a split of the task's data.
@@ -98,8 +104,10 @@ func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches
 	})
 }
 
-// run fills Loss and Confusion.
-func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tick func(done, total int64)) error {
+// Run evaluates on batches. forward returns the logits of one and its labels; names
+// are those of the classes; tick, if not nil, is called after each batch.
+func (e *Evaluation) Run(ctx context.Context, b train.Batches, names []string, tick func(done, total int64),
+	forward func(*autograd.Tape, train.Batch) (*autograd.Variable, []int32, error)) error {
 	loader := train.NewLoader(b, 0, 1)
 	defer loader.Close()
 	t := autograd.NewTape()
@@ -113,28 +121,37 @@ func (e *Evaluation) run(ctx context.Context, m *mega.Classifier, b batches, tic
 		if err != nil {
 			return err
 		}
-		batch := next.(batch).data
-		logits, err := m.Forward(t, input(batch))
+		logits, labels, err := forward(t, next)
 		if err != nil {
 			return err
 		}
-		const none = -1
-		sum += t.CrossEntropy(logits, batch.Labels, none, 0).Host().Sum
-		for row, answer := range t.Argmax(logits) {
-			e.Confusion[batch.Labels[row]][answer]++
-		}
+		sum += e.count(t, logits, labels)
 		t.Reset()
 		if tick != nil {
 			tick(int64(i+1), int64(b.Len()))
 		}
 	}
 	e.Loss = sum / float64(e.Samples) / math.Ln2
+	e.score(names)
 	return nil
 }
 
-// score fills Accuracy and Classes from Confusion.
+// count adds a batch to Samples and Confusion, and returns its loss.
+func (e *Evaluation) count(t *autograd.Tape, logits *autograd.Variable, labels []int32) float64 {
+	if len(labels) == 0 {
+		return 0
+	}
+	for row, answer := range t.Argmax(logits) {
+		e.Confusion[labels[row]][answer]++
+	}
+	e.Samples += len(labels)
+	const none = -1
+	return t.CrossEntropy(logits, labels, none, 0).Host().Sum
+}
+
+// score fills Accuracy, Majority and Classes from Confusion.
 func (e *Evaluation) score(names []string) {
-	correct := 0
+	correct, most := 0, 0
 	for i, row := range e.Confusion {
 		s := ClassScore{Name: className(names, i), Correct: row[i]}
 		for j := range row {
@@ -145,9 +162,10 @@ func (e *Evaluation) score(names []string) {
 		s.Recall = Ratio(float64(s.Correct) / float64(s.Samples))
 		s.F1 = Ratio(2 * float64(s.Correct) / float64(s.Answers+s.Samples))
 		e.Classes = append(e.Classes, s)
-		correct += s.Correct
+		correct, most = correct+s.Correct, max(most, s.Samples)
 	}
 	e.Accuracy = 100 * float64(correct) / float64(e.Samples)
+	e.Majority = 100 * float64(most) / float64(e.Samples)
 	e.MacroF1 = e.macroF1()
 }
 
@@ -172,14 +190,26 @@ func (e *Evaluation) Line() string {
 		e.Split, e.Accuracy, e.Samples, e.Majority, e.Loss)
 }
 
+// legible is how many columns of a confusion matrix a person reads.
+const legible = 50
+
 // WriteText writes the evaluation as a person reads it.
 func (e *Evaluation) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s: %d samples, loss %.3f (base 2), accuracy %.3f%%, majority class %.3f%%, macro F1 %.3f\n\n",
 		e.Split, e.Samples, e.Loss, e.Accuracy, e.Majority, float64(e.MacroF1))
+	return e.WriteClasses(w)
+}
+
+// WriteClasses writes the scores of the classes and the confusion matrix.
+func (e *Evaluation) WriteClasses(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "class\tsamples\tanswers\tcorrect\tprecision\trecall\tF1\t")
 	for _, c := range e.Classes {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%v\t%v\t%v\t\n", c.Name, c.Samples, c.Answers, c.Correct, c.Precision, c.Recall, c.F1)
+	}
+	if len(e.Classes) > legible {
+		fmt.Fprintf(tw, "\nThe confusion matrix has %d rows: --json prints it.\n", len(e.Classes))
+		return tw.Flush()
 	}
 	fmt.Fprintln(tw)
 	fmt.Fprint(tw, "class \\ answer\t")

@@ -4,21 +4,20 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/images"
+	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
 )
 
-// An Evaluation says how well a model does on pictures.
+// An Evaluation says how well a model does on pictures, and how often the class of one
+// is among the five likeliest.
 type Evaluation struct {
-	Split    string  `json:"split"`
-	Samples  int     `json:"samples"`
-	Loss     float64 `json:"loss"`     // in bits per picture
-	Accuracy float64 `json:"accuracy"` // in percent
-	Top5     float64 `json:"top5"`     // pictures whose class is among the five likeliest, in percent
+	*classify.Evaluation
+	Top5 float64 `json:"top5"` // in percent
 }
 
 // Line writes it in a line.
@@ -26,13 +25,12 @@ func (e *Evaluation) Line() string {
 	return fmt.Sprintf("%s: loss %.3f, top-1 %.2f%%, top-5 %.2f%% of %d pictures", e.Split, e.Loss, e.Accuracy, e.Top5, e.Samples)
 }
 
-// Finite reports whether the loss is a number.
-func (e *Evaluation) Finite() bool { return !math.IsNaN(e.Loss) && !math.IsInf(e.Loss, 0) }
-
-// WriteText writes Line.
+// WriteText writes Line, scores by class and the confusion matrix.
 func (e *Evaluation) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintln(w, e.Line())
-	return err
+	if _, err := fmt.Fprintf(w, "%s\n\n", e.Line()); err != nil {
+		return err
+	}
+	return e.WriteClasses(w)
 }
 
 // Evaluate runs a model over the pictures held out.
@@ -43,7 +41,7 @@ func (t *Task) Evaluate(ctx context.Context, m *mega.Vision, split string) (*Eva
 // Evaluate runs the model of a checkpoint over the pictures that its training held
 // out, or those of another directory of classes. tick, if not nil, is called after
 // each batch. It returns an error for each picture that was skipped too.
-func Evaluate(ctx context.Context, c *checkpoint.Checkpoint, dir string, tick func(done, total int)) (*Evaluation, []error, error) {
+func Evaluate(ctx context.Context, c *checkpoint.Checkpoint, dir string, tick func(done, total int64)) (*Evaluation, []error, error) {
 	m, err := c.Vision()
 	if err != nil {
 		return nil, nil, err
@@ -71,12 +69,27 @@ func Evaluate(ctx context.Context, c *checkpoint.Checkpoint, dir string, tick fu
 	return e, set.Skipped(), err
 }
 
-func evaluate(ctx context.Context, m *mega.Vision, d DataConfig, set *images.Set, split string, tick func(done, total int)) (*Evaluation, error) {
-	s, err := train.NewEvaluator(tick).Run(ctx, heldOut(m, d, set))
-	if err != nil {
-		return nil, err
+func evaluate(ctx context.Context, m *mega.Vision, d DataConfig, set *images.Set, split string, tick func(done, total int64)) (*Evaluation, error) {
+	e, fifth := &Evaluation{Evaluation: classify.NewEvaluation(split, m.Config().NumClasses)}, 0
+	err := e.Run(ctx, heldOut(m, d, set), set.Classes, tick, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+		b := next.(batch)
+		if b.data.Rows == 0 {
+			return nil, nil, nil
+		}
+		logits, err := m.Forward(t, b.images())
+		if err == nil {
+			fifth += amongFive(t, logits, b.data.Labels)
+		}
+		return logits, b.data.Labels, err
+	})
+	if err == nil && e.Samples == 0 {
+		return nil, errNoneRead(set)
 	}
-	return &Evaluation{
-		Split: split, Samples: int(s.Sentences), Loss: s.LossBase2(), Accuracy: s.Accuracy(), Top5: s.Top5Accuracy(),
-	}, nil
+	e.Top5 = 100 * float64(fifth) / float64(e.Samples)
+	return e, err
+}
+
+// errNoneRead is what held-out pictures that are all broken give.
+func errNoneRead(s *images.Set) error {
+	return fmt.Errorf("none of %d held-out pictures can be read", s.Len())
 }

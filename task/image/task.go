@@ -94,6 +94,9 @@ func (t *Task) Undecayed(p *nn.Parameter) bool {
 	return p.Name == "pos_embed" || strings.HasSuffix(p.Name, ".bias") || strings.HasSuffix(p.Name, ".weight") && len(p.Shape()) == 1
 }
 
+// Skipped implements train.Skipper.
+func (t *Task) Skipped() []error { return append(t.train.NewlySkipped(), t.valid.NewlySkipped()...) }
+
 // Epoch implements train.Task.
 func (t *Task) Epoch(n int) (train.Batches, error) {
 	c := t.model.Config()
@@ -110,6 +113,9 @@ func (t *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 	held := heldOut(t.model, t.config, t.valid)
 	held.weights = t.weights
 	s, err := e.Run(ctx, held)
+	if err == nil && s.Sentences == 0 {
+		err = errNoneRead(t.valid)
+	}
 	m := t.Metrics(s)
 	m["top5"] = s.Top5Accuracy()
 	return m, err
@@ -148,12 +154,19 @@ type batch struct {
 	weights []float32
 }
 
+// images returns what the model reads.
+func (b batch) images() *mega.Images {
+	return &mega.Images{Rows: b.data.Rows, Side: b.data.Side, Pixels: b.data.Pixels}
+}
+
 // Loss implements train.Batch.
 func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
-	in := &mega.Images{Rows: b.data.Rows, Side: b.data.Side, Pixels: b.data.Pixels}
 	n := float64(b.data.Rows)
+	if n == 0 { // in evaluation
+		return train.Result{Host: func() train.Stats { return train.Stats{} }}, nil
+	}
 	s := train.Stats{Sentences: n, Tokens: n, SampleSize: n}
-	loss, err := b.loss(t, in, &s)
+	loss, err := b.loss(t, &s)
 	if err != nil {
 		return train.Result{}, err
 	}
@@ -165,23 +178,19 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 }
 
 // loss is the loss of soft targets, or of classes, whose five likeliest it counts.
-func (b batch) loss(t *autograd.Tape, in *mega.Images, s *train.Stats) (autograd.Loss, error) {
+func (b batch) loss(t *autograd.Tape, s *train.Stats) (autograd.Loss, error) {
 	if b.data.Targets != nil {
-		return b.model.Loss(t, in, b.weighted(b.data.Targets))
+		return b.model.Loss(t, b.images(), b.weighted(b.data.Targets))
 	}
-	logits, err := b.model.Forward(t, in)
+	logits, err := b.model.Forward(t, b.images())
 	if err != nil {
 		return autograd.Loss{}, err
 	}
-	const top, none = 5, -1
-	for _, rank := range t.Ranks(logits, b.data.Labels) {
-		if rank < top {
-			s.Top5++
-		}
-	}
+	s.Top5 = float64(amongFive(t, logits, b.data.Labels))
 	if b.weights != nil {
 		return t.WeightedCrossEntropy(logits, b.data.Labels, b.weights), nil
 	}
+	const none = -1
 	return t.CrossEntropy(logits, b.data.Labels, none, 0), nil
 }
 
@@ -195,4 +204,15 @@ func (b batch) weighted(targets []float32) []float32 {
 		out[i] = target * b.weights[i%len(b.weights)]
 	}
 	return out
+}
+
+// amongFive counts the labels that are among the five likeliest classes.
+func amongFive(t *autograd.Tape, logits *autograd.Variable, labels []int32) (n int) {
+	const top = 5
+	for _, rank := range t.Ranks(logits, labels) {
+		if rank < top {
+			n++
+		}
+	}
+	return n
 }
