@@ -208,7 +208,7 @@ func (e *Evaluation) WriteClasses(w io.Writer) error {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%v\t%v\t%v\t\n", c.Name, c.Samples, c.Answers, c.Correct, c.Precision, c.Recall, c.F1)
 	}
 	if len(e.Classes) > legible {
-		fmt.Fprintf(tw, "\nThe confusion matrix has %d rows: --json prints it.\n", len(e.Classes))
+		fmt.Fprintf(tw, "\nThe confusion matrix has %d rows; the form in JSON has them.\n", len(e.Classes))
 		return tw.Flush()
 	}
 	fmt.Fprintln(tw)
