@@ -104,6 +104,7 @@ configurations, data and checkpoints of the reference implementation.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			tellPortable(cmd)
 			return tellReference(cmd.ErrOrStderr(), cmd.Flags())
 		},
 	}
@@ -122,6 +123,17 @@ configurations, data and checkpoints of the reference implementation.`,
 		c.Flags().SortFlags = false
 	}
 	return root
+}
+
+// computing are the commands that run models.
+var computing = []string{"train", "eval", "classify", "eval-lm", "score", "generate", "interactive", "translate", "forward", "bench"}
+
+// tellPortable says so if cmd is about to run a model on the portable kernels.
+func tellPortable(cmd *cobra.Command) {
+	if autograd.Implementation() == "generic" && slices.Contains(computing, cmd.Name()) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "mega: computing with the portable kernels, many times slower than those for "+
+			"amd64 with AVX2 and FMA or for arm64, which this processor, this build or MEGA_KERNEL rules out")
+	}
 }
 
 // pairFlags take two values on the reference's command lines.

@@ -2,109 +2,37 @@
 
 package kernel
 
-// A stripFunc is an assembly kernel for strips of as many rows as its name
-// says; strides are in bytes.
-type stripFunc func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)
-
-var stripsAVX2 = [...]stripFunc{
-	1: gemmAVX2x1, 2: gemmAVX2x2, 3: gemmAVX2x3, 4: gemmAVX2x4, 5: gemmAVX2x5, 6: gemmAVX2x6,
+// strips holds each implementation's kernels by their number of rows.
+var strips = [...][]stripFunc{
+	AVX2: {
+		1: gemmAVX2x1, 2: gemmAVX2x2, 3: gemmAVX2x3, 4: gemmAVX2x4, 5: gemmAVX2x5, 6: gemmAVX2x6,
+	},
+	AVX512: {
+		1: gemmAVX512x1, 2: gemmAVX512x2, 3: gemmAVX512x3, 4: gemmAVX512x4, 5: gemmAVX512x5,
+		6: gemmAVX512x6, 7: gemmAVX512x7, 8: gemmAVX512x8, 9: gemmAVX512x9, 10: gemmAVX512x10,
+		11: gemmAVX512x11, 12: gemmAVX512x12, 13: gemmAVX512x13, 14: gemmAVX512x14,
+	},
 }
 
-var stripsAVX512 = [...]stripFunc{
-	1: gemmAVX512x1, 2: gemmAVX512x2, 3: gemmAVX512x3, 4: gemmAVX512x4, 5: gemmAVX512x5,
-	6: gemmAVX512x6, 7: gemmAVX512x7, 8: gemmAVX512x8, 9: gemmAVX512x9, 10: gemmAVX512x10,
-	11: gemmAVX512x11, 12: gemmAVX512x12, 13: gemmAVX512x13, 14: gemmAVX512x14,
-}
-
-// run computes the strip.
-func (s *strip) run(impl Implementation) {
-	switch impl {
-	case Generic:
-		s.runGeneric()
-	case AVX2:
-		s.call(stripsAVX2[s.m], tilings[AVX2].nr)
-	case AVX512:
-		s.call(stripsAVX512[s.m], tilings[AVX512].nr)
-	}
-}
-
-// call runs an assembly kernel with panels of nr columns, once it is certain
-// that the operands hold what the kernel will touch.
-func (s *strip) call(kernel stripFunc, nr int) {
-	var a, b, bias *float32
-	if s.k > 0 {
-		_ = s.a[(s.m-1)*s.as+(s.k-1)*s.ks]
-		_ = s.b[(s.n-1)/nr*s.bs+s.k*nr-1]
-		a, b = &s.a[0], &s.b[0]
-	}
-	if s.bias != nil {
-		_ = s.bias[s.n-1]
-		bias = &s.bias[0]
-	}
-	_ = s.c[(s.m-1)*s.ldc+s.n-1]
-	add := uint64(0)
-	if s.add {
-		add = 1
-	}
-	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add)
-}
-
-// packRows copies n > 0 numbers from each of depth > 0 rows, stride apart, to
-// panels, panel apart, of nr columns:
-// dst[j/nr*panel+p*nr+j%nr] = src[p*stride+j]. It may overwrite what is left of
-// the last panel.
-func packRows(impl Implementation, dst []float32, panel, depth, n int, src []float32, stride int) {
-	nr := tilings[impl].nr
-	_ = src[(depth-1)*stride+n-1]
-	_ = dst[(n-1)/nr*panel+depth*nr-1]
-	switch impl {
-	case Generic:
-		packRowsGeneric(dst, panel, nr, depth, n, src, stride)
-	case AVX2:
-		packRowsAVX2(depth, &src[0], 4*stride, &dst[0], 4*panel, n)
-	case AVX512:
-		packRowsAVX512(depth, &src[0], 4*stride, &dst[0], 4*panel, n)
-	}
-}
-
-// packRuns copies from each of depth rows, stride apart, the runs of mr numbers
-// that begin at starts to panels, panel apart, whose rows are mr apart:
-// dst[q*panel+p*mr+i] = src[p*stride+starts[q]+i]. It may overwrite panelSpare
-// numbers beyond a panel's last row.
-func packRuns(impl Implementation, dst []float32, panel, depth int, starts []int, src []float32, stride int) {
-	mr := tilings[impl].mr
-	whole := 0 // rows of which a vector can be read at every start
-	if spare := len(src) - starts[len(starts)-1] - panelSpare; impl != Generic && spare >= 0 {
-		whole = min(depth, spare/max(stride, 1)+1)
-	}
-	if whole > 0 {
-		var bytes [runsMax]int
-		for q, start := range starts {
-			bytes[q] = 4 * start
-		}
-		_ = dst[(len(starts)-1)*panel+(whole-1)*mr+panelSpare-1]
-		if impl == AVX2 {
-			packRunsAVX2(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
-		} else {
-			packRunsAVX512(whole, &src[0], 4*stride, &dst[0], 4*mr, 4*panel, &bytes[0], len(starts))
-		}
-	}
-	if whole < depth {
-		packRunsGeneric(dst[whole*mr:], panel, mr, depth-whole, starts, src[whole*stride:], stride)
-	}
-}
-
-// packTransposed copies depth > 0 numbers from each of n rows, stride apart,
-// and transposes them: dst[p*pitch+j] = src[j*stride+p]. It may overwrite dst
-// up to the pitch.
-func packTransposed(impl Implementation, dst []float32, pitch, depth, n int, src []float32, stride int) {
-	if impl == Generic {
-		packTransposedGeneric(dst, pitch, depth, n, src, stride)
+func packRowsNative(impl Implementation, depth int, src *float32, stride int, dst *float32, panel, n int) {
+	if impl == AVX512 {
+		packRowsAVX512(depth, src, stride, dst, panel, n)
 		return
 	}
-	_ = src[(n-1)*stride+depth-1]
-	_ = dst[depth*pitch-1]
-	for j := 0; j < n; j += 8 {
-		packTransposedAVX2(depth, &src[j*stride], 4*stride, &dst[j], 4*pitch, min(8, n-j))
+	packRowsAVX2(depth, src, stride, dst, panel, n)
+}
+
+func packRunsNative(impl Implementation, depth int, src *float32, stride int, dst *float32, pitch, panel int, starts *int, n int) {
+	if impl == AVX512 {
+		packRunsAVX512(depth, src, stride, dst, pitch, panel, starts, n)
+		return
 	}
+	packRunsAVX2(depth, src, stride, dst, pitch, panel, starts, n)
+}
+
+// transposedRows is how many rows packTransposedNative takes at once.
+const transposedRows = 8
+
+func packTransposedNative(depth int, src *float32, stride int, dst *float32, pitch, n int) {
+	packTransposedAVX2(depth, src, stride, dst, pitch, n)
 }

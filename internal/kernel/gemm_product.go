@@ -14,8 +14,8 @@ import (
 // tile is stored, because a pass of their own would read and write C again.
 
 // A tiling is the tile of C that an implementation keeps in registers: of AVX-512's
-// 32 registers 28 hold sums, of AVX2's 16 twelve. The others hold a row of B's panel
-// and numbers of A.
+// 32 registers 28 hold sums, of AVX2's 16 twelve, of NEON's 32 twenty-four. The others
+// hold a row of B's panel and numbers of A.
 type tiling struct {
 	mr, nr int // rows at most, columns
 }
@@ -24,6 +24,7 @@ var tilings = [...]tiling{
 	Generic: {mr: 2, nr: 4},
 	AVX2:    {mr: 6, nr: 16},
 	AVX512:  {mr: 14, nr: 32},
+	NEON:    {mr: 6, nr: 16},
 }
 
 // A product is one matrix product under way. The rows of C fall into panels of

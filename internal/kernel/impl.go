@@ -15,11 +15,12 @@ const (
 	Generic Implementation = iota // portable Go
 	AVX2                          // amd64 with AVX2 and FMA
 	AVX512                        // amd64 with AVX-512 F, BW, DQ and VL
+	NEON                          // arm64
 )
 
 // String returns the name that MEGA_KERNEL takes.
 func (i Implementation) String() string {
-	return [...]string{"generic", "avx2", "avx512"}[i]
+	return [...]string{"generic", "avx2", "avx512", "neon"}[i]
 }
 
 // current is the implementation that every kernel dispatches on.

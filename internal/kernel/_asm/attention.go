@@ -12,13 +12,16 @@ import (
 // The family attention holds what attention does to a row of scores, with the
 // vector kernels' means: each pass over a row does all that can be done in it.
 func init() {
-	families["attention"] = func() {
-		for _, set := range []instructionSet{{"AVX2", 8}, {"AVX512", 16}} {
-			emitScores(set)
-			emitWeights(set)
-			emitScoreGradients(set)
-			emitDirect(set)
-		}
+	families["attention"] = emitAttention
+	families["attention_arm64"] = emitAttention
+}
+
+func emitAttention() {
+	for _, set := range instructionSets() {
+		emitScores(set)
+		emitWeights(set)
+		emitScoreGradients(set)
+		emitDirect(set)
 	}
 }
 
@@ -29,15 +32,15 @@ func emitScores(set instructionSet) {
 	lowest := k.broadcastWord(math.Float32bits(float32(math.Inf(-1))))
 	greatest := vec{k.register(), k.register()}
 	for _, r := range greatest {
-		VMOVAPS(lowest[0], r)
+		move(lowest[0], r)
 	}
 	k.columns("n", 2, func() {
 		x := k.score("s")
 		k.store("s", x)
 		x = k.liveOr(x, lowest)
-		k.each(func(i int) { VMAXPS(x[i], greatest[i], greatest[i]) })
+		k.each(func(i int) { apply(opMax, greatest[i], greatest[i], x[i]) })
 	})
-	k.returnLowest(k.fold(VMAXPS, greatest))
+	k.returnLowest(k.fold(opMax, greatest))
 
 	k = newKernel(set, "attentionExp", "s *float32, n int, m float32", "float32",
 		"sets s = e^(s - m) and returns the sum.")
@@ -47,7 +50,7 @@ func emitScores(set instructionSet) {
 		k.store("s", x)
 		k.addInto(sum, k.live(x))
 	})
-	k.returnLowest(k.fold(VADDPS, sum))
+	k.returnLowest(k.fold(opAdd, sum))
 }
 
 // score returns scale times the row that name points to, plus the bias.
@@ -58,11 +61,7 @@ func (k *kernel) score(name string) vec {
 }
 
 // broadcastWord returns a constant in a register.
-func (k *kernel) broadcastWord(bits uint32) vec {
-	r := k.register()
-	VBROADCASTSS(word(bits), r)
-	return vec{r}
-}
+func (k *kernel) broadcastWord(bits uint32) vec { return k.vecOf(word(bits)) }
 
 // emitWeights emits the functions that act on each score alone.
 func emitWeights(set instructionSet) {
@@ -183,7 +182,7 @@ func emitDirect(set instructionSet) {
 			k.prefetch(ahead, "k")
 			k.fmaInto(sum, k.load("q"), k.load("k"))
 		})
-		VMOVSS(k.fold(VADDPS, sum).AsX(), Mem{Base: k.pointers["s"]})
+		k.put("s", vec{k.fold(opAdd, sum)})
 	})
 	k.done()
 
@@ -204,13 +203,12 @@ func (k *kernel) sumOfRows(rows int) {
 	stride := k.times("stride", 1)
 	weights, names := make([]vec, rows), make([]string, rows)
 	for j := range rows {
-		weights[j] = vec{k.register()}
-		VBROADCASTSS(Mem{Base: k.pointers["p"], Disp: 4 * j}, weights[j][0])
+		weights[j] = k.broadcastFrom(Mem{Base: k.pointers["p"], Disp: 4 * j})
 		names[j] = "v"
 		if j > 0 {
 			names[j] = fmt.Sprintf("v+%d", j)
 			k.pointers[names[j]] = GP64()
-			LEAQ(Mem{Base: k.pointers[names[j-1]], Index: stride, Scale: 1}, k.pointers[names[j]])
+			sum64(k.pointers[names[j-1]], stride, 1, k.pointers[names[j]])
 		}
 	}
 	ahead := k.times("stride", rows)
@@ -226,10 +224,6 @@ func (k *kernel) sumOfRows(rows int) {
 
 // returnLowest ends a function that returns the lowest lane of r.
 func (k *kernel) returnLowest(r reg.VecVirtual) {
-	result, err := ReturnIndex(0).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	VMOVSS(r.AsX(), result.Addr)
+	k.result(r)
 	k.done()
 }

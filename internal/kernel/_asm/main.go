@@ -1,4 +1,5 @@
-// Command asm generates the assembly of package kernel with avo.
+// Command asm generates the assembly of package kernel with avo; arm.go says how
+// that of arm64.
 //
 // Each family of kernels is one file here with one function in families, and
 // becomes one assembly file and one file of Go stubs in the parent directory:
@@ -12,6 +13,7 @@ package main
 import (
 	"flag"
 	"log"
+	"strings"
 
 	"github.com/mmcloughlin/avo/build"
 )
@@ -27,7 +29,12 @@ func main() {
 	if !ok {
 		log.Fatalf("unknown -family %q", *family)
 	}
+	onARM = strings.HasSuffix(*family, "_arm64")
 	build.ConstraintExpr("!purego")
 	emit()
+	if onARM {
+		generateNEON()
+		return
+	}
 	build.Generate()
 }

@@ -13,12 +13,15 @@ import (
 
 // The family vec holds everything that works on vectors or on rows: sums,
 // activations, softmax, norms, gates, the optimiser's step, random numbers.
-// Each kernel is described once, over registers of either width, and emitted
-// for both instruction sets.
-func init() { families["vec"] = emitVec }
+// Each kernel is described once, over registers of any width, and emitted for all
+// three instruction sets.
+func init() {
+	families["vec"] = emitVec
+	families["vec_arm64"] = emitVec
+}
 
 func emitVec() {
-	for _, set := range []instructionSet{{"AVX2", 8}, {"AVX512", 16}} {
+	for _, set := range instructionSets() {
 		emitArithmetic(set)
 		emitActivations(set)
 		emitGates(set)
@@ -37,6 +40,14 @@ type instructionSet struct {
 	lanes int
 }
 
+// instructionSets returns those of the architecture at hand.
+func instructionSets() []instructionSet {
+	if onARM {
+		return []instructionSet{{"NEON", 4}}
+	}
+	return []instructionSet{{"AVX2", 8}, {"AVX512", 16}}
+}
+
 // A vec is a run of registers that are worked on together, so that their
 // latencies overlap. A vec of one register stands for the same value in each.
 type vec []VecVirtual
@@ -52,6 +63,7 @@ type kernel struct {
 	partial  bool                 // whether the code at hand is for the row's last few lanes
 	maskY    VecVirtual           // AVX2: ones in the lanes that are in use
 	maskK    OpmaskVirtual        // AVX-512: the same
+	table    GPVirtual            // NEON: the address of the constants
 	labels   int
 }
 
@@ -59,10 +71,17 @@ type kernel struct {
 // Go, and loads its pointers, float32s and uint32s. doc is what it computes.
 func newKernel(set instructionSet, name, params, result, doc string) *kernel {
 	name += set.name
-	TEXT(name, NOSPLIT, strings.TrimSpace("func("+params+") "+result))
-	Pragma("noescape")
-	Doc(strings.Split(name+" "+doc, "\n")...)
 	k := &kernel{instructionSet: set, pointers: map[string]GPVirtual{}, scalars: map[string]vec{}, column: GP64()}
+	signature := strings.TrimSpace("func(" + params + ") " + result)
+	if onARM {
+		armText(name, signature, name+" "+doc)
+		k.table = GP64()
+		armMove(armAddress, armConstantTable(), k.table)
+	} else {
+		TEXT(name, NOSPLIT, signature)
+		Pragma("noescape")
+		Doc(strings.Split(name+" "+doc, "\n")...)
+	}
 	var names []string
 	for _, p := range strings.Split(params, ",") {
 		name, kind, typed := strings.Cut(strings.TrimSpace(p), " ")
@@ -83,23 +102,29 @@ func (k *kernel) loadParam(name, kind string) {
 	switch {
 	case strings.HasPrefix(kind, "*"):
 		k.pointers[name] = GP64()
-		Load(Param(name), k.pointers[name])
+		loadParam(name, k.pointers[name])
 	case kind == "float32", kind == "uint32":
-		r := k.register()
-		VBROADCASTSS(k.param(name), r)
-		k.scalars[name] = vec{r}
+		k.scalars[name] = k.broadcastFrom(k.param(name))
 	}
 }
 
 // done ends the function.
 func (k *kernel) done() {
+	if onARM {
+		armReturn()
+		return
+	}
 	VZEROUPPER()
 	RET()
 }
 
 // param returns the address of a parameter.
 func (k *kernel) param(name string) Mem {
-	b, err := Param(name).Resolve()
+	component := Param
+	if onARM {
+		component = neon.Param
+	}
+	b, err := component(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
@@ -136,31 +161,41 @@ func (k *kernel) each(emit func(i int)) {
 	}
 }
 
-// word returns the address of a four-byte constant.
-func word(bits uint32) Mem { return shared(fmt.Sprintf("w%08x", bits), U32(bits)) }
+// An armLanes is a constant of four bytes in all lanes of a register.
+type armLanes uint32
 
-// constant returns the address of a float32 constant.
-func constant(v float64) Mem { return word(math.Float32bits(float32(v))) }
+// word returns a four-byte constant: its address or, for arm64, an armLanes.
+func word(bits uint32) any {
+	if onARM {
+		return armLanes(bits)
+	}
+	return shared(fmt.Sprintf("w%08x", bits), U32(bits))
+}
+
+// constant is word for a float32 constant.
+func constant(v float64) any { return word(math.Float32bits(float32(v))) }
 
 // columns emits body for the n columns of a row, n being the name of a
 // parameter: for as many registers in flight as fit, then for one at a time,
 // then for what is left of the last.
 func (k *kernel) columns(n string, flight int, body func()) {
 	left, size := GP64(), U32(0)
-	Load(Param(n), left)
-	XORQ(k.column, k.column)
+	loadParam(n, left)
+	clear64(k.column)
 	for _, f := range slices.Compact([]int{flight, 1}) {
 		k.flight, size = f, U32(uint32(f*k.lanes))
 		loop, end := k.label("loop"), k.label("end")
-		CMPQ(left, size)
-		JLT(LabelRef(end))
-		Label(loop)
+		jumpIfLess(left, size, end)
+		label(loop)
 		body()
-		ADDQ(U32(4*size), k.column)
-		SUBQ(size, left)
-		CMPQ(left, size)
-		JGE(LabelRef(loop))
-		Label(end)
+		add64(U32(4*size), k.column)
+		subtract64(size, left)
+		jumpUnlessLess(left, size, loop)
+		label(end)
+	}
+	if onARM {
+		k.tailARM(left, body)
+		return
 	}
 	k.tail(left, body)
 }
@@ -189,6 +224,20 @@ func (k *kernel) tail(left GPVirtual, body func()) {
 	Label(end)
 }
 
+// tailARM emits body for each of the last left columns, fewer than a register
+// holds, in the lowest lane: there are no masks.
+func (k *kernel) tailARM(left GPVirtual, body func()) {
+	loop, end := k.label("loop"), k.label("end")
+	armBranch("CBZ", end, left)
+	label(loop)
+	k.flight, k.partial = 1, true
+	body()
+	k.partial = false
+	add64(U32(4), k.column)
+	armCount(left, loop)
+	label(end)
+}
+
 // rows emits body for each row of the parameter rows, and moves pointers from
 // one row to the next: each by the number of bytes in the parameter it is
 // paired with, or by one float32 where that is "".
@@ -200,30 +249,32 @@ func (k *kernel) rows(strides map[string]string, body func()) {
 // each of the last fewer than that.
 func (k *kernel) rowsBy(group int, strides map[string]string, body func(rows int)) {
 	left := GP64()
-	Load(Param("rows"), left)
+	loadParam("rows", left)
 	for _, n := range slices.Compact([]int{group, 1}) {
 		loop, end := k.label("row"), k.label("end")
-		CMPQ(left, Imm(uint64(n)))
-		JLT(LabelRef(end))
-		Label(loop)
+		jumpIfLess(left, Imm(uint64(n)), end)
+		label(loop)
 		body(n)
 		for range n {
 			k.nextRow(strides)
 		}
-		SUBQ(Imm(uint64(n)), left)
-		CMPQ(left, Imm(uint64(n)))
-		JGE(LabelRef(loop))
-		Label(end)
+		subtract64(Imm(uint64(n)), left)
+		jumpUnlessLess(left, Imm(uint64(n)), loop)
+		label(end)
 	}
 }
 
 // nextRow moves the pointers by a row.
 func (k *kernel) nextRow(strides map[string]string) {
 	for _, name := range sortedKeys(strides) {
-		if stride := strides[name]; stride != "" {
+		switch stride := strides[name]; {
+		case stride == "":
+			add64(Imm(4), k.pointers[name])
+		case onARM:
+			armMove("MOVD", k.param(stride), scratch)
+			armAdd(scratch, k.pointers[name])
+		default:
 			ADDQ(k.param(stride), k.pointers[name])
-		} else {
-			ADDQ(Imm(4), k.pointers[name])
 		}
 	}
 }
@@ -231,16 +282,24 @@ func (k *kernel) nextRow(strides map[string]string) {
 // times returns a new register with n times the parameter of that name.
 func (k *kernel) times(name string, n int) GPVirtual {
 	r := GP64()
-	Load(Param(name), r)
-	if n > 1 {
+	loadParam(name, r)
+	switch {
+	case n == 1:
+	case onARM:
+		armMove("MOVD", U8(uint8(n)), scratch)
+		armGP("MUL", scratch, r, r)
+	default:
 		IMUL3Q(I8(int8(n)), r, r)
 	}
 	return r
 }
 
 // prefetch asks for what lies ahead bytes after the columns at hand of the rows
-// that names point to.
+// that names point to. ARM's cores find that out by themselves.
 func (k *kernel) prefetch(ahead GPVirtual, names ...string) {
+	if onARM {
+		return
+	}
 	index := GP64()
 	LEAQ(Mem{Base: ahead, Index: k.column, Scale: 1}, index)
 	for _, name := range names {
@@ -259,6 +318,10 @@ func (k *kernel) at(name string, i int) Mem {
 // the end read as zeros.
 func (k *kernel) load(name string) vec {
 	v := k.fresh()
+	if onARM {
+		k.loadARM(name, v)
+		return v
+	}
 	k.each(func(i int) { k.loadAt(k.at(name, i), v[i]) })
 	return v
 }
@@ -277,6 +340,10 @@ func (k *kernel) loadAt(m Mem, r VecVirtual) {
 // store writes v to the columns at hand of the row that name points to.
 func (k *kernel) store(name string, v vec) {
 	v = k.spread(v)
+	if onARM {
+		k.storeARM(name, v)
+		return
+	}
 	k.each(func(i int) {
 		switch m := k.at(name, i); {
 		case !k.partial:

@@ -46,7 +46,7 @@ func emitColumnSums(set instructionSet) {
 	k.columns("cols", 4, func() {
 		total := k.zeros(k.flight)
 		k.pointers["x"] = GP64()
-		MOVQ(start, k.pointers["x"])
+		move64(start, k.pointers["x"])
 		k.rows(map[string]string{"x": "ldx"}, func() { k.addInto(total, k.load("x")) })
 		k.addTo("dst", total)
 	})
@@ -61,7 +61,7 @@ func emitColumnMoments(set instructionSet) {
 		k.columns("cols", 1, func() {
 			v := k.widen(k.load("x"))
 			k.addWide("sum", v)
-			k.updateWide("squares", func(i int, r VecVirtual) { VFMADD231PD(v[i], v[i], r) })
+			k.updateWide("squares", func(i int, r VecVirtual) { fmaWide(v[i], v[i], r) })
 		})
 	})
 	k.done()
@@ -81,12 +81,16 @@ func emitColumnMoments(set instructionSet) {
 
 // addWide adds v, as widen returns it, to the float64s that name points to.
 func (k *kernel) addWide(name string, v vec) {
-	k.updateWide(name, func(i int, r VecVirtual) { VADDPD(v[i], r, r) })
+	k.updateWide(name, func(i int, r VecVirtual) { apply(opAddWide, r, r, v[i]) })
 }
 
 // updateWide loads the two registers of float64s of the columns at hand, lets
 // update change each, and stores them.
 func (k *kernel) updateWide(name string, update func(i int, r VecVirtual)) {
+	if onARM {
+		k.updateWideARM(name, update)
+		return
+	}
 	for i := range 2 {
 		m := Mem{Base: k.pointers[name], Index: k.column, Scale: 2, Disp: i * 4 * k.lanes}
 		r := k.register()

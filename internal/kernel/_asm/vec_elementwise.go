@@ -2,7 +2,6 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
 )
 
 // emitArithmetic emits the elementwise sums and products.
@@ -136,8 +135,8 @@ func emitScaleShift(set instructionSet) {
 func (k *kernel) second(names ...string) {
 	for _, name := range names {
 		p := GP64()
-		Load(Param("cols"), p)
-		LEAQ(Mem{Base: k.pointers[name], Index: p, Scale: 4}, p)
+		loadParam("cols", p)
+		sum64(k.pointers[name], p, 4, p)
 		k.pointers[name+"1"] = p
 	}
 }

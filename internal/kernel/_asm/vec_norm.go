@@ -1,9 +1,5 @@
 package main
 
-import (
-	. "github.com/mmcloughlin/avo/build"
-)
-
 // emitNorms emits the norms over rows. The registers that hold one number of a
 // row hold it in all lanes.
 func emitNorms(set instructionSet) {
@@ -19,7 +15,7 @@ func emitNorms(set instructionSet) {
 
 // mean returns Σ v / cols in all lanes.
 func (k *kernel) mean(v vec) vec {
-	total := k.broadcast(k.fold(VADDPS, v))
+	total := k.broadcast(k.fold(opAdd, v))
 	k.flight = 1
 	return k.mul(total, k.scalars["inverse"])
 }
@@ -31,13 +27,8 @@ func (k *kernel) reciprocalRoot(v vec) vec {
 }
 
 // put stores the lowest lane of v where name points to, get reads it.
-func (k *kernel) put(name string, v vec) { VMOVSS(v[0].AsX(), k.one(name)) }
-
-func (k *kernel) get(name string) vec {
-	r := k.register()
-	VBROADCASTSS(k.one(name), r)
-	return vec{r}
-}
+func (k *kernel) put(name string, v vec) { storeLowest(v[0], k.one(name)) }
+func (k *kernel) get(name string) vec    { return k.broadcastFrom(k.one(name)) }
 
 // accumulate adds to v what the row that name points to holds, if the parameter
 // keep is all ones; it is zero where that row is to be overwritten, whatever it
@@ -195,7 +186,7 @@ func emitScaleNormGrad(set instructionSet) {
 		sumDX := k.zeros(2)
 		k.columns("cols", 2, func() { k.fmaInto(sumDX, k.load("dy"), k.load("x")) })
 		k.flight = 1
-		sum := k.mul(k.broadcast(k.fold(VADDPS, sumDX)), rstd)
+		sum := k.mul(k.broadcast(k.fold(opAdd, sumDX)), rstd)
 		k.addInto(dscale, sum)
 		c := k.mul(k.mul(sum, k.scalars["inverse"]), rstd)
 		factor := k.mul(rstd, k.scalars["scale"])

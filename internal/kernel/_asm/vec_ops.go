@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sort"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -8,19 +9,59 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Operations on a vec. Operands are vecs, or the address of a constant, which
-// is broadcast; results are new registers unless the comment says otherwise.
+// Operations on a vec. Operands are vecs, or constants, which are broadcast;
+// results are new registers unless the comment says otherwise.
 
-type instruction = func(ops ...Op)
+// An operation is an instruction of two operands: AVX's, and its name for arm64.
+type operation struct {
+	avx  func(ops ...Op)
+	neon string
+}
+
+var (
+	opAdd      = operation{VADDPS, "fadd.4s"}
+	opSubtract = operation{VSUBPS, "fsub.4s"}
+	opMultiply = operation{VMULPS, "fmul.4s"}
+	opDivide   = operation{VDIVPS, "fdiv.4s"}
+	opMin      = operation{VMINPS, "fmin.4s"}
+	opMax      = operation{VMAXPS, "fmax.4s"}
+	opAnd      = operation{VANDPS, "and"}
+	opOr       = operation{VORPS, "orr"}
+	opXor      = operation{VXORPS, "eor"}
+	opAddWide  = operation{VADDPD, "fadd.2d"} // of float64s
+)
+
+// apply sets d to a op b.
+func apply(op operation, d, a, b Op) {
+	if onARM {
+		arm(op.neon, d, a, b)
+		return
+	}
+	op.avx(b, a, d)
+}
 
 // vecOf returns o as registers to read.
 func (k *kernel) vecOf(o any) vec {
-	if m, ok := o.(Mem); ok {
+	switch c := o.(type) {
+	case Mem:
+		return k.broadcastFrom(c)
+	case armLanes:
 		r := k.register()
-		VBROADCASTSS(m, r)
+		k.constantARM(c, r)
 		return vec{r}
 	}
 	return o.(vec)
+}
+
+// broadcastFrom returns the four bytes at m in all lanes.
+func (k *kernel) broadcastFrom(m Mem) vec {
+	r := k.register()
+	if onARM {
+		armMove("FMOVS", m, r)
+		return k.broadcast(r)
+	}
+	VBROADCASTSS(m, r)
+	return vec{r}
 }
 
 // spread makes a vec of one register as long as what is in flight.
@@ -34,38 +75,52 @@ func (k *kernel) spread(v vec) vec {
 // copy returns o in new registers, for an instruction that overwrites them.
 func (k *kernel) copy(o any) vec {
 	v := k.fresh()
-	if m, ok := o.(Mem); ok {
-		k.each(func(i int) { VBROADCASTSS(m, v[i]) })
+	switch c := o.(type) {
+	case Mem:
+		k.each(func(i int) { VBROADCASTSS(c, v[i]) })
+		return v
+	case armLanes:
+		k.each(func(i int) { k.constantARM(c, v[i]) })
 		return v
 	}
 	from := k.spread(o.(vec))
-	k.each(func(i int) { VMOVAPS(from[i], v[i]) })
+	k.each(func(i int) { move(from[i], v[i]) })
 	return v
+}
+
+// move sets a register to another.
+func move(from, to Op) {
+	if onARM {
+		arm("mov", to, from, from)
+		return
+	}
+	VMOVAPS(from, to)
 }
 
 // binary returns a op b.
-func (k *kernel) binary(op instruction, a, b any) vec {
+func (k *kernel) binary(op operation, a, b any) vec {
 	x, y, v := k.spread(k.vecOf(a)), k.spread(k.vecOf(b)), k.fresh()
-	k.each(func(i int) { op(y[i], x[i], v[i]) })
+	k.each(func(i int) { apply(op, v[i], x[i], y[i]) })
 	return v
 }
 
-func (k *kernel) add(a, b any) vec { return k.binary(VADDPS, a, b) }
-func (k *kernel) sub(a, b any) vec { return k.binary(VSUBPS, a, b) }
-func (k *kernel) mul(a, b any) vec { return k.binary(VMULPS, a, b) }
-func (k *kernel) div(a, b any) vec { return k.binary(VDIVPS, a, b) }
-func (k *kernel) and(a, b any) vec { return k.binary(VANDPS, a, b) }
-func (k *kernel) or(a, b any) vec  { return k.binary(VORPS, a, b) }
-func (k *kernel) xor(a, b any) vec { return k.binary(VXORPS, a, b) }
+func (k *kernel) add(a, b any) vec { return k.binary(opAdd, a, b) }
+func (k *kernel) sub(a, b any) vec { return k.binary(opSubtract, a, b) }
+func (k *kernel) mul(a, b any) vec { return k.binary(opMultiply, a, b) }
+func (k *kernel) div(a, b any) vec { return k.binary(opDivide, a, b) }
+func (k *kernel) and(a, b any) vec { return k.binary(opAnd, a, b) }
+func (k *kernel) or(a, b any) vec  { return k.binary(opOr, a, b) }
+func (k *kernel) xor(a, b any) vec { return k.binary(opXor, a, b) }
 
 // negate returns -a, abs |a|.
 func (k *kernel) negate(a any) vec { return k.xor(a, word(1<<31)) }
 func (k *kernel) abs(a any) vec    { return k.and(a, word(1<<31-1)) }
 
 // atMost returns the lesser of a and limit, atLeast the greater; NaN stays
-// NaN, since the instructions return their last operand when either is.
-func (k *kernel) atMost(a, limit any) vec  { return k.binary(VMINPS, limit, a) }
-func (k *kernel) atLeast(a, limit any) vec { return k.binary(VMAXPS, limit, a) }
+// NaN, since AVX's instructions return their last operand when either is, and
+// ARM's NaN.
+func (k *kernel) atMost(a, limit any) vec  { return k.binary(opMin, limit, a) }
+func (k *kernel) atLeast(a, limit any) vec { return k.binary(opMax, limit, a) }
 
 // within returns a clamped to [-limit, limit]; NaN stays NaN.
 func (k *kernel) within(a any, limit float64) vec {
@@ -85,20 +140,32 @@ func (k *kernel) fnma(a, b, c any) vec {
 // fnmaInto subtracts a b from v and returns v, changed in place.
 func (k *kernel) fnmaInto(v vec, a, b any) vec {
 	x, y := k.spread(k.vecOf(a)), k.spread(k.vecOf(b))
-	k.each(func(i int) { VFNMADD231PS(y[i], x[i], v[i]) })
+	k.each(func(i int) {
+		if onARM {
+			armInto("fmls.4s", v[i], x[i], y[i])
+		} else {
+			VFNMADD231PS(y[i], x[i], v[i])
+		}
+	})
 	return v
 }
 
 // fmaInto adds a b to v, and addInto adds a; both return v, changed in place.
 func (k *kernel) fmaInto(v vec, a, b any) vec {
 	x, y := k.spread(k.vecOf(a)), k.spread(k.vecOf(b))
-	k.each(func(i int) { VFMADD231PS(y[i], x[i], v[i]) })
+	k.each(func(i int) {
+		if onARM {
+			armInto("fmla.4s", v[i], x[i], y[i])
+		} else {
+			VFMADD231PS(y[i], x[i], v[i])
+		}
+	})
 	return v
 }
 
 func (k *kernel) addInto(v vec, a any) vec {
 	x := k.spread(k.vecOf(a))
-	k.each(func(i int) { VADDPS(x[i], v[i], v[i]) })
+	k.each(func(i int) { apply(opAdd, v[i], v[i], x[i]) })
 	return v
 }
 
@@ -112,22 +179,43 @@ func (k *kernel) polynomial(x vec, c ...float64) vec {
 	return p
 }
 
-// hornerInto replaces p by p x + c.
+// hornerInto replaces p by p x + c; it may lose c. ARM's instruction overwrites
+// what it adds to, so there p becomes other registers.
 func (k *kernel) hornerInto(p, x vec, c any) {
+	if onARM {
+		sum, ok := c.(vec)
+		if !ok {
+			sum = k.copy(c)
+		}
+		copy(p, k.fmaInto(sum, slices.Clone(p), x))
+		return
+	}
 	y := k.spread(k.vecOf(c))
 	k.each(func(i int) { VFMADD213PS(y[i], x[i], p[i]) })
 }
 
 func (k *kernel) sqrt(a vec) vec {
 	v := k.fresh()
-	k.each(func(i int) { VSQRTPS(a[i], v[i]) })
+	k.each(func(i int) {
+		if onARM {
+			arm("fsqrt.4s", v[i], a[i])
+		} else {
+			VSQRTPS(a[i], v[i])
+		}
+	})
 	return v
 }
 
 // shiftLeft returns the 32-bit lanes of a shifted by n.
 func (k *kernel) shiftLeft(a vec, n uint64) vec {
 	v := k.fresh()
-	k.each(func(i int) { VPSLLD(Imm(n), a[i], v[i]) })
+	k.each(func(i int) {
+		if onARM {
+			arm("shl.4s", v[i], a[i], Imm(n))
+		} else {
+			VPSLLD(Imm(n), a[i], v[i])
+		}
+	})
 	return v
 }
 
@@ -135,7 +223,12 @@ func (k *kernel) shiftLeft(a vec, n uint64) vec {
 func (k *kernel) whereNegative(x, a, b vec) vec {
 	v := k.fresh()
 	k.each(func(i int) {
-		if k.lanes == 8 {
+		switch k.lanes {
+		case 4:
+			arm("cmlt.4s", v[i], x[i])
+			armInto("bsl", v[i], a[i], b[i])
+			return
+		case 8:
 			VBLENDVPS(x[i], a[i], b[i], v[i])
 			return
 		}
@@ -150,7 +243,7 @@ func (k *kernel) whereNegative(x, a, b vec) vec {
 type comparison uint64
 
 const (
-	unordered      comparison = 0x03 // either is NaN
+	unordered      comparison = 0x03 // either is NaN; only of a number with itself
 	notLessOrEqual comparison = 0x16 // a > b or either is NaN
 )
 
@@ -158,7 +251,13 @@ const (
 func (k *kernel) keepWhere(c comparison, a, b any, v vec) vec {
 	x, y, r := k.spread(k.vecOf(a)), k.spread(k.vecOf(b)), k.fresh()
 	k.each(func(i int) {
-		if k.lanes == 8 {
+		switch k.lanes {
+		case 4: // compare for the opposite, which NaN never is
+			opposite := map[comparison]string{unordered: "fcmeq.4s", notLessOrEqual: "fcmge.4s"}[c]
+			arm(opposite, r[i], y[i], x[i])
+			arm("bic", r[i], v[i], r[i])
+			return
+		case 8:
 			VCMPPS(Imm(uint64(c)), y[i], x[i], r[i])
 			VANDPS(v[i], r[i], r[i])
 			return
@@ -176,9 +275,12 @@ func (k *kernel) live(v vec) vec {
 		return v
 	}
 	r := k.register()
-	if k.lanes == 8 {
+	switch k.lanes {
+	case 4:
+		arm("low.s", r, v[0])
+	case 8:
 		VANDPS(k.maskY, v[0], r)
-	} else {
+	default:
 		VMOVAPS_Z(v[0], k.maskK, r)
 	}
 	return vec{r}
@@ -190,9 +292,13 @@ func (k *kernel) liveOr(v, other vec) vec {
 		return v
 	}
 	r := k.register()
-	if k.lanes == 8 {
+	switch k.lanes {
+	case 4:
+		move(other[0], r)
+		armInto("ins.s", r, v[0])
+	case 8:
 		VBLENDVPS(k.maskY, v[0], other[0], r)
-	} else {
+	default:
 		VBLENDMPS(v[0], other[0], k.maskK, r)
 	}
 	return vec{r}
@@ -203,7 +309,11 @@ func (k *kernel) zeros(n int) vec {
 	v := make(vec, n)
 	for i := range v {
 		v[i] = k.register()
-		VXORPS(v[i], v[i], v[i])
+		if onARM {
+			arm("zero", v[i])
+		} else {
+			VXORPS(v[i], v[i], v[i])
+		}
 	}
 	return v
 }
@@ -211,39 +321,55 @@ func (k *kernel) zeros(n int) vec {
 // fold combines all lanes of v by op, in a fixed order, and leaves the result
 // in the lowest lane of the register it returns, which is v[0]. The length of v
 // is a power of two.
-func (k *kernel) fold(op instruction, v vec) VecVirtual {
+func (k *kernel) fold(op operation, v vec) VecVirtual {
 	r := k.fold64(op, v)
+	if onARM {
+		half := k.register()
+		arm("rev64", half, r)
+		apply(op, r, r, half)
+		return r
+	}
 	half := XMM()
 	VPERMILPS(Imm(0xb1), r.AsX(), half)
-	op(half, r.AsX(), r.AsX())
+	op.avx(half, r.AsX(), r.AsX())
 	return r
 }
 
 // fold64 is fold but for the last step, that between the two 32-bit halves of
 // the lowest 64 bits: all of fold where op works on 64-bit lanes.
-func (k *kernel) fold64(op instruction, v vec) VecVirtual {
+func (k *kernel) fold64(op operation, v vec) VecVirtual {
 	for n := len(v); n > 1; n /= 2 {
 		for i := range n / 2 {
-			op(v[i+n/2], v[i], v[i])
+			apply(op, v[i], v[i], v[i+n/2])
 		}
 	}
 	r := v[0]
+	if onARM {
+		half := k.register()
+		arm("ext8", half, r, r)
+		apply(op, r, r, half)
+		return r
+	}
 	if k.lanes == 16 {
 		high := YMM()
 		VEXTRACTF64X4(Imm(1), r, high)
-		op(high, r.AsY(), r.AsY())
+		op.avx(high, r.AsY(), r.AsY())
 	}
 	half := XMM()
 	VEXTRACTF128(Imm(1), r.AsY(), half)
-	op(half, r.AsX(), r.AsX())
+	op.avx(half, r.AsX(), r.AsX())
 	VPERMILPS(Imm(0x4e), r.AsX(), half)
-	op(half, r.AsX(), r.AsX())
+	op.avx(half, r.AsX(), r.AsX())
 	return r
 }
 
 // broadcast returns the lowest lane of r in all lanes.
 func (k *kernel) broadcast(r VecVirtual) vec {
 	v := k.register()
+	if onARM {
+		arm("dup.4s", v, r)
+		return vec{v}
+	}
 	VBROADCASTSS(r.AsX(), v)
 	return vec{v}
 }

@@ -15,7 +15,11 @@ const (
 
 // emitRandom emits the counter-based generator and what uses its words.
 func emitRandom(set instructionSet) {
-	emitPhilox(set)
+	if onARM {
+		emitPhiloxNEON(set)
+	} else {
+		emitPhilox(set)
+	}
 
 	k := newKernel(set, "dropoutApply", "dst, x *float32, bits *uint32, threshold uint32, scale float32, n int", "",
 		"sets dst = scale x where bits >= threshold, and 0 elsewhere.")
@@ -31,7 +35,12 @@ func emitRandom(set instructionSet) {
 func (k *kernel) keepAtLeast(bits vec, threshold VecVirtual, v vec) vec {
 	r := k.fresh()
 	k.each(func(i int) {
-		if k.lanes == 8 { // there is no unsigned comparison: max(bits, threshold) == bits
+		switch k.lanes {
+		case 4:
+			arm("cmhs.4s", r[i], bits[i], threshold)
+			arm("and", r[i], r[i], v[i])
+			return
+		case 8: // there is no unsigned comparison: max(bits, threshold) == bits
 			VPMAXUD(threshold, bits[i], r[i])
 			VPCMPEQD(bits[i], r[i], r[i])
 			VANDPS(v[i], r[i], r[i])
@@ -60,8 +69,8 @@ func emitPhilox(set instructionSet) {
 	Load(Param("first"), group)
 	Load(Param("groups"), left)
 	multipliers := [2]VecVirtual{k.register(), k.register()}
-	VBROADCASTSS(word(philoxM0), multipliers[0])
-	VBROADCASTSS(word(philoxM1), multipliers[1])
+	VBROADCASTSS(word(philoxM0).(Mem), multipliers[0])
+	VBROADCASTSS(word(philoxM1).(Mem), multipliers[1])
 	TESTQ(left, left)
 	JLE(LabelRef("end"))
 	Label("loop")
@@ -95,8 +104,8 @@ func (k *kernel) philoxBlock(low, high GPVirtual, first int, multipliers [2]VecV
 		for i := range key {
 			key[i] = k.vecOf(Mem{Base: k.pointers["keys"], Disp: 4 * (2*round + i)})
 		}
-		product0 := k.binary(VPMULUDQ, c[0], vec{multipliers[0]})
-		product1 := k.binary(VPMULUDQ, c[2], vec{multipliers[1]})
+		product0 := k.binary(operation{avx: VPMULUDQ}, c[0], vec{multipliers[0]})
+		product1 := k.binary(operation{avx: VPMULUDQ}, c[2], vec{multipliers[1]})
 		c[0] = k.xorWords(k.upper(product1), k.xorWords(c[1], key[0]))
 		c[2] = k.xorWords(k.upper(product0), k.xorWords(c[3], key[1]))
 		c[1], c[3] = product1, product0
@@ -118,9 +127,9 @@ func (k *kernel) philoxBlock(low, high GPVirtual, first int, multipliers [2]VecV
 // between others of that kind.
 func (k *kernel) xorWords(a, b vec) vec {
 	if k.lanes == 16 {
-		return k.binary(VPXORD, a, b)
+		return k.binary(operation{avx: VPXORD}, a, b)
 	}
-	return k.binary(func(ops ...Op) { VPXOR(ops[0], ops[1], ops[2]) }, a, b)
+	return k.binary(operation{avx: func(ops ...Op) { VPXOR(ops[0], ops[1], ops[2]) }}, a, b)
 }
 
 // upper returns the odd 32-bit lanes of v in the places of the even ones.

@@ -7,11 +7,24 @@ import (
 )
 
 // result stores the lowest lane of r as the function's result, a float32.
-func (k *kernel) result(r VecVirtual) { VMOVSS(r.AsX(), k.returned()) }
+func (k *kernel) result(r VecVirtual) { storeLowest(r, k.returned()) }
+
+// storeLowest writes the lowest lane of r.
+func storeLowest(r VecVirtual, m Mem) {
+	if onARM {
+		armMove("FMOVS", r, m)
+		return
+	}
+	VMOVSS(r.AsX(), m)
+}
 
 // returned returns the address of the function's result.
 func (k *kernel) returned() Mem {
-	b, err := ReturnIndex(0).Resolve()
+	component := ReturnIndex
+	if onARM {
+		component = neon.ReturnIndex
+	}
+	b, err := component(0).Resolve()
 	if err != nil {
 		panic(err)
 	}
@@ -23,29 +36,33 @@ func emitReductions(set instructionSet) {
 	k := newKernel(set, "sumAll", "x *float32, n int", "float32", "returns Σ x, in a fixed order.")
 	total := k.zeros(4)
 	k.columns("n", 4, func() { k.addInto(total, k.load("x")) })
-	k.result(k.fold(VADDPS, total))
+	k.result(k.fold(opAdd, total))
 	k.done()
 
 	k = newKernel(set, "dot", "a, b *float32, n int", "float32", "returns Σ a b, in a fixed order.")
 	total = k.zeros(4)
 	k.columns("n", 4, func() { k.fmaInto(total, k.load("a"), k.load("b")) })
-	k.result(k.fold(VADDPS, total))
+	k.result(k.fold(opAdd, total))
 	k.done()
 
 	k = newKernel(set, "sumSquares", "x *float32, n int", "float64", "returns Σ x², in a fixed order.")
 	total = k.zeros(4)
 	k.columns("n", 2, func() {
 		for i, v := range k.widen(k.load("x")) {
-			VFMADD231PD(v, v, total[i])
+			fmaWide(v, v, total[i])
 		}
 	})
-	VMOVSD(k.fold64(VADDPD, total).AsX(), k.returned())
+	if sum := k.fold64(opAddWide, total); onARM {
+		armMove("FMOVD", sum, k.returned())
+	} else {
+		VMOVSD(sum.AsX(), k.returned())
+	}
 	k.done()
 
 	emitMax(set)
 }
 
-// emitMax emits the search for the greatest element. The instruction forgets
+// emitMax emits the search for the greatest element. AVX's instruction forgets
 // NaN, so the bits of NaNs are gathered beside it.
 func emitMax(set instructionSet) {
 	k := newKernel(set, "max", "x *float32, n int", "float32", "returns the maximum of x, NaN if any element is NaN.")
@@ -55,12 +72,16 @@ func emitMax(set instructionSet) {
 		v := k.liveOr(k.load("x"), best)
 		seen := k.keepWhere(unordered, v, v, v)
 		k.each(func(i int) {
-			VMAXPS(v[i], best[i], best[i])
-			VORPS(seen[i], nan[0], nan[0])
+			apply(opMax, best[i], best[i], v[i])
+			apply(opOr, nan[0], nan[0], seen[i])
 		})
 	})
-	extreme, bits := k.fold(VMAXPS, best), k.fold(VORPS, nan)
-	VORPS(bits.AsX(), extreme.AsX(), extreme.AsX())
+	extreme, bits := k.fold(opMax, best), k.fold(opOr, nan)
+	if onARM {
+		arm("orr", extreme, extreme, bits)
+	} else {
+		VORPS(bits.AsX(), extreme.AsX(), extreme.AsX())
+	}
 	k.result(extreme)
 	k.done()
 }
@@ -70,12 +91,16 @@ func (k *kernel) widen(v vec) vec {
 	var wide vec
 	for _, r := range v {
 		low, high := k.register(), k.register()
-		if k.lanes == 8 {
+		switch k.lanes {
+		case 4:
+			arm("fcvtl", low, r)
+			arm("fcvtl2", high, r)
+		case 8:
 			half := XMM()
 			VEXTRACTF128(Imm(1), r, half)
 			VCVTPS2PD(r.AsX(), low)
 			VCVTPS2PD(half, high)
-		} else {
+		default:
 			half := YMM()
 			VEXTRACTF64X4(Imm(1), r, half)
 			VCVTPS2PD(r.AsY(), low)
@@ -96,13 +121,13 @@ func emitSoftmax(set instructionSet) {
 		k.store("dst", e)
 		addAll(total, k.live(e))
 	})
-	k.result(k.fold(VADDPS, total))
+	k.result(k.fold(opAdd, total))
 	k.done()
 
 	k = newKernel(set, "sumExpSub", "x *float32, c float32, n int", "float32", "returns Σ e^(x - c).")
 	total = k.zeros(2)
 	k.columns("n", 3, func() { addAll(total, k.live(k.exp(k.sub(k.load("x"), k.scalars["c"])))) })
-	k.result(k.fold(VADDPS, total))
+	k.result(k.fold(opAdd, total))
 	k.done()
 }
 
@@ -110,6 +135,6 @@ func emitSoftmax(set instructionSet) {
 func addAll(total, v vec) {
 	for i, r := range v {
 		t := total[i%len(total)]
-		VADDPS(r, t, t)
+		apply(opAdd, t, t, r)
 	}
 }

@@ -1,0 +1,404 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+func init() {
+	families["gemm_arm64"] = func() {
+		for rows := 1; rows <= neonRows; rows++ {
+			newNEONStrip(rows).emit()
+		}
+		emitPackRowsNEON()
+		emitPackRunsNEON()
+		emitPackTransposedNEON()
+		emitPeakNEON()
+		emitReadNEON()
+	}
+}
+
+// The tile of C is six rows of four vectors: 24 sums, which leave four registers
+// for a row of B and four for numbers of A. A row of B then costs 24 FMAs, ten
+// loads and an addition. Cores with four FMA units and a latency of four want
+// sixteen FMAs under way, and get them.
+const (
+	neonRows    = 6
+	neonColumns = 16
+	neonUnroll  = 4 // rows of B a turn of the loop
+)
+
+// A neonStrip emits the product of a few rows of A and the packed panels of B,
+// as stripKernel does. Numbers of A are loaded into lane 0 and multiplied from
+// there, since to broadcast them would take a unit that multiplies.
+type neonStrip struct {
+	rows                     int
+	bias, columns, bPanel, c GPVirtual
+	row                      []GPVirtual // of A, then of C
+}
+
+func newNEONStrip(rows int) *neonStrip {
+	s := &neonStrip{rows: rows, bias: GP64(), columns: GP64(), bPanel: GP64(), c: GP64()}
+	for range rows {
+		s.row = append(s.row, GP64())
+	}
+	return s
+}
+
+// sets is the number of sets of sums, which take the terms in turn: one has too
+// few sums where there are few rows.
+func (s *neonStrip) sets() int { return [...]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}[s.rows] }
+
+// sum is vector v of row i's sums in a set.
+func (s *neonStrip) sum(set, i, v int) VecPhysical { return Z[4*(set*s.rows+i)+v] }
+
+// ofB is vector v of B's row, spare one of four registers more.
+func ofB(v int) VecPhysical   { return Z[24+v] }
+func spare(i int) VecPhysical { return Z[28+i%4] }
+
+func (s *neonStrip) emit() {
+	name := fmt.Sprintf("gemmNEONx%d", s.rows)
+	armText(name, "func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)",
+		fmt.Sprintf("%s computes a strip of %d rows; as, ks, bs and ldc are in bytes.", name, s.rows))
+	armParam("b", s.bPanel)
+	armParam("c", s.c)
+	armParam("n", s.columns)
+	armParam("bias", s.bias)
+	neon.Label("panel")
+	s.multiply()
+	s.pointRows("ldc", s.c)
+	armCompare(s.columns, Imm(neonColumns))
+	armBranch("BLT", "tail")
+	s.finish(neonColumns, "whole")
+	armAdd(Imm(4*neonColumns), s.c)
+	armParam("bs", scratch)
+	armAdd(scratch, s.bPanel)
+	armGP("SUB", Imm(neonColumns), s.columns, s.columns)
+	armBranch("CBNZ", "panel", s.columns)
+	armReturn()
+	neon.Label("tail")
+	for n := neonColumns / 2; n > 0; n /= 2 {
+		s.tail(n)
+	}
+	armReturn()
+}
+
+// pointRows makes the row registers point to rows from base on, as many bytes
+// apart as the parameter stride says.
+func (s *neonStrip) pointRows(stride string, base Op) {
+	armParam(stride, scratch)
+	armMove("MOVD", base, s.row[0])
+	for i := 1; i < s.rows; i++ {
+		armGP("ADD", scratch, s.row[i-1], s.row[i])
+	}
+}
+
+// multiply sets the sums to the products of A's rows and the panel of B.
+func (s *neonStrip) multiply() {
+	for i := range 4 * s.rows * s.sets() {
+		arm("zero", Z[i])
+	}
+	left, bRow, at, step := GP64(), GP64(), GP64(), GP64()
+	armParam("a", at)
+	s.pointRows("as", at)
+	armParam("k", left)
+	armParam("ks", step)
+	armMove("MOVD", s.bPanel, bRow)
+	armMove("MOVD", U8(0), at)
+	armCompare(left, Imm(neonUnroll))
+	armBranch("BLT", "rest")
+	neon.Label("loop")
+	for u := range neonUnroll {
+		s.step(u, bRow, at, step)
+	}
+	armAdd(Imm(neonUnroll*4*neonColumns), bRow)
+	armGP("SUB", Imm(neonUnroll), left, left)
+	armCompare(left, Imm(neonUnroll))
+	armBranch("BGE", "loop")
+	neon.Label("rest")
+	armBranch("CBZ", "multiplied", left)
+	neon.Label("one")
+	s.step(0, bRow, at, step)
+	armAdd(Imm(4*neonColumns), bRow)
+	armGP("SUB", Imm(1), left, left)
+	armBranch("CBNZ", "one", left)
+	neon.Label("multiplied")
+	for set := 1; set < s.sets(); set++ {
+		for i := range 4 * s.rows {
+			arm("fadd.4s", Z[i], Z[i], s.sum(set, 0, i))
+		}
+	}
+}
+
+// step adds the products with row u of B from bRow on and numbers at of A, and
+// steps along A.
+func (s *neonStrip) step(u int, bRow, at, step GPVirtual) {
+	for v := 0; v < 4; v += 2 {
+		armLoadPair(Mem{Base: bRow, Disp: 4*neonColumns*u + 16*v}, ofB(v), ofB(v+1))
+	}
+	for i := range s.rows {
+		arm("ldr.s", spare(i), s.row[i], at)
+		for v := range 4 {
+			armInto("fmla.s0", s.sum(u%s.sets(), i, v), ofB(v), spare(i))
+		}
+	}
+	armAdd(step, at)
+}
+
+// finish adds the bias and C, as far as asked for, to the leading n columns of the
+// tile, and stores them.
+func (s *neonStrip) finish(n int, label string) {
+	vectors := max(1, n/4)
+	move := map[int]string{2: "FMOVD", 1: "FMOVS"}[n]
+	if n >= 4 {
+		move = "FMOVQ"
+	}
+	armBranch("CBZ", label+"Unbiased", s.bias)
+	for v := range vectors {
+		armMove(move, Mem{Base: s.bias, Disp: 16 * v}, ofB(v))
+		for i := range s.rows {
+			arm("fadd.4s", s.sum(0, i, v), s.sum(0, i, v), ofB(v))
+		}
+	}
+	armAdd(Imm(uint64(4*n)), s.bias)
+	neon.Label(label + "Unbiased")
+	armParam("add", scratch)
+	armBranch("CBZ", label+"Store", scratch)
+	for i := range s.rows {
+		for v := range vectors {
+			armMove(move, Mem{Base: s.row[i], Disp: 16 * v}, spare(v))
+			arm("fadd.4s", s.sum(0, i, v), s.sum(0, i, v), spare(v))
+		}
+	}
+	neon.Label(label + "Store")
+	for i := range s.rows {
+		for v := range vectors {
+			armMove(move, s.sum(0, i, v), Mem{Base: s.row[i], Disp: 16 * v})
+		}
+	}
+}
+
+// tail finishes n columns if that many are among those left, fewer than a panel
+// has, and moves on to what follows them.
+func (s *neonStrip) tail(n int) {
+	bit, label := map[int]uint64{8: 3, 4: 2, 2: 1, 1: 0}[n], fmt.Sprint("columns", n)
+	armBranch("TBZ", label+"Done", Imm(bit), s.columns)
+	s.finish(n, label)
+	for i := range s.rows {
+		armAdd(Imm(uint64(4*n)), s.row[i])
+		first := s.sum(0, i, 0)
+		switch n {
+		case 8:
+			arm("mov", first, s.sum(0, i, 2), s.sum(0, i, 2))
+			arm("mov", s.sum(0, i, 1), s.sum(0, i, 3), s.sum(0, i, 3))
+		case 4:
+			arm("mov", first, s.sum(0, i, 1), s.sum(0, i, 1))
+		case 2:
+			arm("ext8", first, first, first)
+		}
+	}
+	neon.Label(label + "Done")
+}
+
+// armParams loads parameters of eight bytes.
+func armParams(names ...string) (registers []GPVirtual) {
+	for _, name := range names {
+		r := GP64()
+		armParam(name, r)
+		registers = append(registers, r)
+	}
+	return registers
+}
+
+// armCount subtracts 1 from n and jumps unless it is zero.
+func armCount(n GPVirtual, label string) {
+	armGP("SUB", Imm(1), n, n)
+	armBranch("CBNZ", label, n)
+}
+
+// armCopy copies n numbers, 16, 8, 4, 2 or 1, by way of four registers.
+func armCopy(from, to GPVirtual, n int) {
+	switch n {
+	case 2, 1:
+		move := map[int]string{2: "FMOVD", 1: "FMOVS"}[n]
+		armMove(move, Mem{Base: from}, Z[0])
+		armMove(move, Z[0], Mem{Base: to})
+		return
+	}
+	for v := range n / 4 {
+		armMove("FMOVQ", Mem{Base: from, Disp: 16 * v}, Z[v])
+	}
+	for v := range n / 4 {
+		armMove("FMOVQ", Z[v], Mem{Base: to, Disp: 16 * v})
+	}
+}
+
+// emitPackRowsNEON emits the distribution of rows over panels.
+func emitPackRowsNEON() {
+	armText("packRowsNEON", "func(depth int, src *float32, stride int, dst *float32, panel, n int)",
+		fmt.Sprintf("packRowsNEON copies n > 0 numbers from each of depth > 0 rows to panels of %d columns;\n", neonColumns)+
+			"stride, between rows, and panel, between panels, are in bytes.")
+	r := armParams("depth", "src", "stride", "dst", "panel")
+	depth, source, stride, dst, panel := r[0], r[1], r[2], r[3], r[4]
+	left, from, to := GP64(), GP64(), GP64()
+	neon.Label("row")
+	armParam("n", left)
+	armMove("MOVD", source, from)
+	armMove("MOVD", dst, to)
+	neon.Label("panel")
+	armCompare(left, Imm(neonColumns))
+	armBranch("BLT", "tail")
+	armCopy(from, to, neonColumns)
+	armAdd(Imm(4*neonColumns), from)
+	armAdd(panel, to)
+	armGP("SUB", Imm(neonColumns), left, left)
+	armBranch("JMP", "panel")
+	neon.Label("tail")
+	for n, bit := neonColumns/2, uint64(3); n > 0; n, bit = n/2, bit-1 {
+		label := fmt.Sprint("columns", n)
+		armBranch("TBZ", label, Imm(bit), left)
+		armCopy(from, to, n)
+		armAdd(Imm(uint64(4*n)), from)
+		armAdd(Imm(uint64(4*n)), to)
+		neon.Label(label)
+	}
+	armAdd(stride, source)
+	armAdd(Imm(4*neonColumns), dst)
+	armCount(depth, "row")
+	armReturn()
+}
+
+// emitPackRunsNEON emits the packing of columns of A, which lie together, to
+// panels as high as the tile.
+func emitPackRunsNEON() {
+	armText("packRunsNEON", "func(depth int, src *float32, stride int, dst *float32, pitch, panel int, starts *int, n int)",
+		fmt.Sprintf("packRunsNEON copies n > 0 runs of %d numbers from each of depth > 0 rows to as many panels;\n", neonRows)+
+			"stride, between rows, pitch, between a panel's rows, panel, between panels, and starts, of runs in a row, are in bytes.")
+	r := armParams("depth", "src", "stride", "dst", "pitch", "panel")
+	depth, source, stride, dst, pitch, panel := r[0], r[1], r[2], r[3], r[4], r[5]
+	to, start, left, from := GP64(), GP64(), GP64(), GP64()
+	neon.Label("row")
+	armMove("MOVD", dst, to)
+	armParam("starts", start)
+	armParam("n", left)
+	neon.Label("run")
+	armMove("MOVD", Mem{Base: start}, from)
+	armAdd(source, from)
+	armMove("FMOVQ", Mem{Base: from}, Z[0])
+	armMove("FMOVD", Mem{Base: from, Disp: 16}, Z[1])
+	armMove("FMOVQ", Z[0], Mem{Base: to})
+	armMove("FMOVD", Z[1], Mem{Base: to, Disp: 16})
+	armAdd(panel, to)
+	armAdd(Imm(8), start)
+	armCount(left, "run")
+	armAdd(stride, source)
+	armAdd(pitch, dst)
+	armCount(depth, "row")
+	armReturn()
+}
+
+// emitPackTransposedNEON emits the transposition of up to four rows, by blocks of
+// 4 × 4.
+func emitPackTransposedNEON() {
+	armText("packTransposedNEON", "func(depth int, src *float32, stride int, dst *float32, pitch, n int)",
+		"packTransposedNEON makes columns of n <= 4 rows of depth numbers, and four columns in all;\nstride and pitch are in bytes.")
+	r := armParams("depth", "src", "stride", "dst", "pitch", "n")
+	depth, stride, dst, pitch, n := r[0], r[2], r[3], r[4], r[5]
+	rows := []GPVirtual{r[1], GP64(), GP64(), GP64()}
+	for i := 1; i < 4; i++ { // those beyond the last are the last again
+		label := fmt.Sprint("last", i)
+		armMove("MOVD", rows[i-1], rows[i])
+		armCompare(n, Imm(uint64(i)))
+		armBranch("BLE", label)
+		armAdd(stride, rows[i])
+		neon.Label(label)
+	}
+	store := func(move string, v VecPhysical) {
+		armMove(move, v, Mem{Base: dst})
+		armAdd(pitch, dst)
+	}
+	neon.Label("block")
+	armCompare(depth, Imm(4))
+	armBranch("BLT", "rest")
+	for i, row := range rows {
+		armMove("FMOVQ", Mem{Base: row}, Z[i])
+		armAdd(Imm(16), row)
+	}
+	arm("zip1.4s", Z[4], Z[0], Z[1]) // 00 10 01 11
+	arm("zip2.4s", Z[5], Z[0], Z[1]) // 02 12 03 13
+	arm("zip1.4s", Z[6], Z[2], Z[3])
+	arm("zip2.4s", Z[7], Z[2], Z[3])
+	arm("zip1.2d", Z[0], Z[4], Z[6]) // 00 10 20 30
+	arm("zip2.2d", Z[1], Z[4], Z[6])
+	arm("zip1.2d", Z[2], Z[5], Z[7])
+	arm("zip2.2d", Z[3], Z[5], Z[7])
+	for i := range 4 {
+		store("FMOVQ", Z[i])
+	}
+	armGP("SUB", Imm(4), depth, depth)
+	armBranch("JMP", "block")
+	neon.Label("rest")
+	armBranch("CBZ", "end", depth)
+	neon.Label("one")
+	for i, row := range rows {
+		armMove("FMOVS", Mem{Base: row}, Z[0])
+		armMove("FMOVS", Z[0], Mem{Base: dst, Disp: 4 * i})
+		armAdd(Imm(4), row)
+	}
+	armAdd(pitch, dst)
+	armCount(depth, "one")
+	neon.Label("end")
+	armReturn()
+}
+
+// emitPeakNEON emits a loop of independent FMAs in registers.
+func emitPeakNEON() {
+	const perTurn, sums = 48, 24
+	armText("peakNEON", "func(turns int)", fmt.Sprintf("peakNEON computes %d vector FMAs a turn.", perTurn))
+	turns := armParams("turns")[0]
+	for i := range sums + 2 {
+		arm("zero", Z[i])
+	}
+	neon.Label("loop")
+	for i := range perTurn {
+		armInto("fmla.4s", Z[i%sums], Z[sums], Z[sums+1])
+	}
+	armCount(turns, "loop")
+	armReturn()
+}
+
+// emitReadNEON emits the reading of memory at full speed.
+func emitReadNEON() {
+	armText("readNEON", "func(lines int, x *float32) float32", "readNEON adds up lines > 0 times 64 numbers, in some order.")
+	r := armParams("lines", "x")
+	lines, x := r[0], r[1]
+	for i := range 16 {
+		arm("zero", Z[i])
+	}
+	neon.Label("loop")
+	for i := 0; i < 16; i += 2 {
+		armLoadPair(Mem{Base: x, Disp: 16 * i}, Z[16+i], Z[17+i])
+		arm("fadd.4s", Z[i], Z[i], Z[16+i])
+		arm("fadd.4s", Z[i+1], Z[i+1], Z[17+i])
+	}
+	armAdd(Imm(256), x)
+	armCount(lines, "loop")
+	for step := 8; step > 0; step /= 2 {
+		for i := range step {
+			arm("fadd.4s", Z[i], Z[i], Z[i+step])
+		}
+	}
+	arm("ext8", Z[1], Z[0], Z[0])
+	arm("fadd.4s", Z[0], Z[0], Z[1])
+	arm("rev64", Z[1], Z[0])
+	arm("fadd.4s", Z[0], Z[0], Z[1])
+	result, err := neon.ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	armMove("FMOVS", Z[0], result.Addr)
+	armReturn()
+}
