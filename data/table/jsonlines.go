@@ -19,6 +19,7 @@ type jsonLines struct {
 	line    int
 	first   *Row
 	cells   [][]byte
+	text    []byte // of strings with escapes
 }
 
 func newJSONLines(in io.Reader) (*jsonLines, []string, error) {
@@ -46,8 +47,9 @@ func newJSONLines(in io.Reader) (*jsonLines, []string, error) {
 // keys returns the keys of an object in their order.
 func keys(line []byte) ([]string, error) {
 	var out []string
+	var j jsonLines
 	err := eachMember(line, func(key, _ []byte) error {
-		name, err := jsonText(key)
+		name, err := j.unquote(key)
 		out = append(out, string(name))
 		return err
 	})
@@ -82,15 +84,15 @@ func (j *jsonLines) next() (Row, error) {
 
 func (j *jsonLines) row(line []byte) (Row, error) {
 	row := Row{Line: j.line, Raw: line}
-	j.cells = append(j.cells[:0], make([][]byte, len(j.columns))...)
+	j.cells, j.text = append(j.cells[:0], make([][]byte, len(j.columns))...), j.text[:0]
 	if !utf8.Valid(line) {
 		return row, &RowError{Line: j.line, Err: errors.New("the line is not UTF-8, as JSON must be")}
 	}
 	err := eachMember(line, func(key, value []byte) error {
-		name, err := jsonText(key)
+		name, err := j.unquote(key)
 		i, ok := j.columns[string(name)]
 		if ok && err == nil && string(value) != "null" {
-			j.cells[i], err = jsonText(value)
+			j.cells[i], err = j.unquote(value)
 		}
 		return err
 	})
@@ -101,24 +103,26 @@ func (j *jsonLines) row(line []byte) (Row, error) {
 	return row, nil
 }
 
-// jsonText returns the text of a string of JSON, and other values as they stand.
-func jsonText(value []byte) ([]byte, error) {
+// unquote returns the text of a string of JSON, and other values as they stand.
+func (j *jsonLines) unquote(value []byte) ([]byte, error) {
 	if value[0] != '"' {
 		return value, nil
 	}
 	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return inner, nil
 	}
-	return unescape(value)
+	from := len(j.text)
+	var err error
+	j.text, err = unescape(j.text, value)
+	return j.text[from:len(j.text):len(j.text)], err
 }
 
 // escapes are the characters that stand for others after a backslash.
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unescape returns the text of a valid string of JSON.
-func unescape(value []byte) ([]byte, error) {
-	rest := value[1 : len(value)-1]
-	out := make([]byte, 0, len(rest))
+// unescape appends the text of a valid string of JSON.
+func unescape(out, value []byte) ([]byte, error) {
+	rest, from := value[1:len(value)-1], len(out)
 	for {
 		at := bytes.IndexByte(rest, '\\')
 		if at < 0 {
@@ -128,7 +132,7 @@ func unescape(value []byte) ([]byte, error) {
 		if c == 0 { // four digits, maybe one half of a pair
 			var s string
 			err := json.Unmarshal(value, &s)
-			return []byte(s), err
+			return append(out[:from], s...), err
 		}
 		out = append(append(out, rest[:at]...), c)
 		rest = rest[at+2:]
@@ -140,68 +144,12 @@ func eachMember(line []byte, f func(key, value []byte) error) error {
 	if line[0] != '{' {
 		return errors.New("want an object of JSON in braces on each line")
 	}
-	if !json.Valid(line) {
+	end, err := scanMembers(line, 0, 0, f)
+	if err == nil && end != len(line) {
 		var into any
-		return fmt.Errorf("not JSON: %w", json.Unmarshal(line, &into))
+		err = fmt.Errorf("not JSON: %w", json.Unmarshal(line, &into)) // which says where
 	}
-	for at := skipSpace(line, 1); line[at] != '}'; {
-		key := line[at:skipValue(line, at)]
-		at = skipSpace(line, at+len(key)) + 1 // the colon
-		at = skipSpace(line, at)
-		value := line[at:skipValue(line, at)]
-		if err := f(key, value); err != nil {
-			return err
-		}
-		if at = skipSpace(line, at+len(value)); line[at] == ',' {
-			at = skipSpace(line, at+1)
-		}
-	}
-	return nil
-}
-
-func skipSpace(line []byte, at int) int {
-	for line[at] == ' ' || line[at] == '\t' {
-		at++
-	}
-	return at
-}
-
-// skipValue returns where a value of valid JSON ends.
-func skipValue(line []byte, at int) int {
-	switch line[at] {
-	case '"':
-		return skipString(line, at)
-	case '{', '[':
-		for depth := 0; ; at++ {
-			switch line[at] {
-			case '"':
-				at = skipString(line, at) - 1
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return at + 1
-				}
-			}
-		}
-	}
-	for line[at] != ',' && line[at] != '}' && line[at] != ' ' && line[at] != '\t' {
-		at++
-	}
-	return at
-}
-
-func skipString(line []byte, at int) int {
-	for {
-		at += 1 + bytes.IndexByte(line[at+1:], '"')
-		escapes := 0
-		for line[at-1-escapes] == '\\' {
-			escapes++
-		}
-		if escapes%2 == 0 {
-			return at + 1
-		}
-	}
+	return err
 }
 
 func (j *jsonLines) writer(w io.Writer, _, more []string) (rowWriter, error) {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -165,6 +166,40 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string, kind int) {
 		name := []string{"a.csv", "a.tsv", "a.jsonl"}[uint(kind)%3]
 		rows(write(t, name, content), Options{})
+	})
+}
+
+// FuzzJSON: an object is one if encoding/json says so, with the same members.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"a":1}`, `{"a" : -0.5e+3 , "b":[true,false,null,{}],"c":{"d":[]}}`, `{"a":"x\n\u00E9\"\\/"}`, `{"a":01}`, `{"a":1.}`,
+		`{"a":.5}`, `{"a":-}`, `{"a":1e}`, `{"a":tru}`, `{"a":"\x"}`, `{"a":"\u00g0"}`, `{"a":"\u001"}`, "{\"a\":\"\x01\"}", `{"a":1,}`,
+		`{"a"}`, `{a:1}`, `{"a":[1,]}`, `{"a":[1 2]}`, `{"a":1} x`, `{"a":"`, `{"a":"\`, `{`, `{"a":[`, `{"a":{"b"`, `{"a":1}{}`, "{\"a\":\r\n1}",
+		`{"a":` + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + `}`, `{"a":` + strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999) + `}`,
+		`{"a":"\u\u\u0010"}`, `{"a":0}`, `{"a":-0}`, `{"a":1E5}`, `{"":""}`, `{"a":"\u0010\u0011"}`, "{\"a\":\"\u0019\"}", `{"a":truefalse}`, `{"a":10.250}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' {
+			return
+		}
+		got := map[string]string{}
+		err := eachMember(line, func(key, value []byte) error {
+			got[string(key)] = string(value)
+			return nil
+		})
+		if valid := json.Valid(line); valid != (err == nil) {
+			t.Fatalf("%q: %v, want valid %v", line, err, valid)
+		}
+		if err != nil {
+			return
+		}
+		for key, value := range got {
+			if !json.Valid([]byte(key)) || !json.Valid([]byte(value)) {
+				t.Errorf("%q has the member %q: %q", line, key, value)
+			}
+		}
 	})
 }
 
