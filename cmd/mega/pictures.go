@@ -61,7 +61,7 @@ func (c *classifyCommand) classifyPictures(cmd *cobra.Command, ck *checkpoint.Ch
 		return err
 	}
 	tellSkipped(cmd.ErrOrStderr(), skipped)
-	var broken []error
+	broken := 0
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	var answers []classify.Prediction
 	print := c.printer(out)
@@ -71,11 +71,17 @@ func (c *classifyCommand) classifyPictures(cmd *cobra.Command, ck *checkpoint.Ch
 		}
 		return print(r)
 	}
-	err = p.Predict(cmd.Context(), files, c.batchSize, keep, func(err error) { broken = append(broken, err) })
+	err = p.Predict(cmd.Context(), files, c.batchSize, keep, func(err error) {
+		broken++
+		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
+	})
 	if err == nil && len(answers) > 0 {
 		err = image.WriteSheet(c.sheet, answers)
 	}
-	return errors.Join(append(broken, err, out.Flush())...)
+	if err == nil && broken > 0 {
+		err = fmt.Errorf("%d of %d files cannot be read", broken, len(files))
+	}
+	return errors.Join(err, out.Flush())
 }
 
 // printer returns what prints predictions.

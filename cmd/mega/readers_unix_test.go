@@ -16,7 +16,7 @@ import (
 // written to.
 func TestNoPipes(t *testing.T) {
 	dir := t.TempDir()
-	for _, file := range []string{"dict.txt", "pipe.wav", "train/pos/1.txt"} {
+	for _, file := range []string{"dict.txt", "pipe.wav", "pipe.jpg", "train/pos/1.txt"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -37,8 +37,9 @@ func TestNoPipes(t *testing.T) {
 		"translate --checkpoint MT PAIRS --sentencepiece-model DIR/dict.txt",
 		"inspect DIR/dict.txt",
 		"data imdb DIR DIR/out",
+		"classify PICTURES DIR/pipe.jpg",
 	} {
-		args := strings.Fields(strings.NewReplacer("WIKI", wiki, "DIR", dir, "TEXT", golden("lra_text"), "MT", golden("mt_wmt"), "PAIRS", pairsDir).Replace(line))
+		args := strings.Fields(strings.NewReplacer("WIKI", wiki, "DIR", dir, "TEXT", golden("lra_text"), "MT", golden("mt_wmt"), "PAIRS", pairsDir, "PICTURES", golden("imagenet")).Replace(line))
 		if status, _, stderr := command(t, args...); status == exitOK || !strings.Contains(stderr, "it is a pipe") && !strings.Contains(stderr, "not a regular file") {
 			t.Errorf("%s: status %d, %s", line, status, stderr)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/mega-go/mega/internal/textfile"
 	_ "golang.org/x/image/webp"
 )
 
@@ -82,6 +83,9 @@ func ReadFile(path string) (*Picture, error) {
 }
 
 func readAll(path string) ([]byte, error) {
+	if err := textfile.Regular(path); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

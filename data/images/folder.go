@@ -126,7 +126,9 @@ func (s *Set) add(dir string, label int32, above []fs.FileInfo) error {
 		switch {
 		case mode.IsDir():
 			inner = append(inner, path)
-		case !mode.IsRegular() || !isPicture(path):
+		case !mode.IsRegular():
+			s.skip(path, textfile.Regular(path))
+		case !isPicture(path):
 			s.skip(path, fmt.Errorf("%s: not named as a JPEG, PNG, WebP or GIF picture", path))
 		default:
 			s.paths, s.labels = append(s.paths, path), append(s.labels, label)
