@@ -20,8 +20,8 @@ type Config struct {
 	WeightDecay float64    `json:"weight_decay" help:"share of a weight that decays each update, times the learning rate"`
 	ClipNorm    float64    `json:"clip_norm" help:"largest norm of all gradients together; 0 for none"`
 
-	ModelEMA      bool    `json:"model_ema" help:"keep exponential averages of the weights in checkpoints, and validate them too: their metrics begin with ema_"`
-	ModelEMADecay float64 `json:"model_ema_decay" help:"share of an average that is left after an update"`
+	ModelEMA      bool    `json:"model_ema,omitempty" help:"keep exponential averages of the weights in checkpoints, and validate them too: their metrics begin with ema_"`
+	ModelEMADecay float64 `json:"model_ema_decay,omitempty" help:"share of an average that is left after an update"`
 
 	ScheduleConfig
 

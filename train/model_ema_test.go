@@ -145,3 +145,16 @@ func TestModelEMADecayIsAShare(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestOldRunsResume: a configuration from before there were averages is that of a run
+// without.
+func TestOldRunsResume(t *testing.T) {
+	c, dir := toyConfig(), filepath.Join(t.TempDir(), "run")
+	trainToy(t, newToy(), c, dir)
+	text, err := os.ReadFile(filepath.Join(dir, runConfigFile))
+	if err != nil || strings.Contains(string(text), "model_ema") {
+		t.Errorf("%v: %s", err, text)
+	}
+	c.MaxUpdate++
+	trainToy(t, newToy(), c, dir)
+}

@@ -115,6 +115,9 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 		return nil, err
 	}
 	c.resolve(c.MaxUpdate)
+	if !c.ModelEMA { // as in runs from before there were averages
+		c.ModelEMADecay = 0
+	}
 	about := task.Describe()
 	about.Metrics = metricNames(about.Metrics, c)
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
