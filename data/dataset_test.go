@@ -106,24 +106,3 @@ func TestBatchCheck(t *testing.T) {
 		}
 	}
 }
-
-func TestSignals(t *testing.T) {
-	s, err := NewSignals([]float32{1, 2, 3, 4, 5, 6}, 2, []int32{7, 8, 9})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Collate([]int{2, 0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &Batch{
-		Rows: 2, Length: 2, Samples: []float32{5, 6, 1, 2}, Lengths: []int32{2, 2},
-		Labels: []int32{9, 7}, IDs: []int{2, 0},
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	if _, err := NewSignals(make([]float32, 5), 2, make([]int32, 2)); err == nil {
-		t.Error("no error for numbers that do not fit")
-	}
-}

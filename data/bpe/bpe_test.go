@@ -58,8 +58,8 @@ func TestOverlap(t *testing.T) {
 	if got := c.Split("xxxx"); !slices.Equal(got, []string{"xx", "x", "x"}) {
 		t.Errorf("%v", got)
 	}
-	if c.Len() != 2 {
-		t.Errorf("%d merges, want the first of those that are there twice", c.Len())
+	if len(c.ranks) != 2 {
+		t.Errorf("%d merges, want the first of those that are there twice", len(c.ranks))
 	}
 }
 

@@ -95,9 +95,6 @@ func parseVersion(text string) (string, error) {
 	return version, nil
 }
 
-// Len returns the number of merges.
-func (c *Codes) Len() int { return len(c.ranks) }
-
 // Apply splits the words of a line, separated by single spaces, into subwords, with
 // the separator after all but the last of each word. Spaces at the line's ends stay.
 func (c *Codes) Apply(line string) string {

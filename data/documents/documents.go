@@ -85,9 +85,6 @@ func (c *Collection) class(name string) *Class {
 	return &c.classes[i]
 }
 
-// Classes returns the classes in the order in which they were first named.
-func (c *Collection) Classes() []Class { return c.classes }
-
 // splitOf returns the split of a text: 70, 15 and 15 of a hundred documents. It
 // depends on the text alone, so that further documents move none.
 func splitOf(text []byte) string {

@@ -70,7 +70,7 @@ func TestAdd(t *testing.T) {
 	if err := c.Add("copies", dir, "*.txt", 50); err == nil || !strings.Contains(err.Error(), "not read before") {
 		t.Errorf("copies were taken for documents: %v", err)
 	}
-	if got := c.Classes(); len(got) != 1 || len(got[0].Texts) != 10 {
+	if got := c.classes; len(got) != 1 || len(got[0].Texts) != 10 {
 		t.Errorf("%d classes, want one of 10 documents", len(got))
 	}
 }

@@ -92,12 +92,6 @@ func (s *Source) Uint32() uint32 {
 	return y ^ y>>18
 }
 
-// Float64 returns a number in [0, 1) with 53 random bits: random_sample.
-func (s *Source) Float64() float64 {
-	a, b := s.Uint32()>>5, s.Uint32()>>6
-	return (float64(a)*(1<<26) + float64(b)) / (1 << 53)
-}
-
 // upTo returns a number in [0, most] by drawing as many bits as most has until
 // they fit: random_interval of numpy's legacy distributions.
 func (s *Source) upTo(most uint32) uint32 {

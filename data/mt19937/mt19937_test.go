@@ -60,15 +60,6 @@ func TestIntn(t *testing.T) {
 	}
 }
 
-func TestFloat64(t *testing.T) {
-	s := New(0)
-	for i, want := range []float64{0.5488135039273248, 0.7151893663724195, 0.6027633760716439} {
-		if got := s.Float64(); got != want {
-			t.Errorf("draw %d = %v, want %v", i, got, want)
-		}
-	}
-}
-
 // TestNewArray checks the reference output of the generator's authors.
 func TestNewArray(t *testing.T) {
 	s := NewArray([]uint32{0x123, 0x234, 0x345, 0x456})

@@ -106,7 +106,10 @@ func TestLargeFile(t *testing.T) {
 	}
 
 	output := filepath.Join(dir, "out")
-	report, err := EncodeFile(t.Context(), got, path, output, 3, nil)
+	report, err := encode(t.Context(), got, nil, "mmap", path, output, 3, nil)
+	if err == nil {
+		err = report.finish()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

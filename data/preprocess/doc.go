@@ -4,7 +4,8 @@
 //
 // [Run] does all of it: for one language ([Options.OnlySource]) dict.txt and
 // SPLIT.bin and .idx, for a pair dict.LANG.txt and SPLIT.SRC-TGT.LANG.bin and
-// .idx. [CountFile] and [EncodeFile] are its two passes over a file.
+// .idx. It passes over a file twice: to count words, and to write their
+// ids.
 //
 // With [Options.Pieces] the lines of a pair are raw: a model cuts them into pieces.
 // A copy of it lies beside the token files as dict.pieces.

@@ -112,17 +112,9 @@ func (e *encoding) abort() {
 	}
 }
 
-// EncodeFile writes the token file OUTPUT.bin and .idx of a text. progress, if
-// not nil, is told how many bytes were read since it was last told.
-func EncodeFile(ctx context.Context, d *data.Dictionary, input, output string, workers int, progress func(bytes int)) (FileReport, error) {
-	e, err := encode(ctx, d, nil, "mmap", input, output, workers, progress)
-	if err != nil {
-		return FileReport{}, err
-	}
-	return e.FileReport, e.finish()
-}
-
-// encode writes a token file that still is to be put in place or removed.
+// encode writes the token file OUTPUT.bin and .idx of a text, which still is to be put
+// in place or removed. progress, if not nil, is told how many bytes were read since it
+// was last told.
 func encode(ctx context.Context, d *data.Dictionary, set *pieces.Set, impl, input, output string, workers int, progress func(bytes int)) (*encoding, error) {
 	w, err := create(impl, input, output, d.Len())
 	if err != nil {

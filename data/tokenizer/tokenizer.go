@@ -14,8 +14,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -48,18 +46,6 @@ type file struct {
 	PreTokenizer json.RawMessage `json:"pre_tokenizer"`
 	Decoder      json.RawMessage `json:"decoder"`
 	Model        json.RawMessage `json:"model"`
-}
-
-// Load reads a tokenizer.json.
-func Load(path string) (*Tokenizer, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no such tokenizer", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the tokenizer: %w", err)
-	}
-	return Parse(b, path)
 }
 
 // Parse reads the bytes of a tokenizer.json; name is the file's, for errors.
