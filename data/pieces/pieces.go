@@ -37,7 +37,7 @@ type Set struct {
 	dictionary *data.Dictionary
 	ids        []int32 // in the dictionary, of each piece
 	pieces     []int   // the other way round; -1 for special symbols
-	packed     []byte
+	file       []byte  // of the model
 }
 
 // InData is the file of the pieces that the lines of a directory of data are cut
@@ -56,9 +56,10 @@ func Open(path string) (*Set, error) {
 	return Parse(b, path)
 }
 
-// Parse reads the bytes of such a file; name is the file's, for errors.
+// Parse reads the bytes of such a file, which must stay as they are; name is the file's,
+// for errors.
 func Parse(b []byte, name string) (*Set, error) {
-	s := &Set{dictionary: data.NewDictionary()}
+	s := &Set{dictionary: data.NewDictionary(), file: b}
 	var err error
 	if IsTokenizer(b) {
 		var t *tokenizer.Tokenizer
@@ -77,8 +78,7 @@ func Parse(b []byte, name string) (*Set, error) {
 	if err := s.index(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s.packed, err = pack(b)
-	return s, err
+	return s, nil
 }
 
 // IsTokenizer tells whether a file is a tokenizer.json rather than a SentencePiece
@@ -178,19 +178,16 @@ func (s *Set) Silent() []int32 {
 }
 
 // Packed returns the file, compressed: what checkpoints hold.
-func (s *Set) Packed() []byte { return s.packed }
-
-func pack(b []byte) ([]byte, error) {
+func (s *Set) Packed() []byte {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err == nil {
-		_, err = z.Write(b)
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	return out.Bytes(), err
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // there is such a level
+	z.Write(s.file)                                         // memory takes it all
+	z.Close()
+	return out.Bytes()
 }
+
+// Equal tells whether two sets are of the same file.
+func (s *Set) Equal(o *Set) bool { return bytes.Equal(s.file, o.file) }
 
 // Check names a checkpoint whose pieces, what Packed returned, cannot be read. It
 // may have none.

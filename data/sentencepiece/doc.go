@@ -2,5 +2,5 @@
 // (github.com/google/sentencepiece): unigram, byte pair, word and character
 // models, with their normalisation.
 //
-// It reads models and does not train them.
+// It reads models, and [Trainer] makes those that give back every byte of a text.
 package sentencepiece

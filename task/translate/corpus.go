@@ -1,7 +1,7 @@
 package translate
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,6 +120,13 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 		return nil, errors.New("no data is given, want the directory that mega preprocess wrote")
 	}
 	corpus := &Corpus{config: c}
+	var known *pieces.Set // that the data must be of; nil for any
+	if c.PieceModel != nil {
+		var err error
+		if known, err = pieces.Unpack(c.PieceModel); err != nil {
+			return nil, err
+		}
+	}
 	for _, path := range strings.Split(c.Data, ":") {
 		dir, err := pairs.OpenDir(path, c.SourceLang, c.TargetLang)
 		if err != nil {
@@ -129,28 +136,14 @@ func OpenCorpus(c DataConfig) (*Corpus, error) {
 			return nil, fmt.Errorf("%s: dictionaries of %d and %d symbols, but those of %s have %d and %d",
 				path, dir.Source.Len(), dir.Target.Len(), corpus.Path, corpus.Source.Len(), corpus.Target.Len())
 		}
-		if err := c.checkPieces(dir); err != nil {
-			return nil, err
+		if known != nil && (dir.Pieces == nil || !dir.Pieces.Equal(known)) {
+			return nil, fmt.Errorf("%s: the data is not of the pieces that the model was trained with; preprocess it with these", dir.Path)
 		}
-		if c.PieceModel == nil && dir.Pieces != nil {
-			c.PieceModel = dir.Pieces.Packed()
-		}
+		known = cmp.Or(known, dir.Pieces)
 		corpus.dirs = append(corpus.dirs, dir)
 		corpus.Dir = corpus.dirs[0]
 	}
 	return corpus, nil
-}
-
-// checkPieces reports data of other pieces than those that are known already.
-func (c DataConfig) checkPieces(dir *pairs.Dir) error {
-	if c.PieceModel == nil {
-		return nil
-	}
-	set, err := pieces.Unpack(c.PieceModel)
-	if err == nil && (dir.Pieces == nil || !bytes.Equal(dir.Pieces.Packed(), set.Packed())) {
-		err = fmt.Errorf("%s: the data is not of the pieces that the model was trained with; preprocess it with these", dir.Path)
-	}
-	return err
 }
 
 // Close closes the splits.
