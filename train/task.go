@@ -65,6 +65,31 @@ type Batch interface {
 	Loss(t *autograd.Tape) (Result, error)
 }
 
+// BatchesOf returns n batches: read reads one, and loss runs the model on it.
+func BatchesOf[B any](n int, read func(i int) (B, error), loss func(t *autograd.Tape, b B) (Result, error)) Batches {
+	return batchesOf[B]{n, read, loss}
+}
+
+type batchesOf[B any] struct {
+	n    int
+	read func(i int) (B, error)
+	loss func(t *autograd.Tape, b B) (Result, error)
+}
+
+func (b batchesOf[B]) Len() int { return b.n }
+
+func (b batchesOf[B]) Batch(i int) (Batch, error) {
+	data, err := b.read(i)
+	return batchOf[B]{data, b.loss}, err
+}
+
+type batchOf[B any] struct {
+	data B
+	loss func(t *autograd.Tape, b B) (Result, error)
+}
+
+func (b batchOf[B]) Loss(t *autograd.Tape) (Result, error) { return b.loss(t, b.data) }
+
 // A Result is what a forward pass gives: the summed loss, shape [1], for the
 // backward pass, and Host, which brings the numbers to report to the host. It is
 // called once all batches of an update have been passed forward and back.
@@ -82,6 +107,30 @@ type Stats struct {
 	Sentences  float64 `json:"nsentences"`
 	Tokens     float64 `json:"ntokens"`
 	Top5       float64 `json:"ntop5,omitempty"` // sentences whose class is among the five likeliest, in evaluation
+}
+
+// BatchStats counts a batch. Loss and gradients are divided by its sentences or, unless
+// sentenceAvg is set, by its tokens.
+func BatchStats(sentences, tokens int, sentenceAvg bool) Stats {
+	s := Stats{Sentences: float64(sentences), Tokens: float64(tokens)}
+	s.SampleSize = s.Tokens
+	if sentenceAvg {
+		s.SampleSize = s.Sentences
+	}
+	return s
+}
+
+// Result returns the result of a batch that s counts: with classes, it also says how
+// many sentences were classified rightly.
+func (s Stats) Result(loss autograd.Loss, classes bool) Result {
+	return Result{Loss: loss.Variable, Host: func() Stats {
+		n := loss.Host()
+		s.Loss, s.NLL = n.Sum, n.NLL
+		if classes {
+			s.Correct = float64(n.Correct)
+		}
+		return s
+	}}
 }
 
 // Add adds the sums of other batches.

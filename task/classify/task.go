@@ -212,16 +212,7 @@ func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	s := train.Stats{Sentences: float64(b.data.Rows), Tokens: float64(b.data.NumTokens())}
-	s.SampleSize = s.Tokens
-	if b.sentenceAvg {
-		s.SampleSize = s.Sentences
-	}
-	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
-		n := loss.Host()
-		s.Loss, s.NLL, s.Correct = n.Sum, n.NLL, float64(n.Correct)
-		return s
-	}}, nil
+	return train.BatchStats(b.data.Rows, b.data.NumTokens(), b.sentenceAvg).Result(loss, true), nil
 }
 
 // input returns a batch as the model reads it.

@@ -161,20 +161,15 @@ func (b batch) images() *mega.Images {
 
 // Loss implements train.Batch.
 func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
-	n := float64(b.data.Rows)
-	if n == 0 { // in evaluation
+	if b.data.Rows == 0 { // in evaluation
 		return train.Result{Host: func() train.Stats { return train.Stats{} }}, nil
 	}
-	s := train.Stats{Sentences: n, Tokens: n, SampleSize: n}
+	s := train.BatchStats(b.data.Rows, b.data.Rows, true)
 	loss, err := b.loss(t, &s)
 	if err != nil {
 		return train.Result{}, err
 	}
-	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
-		n := loss.Host()
-		s.Loss, s.NLL, s.Correct = n.Sum, n.NLL, float64(n.Correct)
-		return s
-	}}, nil
+	return s.Result(loss, true), nil
 }
 
 // loss is the loss of soft targets, or of classes, whose five likeliest it counts.

@@ -138,7 +138,10 @@ func (l *Task) Params() *nn.Params { return l.model.Params() }
 // Epoch implements train.Task.
 func (l *Task) Epoch(n int) (train.Batches, error) {
 	e, err := l.train[(n-1)%len(l.train)].Epoch(n)
-	return batches{e, l}, err
+	if err != nil {
+		return nil, err
+	}
+	return batches(e, l.loss), nil
 }
 
 // Metrics implements train.Task. The loss is in bits per token, which for bytes
@@ -150,7 +153,7 @@ func (l *Task) Metrics(s train.Stats) train.Metrics {
 // Validate implements train.Task.
 func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
 	return train.MeasureSubsets(l.config.validSubsets(), func(i int) (train.Metrics, error) {
-		s, err := e.Run(ctx, documentBatches{l.valid[i], l})
+		s, err := e.Run(ctx, batches(l.valid[i], l.documentLoss))
 		return l.Metrics(s), err
 	})
 }
@@ -164,66 +167,27 @@ func (l *Task) Describe() train.Description {
 	}
 }
 
+// batches joins blocks of text and what computes the loss of a batch of them.
+func batches(e *blocks.Epoch, loss func(t *autograd.Tape, b *blocks.Batch) (train.Result, error)) train.Batches {
+	return train.BatchesOf(e.Len(), e.Batch, loss)
+}
+
 // result returns what a loss says of some blocks.
 func (l *Task) result(loss autograd.Loss, b *blocks.Batch) train.Result {
-	s := train.Stats{Sentences: float64(b.Rows), Tokens: float64(b.NumTokens())}
-	s.SampleSize = s.Tokens
-	if l.config.SentenceAvg {
-		s.SampleSize = s.Sentences
-	}
-	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
-		n := loss.Host()
-		s.Loss, s.NLL = n.Sum, n.NLL
-		return s
-	}}
+	return train.BatchStats(b.Rows, b.NumTokens(), l.config.SentenceAvg).Result(loss, false)
 }
 
-// batches are an epoch of training.
-type batches struct {
-	*blocks.Epoch
-	task *Task
-}
-
-// Batch implements train.Batches.
-func (b batches) Batch(i int) (train.Batch, error) {
-	x, err := b.Epoch.Batch(i)
-	return batch{x, b.task}, err
-}
-
-type batch struct {
-	*blocks.Batch
-	task *Task
-}
-
-// Loss implements train.Batch.
-func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
-	loss, err := b.task.model.Loss(t, b.Tokens, b.Targets, b.Rows, b.Length)
+// loss is that of a batch in training.
+func (l *Task) loss(t *autograd.Tape, b *blocks.Batch) (train.Result, error) {
+	loss, err := l.model.Loss(t, b.Tokens, b.Targets, b.Rows, b.Length)
 	if err != nil {
 		return train.Result{}, err
 	}
-	return b.task.result(loss, b.Batch), nil
+	return l.result(loss, b), nil
 }
 
-// documentBatches are held-out documents.
-type documentBatches struct {
-	*blocks.Epoch
-	task *Task
-}
-
-// Batch implements train.Batches.
-func (b documentBatches) Batch(i int) (train.Batch, error) {
-	batch, err := b.Epoch.Batch(i)
-	return documentBatch{batch, b.task}, err
-}
-
-type documentBatch struct {
-	*blocks.Batch
-	task *Task
-}
-
-// Loss implements train.Batch for evaluation: it has no gradient.
-func (b documentBatch) Loss(t *autograd.Tape) (train.Result, error) {
-	l := b.task
+// documentLoss is that of documents that are held out. It has no gradient.
+func (l *Task) documentLoss(t *autograd.Tape, b *blocks.Batch) (train.Result, error) {
 	s := l.model.NewBatch(b.Rows)
 	var sum train.Stats
 	for w := range b.Windows(l.window()) {

@@ -153,7 +153,7 @@ func (t *Task) Epoch(n int) (train.Batches, error) {
 	b := t.train[(n-1)%len(t.train)]
 	var err error
 	b.order, err = b.sampler.Batches(n)
-	return b, err
+	return b.forward(), err
 }
 
 // Metrics implements train.Task. The loss is in bits, label smoothing included;
@@ -165,7 +165,7 @@ func (t *Task) Metrics(s train.Stats) train.Metrics {
 // Validate implements train.Task.
 func (t *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics, error) {
 	return train.MeasureSubsets(t.config.validSubsets(), func(i int) (train.Metrics, error) {
-		s, err := e.Run(ctx, t.valid[i])
+		s, err := e.Run(ctx, t.valid[i].forward())
 		if err != nil {
 			return nil, err
 		}
@@ -197,41 +197,19 @@ type batches struct {
 	order   [][]int
 }
 
-// Len implements train.Batches.
-func (b batches) Len() int { return len(b.order) }
-
-// Batch implements train.Batches.
-func (b batches) Batch(i int) (train.Batch, error) {
-	collated, err := b.split.Collate(b.order[i], b.task.config.padding())
-	if err != nil {
-		return nil, err
-	}
-	return batch{b.task, collated}, nil
+// forward returns the batches of the epoch as the trainer takes them.
+func (b batches) forward() train.Batches {
+	read := func(i int) (*pairs.Batch, error) { return b.split.Collate(b.order[i], b.task.config.padding()) }
+	return train.BatchesOf(len(b.order), read, b.task.loss)
 }
 
-// A batch is one forward pass of a translator.
-type batch struct {
-	task *Task
-	data *pairs.Batch
-}
-
-// Loss implements train.Batch.
-func (b batch) Loss(t *autograd.Tape) (train.Result, error) {
-	d := b.data
-	source := &mega.Input{Rows: d.Rows, Length: d.SourceLength, Tokens: d.Source}
-	shifted := &mega.Input{Rows: d.Rows, Length: d.TargetLength, Tokens: d.PrevOutput}
-	loss, err := b.task.model.Loss(t, source, shifted, d.Targets, b.task.smoothing)
+// loss is that of a batch.
+func (t *Task) loss(tape *autograd.Tape, b *pairs.Batch) (train.Result, error) {
+	source := &mega.Input{Rows: b.Rows, Length: b.SourceLength, Tokens: b.Source}
+	shifted := &mega.Input{Rows: b.Rows, Length: b.TargetLength, Tokens: b.PrevOutput}
+	loss, err := t.model.Loss(tape, source, shifted, b.Targets, t.smoothing)
 	if err != nil {
 		return train.Result{}, err
 	}
-	s := train.Stats{Sentences: float64(d.Rows), Tokens: float64(d.NumTokens())}
-	s.SampleSize = s.Tokens
-	if b.task.config.SentenceAvg {
-		s.SampleSize = s.Sentences
-	}
-	return train.Result{Loss: loss.Variable, Host: func() train.Stats {
-		n := loss.Host()
-		s.Loss, s.NLL = n.Sum, n.NLL
-		return s
-	}}, nil
+	return train.BatchStats(b.Rows, b.NumTokens(), t.config.SentenceAvg).Result(loss, false), nil
 }
