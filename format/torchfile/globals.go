@@ -162,11 +162,7 @@ func (m *machine) line() (string, error) {
 	return string(rest[:end]), nil
 }
 
-func (m *machine) stackGlobal() error {
-	names, err := m.pop(2)
-	if err != nil {
-		return err
-	}
+func (m *machine) stackGlobal(names []any) error {
 	module, ok1 := names[0].(string)
 	name, ok2 := names[1].(string)
 	if !ok1 || !ok2 {
@@ -188,11 +184,7 @@ func (m *machine) pushKnown(module, name string) error {
 }
 
 // reduce calls a class with a tuple of arguments.
-func (m *machine) reduce() error {
-	pair, err := m.pop(2)
-	if err != nil {
-		return err
-	}
+func (m *machine) reduce(pair []any) error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 {
@@ -209,11 +201,7 @@ func (m *machine) reduce() error {
 }
 
 // newObject creates an empty instance of a class.
-func (m *machine) newObject() error {
-	pair, err := m.pop(2)
-	if err != nil {
-		return err
-	}
+func (m *machine) newObject(pair []any) error {
 	c, ok1 := pair[0].(*class)
 	a, ok2 := pair[1].(Tuple)
 	if !ok1 || !ok2 || len(a) > 0 {
@@ -226,11 +214,7 @@ func (m *machine) newObject() error {
 }
 
 // build gives the value on the stack its state.
-func (m *machine) build() error {
-	states, err := m.pop(1)
-	if err != nil {
-		return err
-	}
+func (m *machine) build(states []any) error {
 	v, err := top[any](m, "a value")
 	if err != nil {
 		return err
@@ -271,11 +255,7 @@ func setAttributes(attributes **Dict, state any) error {
 }
 
 // persistentID replaces a tuple that names a storage by that storage.
-func (m *machine) persistentID() error {
-	ids, err := m.pop(1)
-	if err != nil {
-		return err
-	}
+func (m *machine) persistentID(ids []any) error {
 	id, ok := ids[0].(Tuple)
 	if !ok || m.persistent == nil {
 		return fmt.Errorf("a persistent ID is %s, want a tuple that names a storage", TypeName(ids[0]))

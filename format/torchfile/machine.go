@@ -200,28 +200,12 @@ func (m *machine) mark() error {
 	return nil
 }
 
-func (m *machine) pushUint(width int) error {
-	v, err := m.uint(width)
-	if err != nil {
-		return err
-	}
-	return m.push(int64(v))
-}
+func (m *machine) pushUint(v uint64) error { return m.push(int64(v)) }
 
-func (m *machine) binInt() error {
-	v, err := m.uint(4)
-	if err != nil {
-		return err
-	}
-	return m.push(int64(int32(v)))
-}
+func (m *machine) pushInt32(v uint64) error { return m.push(int64(int32(v))) }
 
 // long pushes a little-endian two's-complement integer.
-func (m *machine) long(width int) error {
-	b, err := m.block(width)
-	if err != nil {
-		return err
-	}
+func (m *machine) long(b []byte) error {
 	if len(b) > maxLong {
 		return fmt.Errorf("an integer of %d bytes, want at most %d", len(b), maxLong)
 	}
@@ -248,11 +232,7 @@ func (m *machine) binFloat() error {
 	return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 }
 
-func (m *machine) unicode(width int) error {
-	b, err := m.block(width)
-	if err != nil {
-		return err
-	}
+func (m *machine) unicode(b []byte) error {
 	if !utf8.Valid(b) {
 		return errors.New("the string is not UTF-8")
 	}
@@ -261,57 +241,22 @@ func (m *machine) unicode(width int) error {
 
 // python2String pushes a str of Python 2, which is text or bytes: it is taken
 // for text if it is ASCII.
-func (m *machine) python2String(width int) error {
-	b, err := m.block(width)
-	if err != nil {
-		return err
-	}
+func (m *machine) python2String(b []byte) error {
 	if slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf }) {
-		return m.push(slices.Clone(b))
+		return m.bytes(b)
 	}
 	return m.push(string(b))
 }
 
-func (m *machine) bytes(width int) error {
-	b, err := m.block(width)
-	if err != nil {
-		return err
-	}
-	return m.push(append([]byte{}, b...))
+func (m *machine) bytes(b []byte) error { return m.push(append([]byte{}, b...)) }
+
+func (m *machine) tuple(items []any) error { return m.push(Tuple(slices.Clone(items))) }
+
+func (m *machine) frozenSet(items []any) error {
+	return m.push(&Set{Items: slices.Clone(items), Frozen: true})
 }
 
-func (m *machine) tupleOf(n int) error {
-	items, err := m.pop(n)
-	if err != nil {
-		return err
-	}
-	return m.push(Tuple(slices.Clone(items)))
-}
-
-func (m *machine) tuple() error {
-	items, err := m.popMark()
-	if err != nil {
-		return err
-	}
-	return m.push(Tuple(slices.Clone(items)))
-}
-
-func (m *machine) appendOne() error {
-	item, err := m.pop(1)
-	if err != nil {
-		return err
-	}
-	return m.extend(item)
-}
-
-func (m *machine) appendAll() error {
-	items, err := m.popMark()
-	if err != nil {
-		return err
-	}
-	return m.extend(items)
-}
-
+// extend appends items to the list on the stack.
 func (m *machine) extend(items []any) error {
 	list, err := top[*List](m, "list")
 	if err == nil {
@@ -320,20 +265,13 @@ func (m *machine) extend(items []any) error {
 	return err
 }
 
-func (m *machine) setItem() error {
-	pair, err := m.pop(2)
-	if err != nil {
-		return err
+// addItems is extend for a set.
+func (m *machine) addItems(items []any) error {
+	set, err := top[*Set](m, "set")
+	if err == nil {
+		set.Items = append(set.Items, items...)
 	}
-	return m.update(pair)
-}
-
-func (m *machine) setItems() error {
-	pairs, err := m.popMark()
-	if err != nil {
-		return err
-	}
-	return m.update(pairs)
+	return err
 }
 
 // update sets the keys and values of pairs in the dict on the stack.
@@ -354,33 +292,7 @@ func (m *machine) update(pairs []any) error {
 	return nil
 }
 
-func (m *machine) addItems() error {
-	items, err := m.popMark()
-	if err != nil {
-		return err
-	}
-	set, err := top[*Set](m, "set")
-	if err == nil {
-		set.Items = append(set.Items, items...)
-	}
-	return err
-}
-
-func (m *machine) frozenSet() error {
-	items, err := m.popMark()
-	if err != nil {
-		return err
-	}
-	return m.push(&Set{Items: slices.Clone(items), Frozen: true})
-}
-
-func (m *machine) put(width int) error {
-	key, err := m.uint(width)
-	if err != nil {
-		return err
-	}
-	return m.remember(int(key))
-}
+func (m *machine) put(key uint64) error { return m.remember(int(key)) }
 
 func (m *machine) memoize() error { return m.remember(len(m.memo)) }
 
@@ -392,11 +304,7 @@ func (m *machine) remember(key int) error {
 	return err
 }
 
-func (m *machine) get(width int) error {
-	key, err := m.uint(width)
-	if err != nil {
-		return err
-	}
+func (m *machine) get(key uint64) error {
 	v, ok := m.memo[int(key)]
 	if !ok {
 		return fmt.Errorf("nothing was stored as number %d", key)
