@@ -3,8 +3,6 @@ package mega
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
@@ -14,14 +12,13 @@ import (
 // Encoder with a small head (reference fairseq/models/lra/model.py,
 // speech_commands/model.py).
 type Classifier struct {
-	config     ClassifierConfig
-	params     *nn.Params
+	base[ClassifierConfig]
 	encoder    *Encoder
 	hidden     []*nn.Linear
 	projection *nn.Linear
 	dropout    nn.Dropout
 	activation autograd.Activation
-	tapes      sync.Pool // of *autograd.Tape, for Logits
+	tapes      tapes // for Logits
 }
 
 // NewClassifier returns a classifier with initial parameters fixed by
@@ -46,12 +43,10 @@ func buildClassifier(params *nn.Params, config ClassifierConfig) (*Classifier, e
 		return nil, err
 	}
 	m := &Classifier{
-		config:     config,
-		params:     params,
+		base:       base[ClassifierConfig]{config, params},
 		dropout:    nn.Dropout{P: config.Dropout},
 		activation: activation,
 	}
-	m.tapes.New = func() any { return autograd.NewTape() }
 	root := m.params.Root()
 	if m.encoder, err = NewEncoder(root.Sub("encoder").Sub("encoder"), config); err != nil {
 		return nil, err
@@ -65,12 +60,6 @@ func buildClassifier(params *nn.Params, config ClassifierConfig) (*Classifier, e
 	m.projection = nn.NewLinear(root.Sub("sentence_projection_layer"), in, config.SentenceClassNum, false, nn.XavierUniform)
 	return m, nil
 }
-
-// Config returns the configuration the classifier was made from.
-func (m *Classifier) Config() ClassifierConfig { return m.config }
-
-// Params returns the parameters, buffers and counters.
-func (m *Classifier) Params() *nn.Params { return m.params }
 
 // Check reports what is wrong with an input: sizes that do not fit together, a
 // token outside the vocabulary, a sequence that is too long, a missing pair.
@@ -162,15 +151,5 @@ func (m *Classifier) WeightedLoss(t *autograd.Tape, in *Input, labels []int32, w
 // Logits returns the scores of the classes for each row of the input. It is
 // safe to call from several goroutines while the parameters stay as they are.
 func (m *Classifier) Logits(in Input) ([][]float32, error) {
-	t := m.tapes.Get().(*autograd.Tape)
-	defer func() {
-		t.Reset()
-		m.tapes.Put(t)
-	}()
-	x, err := m.Forward(t, &in)
-	if err != nil {
-		return nil, err
-	}
-	logits := slices.Clone(x.Value().Host())
-	return slices.Collect(slices.Chunk(logits, x.Cols())), nil
+	return m.tapes.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

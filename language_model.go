@@ -11,8 +11,7 @@ import (
 // LanguageModel predicts each token of a text from those before it (reference
 // fairseq/models/mega_lm.py).
 type LanguageModel struct {
-	config     LanguageModelConfig
-	params     *nn.Params
+	base[LanguageModelConfig]
 	decoder    stack
 	projection *nn.Parameter       // [V, D]; nil with an adaptive softmax
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
@@ -42,7 +41,7 @@ func buildLanguageModel(params *nn.Params, config LanguageModelConfig) (*Languag
 	if err != nil {
 		return nil, err
 	}
-	m := &LanguageModel{config: config, params: params}
+	m := &LanguageModel{base: base[LanguageModelConfig]{config, params}}
 	root := m.params.Root().Sub("decoder")
 	options := config.stackOptions()
 	if !config.AdaptiveInput {
@@ -110,12 +109,6 @@ func (m *LanguageModel) newOutput(p nn.Path, table *nn.Embedding, input *nn.Adap
 	}
 	return nil
 }
-
-// Config returns the configuration the model was made from.
-func (m *LanguageModel) Config() LanguageModelConfig { return m.config }
-
-// Params returns the parameters, buffers and counters.
-func (m *LanguageModel) Params() *nn.Params { return m.params }
 
 // Check reports what is wrong with a block of tokens [B, L].
 func (m *LanguageModel) Check(tokens []int32, rows, length int) error {

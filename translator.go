@@ -13,8 +13,7 @@ import (
 // decoder whose blocks also attend to what the encoder says (reference
 // fairseq/models/mega.py).
 type Translator struct {
-	config     TranslatorConfig
-	params     *nn.Params
+	base[TranslatorConfig]
 	source     stack
 	target     stack
 	projection *nn.Parameter     // [V, D]
@@ -40,7 +39,7 @@ func NewTranslatorOf(params *nn.Params, config TranslatorConfig) (*Translator, e
 
 // buildTranslator registers the model of a valid configuration, with vocabularies of any size.
 func buildTranslator(params *nn.Params, config TranslatorConfig) (*Translator, error) {
-	m := &Translator{config: config, params: params}
+	m := &Translator{base: base[TranslatorConfig]{config, params}}
 	table, err := m.newEncoder(m.params.Root().Sub("encoder"))
 	if err != nil {
 		return nil, err
@@ -115,12 +114,6 @@ func (c TranslatorConfig) embedScale(dim int) float32 {
 	}
 	return float32(math.Sqrt(float64(dim)))
 }
-
-// Config returns the configuration the model was made from.
-func (m *Translator) Config() TranslatorConfig { return m.config }
-
-// Params returns the parameters, buffers and counters.
-func (m *Translator) Params() *nn.Params { return m.params }
 
 // Encode reads sources [B, S], padded with <pad> on either side.
 func (m *Translator) Encode(t *autograd.Tape, tokens []int32, rows, length int) (Encoded, error) {

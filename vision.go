@@ -3,8 +3,6 @@ package mega
 import (
 	"fmt"
 	"math"
-	"slices"
-	"sync"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
@@ -14,14 +12,13 @@ import (
 // (timm/models/vision_mega.py of XuezheMax/mega-image). It reads the patches of a
 // picture as one sequence, row by row.
 type Vision struct {
+	base[VisionConfig]
 	stack
-	config   VisionConfig
-	params   *nn.Params
 	position *nn.Parameter // [1, L, D], nil with no_pos_emb
 	patches  *nn.Linear    // 3·P² to D
 	outProj  *nn.Linear    // D to D
 	head     *nn.Linear    // D to classes
-	tapes    sync.Pool     // of *autograd.Tape, for Logits
+	tapes    tapes         // for Logits
 }
 
 // Images is a batch of B square pictures of side S.
@@ -53,8 +50,7 @@ func buildVision(params *nn.Params, c VisionConfig) (*Vision, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Vision{config: c, params: params}
-	m.tapes.New = func() any { return autograd.NewTape() }
+	m := &Vision{base: base[VisionConfig]{c, params}}
 	root, d := params.Root(), c.EmbedDim
 	rootOfD := math.Pow(float64(d), -0.5)
 	if !c.NoPosEmb { // the reference cuts the distribution off at ±2, where it is nothing
@@ -73,12 +69,6 @@ func buildVision(params *nn.Params, c VisionConfig) (*Vision, error) {
 	m.head = nn.NewLinear(root.Sub("head"), d, c.NumClasses, true, nn.XavierUniform)
 	return m, nil
 }
-
-// Config returns the configuration the model was made from.
-func (m *Vision) Config() VisionConfig { return m.config }
-
-// Params returns the parameters, buffers and counters.
-func (m *Vision) Params() *nn.Params { return m.params }
 
 // Check reports pictures of another size than the model reads.
 func (m *Vision) Check(in *Images) error {
@@ -144,14 +134,5 @@ func (m *Vision) Loss(t *autograd.Tape, in *Images, targets []float32) (autograd
 // Logits returns the scores of the classes for each picture. It is safe to call
 // from several goroutines while the parameters stay as they are.
 func (m *Vision) Logits(in Images) ([][]float32, error) {
-	t := m.tapes.Get().(*autograd.Tape)
-	defer func() {
-		t.Reset()
-		m.tapes.Put(t)
-	}()
-	x, err := m.Forward(t, &in)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Collect(slices.Chunk(slices.Clone(x.Value().Host()), x.Cols())), nil
+	return m.tapes.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

@@ -1,0 +1,41 @@
+package mega
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/nn"
+)
+
+// A base is what models of every kind have.
+type base[C Config] struct {
+	config C
+	params *nn.Params
+}
+
+// Config returns the configuration the model was made from.
+func (m *base[C]) Config() C { return m.config }
+
+// Params returns the parameters, buffers and counters.
+func (m *base[C]) Params() *nn.Params { return m.params }
+
+// tapes are a classifier's, for inputs whose scores alone are wanted.
+type tapes struct{ pool sync.Pool }
+
+// rows returns the rows of what forward computes. Any number of goroutines may call it.
+func (p *tapes) rows(forward func(t *autograd.Tape) (*autograd.Variable, error)) ([][]float32, error) {
+	t, ok := p.pool.Get().(*autograd.Tape)
+	if !ok {
+		t = autograd.NewTape()
+	}
+	defer func() {
+		t.Reset()
+		p.pool.Put(t)
+	}()
+	x, err := forward(t)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(slices.Chunk(slices.Clone(x.Value().Host()), x.Cols())), nil
+}
