@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
@@ -78,11 +79,7 @@ func parseSaving(o *checkpoint.SaveOptions, output, format, name string) error {
 	if format != "" {
 		o.Format = checkpoint.Format(format)
 	}
-	known := false
-	for _, f := range checkpoint.Formats {
-		known = known || f == o.Format
-	}
-	if !known {
+	if !slices.Contains(checkpoint.Formats, o.Format) {
 		return fmt.Errorf("--to %s is unknown, want fairseq, native, safetensors or huggingface", format)
 	}
 	if o.TorchWeights && o.Format != checkpoint.FormatHuggingFace {

@@ -24,7 +24,6 @@ type generateCommand struct {
 	model textModelFlags
 
 	prompts     []string
-	places      []string // where each prompt is from, for errors
 	promptFiles []string
 	promptList  string
 	stop        []string
@@ -241,20 +240,21 @@ func (c *generateCommand) decoding() (decoding, error) {
 	return w, w.draw.Validate()
 }
 
+// A prompt is a text to continue and where it is from, for errors.
+type prompt struct{ text, from string }
+
 // texts returns the prompts that the flags name. With none of them and a saved
 // state the text continues from there.
-func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
-	prompts := c.prompts
-	for i := range prompts {
-		c.places = append(c.places, fmt.Sprintf("prompt %d", i+1))
+func (c *generateCommand) texts(stdin io.Reader) (prompts []prompt, err error) {
+	for i, text := range c.prompts {
+		prompts = append(prompts, prompt{text, fmt.Sprintf("prompt %d", i+1)})
 	}
 	for _, path := range c.promptFiles {
 		text, err := readText(path, stdin)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		prompts = append(prompts, string(text))
-		c.places = append(c.places, path)
+		prompts = append(prompts, prompt{string(text), path})
 	}
 	if c.promptList != "" {
 		in, err := openInput(c.promptList, stdin)
@@ -265,8 +265,7 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 		number := 0
 		err = textfile.EachLine(in, c.promptList, func(line []byte) error {
 			number++
-			prompts = append(prompts, string(line))
-			c.places = append(c.places, fmt.Sprintf("%s:%d", c.promptList, number))
+			prompts = append(prompts, prompt{string(line), fmt.Sprintf("%s:%d", c.promptList, number)})
 			return nil
 		})
 		if err != nil {
@@ -274,7 +273,7 @@ func (c *generateCommand) texts(stdin io.Reader) ([]string, error) {
 		}
 	}
 	if len(prompts) == 0 && c.loadState != "" {
-		prompts, c.places = []string{""}, []string{c.loadState}
+		prompts = []prompt{{from: c.loadState}}
 	}
 	return prompts, nil
 }
@@ -308,7 +307,7 @@ func openInput(path string, stdin io.Reader) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func (c *generateCommand) check(prompts []string, how decoding) error {
+func (c *generateCommand) check(prompts []prompt, how decoding) error {
 	switch {
 	case len(prompts) == 0:
 		return errors.New("no prompt is given, want one after the model, --prompt TEXT, --prompt-file FILE or --prompts FILE")
@@ -335,15 +334,15 @@ type generating struct {
 }
 
 // group reads some prompts, continues them and prints the results.
-func (g *generating) group(first *language.Prompt, prompts []string) error {
+func (g *generating) group(first *language.Prompt, prompts []prompt) error {
 	g.texts = nil
-	for _, prompt := range prompts {
-		if err := g.readPrompt(first.Clone(), prompt); err != nil {
+	for _, p := range prompts {
+		if err := g.readPrompt(first.Clone(), p); err != nil {
 			return err
 		}
 	}
 	if g.stream && !g.noEcho {
-		fmt.Fprint(textOutput(g.cmd), prompts[0])
+		fmt.Fprint(textOutput(g.cmd), prompts[0].text)
 	}
 	err := g.goOn(prompts)
 	if g.stream {
@@ -354,13 +353,13 @@ func (g *generating) group(first *language.Prompt, prompts []string) error {
 }
 
 // readPrompt reads a prompt on from what r has read.
-func (g *generating) readPrompt(r *language.Prompt, prompt string) error {
+func (g *generating) readPrompt(r *language.Prompt, p prompt) error {
 	stderr := g.cmd.ErrOrStderr()
 	meter := progress.New(stderr, "reading", "tokens")
-	err := g.model.Read(g.cmd.Context(), r, prompt, func(done, total int) { meter.Show(int64(done), int64(total)) })
+	err := g.model.Read(g.cmd.Context(), r, p.text, func(done, total int) { meter.Show(int64(done), int64(total)) })
 	meter.Close()
 	if err != nil {
-		return fmt.Errorf("%s: %w", g.places[g.prompts+len(g.texts)], err)
+		return fmt.Errorf("%s: %w", p.from, err)
 	}
 	if n := len(r.Unknown); n > 0 {
 		fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
@@ -392,7 +391,7 @@ func (c *generateCommand) begin(m *language.Model) (*language.Prompt, error) {
 
 // goOn continues the texts of a group. If one alone wants more continuations
 // than may be side by side, some come after others.
-func (g *generating) goOn(prompts []string) error {
+func (g *generating) goOn(prompts []prompt) error {
 	start := time.Now()
 	defer func() { g.continuing += time.Since(start).Seconds() }()
 	ctx, n := g.cmd.Context(), g.how.search.NBest
@@ -400,7 +399,7 @@ func (g *generating) goOn(prompts []string) error {
 		for i, r := range g.texts {
 			found, err := g.model.Search(ctx, r, g.how.search, g.how.draw.Stop)
 			if err == nil {
-				err = g.print(i, 0, prompts[i], found)
+				err = g.print(i, 0, prompts[i].text, found)
 			}
 			if err != nil {
 				return err
@@ -423,7 +422,7 @@ func (g *generating) goOn(prompts []string) error {
 			return err
 		}
 		for i := range texts {
-			if err := g.print(i, from, prompts[i], made[i*most:][:most]); err != nil {
+			if err := g.print(i, from, prompts[i].text, made[i*most:][:most]); err != nil {
 				return err
 			}
 		}

@@ -25,17 +25,12 @@ type splitFlags struct {
 func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 	o := translate.DefaultGenerateOptions()
 	p.options = bind(flags, &o)
-	optionalValues(flags)
 	d := translate.DefaultDataConfig()
 	p.data = bind(flags, &d, "data", "task", "train_subset", "valid_subset", "test_subset", "max_sentences_valid", "max_tokens_valid",
 		"upsample_primary", "criterion", "label_smoothing", "sentence_avg", "eval_bleu", "eval_bleu_detok", "eval_bleu_detok_args",
 		"eval_tokenized_bleu", "eval_bleu_remove_bpe", "eval_bleu_args", "eval_bleu_print_samples")
 	addBF16(flags, &p.bf16)
 	flags.StringVar(&p.results, "results-path", "", "directory for what is written (default: standard output)")
-}
-
-// optionalValues says what flags mean that are given without a value.
-func optionalValues(flags *pflag.FlagSet) {
 }
 
 func addBF16(flags *pflag.FlagSet, bf16 *bool) {

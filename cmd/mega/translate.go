@@ -30,7 +30,6 @@ type textTranslatorFlags struct {
 func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	text := translate.TextConfig{}
 	f.text = bind(flags, &text)
-	optionalValues(flags)
 	addBF16(flags, &f.bf16)
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
