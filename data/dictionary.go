@@ -205,12 +205,16 @@ func (d *Dictionary) Encode(dst []int32, line string) []int32 {
 	return append(dst, EOS)
 }
 
-// Decode returns the words of the ids with spaces between, <s> and </s> left
-// out.
-func (d *Dictionary) Decode(ids []int32) string {
-	var words []string
+// Decode returns the words of the ids with spaces between, <s> and </s> left out, and
+// unknown for <unk>.
+func (d *Dictionary) Decode(ids []int32, unknown string) string {
+	words := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if id != BOS && id != EOS {
+		switch id {
+		case BOS, EOS:
+		case Unknown:
+			words = append(words, unknown)
+		default:
 			words = append(words, d.Symbol(id))
 		}
 	}
@@ -233,13 +237,8 @@ func (d *Dictionary) WriteTo(w io.Writer) (int64, error) {
 
 // Save writes dict.txt, whole or not at all.
 func (d *Dictionary) Save(path string) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := d.WriteTo(w)
 		return err
-	}
-	defer f.Abort()
-	if _, err := d.WriteTo(f); err != nil {
-		return fmt.Errorf("%s: cannot write: %w", path, err)
-	}
-	return f.Commit()
+	})
 }

@@ -130,7 +130,7 @@ func TestEncodeDecode(t *testing.T) {
 	if want := []int32{9, 5, 4, Unknown, EOS}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got := d.Decode(got[1:]); got != "y x <unk>" {
+	if got := d.Decode(got[1:], "<unk>"); got != "y x <unk>" {
 		t.Errorf("decoded %q", got)
 	}
 }

@@ -182,15 +182,11 @@ const ClassesFile = "classes.txt"
 
 // WriteClasses writes the names of classes into a directory of images.
 func WriteClasses(dir string, names []string) error {
-	f, err := atomicfile.Create(filepath.Join(dir, ClassesFile))
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
+	text := ""
 	for _, name := range names {
-		fmt.Fprintln(f, name) // an error shows at Commit
+		text += name + "\n"
 	}
-	return f.Commit()
+	return atomicfile.WriteFile(filepath.Join(dir, ClassesFile), []byte(text))
 }
 
 // ReadClasses reads the names of classes; it returns none if there is no such

@@ -39,7 +39,7 @@ func textOf(t *testing.T, d *TextDir, split string) iter.Seq2[Record, error] {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := Record{Text: d.Source.Decode(b.Tokens), Pair: d.Source.Decode(b.Pair.Tokens), Label: d.Classes()[b.Labels[0]]}
+			r := Record{Text: d.Source.Decode(b.Tokens, "<unk>"), Pair: d.Source.Decode(b.Pair.Tokens, "<unk>"), Label: d.Classes()[b.Labels[0]]}
 			if !yield(r, nil) {
 				return
 			}

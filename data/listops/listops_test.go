@@ -200,7 +200,7 @@ func TestDataset(t *testing.T) {
 	}
 	v := Vocabulary()
 	for row, want := range []string{"5", "[MIN 7 3 ]"} {
-		if got := v.Decode(b.Tokens[row*b.Length:][:b.Lengths[row]]); got != want {
+		if got := v.Decode(b.Tokens[row*b.Length:][:b.Lengths[row]], "<unk>"); got != want {
 			t.Errorf("row %d is %q, want %q", row, got, want)
 		}
 	}

@@ -63,22 +63,19 @@ func parseLine(line []byte) (Expression, error) {
 // WriteTSV writes well-formed expressions as the Long Range Arena does, with
 // its parentheses and line ends.
 func WriteTSV(path string, expressions []Expression) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	fmt.Fprintf(f, "%s\r\n", header)
-	for i, e := range expressions {
-		value, err := e.Eval()
-		if err != nil {
-			return fmt.Errorf("expression %d: %w", i, err)
+	return atomicfile.Write(path, func(w io.Writer) error {
+		fmt.Fprintf(w, "%s\r\n", header)
+		for i, e := range expressions {
+			value, err := e.Eval()
+			if err != nil {
+				return fmt.Errorf("expression %d: %w", i, err)
+			}
+			if _, err := fmt.Fprintf(w, "%s\t%d\r\n", e.parenthesised(), value); err != nil {
+				return err
+			}
 		}
-		if _, err := fmt.Fprintf(f, "%s\t%d\r\n", e.parenthesised(), value); err != nil {
-			return fmt.Errorf("%s: cannot write: %w", path, err)
-		}
-	}
-	return f.Commit()
+		return nil
+	})
 }
 
 // parenthesised returns the expression as the Long Range Arena writes it: an

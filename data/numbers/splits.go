@@ -3,6 +3,7 @@ package numbers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -127,15 +128,12 @@ func (s *Splits) Write(dir string) error {
 }
 
 func write(path string, split []int, word func(int) string) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	for _, n := range split {
-		if _, err := f.WriteString(word(n) + "\n"); err != nil {
-			return fmt.Errorf("%s: cannot write: %w", path, err)
+	return atomicfile.Write(path, func(w io.Writer) error {
+		for _, n := range split {
+			if _, err := fmt.Fprintln(w, word(n)); err != nil {
+				return err
+			}
 		}
-	}
-	return f.Commit()
+		return nil
+	})
 }

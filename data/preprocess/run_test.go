@@ -167,7 +167,7 @@ func sentences(t *testing.T, dict, prefix string) []string {
 		if ids[len(ids)-1] != data.EOS {
 			t.Errorf("sentence %d does not end in </s>", i)
 		}
-		all = append(all, d.Decode(ids))
+		all = append(all, d.Decode(ids, "<unk>"))
 	}
 	return all
 }

@@ -116,7 +116,7 @@ func (e *bleuEvaluation) batch(ctx context.Context, split batches, indices []int
 }
 
 func (e *bleuEvaluation) text(c *Corpus, tokens []int32, unknown string) string {
-	words := decode(c.Target, tokens, unknown)
+	words := c.Target.Decode(tokens, unknown)
 	if c.Pieces != nil {
 		return e.detok(c.Pieces.Join(words))
 	}

@@ -31,13 +31,13 @@ type pairWriter struct {
 func (p *pairWriter) pair(b *pairs.Batch, i int, found []generate.Hypothesis) error {
 	id := b.IDs[i]
 	var text strings.Builder
-	source := decode(p.corpus.Source, b.SourceRow(i), bleu.Unknown)
+	source := p.corpus.Source.Decode(b.SourceRow(i), bleu.Unknown)
 	words := func(h generate.Hypothesis) string {
 		return p.text.join(p.text.unknown.decode(p.corpus.Target, h, bleu.Unknown, b.SourceRow(i), textfile.Fields(source)))
 	}
 	fmt.Fprintf(&text, "S-%d\t%s\n", id, p.text.decode(p.text.join(source)))
 	if target := b.TargetRow(i); target != nil {
-		reference := p.text.join(decode(p.corpus.Target, target, "<"+bleu.Unknown+">"))
+		reference := p.text.join(p.corpus.Target.Decode(target, "<"+bleu.Unknown+">"))
 		fmt.Fprintf(&text, "T-%d\t%s\n", id, p.text.decode(reference))
 		p.score(words(found[0]), reference)
 	}

@@ -150,7 +150,7 @@ func (t *Translator) Words(l Line, h generate.Hypothesis) string {
 
 // SourceWords returns the words that were read of a line.
 func (t *Translator) SourceWords(l Line) string {
-	return t.Text.join(decode(t.Source, l.Source, "<unk>"))
+	return t.Text.join(t.Source.Decode(l.Source, "<unk>"))
 }
 
 // Plain returns a hypothesis for a line as text: words, detokenised.

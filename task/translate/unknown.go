@@ -41,16 +41,16 @@ func newUnknownReplacer(replace string) (*unknownReplacer, error) {
 	return u, err
 }
 
-// decode is the function decode for a hypothesis with its attention, given the ids
+// decode is Decode of a dictionary for a hypothesis with its attention, given the ids
 // and the words of its source, without </s>.
 func (u *unknownReplacer) decode(d *data.Dictionary, h generate.Hypothesis, unknown string, source []int32, words []string) string {
 	if u == nil {
-		return decode(d, h.Tokens, unknown)
+		return d.Decode(h.Tokens, unknown)
 	}
 	var out []string
 	for k, id := range h.Tokens {
 		if id != data.Unknown {
-			if word := decode(d, h.Tokens[k:k+1], unknown); word != "" {
+			if word := d.Decode(h.Tokens[k:k+1], unknown); word != "" {
 				out = append(out, word)
 			}
 			continue
