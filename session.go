@@ -65,7 +65,7 @@ func (m *LanguageModel) NewBatch(texts int) *Session {
 	}
 	w := m.frozen
 	if w == nil {
-		w = &readyWeights{m.decoder.ready(func(l *nn.Linear) *nn.Linear { return l }), m.projection}
+		w = &readyWeights{stack: m.decoder.ready(func(l *nn.Linear) *nn.Linear { return l }), projection: m.projection}
 	}
 	s := &Session{model: m, reader: newReader(w, texts, m.workers)}
 	s.adaptive = m.adaptive

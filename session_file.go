@@ -57,8 +57,17 @@ func cacheName(layer, row int, what string) string {
 	return fmt.Sprintf("layers.%d.rows.%d.%s", layer, row, what)
 }
 
-// checksum tells models apart: the CRC-32C of all parameters.
+// checksum tells models apart: the CRC-32C of all parameters. That of a frozen
+// model is computed once.
 func (m *LanguageModel) checksum() string {
+	if m.frozen == nil {
+		return m.parametersChecksum()
+	}
+	m.frozen.sum.Do(func() { m.frozen.checksum = m.parametersChecksum() })
+	return m.frozen.checksum
+}
+
+func (m *LanguageModel) parametersChecksum() string {
 	sum := uint32(0)
 	for _, p := range m.params.All() {
 		sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), dtype.Bytes(p.Value().Host()))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
@@ -15,6 +16,9 @@ import (
 type readyWeights struct {
 	stack      *stack
 	projection *nn.Parameter // nil with an adaptive softmax
+
+	sum      sync.Once // guards checksum
+	checksum string    // of the parameters, for the files of sessions
 }
 
 // packWeights makes a stack and a projection, which may be nil, ready for many
@@ -23,7 +27,7 @@ func packWeights(s *stack, projection *nn.Parameter, bf16 bool) *readyWeights {
 	if projection != nil {
 		projection = projection.Pack(bf16)
 	}
-	return &readyWeights{s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(bf16) }), projection}
+	return &readyWeights{stack: s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(bf16) }), projection: projection}
 }
 
 // freeze sets frozen to what pack returns, unless it is set, until thaw is called.

@@ -16,6 +16,28 @@ func (s *Session) Clone() *Session {
 	return s.pick(rows, true)
 }
 
+// CloneRow returns an independent session of one of the texts. It panics if there
+// is no such row.
+func (s *Session) CloneRow(row int) *Session {
+	s.mustHave(row)
+	return s.pick([]int{row}, true)
+}
+
+// Bytes returns how much memory the state of the texts takes: at the boundary of a
+// chunk it does not depend on how much was read. Weights and scratch memory are
+// left out.
+func (s *Session) Bytes() int {
+	numbers := len(s.LogProbs())
+	for _, b := range s.states {
+		numbers += len(b.gated.average.Averages.Host())
+		for _, c := range b.gated.keys.Texts {
+			numbers += c.Room()
+		}
+	}
+	const float32Bytes = 4
+	return numbers * float32Bytes
+}
+
 // Reorder makes row i what row rows[i] was, for each i: it drops, repeats and
 // exchanges texts. The number of rows becomes len(rows).
 func (s *Session) Reorder(rows ...int) error {

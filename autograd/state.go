@@ -93,6 +93,9 @@ func (c *KeyValueCache) Selecting() *KeyValueCache {
 	return NewSource(keys, unit, c.column)
 }
 
+// Room returns how many numbers the cache has memory for.
+func (c *KeyValueCache) Room() int { return len(c.keys) + len(c.values) }
+
 // Clone returns a copy that takes no more memory than it needs.
 func (c *KeyValueCache) Clone() *KeyValueCache {
 	d := NewKeyValueCache(c.z, c.h)

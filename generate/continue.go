@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -83,9 +82,9 @@ func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o Co
 	if err := o.fits(m, len(read), len(scores)); err != nil {
 		return nil, err
 	}
-	c := &continuing{options: o, model: m, decode: decode, emit: emit, done: make([]Continuation, len(read))}
+	c := &continuing{model: m, emit: emit, done: make([]Continuation, len(read))}
 	for i, tokens := range read {
-		c.active = append(c.active, &strand{index: i, read: slices.Clone(o.recent(tokens)), stopper: stopper{stops: o.Stop}})
+		c.active = append(c.active, NewStrand(o, decode, tokens, o.First+i))
 	}
 	defer workersOf(m).Hot()()
 	for n := 0; n < o.MaxLen && len(c.active) > 0; n++ {
@@ -93,7 +92,7 @@ func Continue(ctx context.Context, m Reader, read [][]int32, decode Decode, o Co
 			return c.finish(), err
 		}
 		var err error
-		if scores, err = c.step(scores, n); err != nil {
+		if scores, err = c.step(scores); err != nil {
 			return c.finish(), err
 		}
 	}
@@ -124,46 +123,35 @@ func checkTokens(tokens []int32, vocab int) error {
 
 // continuing is one call of Continue.
 type continuing struct {
-	options ContinueOptions
-	model   Reader
-	decode  Decode
-	emit    func(row int, text []byte)
-	active  []*strand
-	done    []Continuation
-	last    int32 // the token chosen last
-	row     []float32
-	from    []weighted
-}
-
-// A strand is a text being continued.
-type strand struct {
-	index int // among the texts
-	read  []int32
-	Continuation
-	stopper stopper
-	bytes   []byte
+	model  Reader
+	emit   func(row int, text []byte)
+	active []*Strand
+	done   []Continuation
 }
 
 // step adds a token to every text, given the log-probabilities of it, and returns
 // those of the next one.
-func (c *continuing) step(scores []float32, n int) ([]float32, error) {
+func (c *continuing) step(scores []float32) ([]float32, error) {
 	vocab := len(scores) / len(c.active)
 	var tokens []int32
 	var rows []int
-	var active []*strand
+	var active []*Strand
+	last := int32(0)
 	for i, s := range c.active {
-		token, err := c.choose(scores[i*vocab:][:vocab], s, i, n)
+		token, text, err := s.Add(scores[i*vocab:][:vocab], c.model.Position(i))
 		if err != nil {
 			return nil, err
 		}
-		c.last = token
-		if s.LogProb += float64(scores[i*vocab+int(token)]); c.add(s, token) {
+		c.tell(s, text)
+		if last = token; !s.Ended() {
 			tokens, rows, active = append(tokens, token), append(rows, i), append(active, s)
+			continue
 		}
+		c.end(s)
 	}
 	was := len(c.active)
 	if c.active = active; len(active) == 0 {
-		return nil, c.readLast(was)
+		return nil, c.readLast(was, last)
 	}
 	if len(active) < was {
 		if err := c.model.Reorder(rows...); err != nil {
@@ -175,69 +163,31 @@ func (c *continuing) step(scores []float32, n int) ([]float32, error) {
 
 // readLast reads what ended the last text, if it is a single one, so that the
 // model can be saved with the whole of it.
-func (c *continuing) readLast(rows int) error {
+func (c *continuing) readLast(rows int, token int32) error {
 	if rows > 1 {
 		return nil
 	}
-	_, err := c.model.Step(c.last)
+	_, err := c.model.Step(token)
 	return err
 }
 
-// choose picks the next token of a text.
-func (c *continuing) choose(scores []float32, s *strand, row, n int) (int32, error) {
-	c.row = append(c.row[:0], scores...)
-	for _, token := range c.options.Banned {
-		c.row[token] = float32(math.Inf(-1))
-	}
-	if end := c.options.End; end >= 0 && n < c.options.MinLen {
-		c.row[end] = float32(math.Inf(-1))
-	}
-	c.from = c.options.apply(c.row, s.read, c.from)
-	if len(c.from) == 0 {
-		return 0, fmt.Errorf("no token has a probability at position %d of text %d: the model's scores are not numbers", c.model.Position(row), c.options.First+s.index+1)
-	}
-	return draw(c.from, c.options.Seed, c.options.First+s.index, c.model.Position(row)), nil
-}
-
-// add adds a token to a text and reports whether it goes on.
-func (c *continuing) add(s *strand, token int32) bool {
-	before := int32(-1)
-	if len(s.read) > 0 {
-		before = s.read[len(s.read)-1]
-	}
-	s.read = append(c.options.recent(s.read), token)
-	s.Tokens = append(s.Tokens, token)
-	if token == c.options.End {
-		return c.end(s, EndOfText)
-	}
-	sure, stopped := s.stopper.add(c.decode(nil, before, token))
-	c.tell(s, sure)
-	if stopped {
-		return c.end(s, StopString)
-	}
-	return true
-}
-
 // tell hands out a piece of a text.
-func (c *continuing) tell(s *strand, text []byte) {
-	s.bytes = append(s.bytes, text...)
+func (c *continuing) tell(s *Strand, text []byte) {
 	if c.emit != nil && len(text) > 0 {
-		c.emit(s.index, text)
+		c.emit(s.index-s.options.First, text)
 	}
 }
 
-// end ends a text.
-func (c *continuing) end(s *strand, reason string) bool {
-	c.tell(s, s.stopper.rest())
-	s.Text, s.Reason = string(s.bytes), reason
-	c.done[s.index] = s.Continuation
-	return false
+// end keeps a text that has ended, or ends it.
+func (c *continuing) end(s *Strand) {
+	c.tell(s, s.Cut())
+	c.done[s.index-s.options.First] = s.Continuation
 }
 
 // finish ends what is not ended yet and returns all.
 func (c *continuing) finish() []Continuation {
 	for _, s := range c.active {
-		c.end(s, FullLength)
+		c.end(s)
 	}
 	c.active = nil
 	return c.done

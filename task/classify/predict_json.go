@@ -20,6 +20,7 @@ type Record struct {
 	Pixels  []int     `json:"pixels"`  // 0 to 255, row by row
 	Samples []float32 `json:"samples"` // of sound, -1 to 1
 	Rate    int       `json:"rate"`    // samples a second; 0 means the model's
+	Values  []float32 `json:"values"`  // of a series, step by step, those of all channels side by side
 }
 
 // ParseRecord reads a line of JSON; keys that a Record does not have are an
@@ -27,23 +28,23 @@ type Record struct {
 func ParseRecord(line []byte) (Record, error) {
 	var r Record
 	if err := config.Strict(line, &r); err != nil {
-		return r, fmt.Errorf("%w; want an object with text (and pair), tokens, file, pixels or samples (and rate), and id", err)
+		return r, fmt.Errorf("%w; want an object with text (and pair), tokens, file, pixels, samples (and rate) or values, and id", err)
 	}
 	forms := 0
-	for _, given := range []bool{r.Text != nil, r.Tokens != nil, r.File != "", r.Pixels != nil, r.Samples != nil} {
+	for _, given := range []bool{r.Text != nil, r.Tokens != nil, r.File != "", r.Pixels != nil, r.Samples != nil, r.Values != nil} {
 		if given {
 			forms++
 		}
 	}
 	if forms != 1 {
-		return r, fmt.Errorf("%d of text, tokens, file, pixels and samples, want one", forms)
+		return r, fmt.Errorf("%d of text, tokens, file, pixels, samples and values, want one", forms)
 	}
 	return r, nil
 }
 
 // Record reads an input from a record.
 func (p *Predictor) Record(r Record) (Example, error) {
-	wants := map[string]string{InputBytes: "text, tokens or file", InputWords: "text, tokens or file", InputImage: "pixels or file", InputAudio: "samples or file"}[p.Inputs.Kind]
+	wants := map[string]string{InputBytes: "text, tokens or file", InputWords: "text, tokens or file", InputImage: "pixels or file", InputAudio: "samples or file", InputSeries: "values"}[p.Inputs.Kind]
 	text := p.Inputs.Kind == InputBytes || p.Inputs.Kind == InputWords
 	switch {
 	case r.File != "" && r.Pair == nil:
@@ -58,6 +59,8 @@ func (p *Predictor) Record(r Record) (Example, error) {
 		return p.pixelRecord(r.Pixels)
 	case p.Inputs.Kind == InputAudio && r.Samples != nil:
 		return p.sampleRecord(r.Samples, r.Rate)
+	case p.Inputs.Kind == InputSeries && r.Values != nil:
+		return p.seriesRecord(r.Values)
 	}
 	return Example{}, fmt.Errorf("the model reads %s; want %s", p.config.InputType, wants)
 }
@@ -100,4 +103,11 @@ func (p *Predictor) sampleRecord(samples []float32, rate int) (Example, error) {
 		return Example{}, err
 	}
 	return p.sound(audio.Resample(samples, rate, p.Inputs.Rate))
+}
+
+func (p *Predictor) seriesRecord(values []float32) (Example, error) {
+	if n := p.channels(); len(values) == 0 || len(values)%n != 0 {
+		return Example{}, fmt.Errorf("%d values, want %d for each step, and one step at least", len(values), n)
+	}
+	return p.series(values)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mega-go/mega"
@@ -84,32 +85,65 @@ func (p *Predictor) Predict(ctx context.Context, files []string, size int, print
 
 // some is Predict for one batch.
 func (p *Predictor) some(files []string, print func(classify.Prediction) error, broken func(error)) error {
-	n, errs := p.view.Numbers(), make([]error, len(files))
-	pixels := make([]float32, len(files)*n)
+	pixels, errs := make([][]float32, len(files)), make([]error, len(files))
 	_ = parallel.Each(len(files), func(i int) error { // broken pictures end nothing
 		var picture *images.Picture
 		if picture, errs[i] = images.ReadFile(files[i]); errs[i] == nil {
-			p.view.Evaluate(pixels[i*n:][:n], picture)
+			pixels[i] = p.pixels(picture)
 		}
 		return nil
 	})
-	in := mega.Images{Side: p.view.Side}
+	var whole [][]float32
 	var read []string
 	for i, err := range errs {
 		if err != nil {
 			broken(err)
 			continue
 		}
-		in.Pixels, read = append(in.Pixels, pixels[i*n:][:n]...), append(read, files[i])
+		whole, read = append(whole, pixels[i]), append(read, files[i])
 	}
-	if in.Rows = len(read); in.Rows == 0 {
-		return nil
-	}
-	logits, err := p.model.Logits(in)
-	for i := 0; err == nil && i < len(read); i++ {
-		r := classify.NewPrediction(p.Classes, logits[i])
-		r.Input, r.Length = read[i], n/3
-		err = print(r)
+	answers, err := p.Classify(whole)
+	for i := 0; err == nil && i < len(answers); i++ {
+		answers[i].Input = read[i]
+		err = print(answers[i])
 	}
 	return err
 }
+
+// pixels returns a picture as the model reads it.
+func (p *Predictor) pixels(picture *images.Picture) []float32 {
+	x := make([]float32, p.view.Numbers())
+	p.view.Evaluate(x, picture)
+	return x
+}
+
+// Bytes reads a picture from the content of a file (JPEG, PNG, WebP or GIF), for
+// Classify.
+func (p *Predictor) Bytes(b []byte) ([]float32, error) {
+	picture, err := images.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	return p.pixels(picture), nil
+}
+
+// Classify returns what class each picture is of.
+func (p *Predictor) Classify(pictures [][]float32) ([]classify.Prediction, error) {
+	if len(pictures) == 0 {
+		return nil, nil
+	}
+	in := mega.Images{Side: p.view.Side, Rows: len(pictures), Pixels: slices.Concat(pictures...)}
+	logits, err := p.model.Logits(in)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]classify.Prediction, len(pictures))
+	for i := range out {
+		out[i] = classify.NewPrediction(p.Classes, logits[i])
+		out[i].Length = p.view.Numbers() / 3
+	}
+	return out, nil
+}
+
+// Side returns how many pixels high and wide the pictures are that the model reads.
+func (p *Predictor) Side() int { return p.view.Side }
