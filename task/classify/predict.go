@@ -47,6 +47,9 @@ func newReader(in Inputs, m mega.ClassifierConfig) *Predictor {
 	return &Predictor{Inputs: in, Truncate: true, config: m, dictionary: in.dictionary(), limit: m.MaxPositions}
 }
 
+// Model returns the classifier.
+func (p *Predictor) Model() *mega.Classifier { return p.model }
+
 // channels returns how many real numbers make a step.
 func (p *Predictor) channels() int { return p.config.Channels() }
 

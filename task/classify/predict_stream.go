@@ -22,6 +22,8 @@ type StreamOptions struct {
 	Stride int
 	// PCM says that the sound is raw samples; nil means a WAV file.
 	PCM *audio.PCM
+	// Predict says what class a window is of; nil means the predictor's own.
+	Predict func(Example) (Prediction, error)
 }
 
 // Stream reads a stream of any length window by window, in memory that does not
@@ -47,12 +49,12 @@ func (p *Predictor) Stream(ctx context.Context, r io.Reader, o StreamOptions, us
 		if err != nil {
 			return err
 		}
-		out, err := p.Predict([]Example{e})
+		out, err := o.Predict(e)
 		if err != nil {
 			return err
 		}
-		out[0].Offset = &offset
-		return use(out[0])
+		out.Offset = &offset
+		return use(out)
 	}
 	switch p.Inputs.Kind {
 	case InputAudio:
@@ -72,6 +74,15 @@ func (p *Predictor) Stream(ctx context.Context, r io.Reader, o StreamOptions, us
 		}
 		return classify(offset, e, err)
 	})
+}
+
+// predictOne is Predict of one example.
+func (p *Predictor) predictOne(e Example) (Prediction, error) {
+	out, err := p.Predict([]Example{e})
+	if err != nil {
+		return Prediction{}, err
+	}
+	return out[0], nil
 }
 
 // streamOptions fills in the defaults.
@@ -94,6 +105,9 @@ func (p *Predictor) streamOptions(o StreamOptions) (StreamOptions, error) {
 	}
 	if o.Stride == 0 {
 		o.Stride = o.Window
+	}
+	if o.Predict == nil {
+		o.Predict = p.predictOne
 	}
 	if o.Window < 1 || o.Window > most || o.Stride < 1 {
 		return o, fmt.Errorf("windows of %d, every %d; want 1 to %d, and 1 or more", o.Window, o.Stride, most)

@@ -49,6 +49,9 @@ func NewPredictor(c *checkpoint.Checkpoint, classes string) (*Predictor, error) 
 	return p, nil
 }
 
+// Model returns the classifier.
+func (p *Predictor) Model() *mega.Vision { return p.model }
+
 // Expand replaces directories by the pictures below them. skipped has an error for
 // each other file there.
 func Expand(paths []string) (files []string, skipped []error, err error) {

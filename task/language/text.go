@@ -170,15 +170,22 @@ func (t *Model) Continue(ctx context.Context, texts []*Prompt, n int, o generate
 			return nil, err
 		}
 	}
-	o.Banned = t.Codec.Banned()
-	if t.Codec.Newline() != data.EOS {
-		o.End = data.EOS
-	}
+	o = t.Options(o)
 	made, err := generate.Continue(ctx, s, recent, t.Codec.Append, o, emit)
 	if len(made) == 1 {
 		texts[0].Recent = append(texts[0].Recent, made[0].Tokens...)
 	}
 	return made, err
+}
+
+// Options returns options with what the dictionary says: which tokens stand for no
+// text, and whether </s> ends one.
+func (t *Model) Options(o generate.ContinueOptions) generate.ContinueOptions {
+	o.Banned = t.Codec.Banned()
+	if t.Codec.Newline() != data.EOS {
+		o.End = data.EOS
+	}
+	return o
 }
 
 // Text reads a prompt and yields what the model adds to it, each piece of text as

@@ -77,7 +77,9 @@ func Open(paths []string, o OpenOptions) (*Translator, error) {
 		return nil, err
 	}
 	models.Freeze() // for good
-	return &Translator{Models: models, Source: dir.Source, Target: dir.Target, Text: text.of(dir.Pieces)}, nil
+	t := &Translator{Models: models, Source: dir.Source, Target: dir.Target, Text: text.of(dir.Pieces)}
+	t.SourceLang, t.TargetLang = dir.SourceLang, dir.TargetLang
+	return t, nil
 }
 
 // dictionaries returns those of the pieces that the model was trained with, or of

@@ -19,6 +19,8 @@ import (
 type Translator struct {
 	Models         Ensemble
 	Source, Target *data.Dictionary
+	SourceLang     string // what the languages are called, "" if nothing says so
+	TargetLang     string
 	Text           TextOptions
 	Alignment      bool // WriteLines writes it
 	Searcher       generate.Searcher

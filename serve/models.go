@@ -1,0 +1,319 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/inspect"
+	"github.com/mega-go/mega/task/classify"
+	"github.com/mega-go/mega/task/image"
+	"github.com/mega-go/mega/task/language"
+	"github.com/mega-go/mega/task/translate"
+)
+
+// A Model names a checkpoint to serve.
+type Model struct {
+	ID   string // by which requests name it
+	Path string // of a run directory, a checkpoint or a file: see checkpoint.Open
+	Data string // directory of the dictionaries that it was trained with, "" for what the checkpoint says
+}
+
+// ModelAt returns the model at a path, or of NAME=PATH. Its name is otherwise that of
+// the file without its ending, or of the directory.
+func ModelAt(path string) Model {
+	if id, rest, ok := strings.Cut(path, "="); ok && id != "" && rest != "" && !strings.ContainsAny(id, `/\`) {
+		return Model{ID: id, Path: rest}
+	}
+	whole := path
+	if absolute, err := filepath.Abs(path); err == nil {
+		whole = absolute // of "." too
+	}
+	id := filepath.Base(whole)
+	switch ending := filepath.Ext(id); ending {
+	case ".pt", ".safetensors", ".zip":
+		id = strings.TrimSuffix(id, ending)
+	}
+	return Model{ID: id, Path: path}
+}
+
+// A slot is a model's place on a server: what is loaded of it now.
+type slot struct {
+	Model
+	created time.Time
+
+	mu      sync.Mutex
+	current *loaded
+	mark    string // fingerprint of what current was made of
+}
+
+// loaded is a model in memory, with what computes for it: one of text, classes and
+// translation is set.
+type loaded struct {
+	info   modelInfo
+	layers []averages
+	uses   sync.WaitGroup
+
+	text        *textEngine
+	classes     *classifying
+	translation *translating
+}
+
+// modelInfo is what GET /models says of a model.
+type modelInfo struct {
+	ID         string   `json:"id"`
+	Kind       string   `json:"kind"`
+	Parameters int      `json:"parameters"`
+	Layers     int      `json:"layers"`
+	EmbedDim   int      `json:"embed_dim"`
+	Chunk      int      `json:"chunk,omitempty"`
+	Vocab      int      `json:"vocab,omitempty"`
+	Unit       string   `json:"unit,omitempty"` // of text: bytes, words or pieces
+	StateBytes int      `json:"state_bytes,omitempty"`
+	Classes    []string `json:"classes,omitempty"`
+	Input      string   `json:"input,omitempty"`
+	Pair       bool     `json:"pair,omitempty"`
+	MaxLength  int      `json:"max_length,omitempty"`
+	Channels   int      `json:"channels,omitempty"`
+	Rate       int      `json:"rate,omitempty"`
+	Width      int      `json:"width,omitempty"`
+	Height     int      `json:"height,omitempty"`
+	Source     string   `json:"source,omitempty"`
+	Target     string   `json:"target,omitempty"`
+}
+
+// averages is what the moving averages of a layer remember. A half-life that is
+// infinite is null.
+type averages struct {
+	Name      string       `json:"name"`
+	HalfLives [][]*float64 `json:"half_lives"` // [K][N] in steps
+	Quantiles []*float64   `json:"quantiles"`  // of all of them, at levels
+	Levels    []float64    `json:"levels"`
+}
+
+// acquire returns the model that is loaded now, which stays until release.
+func (s *slot) acquire() *loaded {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current.uses.Add(1)
+	return s.current
+}
+
+func (l *loaded) release() { l.uses.Done() }
+
+// close ends the model once nobody uses it.
+func (l *loaded) close() {
+	l.uses.Wait()
+	switch {
+	case l.text != nil:
+		l.text.close()
+	case l.classes != nil:
+		l.classes.close()
+	case l.translation != nil:
+		l.translation.close()
+	}
+}
+
+// load opens the model at a path.
+func (m Model) load(o Options, log *slog.Logger) (*loaded, error) {
+	c, err := checkpoint.Open(m.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	l := &loaded{info: modelInfo{ID: m.ID, Kind: c.Task}}
+	layers, err := inspect.Layers(c.Weights)
+	if err != nil {
+		return nil, err
+	}
+	for _, layer := range layers {
+		l.layers = append(l.layers, averagesOf(layer))
+	}
+	switch c.Task {
+	case checkpoint.LanguageModelling:
+		err = l.loadText(m, o, log)
+	case checkpoint.Translation:
+		err = l.loadTranslator(m, o, log)
+	case checkpoint.ImageClassification:
+		err = l.loadPictures(c, o, log)
+	default: // a classifier, or an error that says what else it is
+		err = l.loadClassifier(m, c, o, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loaded) loadText(m Model, o Options, log *slog.Logger) error {
+	t, err := language.Open(m.Path, language.OpenOptions{Data: m.Data})
+	if err != nil {
+		return err
+	}
+	c := t.Model.Config()
+	l.info.Parameters, l.info.Layers, l.info.EmbedDim = t.Model.Params().Count(), c.DecoderLayers, c.DecoderEmbedDim
+	l.info.Chunk, l.info.Vocab, l.info.Unit = cmp.Or(max(c.DecoderChunkSize, -1), -1), c.VocabSize, "words"
+	switch {
+	case t.Codec.Bytes():
+		l.info.Unit = "bytes"
+	case t.Codec.Pieces():
+		l.info.Unit = "pieces"
+	}
+	l.info.StateBytes = t.Model.NewSession().Bytes() + 4*c.VocabSize // and the scores of what comes next
+	l.text = newTextEngine(t, o, log)
+	return nil
+}
+
+func (l *loaded) loadTranslator(m Model, o Options, log *slog.Logger) error {
+	t, err := translate.Open([]string{m.Path}, translate.OpenOptions{Data: m.Data})
+	if err != nil {
+		return err
+	}
+	t.Searcher.Options = generate.DefaultOptions()
+	t.Searcher.Options.NoEarlyStop = true // as mega translate has it
+	t.Workers = t.Models.Throughput(0)
+	if err := t.Check(); err != nil {
+		return err
+	}
+	config := t.Models[0].Config()
+	l.info.Parameters, l.info.Layers, l.info.EmbedDim = t.Models[0].Params().Count(), config.EncoderLayers+config.DecoderLayers, config.EncoderEmbedDim
+	l.info.Source, l.info.Target, l.info.MaxLength = t.SourceLang, t.TargetLang, config.MaxSourcePositions
+	l.translation = newTranslating(t, o, log)
+	return nil
+}
+
+func (l *loaded) loadClassifier(m Model, c *checkpoint.Checkpoint, o Options, log *slog.Logger) error {
+	p, err := classify.OpenCheckpoint(c, classify.OpenOptions{Data: m.Data})
+	if err != nil {
+		return err
+	}
+	config, in := p.Model().Config(), p.Inputs
+	l.info.Parameters, l.info.Layers, l.info.EmbedDim, l.info.Chunk = p.Model().Params().Count(), config.EncoderLayers, config.EncoderEmbedDim, cmp.Or(max(config.ChunkSize, -1), -1)
+	l.info.Classes, l.info.Input, l.info.Pair, l.info.MaxLength = in.Classes, in.Kind, p.Pair(), config.MaxPositions
+	l.info.Rate, l.info.Width, l.info.Height = in.Rate, in.Width, in.Height
+	if !config.Tokens() {
+		l.info.Channels = config.Channels()
+	}
+	l.classes = newClassifying(p, o, log)
+	return nil
+}
+
+func (l *loaded) loadPictures(c *checkpoint.Checkpoint, o Options, log *slog.Logger) error {
+	p, err := image.NewPredictor(c, "")
+	if err != nil {
+		return err
+	}
+	config := p.Model().Config()
+	l.info.Parameters, l.info.Layers, l.info.EmbedDim = p.Model().Params().Count(), config.Depth, config.EmbedDim
+	l.info.Classes, l.info.Input, l.info.Width, l.info.Height = p.Classes, pictureInput, p.Side(), p.Side()
+	l.classes = newPictures(p, o, log)
+	return nil
+}
+
+func averagesOf(l inspect.Layer) averages {
+	a := averages{Name: l.Name, Levels: inspect.Levels, Quantiles: finite(l.Quantiles)}
+	for _, row := range l.HalfLives {
+		a.HalfLives = append(a.HalfLives, finite(row))
+	}
+	return a
+}
+
+// finite returns numbers for JSON: what is not finite is null.
+func finite(x []float64) []*float64 {
+	out := make([]*float64, len(x))
+	for i := range x {
+		if x[i]-x[i] == 0 {
+			out[i] = &x[i]
+		}
+	}
+	return out
+}
+
+// fingerprint tells whether what a model is made of has changed: the checkpoint that
+// its path stands for now, and the names, sizes and times of its files.
+func (m Model) fingerprint() (string, error) {
+	c, err := checkpoint.Open(m.Path)
+	if err != nil {
+		return "", err
+	}
+	path := c.Path
+	if err := c.Close(); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil { // a part of an archive
+		path = m.Path
+		if archive, _, ok := checkpoint.SplitArchivePath(path); ok {
+			path = archive
+		}
+	}
+	var mark strings.Builder
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			fmt.Fprintf(&mark, "%s %d %d\n", p, info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	})
+	return mark.String(), err
+}
+
+// reload loads the model again if what it is made of has changed. Requests that use
+// the old one keep it until they are answered.
+func (s *slot) reload(o Options, log *slog.Logger) (changed bool, err error) {
+	mark, err := s.fingerprint()
+	s.mu.Lock()
+	same := mark == s.mark
+	s.mu.Unlock()
+	if err != nil || same {
+		return false, err
+	}
+	next, err := s.load(o, log)
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	old := s.current
+	s.current, s.mark = next, mark
+	s.mu.Unlock()
+	go old.close()
+	return true, nil
+}
+
+// watch reloads models whose checkpoints change, until ctx ends.
+func (s *Server) watch(ctx context.Context) {
+	tick := time.NewTicker(s.options.Reload)
+	defer tick.Stop()
+	failed := map[string]string{} // told of once
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, m := range s.slots {
+			changed, err := m.reload(s.options, s.log)
+			switch {
+			case err != nil && failed[m.ID] != err.Error():
+				failed[m.ID] = err.Error()
+				s.log.Warn("a model that changed cannot be loaded; the one before stays", "model", m.ID, "error", err)
+				s.metrics.reload(m.ID, false)
+			case changed:
+				delete(failed, m.ID)
+				s.log.Info("a model was loaded again", "model", m.ID)
+				s.metrics.reload(m.ID, true)
+			}
+		}
+	}
+}
