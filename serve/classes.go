@@ -128,14 +128,6 @@ func (c *classifying) what() string {
 
 func (c *classifying) readsText() bool { return c.what() == "text" }
 
-// classNames returns the names of the classes, those without one by their numbers.
-func (c *classifying) classNames() []string {
-	if c.pictures != nil {
-		return c.pictures.Classes
-	}
-	return c.sequences.Inputs.Classes
-}
-
 // refused makes a failure of the client's of an error in an input.
 func refused(err error) error {
 	if err == nil {

@@ -81,7 +81,9 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 		}
 		out = append(out, info)
 	}
-	slices.SortFunc(out, func(a, b runInfo) int { return cmp.Or(cmp.Compare(b.Modified, a.Modified), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b runInfo) int {
+		return cmp.Or(cmp.Compare(b.Modified, a.Modified), cmp.Compare(a.Name, b.Name))
+	})
 	writeJSON(w, http.StatusOK, map[string]any{"runs": out})
 	return nil
 }

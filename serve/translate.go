@@ -270,7 +270,9 @@ func (s *Server) translator(q translateRequest) (*loaded, error) {
 }
 
 // matches reports whether a request's language is a model's. Either may be unknown.
-func matches(asked, has string) bool { return asked == "" || asked == "auto" || has == "" || asked == has }
+func matches(asked, has string) bool {
+	return asked == "" || asked == "auto" || has == "" || asked == has
+}
 
 // A languageInfo is a language that texts can be in, and into which.
 type languageInfo struct {

@@ -110,7 +110,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	}
 	chooses(root, "command")
 	root.AddCommand(
-		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newTranslate(), newForward(), newInspect(), newPlot(),
+		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newTranslate(), newServe(), newForward(), newInspect(), newPlot(),
 		newConvert(), newAverage(),
 		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
 	)

@@ -175,6 +175,7 @@ func printing(t *testing.T) map[string]outputCase {
 		"plot":        outputCases["plot --output"],
 		"presets":     {"presets", "", ""},
 		"score":       {"score WIKITEXT --checkpoint WIKI -", "", "the\n"},
+		"serve":       {"serve --runs OUT --address 127.0.0.1:0", "", ""},
 		"train":       {strings.Join(tiny("OUT"), " "), "", ""},
 		"translate":   {"translate PAIRS --checkpoint MT", "", "seven\n"},
 		"version":     {"version", "", ""},
