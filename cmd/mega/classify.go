@@ -10,7 +10,6 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/labelled"
-	"github.com/mega-go/mega/data/table"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
@@ -58,7 +57,9 @@ A classifier of colour pictures (mega train --preset photos) takes such files an
 directories of them.
 
 A table (.csv, .tsv, .jsonl) comes back with the columns class and probability, if
-the model was trained on labelled data or --text-column names the texts.
+the model was trained on labelled data or --text-column names the texts. Of an array
+(.npy, .npz) or a directory of texts or WAV files a model of labelled data makes such
+a table, with the columns path, class and probability.
 
 --stream reads a stream of any length, a file or standard input, window by
 window: bytes or words of text, grey pixels, or sound (WAV, or with --raw samples
@@ -128,16 +129,16 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	p.Truncate = c.truncate || p.Columns != nil // as their training did
-	columns, isTable, err := c.table(cmd, p, args)
+	columns, isData, err := c.data(cmd, p, args)
 	if err != nil {
 		return usage(err)
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	print := c.printer(out)
 	return interruptible(cmd.Context(), func() error {
-		if isTable {
+		if isData {
 			out := bufio.NewWriter(textOutput(cmd))
-			return errors.Join(p.Table(cmd.Context(), args[0], columns, c.batchSize, out), out.Flush())
+			return errors.Join(p.Answer(cmd.Context(), args[0], columns, false, c.batchSize, out), out.Flush())
 		}
 		if !c.stream {
 			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
@@ -161,19 +162,20 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	})
 }
 
-// table returns how a table among the inputs is read, whose rows are classified
-// and written back: of a model of labelled data, or where its columns are named.
-func (c *classifyCommand) table(cmd *cobra.Command, p *classify.Predictor, args []string) (o labelled.Options, ok bool, err error) {
+// data returns how labelled data among the inputs is read, which is classified and
+// written back: of a model of such data, or a table whose columns are named.
+func (c *classifyCommand) data(cmd *cobra.Command, p *classify.Predictor, args []string) (o labelled.Options, ok bool, err error) {
 	named := cmd.Flags().Changed("text-column") || cmd.Flags().Changed("values-column")
 	if p.Columns != nil {
 		o = *p.Columns
 	}
-	if c.stream || c.sources.JSONL || !named && (p.Columns == nil || !slices.ContainsFunc(args, table.Is)) {
+	if c.stream || c.sources.JSONL || !named && (p.Columns == nil || !slices.ContainsFunc(args, isLabelled)) {
 		return o, false, nil
 	}
-	if len(args) != 1 || !table.Is(args[0]) || c.json || cmd.Flags().Changed("top") {
-		return o, false, fmt.Errorf("a table is one INPUT, and comes back with columns of answers, whatever --json and --top say")
+	if len(args) != 1 || !isLabelled(args[0]) || c.json || cmd.Flags().Changed("top") {
+		return o, false, fmt.Errorf("a table, an array or a directory is one INPUT, and comes back with columns of answers, whatever --json and --top say")
 	}
+	o.SkipMalformed = false // all rows come back
 	if err := c.columns.apply(&o); err != nil {
 		return o, false, err
 	}

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
+	"errors"
 	"io"
+	"os"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
@@ -12,7 +16,7 @@ import (
 )
 
 func newEval() *cobra.Command {
-	var path, splits, plot, overrides, criterion string
+	var path, splits, plot, overrides, criterion, output string
 	var asJSON, modelEMA bool
 	var workers int
 	var data *binding
@@ -22,9 +26,11 @@ func newEval() *cobra.Command {
 		Short:   "Evaluate a classifier: loss, accuracy, scores by class, confusion matrix",
 		Long: `eval runs a classifier over a split of its data, or of the data given, and
 prints its loss (base 2), its accuracy beside that of the most frequent class,
-scores by class and the confusion matrix.`,
+scores by class and the confusion matrix. --output writes labelled data back with the
+answers, as mega classify does: all of it, also what was trained on.`,
 		Example: `  mega eval runs/listops-short
   mega eval runs/listops-short --gen-subset valid --plot confusion.png
+  mega eval new.csv --checkpoint runs/reviews --output answers.csv
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: atMostArgs(1, "the directory of the data"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,8 +55,8 @@ scores by class and the confusion matrix.`,
 			case checkpoint.Translation:
 				return usagef("%s is a translator: mega generate evaluates it, with --score-reference on its references", path)
 			case checkpoint.ImageClassification:
-				if splits != "" {
-					return usagef("%s is a classifier of pictures: --gen-subset is not for it, name a directory of pictures", path)
+				if splits != "" || output != "" {
+					return usagef("%s is a classifier of pictures: neither --gen-subset nor --output is for it, name a directory of pictures", path)
 				}
 				return evalPictures(cmd, c, args, plot, asJSON)
 			}
@@ -58,9 +64,17 @@ scores by class and the confusion matrix.`,
 			if err != nil {
 				return usage(err)
 			}
+			if output != "" && config.Task != classify.TaskLabelled {
+				return usagef("--output is for models of labelled data, and %s was trained on task %s", path, config.Task)
+			}
 			all, err := evaluate(cmd, c, config, splits)
 			if err != nil {
 				return err
+			}
+			if output != "" {
+				if err := writeAnswers(cmd, c, config, output); err != nil {
+					return err
+				}
 			}
 			if plot != "" {
 				if len(all) > 1 {
@@ -87,6 +101,7 @@ scores by class and the confusion matrix.`,
 	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")
 	cmd.Flags().StringVar(&overrides, "model-overrides", "{}", overridesHelp)
 	cmd.Flags().StringVar(&criterion, "criterion", "", "loss; there is lra_cross_entropy")
+	cmd.Flags().StringVar(&output, "output", "", "file to write labelled data into, with columns of answers added, whole or not at all")
 	cmd.Flags().StringVar(&plot, "plot", "", "file to draw the confusion matrix into, .png, .svg or .pdf")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	threads(cmd.Flags(), &workers, "workers", "threads that compute; 0 for all cores")
@@ -110,9 +125,33 @@ func evalData(c *checkpoint.Checkpoint, flags *binding, args []string) (classify
 		return config, err
 	}
 	if len(args) == 1 {
+		if !sameFile(args[0], config.Data) { // whose parts and labels are not those of other data
+			config.ValidFile, config.TestFile, config.Labels = "", "", ""
+		}
 		config.Data = args[0]
 	}
 	return config, flags.apply(&config)
+}
+
+// sameFile tells whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// writeAnswers writes labelled data with the answers of a model into a file.
+func writeAnswers(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, to string) error {
+	p, err := classify.OpenCheckpoint(c, classify.OpenOptions{})
+	if err != nil {
+		return err
+	}
+	p.Truncate = true // as training did
+	size := cmp.Or(config.MaxSentences, config.BatchSize, 1)
+	return toOutput(cmd, to, func(w io.Writer) error {
+		out := bufio.NewWriter(w)
+		return errors.Join(p.Answer(cmd.Context(), config.Data, config.Options, true, size, out), out.Flush())
+	})
 }
 
 // evaluate runs the model over splits with commas between.

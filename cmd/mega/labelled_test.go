@@ -69,6 +69,24 @@ func TestLabelled(t *testing.T) {
 		!strings.HasPrefix(out, "label\ttext\tclass\tprobability\ngood\ta joy to watch\tgood\t0.") || strings.Count(out, "\n") != 4 {
 		t.Errorf("classify: status %d: %s%s", status, out, stderr)
 	}
+	answers := filepath.Join(t.TempDir(), "answers.tsv")
+	if status, out, stderr := command(t, "eval", other, "--checkpoint", dir, "--output", answers); status != exitOK || !strings.HasPrefix(out, "test: 3 samples") {
+		t.Errorf("eval --output: status %d: %s%s", status, out, stderr)
+	}
+	if text, err := os.ReadFile(answers); err != nil || !strings.HasPrefix(string(text), "label\ttext\tclass\tprobability\ngood\ta joy to watch\tgood\t0.") || strings.Count(string(text), "\n") != 4 {
+		t.Errorf("eval --output wrote %q, %v", text, err)
+	}
+	folders := t.TempDir()
+	write(t, filepath.Join(folders, "good", "1.txt"), "a joy to watch\n")
+	write(t, filepath.Join(folders, "bad", "2.txt"), "dull from start to end\n")
+	write(t, filepath.Join(folders, "bad", "empty.txt"), "\n")
+	mustRun(t, "eval", folders, "--checkpoint", dir, "--output", answers)
+	if text, err := os.ReadFile(answers); err != nil || !strings.HasPrefix(string(text), "path,label,class,probability\n"+folders+"/bad/2.txt,bad,bad,0.") || !strings.Contains(string(text), "/bad/empty.txt,bad,,\n") {
+		t.Errorf("eval --output of folders wrote %q, %v", text, err)
+	}
+	if status, out, stderr := command(t, "classify", "--checkpoint", dir, folders); status != exitOK || !strings.HasPrefix(out, "path,class,probability\n"+folders+"/bad/2.txt,bad,0.") || strings.Count(out, "\n") != 4 {
+		t.Errorf("classify of folders: status %d: %s%s", status, out, stderr)
+	}
 	changed := tableFile(t, "changed.csv", strings.Replace(string(text), "film", "movie", 1))
 	if status, _, stderr := command(t, labelledArgs(changed, dir)...); status != exitFailure || !strings.Contains(stderr, "another configuration") {
 		t.Errorf("going on with other data: status %d: %s", status, stderr)

@@ -17,12 +17,12 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/mega-go/mega/data/table"
 )
 
 // Small models, so that a process takes a few hundredths of a second.
 const (
 	mutantClassifier = ` --encoder-layers 1 --encoder-embed-dim 8 --encoder-hidden-dim 8 --encoder-ffn-embed-dim 8 --z-dim 4 --n-dim 2 --chunk-size 16 --max-update 1 --total-num-update 2 --warmup-updates 1 --update-freq 1 --batch-size 2 --workers 1 `
+	mutantPhotos     = ` --preset photos --held-out 0.25 --img-size 16 --patch-size 8 --depth 1 --embed-dim 8 --hidden-dim 8 --ffn-hidden-dim 8 --zdim 4 --ndim 2 --max-update 1 --max-epoch 1 --warmup-epochs 0 --batch-size 2 --workers 1 `
 	mutantLanguage   = ` --task language_modeling -a mega_lm --decoder-layers 1 --decoder-embed-dim 8 --decoder-hidden-dim 8 --decoder-ffn-embed-dim 8 --decoder-z-dim 4 --decoder-n-dim 2 --decoder-chunk-size 16 --max-tokens 64 --share-decoder-input-output-embed --lr 0.01 --max-update 2 --workers 1 `
 	mutantTranslator = ` -a mega_wmt_en_de --share-all-embeddings --encoder-layers 1 --decoder-layers 1 --encoder-embed-dim 8 --decoder-embed-dim 8 --encoder-hidden-dim 8 --decoder-hidden-dim 8 --encoder-ffn-embed-dim 8 --decoder-ffn-embed-dim 8 --encoder-z-dim 4 --decoder-z-dim 4 --encoder-n-dim 2 --decoder-n-dim 2 --max-tokens 64 --max-update 1 --lr 0.001 --max-len-b 5 --beam 2 --workers 1 `
 )
@@ -201,6 +201,19 @@ var mutantTable = []mutantFormat{
 	{"pixels", pictures, "Data1/*/* Photos/*", []string{
 		"validate Data1 --path Run1", "classify --checkpoint Run1 Photos/a.png", "classify --checkpoint Run1 Photos/b.jpg",
 		"train Data1 --preset lra-pathfinder --save-dir Run2" + mutantClassifier}},
+	{"photos", photoFiles, "Photos1/*/*", []string{
+		"eval Photos1 --checkpoint Run1", "classify --checkpoint Run1 Photos1", "classify --checkpoint Run1 --sheet out.png Photos1/red/0.webp Photos1/blue/1.gif",
+		"train Photos1 --save-dir Run2" + mutantPhotos}},
+	{"sound-folders", func(t *testing.T, dir string) {
+		copyDistribution(t, "speech", filepath.Join(dir, "Words"))
+		for _, word := range []string{"yes", "no"} {
+			if err := os.CopyFS(filepath.Join(dir, "Words1", word), os.DirFS(filepath.Join(dir, "Words", word))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		os.RemoveAll(filepath.Join(dir, "Words"))
+		at(t, dir, "train Words1 --save-dir Run1 --held-out 0.2,0.2"+mutantClassifier)
+	}, "Words1/*/*", labelledUses("Words1")},
 	{"recordings", func(t *testing.T, dir string) { copyDistribution(t, "speech", filepath.Join(dir, "Words")) },
 		"Words/*/* Words/*.txt", []string{"data speech Words Data2 --sc-length 200"}},
 	{"speech", func(t *testing.T, dir string) {
@@ -269,6 +282,16 @@ func copyDistribution(t *testing.T, kind, to string) {
 	}
 }
 
+// photoFiles trains a classifier of pictures on files of every kind: Photos1, Run1.
+func photoFiles(t *testing.T, dir string) {
+	for class, names := range map[string][]string{"red": {"lossy.webp", "420.jpg", "alpha.png", "lossless.webp"}, "blue": {"progressive.jpg", "first.gif", "3x2.png", "grey.jpg"}} {
+		for i, name := range names {
+			copyFile(t, filepath.Join("../../data/images/testdata", name), filepath.Join(dir, "Photos1", class, fmt.Sprint(i)+filepath.Ext(name)))
+		}
+	}
+	at(t, dir, "train Photos1 --save-dir Run1"+mutantPhotos)
+}
+
 // pictures trains a classifier of images: Data1, Run1, Photos.
 func pictures(t *testing.T, dir string) {
 	copyDistribution(t, "pathfinder-images", filepath.Join(dir, "Path"))
@@ -314,10 +337,7 @@ const smallTokenizer = `{"added_tokens":[{"id":3,"content":"<x>"}],"normalizer":
 func labelledUses(paths ...string) (uses []string) {
 	for _, path := range paths {
 		uses = append(uses, "data look "+path, "train "+path+" --save-dir Run2 --held-out 0.2,0.2"+mutantClassifier,
-			"eval "+path+" --checkpoint Run1")
-		if table.Is(path) {
-			uses = append(uses, "classify --checkpoint Run1 "+path)
-		}
+			"eval "+path+" --checkpoint Run1 --output out.csv", "classify --checkpoint Run1 "+path)
 	}
 	return uses
 }

@@ -54,6 +54,7 @@ var outputCases = map[string]outputCase{
 	"convert OUT":             {"convert LRA --to fairseq OUT", "a", ""},
 	"data pieces OUT":         {"data pieces OUT main.go train.go --vocab-size 400 --overwrite", "a", ""},
 	"data pathfinder --sheet": {"data pathfinder DIR --train 2 --valid 1 --test 1 --overwrite --sheet OUT", "a", ""},
+	"eval --output":           {}, // needs a model of labelled data: TestLabelled has one, and the others show how it writes
 	"eval --plot":             {"eval TEXTS --checkpoint LRA_RETRIEVAL --gen-subset valid --plot OUT", "a.svg", ""},
 	"eval-lm --results-path":  {"eval-lm WIKITEXT --path WIKI --gen-subset test --valid-block splits:5 --output-word-probs --results-path OUT", "generate-test.txt", ""},
 	"forward --output":        {"forward --checkpoint LRA --input LRA/golden.safetensors --prefix b0. --output OUT", "a", ""},

@@ -20,9 +20,9 @@ import (
 // and y_train and so on, in whatever case.
 func readArray(path string, o Options, use func(*Sample) error) error {
 	if strings.EqualFold(filepath.Ext(table.Name(path)), ".npz") {
-		return readArchive(path, use)
+		return readArchive(path, o.unlabelled, use)
 	}
-	if o.Labels == "" {
+	if o.Labels == "" && !o.unlabelled {
 		return fmt.Errorf("%s: an array without labels: name the file of them (labels), or pack both into an .npz as x and y", path)
 	}
 	in, err := table.OpenBytes(path)
@@ -30,6 +30,9 @@ func readArray(path string, o Options, use func(*Sample) error) error {
 		return err
 	}
 	defer in.Close()
+	if o.unlabelled {
+		return eachSeries(path, in, nil, "", use)
+	}
 	labels, err := openLabels(o.Labels)
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func arrayLabels(in io.Reader) (func() (string, error), error) {
 	}, nil
 }
 
-// eachSeries calls use with each series of an array and its label.
+// eachSeries calls use with each series of an array and its label, if there are any.
 func eachSeries(path string, in io.Reader, l *labels, split string, use func(*Sample) error) error {
 	a, err := npy.NewArray(in)
 	if err != nil {
@@ -106,6 +109,9 @@ func eachSeries(path string, in io.Reader, l *labels, split string, use func(*Sa
 			return err
 		}
 	}
+	if l == nil {
+		return nil
+	}
 	if _, err := l.next(); err != io.EOF {
 		return fmt.Errorf("%s: more labels than the %d samples of %s", l.name, a.Shape[0], path)
 	}
@@ -121,6 +127,9 @@ func (s *Sample) next(a *npy.Array, l *labels, size int) error {
 			return err
 		}
 		s.add(float32(x))
+	}
+	if l == nil {
+		return nil
 	}
 	label, err := l.next()
 	if err == io.EOF {
@@ -140,7 +149,7 @@ var archiveNames = map[string]string{"": "", "_train": Train, "_valid": Valid, "
 
 // readArchive reads the arrays of an archive in memory that does not grow with
 // them.
-func readArchive(path string, use func(*Sample) error) error {
+func readArchive(path string, unlabelled bool, use func(*Sample) error) error {
 	archive, close, err := openArchive(path)
 	if err != nil {
 		return err
@@ -149,10 +158,13 @@ func readArchive(path string, use func(*Sample) error) error {
 	found := false
 	for _, ending := range []string{"", "_train", "_valid", "_val", "_dev", "_test"} {
 		x, y := member(archive, "x"+ending), member(archive, "y"+ending)
-		if x == nil || y == nil {
+		if x == nil || y == nil && !unlabelled {
 			continue
 		}
 		found = true
+		if unlabelled {
+			y = nil
+		}
 		if err := readMembers(path, x, y, archiveNames[ending], use); err != nil {
 			return err
 		}
@@ -200,6 +212,9 @@ func readMembers(path string, x, y *zip.File, split string, use func(*Sample) er
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer values.Close()
+	if y == nil {
+		return eachSeries(path+": "+x.Name, values, nil, split, use)
+	}
 	in, err := y.Open()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -18,6 +18,10 @@ import (
 // readFolder reads a directory: of tables or arrays called train, valid and test;
 // of folders of these names; or of folders named for classes.
 func readFolder(dir string, o Options, use func(*Sample) error) error {
+	if o.unlabelled {
+		f := folder{Options: o, use: use}
+		return f.walk(dir, "")
+	}
 	entries, err := textfile.ReadDir(dir)
 	if err != nil {
 		return err
@@ -107,6 +111,9 @@ func (f *folder) walk(dir, class string) error {
 
 // sample reads a file.
 func (f *folder) sample(path string) (*Sample, error) {
+	if f.unlabelled && IsFile(path) {
+		return nil, fmt.Errorf("%s: a table or an array among files that are a sample each: name it itself", path)
+	}
 	s := &Sample{Kind: Texts, File: path}
 	if strings.EqualFold(filepath.Ext(path), ".wav") {
 		s.Kind = Sound

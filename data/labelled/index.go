@@ -158,8 +158,8 @@ func (x *index) divide(o Options, classes int) error {
 	}
 	shares := [3]float64{1 - valid - test, valid, test}
 	train := had[0]
-	order := x.leaders(func(i int) bool { return x.parts[i] == unknown || train && x.parts[i] == 0 })
-	x.deal(order, shares, classes, o.SplitSeed)
+	free := x.groups(func(i int) bool { return x.parts[i] == unknown || train && x.parts[i] == 0 })
+	x.deal(free, shares, classes, o.SplitSeed)
 	var counts [3]int
 	for _, part := range x.parts {
 		counts[part]++
@@ -172,45 +172,53 @@ func (x *index) divide(o Options, classes int) error {
 	return nil
 }
 
-// A leader is the first of samples with one content, and the others.
-type leader struct {
-	first  int
-	copies []int
+// Groups are samples parted by their content: the first of each group, in their
+// order, and after each sample the next of its group, 0 for none. Of millions of
+// samples they take little.
+type groups struct{ firsts, next []int32 }
+
+// each calls f with the samples of a group.
+func (g groups) each(first int32, f func(i int32)) {
+	for f(first); g.next[first] != 0; f(first) {
+		first = g.next[first]
+	}
 }
 
-// leaders returns the samples that are to be divided, those with one content as one.
-func (x *index) leaders(take func(i int) bool) []leader {
-	var free []int
+// groups parts the samples that are to be divided by their content.
+func (x *index) groups(take func(i int) bool) groups {
+	free := make([]int32, 0, len(x.labels))
 	for i := range x.labels {
 		if take(i) {
-			free = append(free, i)
+			free = append(free, int32(i))
 		}
 	}
+	g := groups{free, make([]int32, len(x.labels))}
 	if x.kind == Sound { // whose content has not been read
-		var out []leader
-		for _, i := range free {
-			out = append(out, leader{first: i})
-		}
-		return out
+		return g
 	}
-	slices.SortFunc(free, func(a, b int) int { return cmp.Or(cmp.Compare(x.hashes[a], x.hashes[b]), a-b) })
-	var out []leader
+	slices.SortFunc(free, func(a, b int32) int { return cmp.Or(cmp.Compare(x.hashes[a], x.hashes[b]), cmp.Compare(a, b)) })
+	g.firsts = free[:0]
+	last := int32(-1)
 	for _, i := range free {
-		if n := len(out); n > 0 && x.hashes[out[n-1].first] == x.hashes[i] {
-			out[n-1].copies = append(out[n-1].copies, i)
-			continue
+		if last >= 0 && x.hashes[last] == x.hashes[i] {
+			g.next[last] = i
+		} else {
+			g.firsts = append(g.firsts, i)
 		}
-		out = append(out, leader{first: i})
+		last = i
 	}
-	slices.SortFunc(out, func(a, b leader) int { return a.first - b.first })
-	return out
+	slices.Sort(g.firsts)
+	return g
 }
 
 // deal divides samples, class by class, in a random order.
-func (x *index) deal(samples []leader, shares [3]float64, classes int, seed uint64) {
-	byClass := make([][]leader, classes)
-	for _, l := range samples {
-		byClass[x.labels[l.first]] = append(byClass[x.labels[l.first]], l)
+func (x *index) deal(g groups, shares [3]float64, classes int, seed uint64) {
+	byClass := make([][]int32, classes)
+	for _, first := range g.firsts {
+		byClass[x.labels[first]] = append(byClass[x.labels[first]], first)
+	}
+	put := func(first int32, part uint8) {
+		g.each(first, func(i int32) { x.parts[i] = part })
 	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	var owed [3]float64
@@ -220,20 +228,13 @@ func (x *index) deal(samples []leader, shares [3]float64, classes int, seed uint
 		for part := 2; part > 0; part-- { // what is left is trained on, one of each class at least
 			owed[part] += shares[part] * float64(len(of))
 			for owed[part] >= 0.5 && next < len(of)-1 {
-				x.put(of[next], uint8(part))
+				put(of[next], uint8(part))
 				owed[part]--
 				next++
 			}
 		}
 		for _, l := range of[next:] {
-			x.put(l, 0)
+			put(l, 0)
 		}
-	}
-}
-
-func (x *index) put(l leader, part uint8) {
-	x.parts[l.first] = part
-	for _, i := range l.copies {
-		x.parts[i] = part
 	}
 }

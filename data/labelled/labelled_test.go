@@ -238,3 +238,29 @@ func TestNoClasses(t *testing.T) {
 		}
 	}
 }
+
+// TestReadUnlabelled: what has labels is read without them, and so is what has none.
+func TestReadUnlabelled(t *testing.T) {
+	for path, want := range map[string]string{
+		"docs":       "docs/a/1 x;docs/b/c/2 y;",
+		"flat":       "flat/1 z;",
+		"in.csv":     "in.csv:2 x;",
+		"mixed":      "mixed/in.csv: a table or an array among files that are a sample each: name it itself",
+		"bare.jsonl": "bare.jsonl:1 u;",
+	} {
+		dir := files(t, map[string]string{
+			"docs/a/1": "x", "docs/b/c/2": "y", "flat/1": "z", "in.csv": "text,label\nx,1\n", "mixed/in.csv": "text\nx\n", "bare.jsonl": `{"text":"u"}`,
+		})
+		got := ""
+		err := ReadUnlabelled(filepath.Join(dir, path), Options{LabelColumn: "absent"}, func(s *Sample) error {
+			got += fmt.Sprintf("%s %s;", strings.TrimPrefix(s.Where(), dir+"/"), s.Texts[0])
+			return nil
+		})
+		if err != nil {
+			got = strings.TrimPrefix(err.Error(), dir+"/")
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type Options struct {
 	ClassWeights  []string  `json:"class_weights,omitempty" help:"weights of the classes in the loss: none, balanced (each class has the same part in it), or CLASS=WEIGHT, 1 for those not named (default none)"`
 	Encoding      string    `json:"encoding,omitempty" help:"encoding of labelled text without a byte order mark: utf-8, utf-16le, utf-16be, latin-1 or windows-1252 (default utf-8)"`
 	NoHeader      bool      `json:"no_header,omitempty" help:"the first row of a labelled table is a sample: columns are called 1, 2, …"`
+	unlabelled    bool      // samples need no labels
 	SkipMalformed bool      `json:"skip_malformed,omitempty" help:"leave out rows of labelled data that are not as they should be, and name the first"`
 }
 

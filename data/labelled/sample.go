@@ -116,6 +116,17 @@ func Read(path string, o Options, use func(*Sample) error) error {
 	return nil
 }
 
+// ReadUnlabelled calls use with every sample of data that needs no labels: of a table,
+// of an array, of all arrays x of an archive, or of the files in a directory and below
+// it.
+func ReadUnlabelled(path string, o Options, use func(*Sample) error) error {
+	o.unlabelled, o.Labels, o.LabelColumn, o.SplitColumn = true, "", "", ""
+	if err := o.Check(); err != nil {
+		return err
+	}
+	return readPart(path, o, use)
+}
+
 // readPart reads a file or a folder.
 func readPart(path string, o Options, use func(*Sample) error) error {
 	info, err := os.Stat(path)

@@ -107,7 +107,8 @@ func (x *index) digest() string {
 }
 
 func lengthsOf(lengths []int32) Lengths {
-	sorted := slices.Sorted(slices.Values(lengths))
+	sorted := slices.Clone(lengths)
+	slices.Sort(sorted)
 	n := len(sorted)
 	l := Lengths{
 		Shortest: int(sorted[0]), Longest: int(sorted[n-1]),
@@ -128,17 +129,22 @@ func (x *index) countCopies(s *Summary) {
 	if x.kind == Sound {
 		return
 	}
-	for _, l := range x.leaders(func(int) bool { return true }) {
-		s.Copies += len(l.copies)
-		trained := x.parts[l.first] == 0
-		for _, i := range l.copies {
+	g := x.groups(func(int) bool { return true })
+	for _, first := range g.firsts {
+		copies, trained := -1, false
+		g.each(first, func(i int32) {
+			copies++
 			trained = trained || x.parts[i] == 0
+		})
+		s.Copies += copies
+		if !trained || copies == 0 {
+			continue
 		}
-		for _, i := range append(l.copies, l.first) {
-			if trained && x.parts[i] != 0 {
+		g.each(first, func(i int32) {
+			if x.parts[i] != 0 {
 				s.Between++
 			}
-		}
+		})
 	}
 }
 

@@ -53,7 +53,7 @@ func readTable(path string, o Options, use func(*Sample) error) error {
 		return err
 	}
 	defer r.Close()
-	rows, err := NewRows(r, o, true)
+	rows, err := NewRows(r, o, !o.unlabelled)
 	if err != nil {
 		return err
 	}

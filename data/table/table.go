@@ -53,9 +53,13 @@ func (e *RowError) Unwrap() error { return e.Err }
 // endings are the endings of tables.
 var endings = []string{".csv", ".tsv", ".jsonl", ".ndjson"}
 
+// parquet is the ending of tables that Open says how to convert.
+const parquet = ".parquet"
+
 // Is tells whether a file is a table by the ending of its name.
 func Is(path string) bool {
-	return slices.Contains(endings, strings.ToLower(filepath.Ext(Name(path))))
+	ending := strings.ToLower(filepath.Ext(Name(path)))
+	return slices.Contains(endings, ending) || ending == parquet
 }
 
 // Endings lists the endings of tables.
@@ -66,6 +70,9 @@ func Open(path string, o Options) (*Reader, error) {
 	kind := strings.ToLower(filepath.Ext(Name(path)))
 	if !Is(path) {
 		return nil, fmt.Errorf("%s: not a table by its name, want one that ends in %s, and .gz or .zst after it if it is compressed", path, strings.Join(endings, ", "))
+	}
+	if kind == parquet {
+		return nil, fmt.Errorf(`%s: Parquet is not read, convert it: duckdb -c "COPY '%s' TO 'table.csv'", or python3 -c "import pandas; pandas.read_parquet('%[2]s').to_csv('table.csv', index=False)"`, path, path)
 	}
 	in, err := OpenText(path, o.Encoding)
 	if err != nil {

@@ -122,6 +122,7 @@ func TestRows(t *testing.T) {
 			"[\"a\" \"b\"] 1:<x\né><[1, {\"}\": \"]\\\"\"}]> 3:<true>- 4:--"},
 		{"not JSON", "a.jsonl", "{\"a\":1}\n{\"a\":}\n[1]\n{\"a\":\"\xe9\"}\n{\"a\":2}\n", Options{},
 			`["a"] 1:<1> !2: not JSON: invalid character '}' looking for beginning of value !3: want an object of JSON in braces on each line !4: the line is not UTF-8, as JSON must be 5:<2>`},
+		{"Parquet", "a.parquet", "PAR1", Options{}, `FILE: Parquet is not read, convert it: duckdb -c "COPY 'FILE' TO 'table.csv'", or python3 -c "import pandas; pandas.read_parquet('FILE').to_csv('table.csv', index=False)"`},
 		{"no table", "a.txt", "a", Options{}, `FILE: not a table by its name, want one that ends in .csv, .tsv, .jsonl, .ndjson, and .gz or .zst after it if it is compressed`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
