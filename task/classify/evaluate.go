@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -190,8 +191,16 @@ func (e *Evaluation) Line() string {
 		e.Split, e.Accuracy, e.Samples, e.Majority, e.Loss)
 }
 
-// legible is how many columns of a confusion matrix a person reads.
-const legible = 50
+// legible is how many characters a line of the confusion matrix may have.
+const legible = 240
+
+// matrixWidth is how many it has.
+func (e *Evaluation) matrixWidth() (n int) {
+	for _, c := range e.Classes {
+		n += utf8.RuneCountInString(c.Name) + 2
+	}
+	return n
+}
 
 // WriteText writes the evaluation as a person reads it.
 func (e *Evaluation) WriteText(w io.Writer) error {
@@ -207,8 +216,8 @@ func (e *Evaluation) WriteClasses(w io.Writer) error {
 	for _, c := range e.Classes {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%v\t%v\t%v\t\n", c.Name, c.Samples, c.Answers, c.Correct, c.Precision, c.Recall, c.F1)
 	}
-	if len(e.Classes) > legible {
-		fmt.Fprintf(tw, "\nThe confusion matrix has %d rows; the form in JSON has them.\n", len(e.Classes))
+	if e.matrixWidth() > legible {
+		fmt.Fprintf(tw, "\nThe confusion matrix has %d columns: too wide to read here; JSON and a plot have it.\n", len(e.Classes))
 		return tw.Flush()
 	}
 	fmt.Fprintln(tw)
