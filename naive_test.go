@@ -282,6 +282,37 @@ func randomInput(rng *rand.Rand, c mega.ClassifierConfig) (*mega.Input, naive.Ba
 	return in, b
 }
 
+// shaken makes a model, which must have as many parameters as its configuration says,
+// and shakes them.
+func shaken[C mega.Config, M interface{ Params() *nn.Params }](t *testing.T, rng *rand.Rand, c C, build func(C) (M, error)) M {
+	t.Helper()
+	m, err := build(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.Params().Count(), c.ParameterCount(); got != want {
+		t.Errorf("%d parameters, ParameterCount says %d", got, want)
+	}
+	shake(rng, m.Params())
+	return m
+}
+
+// matchSpecification holds the logits, the loss, every gradient and running statistics
+// of a classifier against the specification, with every kernel.
+func matchSpecification(t *testing.T, c any, p *nn.Params, batch naive.Batch, logits func() ([][]float32, error), loss func(*autograd.Tape) (autograd.Loss, error)) {
+	restore := keepBuffers(p)
+	forEachKernel(t, func(t *testing.T) {
+		restore()
+		slow := specification(t, c, p, nil)
+		rows, err := logits()
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, "logits", slices.Concat(rows...), slow.Forward(batch).Logits.Data, outputBound, 0)
+		compareTraining(t, slow, batch, p, train(t, p, loss))
+	})
+}
+
 // TestClassifiersMatchSpecification holds small classifiers of every variant
 // against the specification: logits, loss, every gradient, running statistics.
 func TestClassifiersMatchSpecification(t *testing.T) {
@@ -289,32 +320,15 @@ func TestClassifiersMatchSpecification(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(i), 11))
 			c := randomClassifier(rng, v)
-			m, err := mega.NewClassifier(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := m.Params().Count(), c.ParameterCount(); got != want {
-				t.Errorf("%d parameters, ParameterCount says %d", got, want)
-			}
-			shake(rng, m.Params())
+			m := shaken(t, rng, c, mega.NewClassifier)
 			in, batch := randomInput(rng, c)
 			var labels []int32
 			for range in.Rows {
 				labels = append(labels, int32(rng.IntN(c.SentenceClassNum)))
 			}
 			batch.Target = ints(labels)
-			restore := keepBuffers(m.Params())
-			forEachKernel(t, func(t *testing.T) {
-				restore()
-				slow := specification(t, c, m.Params(), nil)
-				logits, err := m.Logits(*in)
-				if err != nil {
-					t.Fatal(err)
-				}
-				within(t, "logits", slices.Concat(logits...), slow.Forward(batch).Logits.Data, outputBound, 0)
-				loss := train(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) { return m.Loss(tape, in, labels) })
-				compareTraining(t, slow, batch, m.Params(), loss)
-			})
+			matchSpecification(t, c, m.Params(), batch, func() ([][]float32, error) { return m.Logits(*in) },
+				func(tape *autograd.Tape) (autograd.Loss, error) { return m.Loss(tape, in, labels) })
 		})
 	}
 }

@@ -47,14 +47,7 @@ func TestLanguageModelsMatchSpecification(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(i), 12))
 			c := randomLanguageModel(rng, v)
-			m, err := mega.NewLanguageModel(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := m.Params().Count(), c.ParameterCount(); got != want {
-				t.Errorf("%d parameters, ParameterCount says %d", got, want)
-			}
-			shake(rng, m.Params())
+			m := shaken(t, rng, c, mega.NewLanguageModel)
 			rows, length := 2+rng.IntN(3), pick(rng, 3, 5, 8, 13, 21)
 			tokens, _ := randomText(rng, rows, length, c.VocabSize, false)
 			targets, _ := randomText(rng, rows, length, c.VocabSize, false)
@@ -139,14 +132,7 @@ func TestTranslatorsMatchSpecification(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(i), 13))
 			c := randomTranslator(rng, v)
-			m, err := mega.NewTranslator(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := m.Params().Count(), c.ParameterCount(); got != want {
-				t.Errorf("%d parameters, ParameterCount says %d", got, want)
-			}
-			shake(rng, m.Params())
+			m := shaken(t, rng, c, mega.NewTranslator)
 			rows, from, to := 2+rng.IntN(3), 3+rng.IntN(12), 3+rng.IntN(12)
 			sources, _ := randomText(rng, rows, from, c.SourceVocabSize, true)
 			shifted, _ := randomText(rng, rows, to, c.TargetVocabSize, false)

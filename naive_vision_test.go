@@ -2,7 +2,6 @@ package mega_test
 
 import (
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -57,28 +56,11 @@ func TestVisionMatchesSpecification(t *testing.T) {
 			rng := rand.New(rand.NewPCG(8, 71))
 			c := visionConfig()
 			change(&c)
-			m, err := mega.NewVision(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := m.Params().Count(), c.ParameterCount(); got != want {
-				t.Errorf("%d parameters, ParameterCount says %d", got, want)
-			}
-			shake(rng, m.Params())
+			m := shaken(t, rng, c, mega.NewVision)
 			in, batch := randomImages(rng, c, 4)
 			targets := oneHot(batch.Target, c.NumClasses)
-			restore := keepBuffers(m.Params())
-			forEachKernel(t, func(t *testing.T) {
-				restore()
-				slow := specification(t, c, m.Params(), nil)
-				logits, err := m.Logits(*in)
-				if err != nil {
-					t.Fatal(err)
-				}
-				within(t, "logits", slices.Concat(logits...), slow.Forward(batch).Logits.Data, outputBound, 0)
-				loss := train(t, m.Params(), func(tape *autograd.Tape) (autograd.Loss, error) { return m.Loss(tape, in, targets) })
-				compareTraining(t, slow, batch, m.Params(), loss)
-			})
+			matchSpecification(t, c, m.Params(), batch, func() ([][]float32, error) { return m.Logits(*in) },
+				func(tape *autograd.Tape) (autograd.Loss, error) { return m.Loss(tape, in, targets) })
 		})
 	}
 }

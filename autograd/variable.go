@@ -41,7 +41,9 @@ func NewConstant(value *tensor.Tensor) *Variable {
 	return &Variable{shape: value.Shape(), value: value, leaf: true, frozen: true}
 }
 
-// Shape returns the dimensions; the caller must not change them.
+// Shape returns the dimensions, which the caller must not change. Like the value, those
+// of a variable that a tape made are valid until the tape makes something else of it,
+// in Reset at the latest.
 func (v *Variable) Shape() []int { return v.shape }
 
 // Rows returns the product of all dimensions but the last.

@@ -60,9 +60,10 @@ const progressFormat = 1
 type Reset struct{ Optimizer, Loader, Meters bool }
 
 // TrainingState returns where the training of the checkpoint's model, which has
-// parameters p, stood; with p nil, all but the moments of a fairseq file. It is nil if the checkpoint holds a model alone. Its
-// moments are read from the checkpoint, which must stay open. With the
-// optimiser the count of updates is dropped, as in the reference (trainer.py:271).
+// parameters p, stood; with p nil, all but the moments of a fairseq file. It is nil if
+// the checkpoint holds a model alone. Its moments are read from the checkpoint, which
+// must stay open. With the optimiser the count of updates is dropped, as in the
+// reference (trainer.py:271).
 func (c *Checkpoint) TrainingState(p *nn.Params, drop Reset) (*Training, error) {
 	var t *Training
 	var err error

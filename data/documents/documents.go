@@ -26,9 +26,9 @@ type Collection struct {
 }
 
 // Add reads the files below a directory whose names match a pattern of
-// filepath.Match and are not clutter (textfile.Clutter), and that are not shorter than least bytes, into the class of
-// that name. Copies of earlier documents are left out, so that none is on both
-// sides of a split. It is an error if there are none.
+// filepath.Match and are not clutter (textfile.Clutter), and that are not shorter than
+// least bytes, into the class of that name. Copies of earlier documents are left out,
+// so that none is on both sides of a split. It is an error if there are none.
 func (c *Collection) Add(class, dir, pattern string, least int) error {
 	if class == "" || dir == "" {
 		return errors.New("documents: a class needs a name and a directory")
