@@ -20,10 +20,6 @@ func NewEvaluator(tick func(done, total int)) *Evaluator {
 	return &Evaluator{tape: autograd.NewTape(), comm: Alone{}, tick: tick}
 }
 
-// Tape returns the tape to run forward passes on: it records nothing and drops
-// nothing out. Reset it after each.
-func (e *Evaluator) Tape() *autograd.Tape { return e.tape }
-
 // Communicator returns the processes that share the evaluation.
 func (e *Evaluator) Communicator() Communicator { return e.comm }
 

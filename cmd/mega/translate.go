@@ -141,7 +141,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 func (c *translateCommand) translate(cmd *cobra.Command, t *translate.Translator, in io.Reader, w io.Writer) error {
 	meter := progress.New(cmd.ErrOrStderr(), "translating", "lines")
 	defer meter.Close()
-	unknown := newUnknownWords()
+	var unknown unknownWords
 	first := 1
 	return eachLines(in, c.input, c.buffer, func(lines []string) error {
 		found, err := t.Translate(cmd.Context(), lines, first, func(done int) { meter.Show(int64(first-1+done), int64(first-1+len(lines))) })
@@ -214,8 +214,6 @@ func eachLines(in io.Reader, name string, most int, f func(lines []string) error
 
 // unknownWords reports the first few words that the dictionary does not have.
 type unknownWords struct{ told int }
-
-func newUnknownWords() *unknownWords { return &unknownWords{} }
 
 func (u *unknownWords) tell(w io.Writer, line int, words []string) {
 	const most = 5

@@ -117,9 +117,6 @@ func (l *Task) window() int {
 // Model returns the language model.
 func (l *Task) Model() *mega.LanguageModel { return l.model }
 
-// Corpus returns the data.
-func (l *Task) Corpus() *Corpus { return l.corpus }
-
 // Summary says in words what the data is.
 func (l *Task) Summary() string { return fmt.Sprintf("%d kinds of tokens", l.corpus.Dictionary.Len()) }
 

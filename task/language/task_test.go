@@ -196,7 +196,7 @@ func TestTrainOnBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Corpus().Close()
+	defer l.Close()
 	config := train.DefaultConfig()
 	config.MaxUpdate, config.LR, config.ClipNorm, config.LogInterval = 60, []float64{1e-2}, 1, 20
 	config.WarmupUpdates, config.LRScheduler, config.TotalNumUpdate = 5, "linear_decay", 60
@@ -226,7 +226,7 @@ func TestLanguageModellingStats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Corpus().Close()
+	defer l.Close()
 	epoch, err := l.Epoch(1)
 	if err != nil {
 		t.Fatal(err)

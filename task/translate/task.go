@@ -120,12 +120,6 @@ func (t *Task) batches(split string, dir, size, tokens int) (batches, error) {
 // Model returns the translator.
 func (t *Task) Model() *mega.Translator { return t.model }
 
-// Corpus returns the data.
-func (t *Task) Corpus() *Corpus { return t.corpus }
-
-// Config returns where the data comes from, with the languages found out.
-func (t *Task) Config() DataConfig { return t.config }
-
 // Summary says in words what the data is.
 func (t *Task) Summary() string {
 	c := t.corpus

@@ -52,7 +52,7 @@ func TestTrainTranslator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer task.Corpus().Close()
+	defer task.Close()
 	before, err := task.Validate(context.Background(), train.NewEvaluator(nil))
 	if err != nil {
 		t.Fatal(err)
