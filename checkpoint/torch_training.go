@@ -217,26 +217,14 @@ func (a *Adam) readFlat(moments, states *torchfile.Dict, number any, p *nn.Param
 		if len(flat.Shape) != 1 || flat.Elements() != p.Count() || !flat.Contiguous() {
 			return fmt.Errorf("%s has shape %v, want the %d numbers of the model", moment, flat.Shape, p.Count())
 		}
-		offset := flat.Offset
+		at := 0
 		for _, q := range p.All() {
-			t := *flat
-			t.Offset, t.Shape, t.Stride = offset, q.Shape(), rowMajor(q.Shape())
-			moments.Set(q.Name+"."+moment, &t)
-			offset += t.Elements()
+			t := flat.Cut(at, q.Shape())
+			moments.Set(q.Name+"."+moment, t)
+			at += t.Elements()
 		}
 	}
 	return nil
-}
-
-// rowMajor returns the strides of row-major order.
-func rowMajor(shape []int) []int {
-	stride := make([]int, len(shape))
-	n := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		stride[i] = n
-		n *= shape[i]
-	}
-	return stride
 }
 
 func dictAt(d *torchfile.Dict, key string) (*torchfile.Dict, error) {

@@ -83,6 +83,12 @@ func (t *Tensor) Part(i int) *Tensor {
 	return &Tensor{Storage: t.Storage, Offset: t.Offset + i*t.Stride[0], Shape: t.Shape[1:], Stride: t.Stride[1:]}
 }
 
+// Cut returns the elements of a contiguous tensor from number at on as one of a shape. It
+// shares the storage, which must hold as many.
+func (t *Tensor) Cut(at int, shape []int) *Tensor {
+	return &Tensor{Storage: t.Storage, Offset: t.Offset + at, Shape: shape, Stride: contiguousStrides(shape)}
+}
+
 // contiguousStrides returns the strides of row-major order.
 func contiguousStrides(shape []int) []int {
 	stride := make([]int, len(shape))
