@@ -82,6 +82,9 @@ const (
 // otherEncodings are names of other formats.
 var otherEncodings = map[uint16]string{2: " (Microsoft's ADPCM)", 6: " (A-law)", 7: " (µ-law)", 17: " (IMA ADPCM)", 49: " (GSM)", 85: " (MP3)"}
 
+// ErrNoSamples is of a recording that is empty.
+var ErrNoSamples = errors.New("no samples")
+
 // parseWAV finds the samples of a file.
 func parseWAV(b []byte) (*wav, error) {
 	rest := bytes.NewReader(b)
@@ -98,7 +101,7 @@ func parseWAV(b []byte) (*wav, error) {
 		w.data = w.data[:size]
 	}
 	if w.frames() == 0 {
-		return nil, errors.New("no samples")
+		return nil, ErrNoSamples
 	}
 	return &w, nil
 }

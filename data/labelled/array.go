@@ -112,10 +112,14 @@ func eachSeries(path string, in io.Reader, l *labels, split string, use func(*Sa
 	if l == nil {
 		return nil
 	}
-	if _, err := l.next(); err != io.EOF {
-		return fmt.Errorf("%s: more labels than the %d samples of %s", l.name, a.Shape[0], path)
+	for {
+		switch label, err := l.next(); {
+		case err == io.EOF:
+			return nil
+		case err != nil || label != "": // not an empty line at the end
+			return fmt.Errorf("%s: more labels than the %d samples of %s", l.name, a.Shape[0], path)
+		}
 	}
-	return nil
 }
 
 // next reads a series and its label.

@@ -134,14 +134,16 @@ func (f *folder) sample(path string) (*Sample, error) {
 // sound measures a recording.
 func (f *folder) sound(s *Sample) error {
 	frames, rate, err := audio.MeasureWAV(s.File)
-	if err != nil && f.SkipMalformed {
-		s.LeftOut = "recordings that cannot be read"
-		return nil
-	}
-	if s.Path, s.Size, s.Rate = s.File, frames, rate; frames == 0 {
+	s.Path, s.Size, s.Rate = s.File, frames, rate
+	switch {
+	case errors.Is(err, audio.ErrNoSamples):
 		s.LeftOut = "recordings without a sample"
+	case err != nil && f.SkipMalformed:
+		s.LeftOut = "recordings that cannot be read"
+	default:
+		return err
 	}
-	return err
+	return nil
 }
 
 // maxText bounds a file that is one text.

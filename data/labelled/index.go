@@ -116,7 +116,10 @@ func (x *index) finish(path string, o Options) ([]string, error) {
 	for i, label := range x.labels {
 		x.labels[i] = rank[names[label]]
 	}
-	return order, x.divide(o, len(names))
+	if err := x.divide(o, len(names)); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return order, nil
 }
 
 // natural orders numbers by their size and before all other names.
@@ -166,7 +169,7 @@ func (x *index) divide(o Options, classes int) error {
 	}
 	for i, n := range counts[:2] {
 		if n == 0 {
-			return fmt.Errorf("no sample is left for %s of %d: want more samples or other shares (held_out)", Splits[i], len(x.parts))
+			return fmt.Errorf("no sample is left for %s of %d: want more samples or other shares (held_out); samples with the same content come into one part", Splits[i], len(x.parts))
 		}
 	}
 	return nil

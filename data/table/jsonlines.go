@@ -33,7 +33,10 @@ func newJSONLines(in io.Reader) (*jsonLines, []string, error) {
 	}
 	columns, err := keys(line)
 	if err != nil {
-		return nil, nil, fmt.Errorf("line %d: %w", j.line, err)
+		return nil, nil, fmt.Errorf("line %d: %w (jq -c makes a line of each object of other JSON)", j.line, err)
+	}
+	if err := checkColumns(columns); err != nil {
+		return nil, nil, err
 	}
 	j.columns = map[string]int{}
 	for i, name := range columns {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -42,6 +43,12 @@ func newSeparated(in io.Reader, comma byte, noHeader bool) (*separated, []string
 	if comma == 0 {
 		s.comma = s.sniff()
 	}
+	if named, _ := s.in.Peek(5); comma == 0 && strings.HasPrefix(string(named), "sep=") && len(named) == 5 {
+		s.comma = named[4] // the line with which Excel writes names it
+		if err := s.readLine(); err != nil {
+			return nil, nil, err
+		}
+	}
 	row, err := s.next()
 	if err == io.EOF {
 		return nil, nil, errors.New("the table is empty")
@@ -53,6 +60,9 @@ func newSeparated(in io.Reader, comma byte, noHeader bool) (*separated, []string
 	columns := make([]string, s.cells)
 	for i, cell := range row.Cells {
 		columns[i] = string(bytes.TrimSpace(cell))
+		if strings.Contains(columns[i], "\r") && !strings.Contains(columns[i], "\n") {
+			return nil, nil, errors.New("the lines end with carriage returns alone: tr '\\r' '\\n' makes line feeds of them")
+		}
 		if noHeader {
 			columns[i] = strconv.Itoa(i + 1)
 			s.first = append(s.first, bytes.Clone(cell))

@@ -39,7 +39,7 @@ func Float32s(dst []float32, d DType, src []byte) error {
 		float32sFromF32(dst, src)
 	case F16:
 		for i := range dst {
-			dst[i] = fromHalf(binary.LittleEndian.Uint16(src[2*i:]))
+			dst[i] = FromHalf(binary.LittleEndian.Uint16(src[2*i:]))
 		}
 	case BF16:
 		for i := range dst {

@@ -41,7 +41,7 @@ func halfByFormula(h uint16) float64 {
 func TestHalfConversionsOfEveryPattern(t *testing.T) {
 	for i := range 1 << 16 {
 		h := uint16(i)
-		want, got := halfByFormula(h), fromHalf(h)
+		want, got := halfByFormula(h), FromHalf(h)
 		if math.IsNaN(want) {
 			if got == got || toHalf(got)&0x7fff <= 0x7c00 || toHalf(got)>>15 != h>>15 {
 				t.Fatalf("%#04x: %v, back %#04x, want NaN", h, got, toHalf(got))

@@ -2,9 +2,9 @@ package dtype
 
 import "math"
 
-// fromHalf converts IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits) to
+// FromHalf converts IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits) to
 // float32; every value is exact and a NaN keeps its payload.
-func fromHalf(h uint16) float32 {
+func FromHalf(h uint16) float32 {
 	sign := uint32(h&0x8000) << 16
 	exponent := uint32(h >> 10 & 0x1f)
 	fraction := uint32(h & 0x3ff)

@@ -4,6 +4,7 @@ package npy
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,11 +13,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mega-go/mega/format/dtype"
 )
 
 // A Header is what an array says of itself before its numbers.
 type Header struct {
-	Kind    byte // b, i, u, f of numpy's codes, or U for texts
+	Kind    byte // b, i, u, f of numpy's codes, or U and S for texts
 	Size    int  // bytes of an element
 	Shape   []int
 	order   binary.ByteOrder
@@ -26,7 +29,7 @@ type Header struct {
 // maxHeader bounds the header, which is a line of text.
 const maxHeader = 1 << 16
 
-var fields = regexp.MustCompile(`'descr': *'([<>|=])([biufU])(\d+)' *, *'fortran_order': *(True|False) *, *'shape': *\(([\d, ]*)\)`)
+var fields = regexp.MustCompile(`'descr': *'([<>|=])([biufUS])(\d+)' *, *'fortran_order': *(True|False) *, *'shape': *\(([\d, ]*)\)`)
 
 // ReadHeader reads the header of an array
 // (numpy/lib/format.py, versions 1 to 3 of the format).
@@ -105,6 +108,7 @@ var values = map[string]func(b []byte, order binary.ByteOrder) float64{
 	"i4": func(b []byte, o binary.ByteOrder) float64 { return float64(int32(o.Uint32(b))) },
 	"u8": func(b []byte, o binary.ByteOrder) float64 { return float64(o.Uint64(b)) },
 	"i8": func(b []byte, o binary.ByteOrder) float64 { return float64(int64(o.Uint64(b))) },
+	"f2": func(b []byte, o binary.ByteOrder) float64 { return float64(dtype.FromHalf(o.Uint16(b))) },
 	"f4": func(b []byte, o binary.ByteOrder) float64 { return float64(math.Float32frombits(o.Uint32(b))) },
 	"f8": func(b []byte, o binary.ByteOrder) float64 { return math.Float64frombits(o.Uint64(b)) },
 }
@@ -120,8 +124,8 @@ func NewArray(r io.Reader) (*Array, error) {
 		return nil, err
 	}
 	a := &Array{Header: h, in: in, value: values[fmt.Sprintf("%c%d", h.Kind, h.Size)]}
-	if a.value == nil && (h.Kind != 'U' || h.Size > maxText) {
-		return nil, fmt.Errorf("elements of the type %c%d, want whole numbers or numbers of 4 or 8 bytes", h.Kind, h.Size)
+	if a.value == nil && (h.Kind != 'U' && h.Kind != 'S' || h.Size > maxText) {
+		return nil, fmt.Errorf("elements of the type %c%d, want whole numbers, numbers of 2, 4 or 8 bytes, or texts of %d at most", h.Kind, h.Size, maxText)
 	}
 	a.element = make([]byte, h.Size)
 	return a, nil
@@ -154,6 +158,9 @@ func (a *Array) NextText() (string, error) {
 	}
 	if err := a.read(); err != nil {
 		return "", err
+	}
+	if a.Kind == 'S' {
+		return string(bytes.TrimRight(a.element, "\x00")), nil
 	}
 	var text strings.Builder
 	for at := 0; at < len(a.element); at += 4 {
