@@ -186,6 +186,9 @@ func (s *Set) Packed() []byte {
 	return out.Bytes()
 }
 
+// File returns the file, which must not be changed.
+func (s *Set) File() []byte { return s.file }
+
 // Equal tells whether two sets are of the same file.
 func (s *Set) Equal(o *Set) bool { return bytes.Equal(s.file, o.file) }
 

@@ -4,8 +4,7 @@
 //
 // [Run] does all of it: for one language ([Options.OnlySource]) dict.txt and
 // SPLIT.bin and .idx, for a pair dict.LANG.txt and SPLIT.SRC-TGT.LANG.bin and
-// .idx. It passes over a file twice: to count words, and to write their
-// ids.
+// .idx. It passes over a file twice: to count words, and to write their ids.
 //
 // With [Options.Pieces] the lines of a pair are raw: a model cuts them into pieces.
 // A copy of it lies beside the token files as dict.pieces.

@@ -22,10 +22,10 @@ type Report struct {
 	Warnings     []string           // what looks wrong with the texts and was taken as it is
 }
 
-// Run makes the dictionaries and token files, and puts all in place at once.
-// Nothing is if a text turns out to be wrong: texts of a pair that differ in their
-// number of lines, a text that is empty or not UTF-8. Nor, without Overwrite, if a
-// file is there that holds something else.
+// Run makes the dictionaries and token files, and puts all in place at once. It puts
+// nothing in place if a text turns out to be wrong: texts of a pair that differ in
+// their number of lines, a text that is empty or not UTF-8. Without Overwrite a file
+// that is there and holds something else is an error too.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.fill()
 	if err := o.Validate(); err != nil {
@@ -62,7 +62,7 @@ func (r *run) write(report *Report) error {
 		}
 	}
 	if r.pieces != nil {
-		if err := atomicfile.WriteFile(filepath.Join(r.temp, pieces.InData), r.model); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(r.temp, pieces.InData), r.pieces.File()); err != nil {
 			return err
 		}
 	}
@@ -141,7 +141,6 @@ type run struct {
 	progress Progress
 	warnings []string
 	pieces   *pieces.Set // nil for words
-	model    []byte      // the file of them
 }
 
 // openPieces reads the file of pieces, if one is given.
@@ -149,9 +148,7 @@ func (r *run) openPieces() (err error) {
 	if r.Pieces == "" {
 		return nil
 	}
-	if r.pieces, err = pieces.Open(r.Pieces); err == nil {
-		r.model, err = os.ReadFile(r.Pieces)
-	}
+	r.pieces, err = pieces.Open(r.Pieces)
 	return err
 }
 
