@@ -51,13 +51,10 @@ type DataConfig struct {
 	SentenceAvg             bool   `json:"sentence_avg" help:"divide loss and gradients by blocks, not by tokens"`
 }
 
-// languageModeling is the reference's task of language models.
-const languageModeling = "language_modeling"
-
 // DefaultDataConfig returns the reference's defaults.
 func DefaultDataConfig() DataConfig {
 	return DataConfig{
-		Task: languageModeling, TextHeldOut: 0.05,
+		Task: checkpoint.LanguageModelling, TextHeldOut: 0.05,
 		TrainSubset: "train", ValidSubset: "valid", TestSubset: "test",
 		TokensPerSample: 1024, VariantBlockMultipleMin: 1, VariantBlockMultipleMax: 1,
 		ValidBlock: blocks.DefaultValidBlock.String(), OutputDictionarySize: -1, ShortenMethod: "none",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/nn"
@@ -31,8 +32,8 @@ type Task struct {
 // NewTask opens the data, makes a model for its dictionary and
 // returns the task. Close it when done.
 func NewTask(d DataConfig, m mega.LanguageModelConfig) (*Task, error) {
-	if d.Task != "" && d.Task != languageModeling {
-		return nil, fmt.Errorf("task is %q, want %s for a language model", d.Task, languageModeling)
+	if d.Task != "" && d.Task != checkpoint.LanguageModelling {
+		return nil, fmt.Errorf("task is %q, want %s for a language model", d.Task, checkpoint.LanguageModelling)
 	}
 	if err := d.PackPieces(); err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func (l *Task) Validate(ctx context.Context, e *train.Evaluator) (train.Metrics,
 // Describe implements train.Task.
 func (l *Task) Describe() train.Description {
 	return train.Description{
-		Task: "language_modeling", Model: l.model.Config(), Data: l.config, Metrics: train.SubsetMetrics(l.config.validSubsets(), "loss", "ppl"),
+		Task: checkpoint.LanguageModelling, Model: l.model.Config(), Data: l.config, Metrics: train.SubsetMetrics(l.config.validSubsets(), "loss", "ppl"),
 		Paths:  slices.DeleteFunc(append(append(strings.Split(l.config.Data, ":"), l.corpus.files...), l.config.Dict), func(path string) bool { return path == "" }),
 		Splits: append([]string{l.config.TrainSubset}, l.config.validSubsets()...),
 	}

@@ -178,7 +178,7 @@ func (t *Task) Describe() train.Description {
 		metrics = append(metrics, "bleu")
 	}
 	return train.Description{
-		Task: "translation", Model: t.model.Config(), Data: t.config, Metrics: train.SubsetMetrics(t.config.validSubsets(), metrics...),
+		Task: checkpoint.Translation, Model: t.model.Config(), Data: t.config, Metrics: train.SubsetMetrics(t.config.validSubsets(), metrics...),
 		Paths: strings.Split(t.config.Data, ":"), Splits: append([]string{t.config.TrainSubset}, t.config.validSubsets()...),
 	}
 }
