@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/serve"
@@ -147,14 +148,9 @@ func (c *serveCommand) keys() ([]string, error) {
 // are, if there is nothing else.
 func (c *serveCommand) models(args []string) ([]serve.Model, error) {
 	if len(args) == 0 && len(c.runs) == 0 {
-		files, err := filepath.Glob(filepath.Join(smallModels, "*.safetensors"))
-		if err != nil {
-			return nil, err
-		}
-		if len(files) == 0 {
+		if args = findSmallModels(); len(args) == 0 {
 			return nil, usagef("no model is given, want run directories or checkpoints (in a clone of the repository those of the directory %s are served)", smallModels)
 		}
-		args = files
 	}
 	var models []serve.Model
 	for _, arg := range args {
@@ -163,4 +159,22 @@ func (c *serveCommand) models(args []string) ([]serve.Model, error) {
 		models = append(models, m)
 	}
 	return models, nil
+}
+
+// findSmallModels returns the checkpoints in the directory of small models: files of
+// weights that hold their configuration, and directories that have one.
+func findSmallModels() (found []string) {
+	for _, pattern := range []string{"*.safetensors", filepath.Join("*", checkpoint.ConfigFile)} {
+		paths, err := filepath.Glob(filepath.Join(smallModels, pattern))
+		if err != nil {
+			panic(err) // the pattern is one
+		}
+		for _, path := range paths {
+			if filepath.Base(path) == checkpoint.ConfigFile {
+				path = filepath.Dir(path)
+			}
+			found = append(found, path)
+		}
+	}
+	return found
 }
