@@ -303,6 +303,9 @@ func TestTranslateIsTranslate(t *testing.T) {
 	if status != 200 || !strings.Contains(string(answer), quoted(plain(0, 0))) {
 		t.Errorf("%d %s", status, answer)
 	}
+	if status, answer, _ := ask(t, s, "POST", "/translate", "application/x-www-form-urlencoded", []byte(`{"q":"the cat"}`)); status != 400 || !strings.Contains(string(answer), "Content-Type: application/json") {
+		t.Errorf("JSON as a form: %d %s", status, answer)
+	}
 	long := strings.Repeat("cat ", 5000)
 	if status, answer, _ := ask(t, s, "POST", "/translate", "application/json", []byte(`{"q":["a dog",`+quoted(long)+`],"source":"en","target":"de"}`)); status != 400 || !strings.Contains(string(answer), "tokens") {
 		t.Errorf("%d %s", status, answer)

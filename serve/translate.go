@@ -193,7 +193,9 @@ func formRequest(r *http.Request) (q translateRequest, err error) {
 	if q.Alternatives, err = wholeOf(r.PostFormValue("alternatives")); err != nil {
 		return q, invalid("alternatives", "alternatives is %q, want a whole number", r.PostFormValue("alternatives"))
 	}
-	q.Q, err = json.Marshal(r.PostFormValue("q"))
+	if text := r.PostForm["q"]; len(text) > 0 { // else it is said that there is none
+		q.Q, err = json.Marshal(text[0])
+	}
 	return q, err
 }
 
@@ -203,7 +205,7 @@ func (q translateRequest) texts() (texts []string, list bool, err error) {
 	list = len(raw) > 0 && raw[0] == '['
 	switch {
 	case len(raw) == 0:
-		return nil, list, invalid("q", "there is no q: want a text or a list of texts")
+		return nil, list, invalid("q", "there is no q: want a text or a list of texts, in JSON (Content-Type: application/json) or a form")
 	case list:
 		err = config.Decode(raw, &texts)
 	default:
@@ -228,7 +230,7 @@ func (q translateRequest) texts() (texts []string, list bool, err error) {
 func (q translateRequest) answer(out []lineOutput, list bool, source string) translateAnswer {
 	texts, alternatives, scores := make([]string, len(out)), make([][]string, len(out)), make([][]float64, len(out))
 	for i, o := range out {
-		texts[i], alternatives[i], scores[i] = o.texts[0], o.texts[1:], o.scores
+		texts[i], alternatives[i], scores[i] = o.texts[0], o.texts[1:], append([]float64{}, o.scores...)
 	}
 	a := translateAnswer{TranslatedText: texts, Scores: scores}
 	if q.Alternatives > 0 {
