@@ -188,62 +188,102 @@ TEXT ·attentionExpNEON(SB), NOSPLIT, $0-28
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	MOVD n+8(FP), R3
 	MOVD $0x00, R0
-	CMP $0x00000008, R3
+	CMP $0x00000010, R3
 	BLT end2
 
 loop1:
 	ADD R0, R2, R16
-	FLDPQ 0(R16), (F3, F4)
-	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R1), F5
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ 32(R1), F5
-	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4e25d485 // fadd v5.4s, v4.4s, v5.4s
-	FMOVQ 48(R1), F7
-	WORD $0x4ea7d4c8 // fsub v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
-	WORD $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
-	FMOVQ 64(R1), F9
-	FMOVQ 64(R1), F10
-	FMOVQ 80(R1), F11
-	WORD $0x4e2bcc69 // fmla v9.4s, v3.4s, v11.4s
-	WORD $0x4e2bcc8a // fmla v10.4s, v4.4s, v11.4s
-	FMOVQ 96(R1), F11
-	FMOVQ 96(R1), F12
-	FMOVQ 112(R1), F13
-	WORD $0x4e2dcc6b // fmla v11.4s, v3.4s, v13.4s
-	WORD $0x4e2dcc8c // fmla v12.4s, v4.4s, v13.4s
-	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
-	WORD $0x4e28cd4c // fmla v12.4s, v10.4s, v8.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	FMOVQ 144(R1), F13
-	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
-	WORD $0x4e2dcc8a // fmla v10.4s, v4.4s, v13.4s
-	WORD $0x4e27cd69 // fmla v9.4s, v11.4s, v7.4s
-	WORD $0x4e28cd8a // fmla v10.4s, v12.4s, v8.4s
-	WORD $0x4f3754c3 // shl v3.4s, v6.4s, #23
-	WORD $0x4f3754a4 // shl v4.4s, v5.4s, #23
-	WORD $0x6e23dd23 // fmul v3.4s, v9.4s, v3.4s
-	WORD $0x6e24dd44 // fmul v4.4s, v10.4s, v4.4s
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
+	FMOVQ 16(R1), F9
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	FMOVQ 32(R1), F9
+	WORD $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
+	WORD $0x4e26f526 // fmax v6.4s, v9.4s, v6.4s
+	WORD $0x4e27f527 // fmax v7.4s, v9.4s, v7.4s
+	WORD $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
+	FMOVQ 48(R1), F9
+	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
+	WORD $0x4e29d4cb // fadd v11.4s, v6.4s, v9.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
+	FMOVQ 48(R1), F13
+	WORD $0x4eadd54e // fsub v14.4s, v10.4s, v13.4s
+	WORD $0x4eadd56f // fsub v15.4s, v11.4s, v13.4s
+	WORD $0x4eadd590 // fsub v16.4s, v12.4s, v13.4s
+	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
+	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
+	WORD $0x4eafd4c6 // fsub v6.4s, v6.4s, v15.4s
+	WORD $0x4eb0d4e7 // fsub v7.4s, v7.4s, v16.4s
+	WORD $0x4eadd508 // fsub v8.4s, v8.4s, v13.4s
+	WORD $0x6e25dcad // fmul v13.4s, v5.4s, v5.4s
+	WORD $0x6e26dcce // fmul v14.4s, v6.4s, v6.4s
+	WORD $0x6e27dcef // fmul v15.4s, v7.4s, v7.4s
+	WORD $0x6e28dd10 // fmul v16.4s, v8.4s, v8.4s
+	FMOVQ 64(R1), F17
+	FMOVQ 64(R1), F18
+	FMOVQ 64(R1), F19
+	FMOVQ 64(R1), F20
+	FMOVQ 80(R1), F21
+	WORD $0x4e35ccb1 // fmla v17.4s, v5.4s, v21.4s
+	WORD $0x4e35ccd2 // fmla v18.4s, v6.4s, v21.4s
+	WORD $0x4e35ccf3 // fmla v19.4s, v7.4s, v21.4s
+	WORD $0x4e35cd14 // fmla v20.4s, v8.4s, v21.4s
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 96(R1), F24
+	FMOVQ 112(R1), F25
+	WORD $0x4e39ccb5 // fmla v21.4s, v5.4s, v25.4s
+	WORD $0x4e39ccd6 // fmla v22.4s, v6.4s, v25.4s
+	WORD $0x4e39ccf7 // fmla v23.4s, v7.4s, v25.4s
+	WORD $0x4e39cd18 // fmla v24.4s, v8.4s, v25.4s
+	WORD $0x4e2dce35 // fmla v21.4s, v17.4s, v13.4s
+	WORD $0x4e2ece56 // fmla v22.4s, v18.4s, v14.4s
+	WORD $0x4e2fce77 // fmla v23.4s, v19.4s, v15.4s
+	WORD $0x4e30ce98 // fmla v24.4s, v20.4s, v16.4s
+	FMOVQ 128(R1), F17
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	FMOVQ 144(R1), F25
+	WORD $0x4e39ccb1 // fmla v17.4s, v5.4s, v25.4s
+	WORD $0x4e39ccd2 // fmla v18.4s, v6.4s, v25.4s
+	WORD $0x4e39ccf3 // fmla v19.4s, v7.4s, v25.4s
+	WORD $0x4e39cd14 // fmla v20.4s, v8.4s, v25.4s
+	WORD $0x4e2dceb1 // fmla v17.4s, v21.4s, v13.4s
+	WORD $0x4e2eced2 // fmla v18.4s, v22.4s, v14.4s
+	WORD $0x4e2fcef3 // fmla v19.4s, v23.4s, v15.4s
+	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
+	WORD $0x4f375545 // shl v5.4s, v10.4s, #23
+	WORD $0x4f375566 // shl v6.4s, v11.4s, #23
+	WORD $0x4f375587 // shl v7.4s, v12.4s, #23
+	WORD $0x4f375528 // shl v8.4s, v9.4s, #23
+	WORD $0x6e25de25 // fmul v5.4s, v17.4s, v5.4s
+	WORD $0x6e26de46 // fmul v6.4s, v18.4s, v6.4s
+	WORD $0x6e27de67 // fmul v7.4s, v19.4s, v7.4s
+	WORD $0x6e28de88 // fmul v8.4s, v20.4s, v8.4s
 	ADD R0, R2, R16
-	FSTPQ (F3, F4), 0(R16)
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	ADD $0x00000020, R0, R0
-	SUB $0x00000008, R3, R3
-	CMP $0x00000008, R3
+	FSTPQ (F5, F6), 0(R16)
+	FSTPQ (F7, F8), 32(R16)
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	ADD $0x00000040, R0, R0
+	SUB $0x00000010, R3, R3
+	CMP $0x00000010, R3
 	BGE loop1
 
 end2:
@@ -251,33 +291,33 @@ end2:
 	BLT end4
 
 loop3:
-	WORD $0x3ce06843 // ldr q3, [x2, x0]
-	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R1), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 32(R1), F4
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 48(R1), F4
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
-	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
-	WORD $0x4e28cc66 // fmla v6.4s, v3.4s, v8.4s
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0x3ca06843 // str q3, [x2, x0]
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x3ce06845 // ldr q5, [x2, x0]
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R1), F6
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	FMOVQ 32(R1), F6
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 48(R1), F6
+	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	FMOVQ 48(R1), F7
+	WORD $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	FMOVQ 64(R1), F8
+	FMOVQ 80(R1), F9
+	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
+	FMOVQ 96(R1), F9
+	FMOVQ 112(R1), F10
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x4e27cd09 // fmla v9.4s, v8.4s, v7.4s
+	FMOVQ 128(R1), F8
+	FMOVQ 144(R1), F10
+	WORD $0x4e2acca8 // fmla v8.4s, v5.4s, v10.4s
+	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
+	WORD $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	WORD $0x3ca06845 // str q5, [x2, x0]
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	ADD $0x00000010, R0, R0
 	SUB $0x00000004, R3, R3
 	CMP $0x00000004, R3
@@ -287,39 +327,41 @@ end4:
 	CBZ R3, end6
 
 loop5:
-	WORD $0xbc606843 // ldr s3, [x2, x0]
-	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R1), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 32(R1), F4
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 48(R1), F4
-	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
-	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
-	WORD $0x4e28cc66 // fmla v6.4s, v3.4s, v8.4s
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0xbc206843 // str s3, [x2, x0]
-	WORD $0x1e204063 // fmov s3, s3
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0xbc606845 // ldr s5, [x2, x0]
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R1), F6
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	FMOVQ 32(R1), F6
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 48(R1), F6
+	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	FMOVQ 48(R1), F7
+	WORD $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
+	FMOVQ 64(R1), F8
+	FMOVQ 80(R1), F9
+	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
+	FMOVQ 96(R1), F9
+	FMOVQ 112(R1), F10
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x4e27cd09 // fmla v9.4s, v8.4s, v7.4s
+	FMOVQ 128(R1), F8
+	FMOVQ 144(R1), F10
+	WORD $0x4e2acca8 // fmla v8.4s, v5.4s, v10.4s
+	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
+	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
+	WORD $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	WORD $0xbc206845 // str s5, [x2, x0]
+	WORD $0x1e2040a5 // fmov s5, s5
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	ADD $0x00000004, R0, R0
 	SUB $0x01, R3, R3
 	CBNZ R3, loop5
 
 end6:
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x6e014020 // ext v0.16b, v1.16b, v1.16b, #8
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
@@ -337,26 +379,35 @@ TEXT ·attentionReLU2NEON(SB), NOSPLIT, $0-28
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000008, R6
+	CMP $0x00000010, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F1, F2)
+	FLDPQ 32(R16), (F3, F4)
 	ADD R0, R2, R16
-	FLDPQ 0(R16), (F3, F4)
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
-	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4e20cca1 // fmla v1.4s, v5.4s, v0.4s
+	WORD $0x4e20ccc2 // fmla v2.4s, v6.4s, v0.4s
+	WORD $0x4e20cce3 // fmla v3.4s, v7.4s, v0.4s
+	WORD $0x4e20cd04 // fmla v4.4s, v8.4s, v0.4s
+	FMOVQ 160(R1), F5
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
 	ADD R0, R2, R16
 	FSTPQ (F1, F2), 0(R16)
-	ADD $0x00000020, R0, R0
-	SUB $0x00000008, R6, R6
-	CMP $0x00000008, R6
+	FSTPQ (F3, F4), 32(R16)
+	ADD $0x00000040, R0, R0
+	SUB $0x00000010, R6, R6
+	CMP $0x00000010, R6
 	BGE loop1
 
 end2:
@@ -403,116 +454,201 @@ TEXT ·attentionLaplaceNEON(SB), NOSPLIT, $0-28
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000008, R6
+	CMP $0x00000010, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F1, F2)
+	FLDPQ 32(R16), (F3, F4)
 	ADD R0, R2, R16
-	FLDPQ 0(R16), (F3, F4)
-	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
-	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
-	FMOVQ 176(R1), F4
-	FMOVQ 192(R1), F5
-	WORD $0x4e25cc23 // fmla v3.4s, v1.4s, v5.4s
-	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4e20cca1 // fmla v1.4s, v5.4s, v0.4s
+	WORD $0x4e20ccc2 // fmla v2.4s, v6.4s, v0.4s
+	WORD $0x4e20cce3 // fmla v3.4s, v7.4s, v0.4s
+	WORD $0x4e20cd04 // fmla v4.4s, v8.4s, v0.4s
+	FMOVQ 176(R1), F5
+	FMOVQ 176(R1), F6
+	FMOVQ 176(R1), F7
+	FMOVQ 176(R1), F8
+	FMOVQ 192(R1), F9
+	WORD $0x4e29cc25 // fmla v5.4s, v1.4s, v9.4s
+	WORD $0x4e29cc46 // fmla v6.4s, v2.4s, v9.4s
+	WORD $0x4e29cc67 // fmla v7.4s, v3.4s, v9.4s
+	WORD $0x4e29cc88 // fmla v8.4s, v4.4s, v9.4s
 	FMOVQ 208(R1), F1
-	WORD $0x4e211c62 // and v2.16b, v3.16b, v1.16b
-	WORD $0x4e211c81 // and v1.16b, v4.16b, v1.16b
-	FMOVQ 224(R1), F5
-	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
-	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
-	FMOVQ 240(R1), F5
-	FMOVQ 240(R1), F6
-	FMOVQ 256(R1), F7
-	WORD $0x4e27cc45 // fmla v5.4s, v2.4s, v7.4s
-	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 240(R1), F7
-	WORD $0x6e25fce5 // fdiv v5.4s, v7.4s, v5.4s
-	WORD $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
-	FMOVQ 272(R1), F7
-	WORD $0x6e271c48 // eor v8.16b, v2.16b, v7.16b
-	WORD $0x6e271c27 // eor v7.16b, v1.16b, v7.16b
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	FMOVQ 32(R1), F7
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	FMOVQ 48(R1), F7
-	WORD $0x4e27d448 // fadd v8.4s, v2.4s, v7.4s
-	WORD $0x4e27d427 // fadd v7.4s, v1.4s, v7.4s
-	FMOVQ 48(R1), F9
-	WORD $0x4ea9d50a // fsub v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	FMOVQ 64(R1), F9
-	FMOVQ 64(R1), F10
-	FMOVQ 80(R1), F11
-	WORD $0x4e2bcc49 // fmla v9.4s, v2.4s, v11.4s
-	WORD $0x4e2bcc2a // fmla v10.4s, v1.4s, v11.4s
-	FMOVQ 112(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e22cd2b // fmla v11.4s, v9.4s, v2.4s
-	WORD $0x4e21cd4c // fmla v12.4s, v10.4s, v1.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	WORD $0x4e22cd69 // fmla v9.4s, v11.4s, v2.4s
-	WORD $0x4e21cd8a // fmla v10.4s, v12.4s, v1.4s
-	FMOVQ 144(R1), F11
-	FMOVQ 144(R1), F12
-	WORD $0x4e22cd2b // fmla v11.4s, v9.4s, v2.4s
-	WORD $0x4e21cd4c // fmla v12.4s, v10.4s, v1.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	WORD $0x4e22cd69 // fmla v9.4s, v11.4s, v2.4s
-	WORD $0x4e21cd8a // fmla v10.4s, v12.4s, v1.4s
-	WORD $0x4f375501 // shl v1.4s, v8.4s, #23
-	WORD $0x4f3754e2 // shl v2.4s, v7.4s, #23
+	WORD $0x4e211ca2 // and v2.16b, v5.16b, v1.16b
+	WORD $0x4e211cc3 // and v3.16b, v6.16b, v1.16b
+	WORD $0x4e211ce4 // and v4.16b, v7.16b, v1.16b
+	WORD $0x4e211d01 // and v1.16b, v8.16b, v1.16b
+	FMOVQ 224(R1), F9
+	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
+	WORD $0x4ea3f523 // fmin v3.4s, v9.4s, v3.4s
+	WORD $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
+	WORD $0x4ea1f521 // fmin v1.4s, v9.4s, v1.4s
+	FMOVQ 240(R1), F9
+	FMOVQ 240(R1), F10
+	FMOVQ 240(R1), F11
+	FMOVQ 240(R1), F12
+	FMOVQ 256(R1), F13
+	WORD $0x4e2dcc49 // fmla v9.4s, v2.4s, v13.4s
+	WORD $0x4e2dcc6a // fmla v10.4s, v3.4s, v13.4s
+	WORD $0x4e2dcc8b // fmla v11.4s, v4.4s, v13.4s
+	WORD $0x4e2dcc2c // fmla v12.4s, v1.4s, v13.4s
+	FMOVQ 240(R1), F13
+	WORD $0x6e29fda9 // fdiv v9.4s, v13.4s, v9.4s
+	WORD $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
+	WORD $0x6e2bfdab // fdiv v11.4s, v13.4s, v11.4s
+	WORD $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
+	FMOVQ 272(R1), F13
+	WORD $0x6e2d1c4e // eor v14.16b, v2.16b, v13.16b
+	WORD $0x6e2d1c6f // eor v15.16b, v3.16b, v13.16b
+	WORD $0x6e2d1c90 // eor v16.16b, v4.16b, v13.16b
+	WORD $0x6e2d1c2d // eor v13.16b, v1.16b, v13.16b
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R1), F13
+	WORD $0x4e22f5a2 // fmax v2.4s, v13.4s, v2.4s
+	WORD $0x4e23f5a3 // fmax v3.4s, v13.4s, v3.4s
+	WORD $0x4e24f5a4 // fmax v4.4s, v13.4s, v4.4s
+	WORD $0x4e21f5a1 // fmax v1.4s, v13.4s, v1.4s
+	FMOVQ 48(R1), F13
+	WORD $0x4e2dd44e // fadd v14.4s, v2.4s, v13.4s
+	WORD $0x4e2dd46f // fadd v15.4s, v3.4s, v13.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x4e2dd42d // fadd v13.4s, v1.4s, v13.4s
+	FMOVQ 48(R1), F17
+	WORD $0x4eb1d5d2 // fsub v18.4s, v14.4s, v17.4s
+	WORD $0x4eb1d5f3 // fsub v19.4s, v15.4s, v17.4s
+	WORD $0x4eb1d614 // fsub v20.4s, v16.4s, v17.4s
+	WORD $0x4eb1d5b1 // fsub v17.4s, v13.4s, v17.4s
+	WORD $0x4eb2d442 // fsub v2.4s, v2.4s, v18.4s
+	WORD $0x4eb3d463 // fsub v3.4s, v3.4s, v19.4s
+	WORD $0x4eb4d484 // fsub v4.4s, v4.4s, v20.4s
+	WORD $0x4eb1d421 // fsub v1.4s, v1.4s, v17.4s
+	FMOVQ 64(R1), F17
+	FMOVQ 64(R1), F18
+	FMOVQ 64(R1), F19
+	FMOVQ 64(R1), F20
+	FMOVQ 80(R1), F21
+	WORD $0x4e35cc51 // fmla v17.4s, v2.4s, v21.4s
+	WORD $0x4e35cc72 // fmla v18.4s, v3.4s, v21.4s
+	WORD $0x4e35cc93 // fmla v19.4s, v4.4s, v21.4s
+	WORD $0x4e35cc34 // fmla v20.4s, v1.4s, v21.4s
+	FMOVQ 112(R1), F21
+	FMOVQ 112(R1), F22
+	FMOVQ 112(R1), F23
+	FMOVQ 112(R1), F24
+	WORD $0x4e22ce35 // fmla v21.4s, v17.4s, v2.4s
+	WORD $0x4e23ce56 // fmla v22.4s, v18.4s, v3.4s
+	WORD $0x4e24ce77 // fmla v23.4s, v19.4s, v4.4s
+	WORD $0x4e21ce98 // fmla v24.4s, v20.4s, v1.4s
+	FMOVQ 96(R1), F17
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 96(R1), F20
+	WORD $0x4e22ceb1 // fmla v17.4s, v21.4s, v2.4s
+	WORD $0x4e23ced2 // fmla v18.4s, v22.4s, v3.4s
+	WORD $0x4e24cef3 // fmla v19.4s, v23.4s, v4.4s
+	WORD $0x4e21cf14 // fmla v20.4s, v24.4s, v1.4s
+	FMOVQ 144(R1), F21
+	FMOVQ 144(R1), F22
+	FMOVQ 144(R1), F23
+	FMOVQ 144(R1), F24
+	WORD $0x4e22ce35 // fmla v21.4s, v17.4s, v2.4s
+	WORD $0x4e23ce56 // fmla v22.4s, v18.4s, v3.4s
+	WORD $0x4e24ce77 // fmla v23.4s, v19.4s, v4.4s
+	WORD $0x4e21ce98 // fmla v24.4s, v20.4s, v1.4s
+	FMOVQ 128(R1), F17
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	WORD $0x4e22ceb1 // fmla v17.4s, v21.4s, v2.4s
+	WORD $0x4e23ced2 // fmla v18.4s, v22.4s, v3.4s
+	WORD $0x4e24cef3 // fmla v19.4s, v23.4s, v4.4s
+	WORD $0x4e21cf14 // fmla v20.4s, v24.4s, v1.4s
+	WORD $0x4f3755c1 // shl v1.4s, v14.4s, #23
+	WORD $0x4f3755e2 // shl v2.4s, v15.4s, #23
+	WORD $0x4f375603 // shl v3.4s, v16.4s, #23
+	WORD $0x4f3755a4 // shl v4.4s, v13.4s, #23
+	WORD $0x6e21de21 // fmul v1.4s, v17.4s, v1.4s
+	WORD $0x6e22de42 // fmul v2.4s, v18.4s, v2.4s
+	WORD $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
+	WORD $0x6e24de84 // fmul v4.4s, v20.4s, v4.4s
+	WORD $0x6e29dd2d // fmul v13.4s, v9.4s, v9.4s
+	WORD $0x6e2add4e // fmul v14.4s, v10.4s, v10.4s
+	WORD $0x6e2bdd6f // fmul v15.4s, v11.4s, v11.4s
+	WORD $0x6e2cdd90 // fmul v16.4s, v12.4s, v12.4s
+	FMOVQ 288(R1), F17
+	FMOVQ 288(R1), F18
+	FMOVQ 288(R1), F19
+	FMOVQ 288(R1), F20
+	FMOVQ 304(R1), F21
+	WORD $0x4e35cd31 // fmla v17.4s, v9.4s, v21.4s
+	WORD $0x4e35cd52 // fmla v18.4s, v10.4s, v21.4s
+	WORD $0x4e35cd73 // fmla v19.4s, v11.4s, v21.4s
+	WORD $0x4e35cd94 // fmla v20.4s, v12.4s, v21.4s
+	FMOVQ 320(R1), F21
+	WORD $0x4e35cdb1 // fmla v17.4s, v13.4s, v21.4s
+	WORD $0x4e35cdd2 // fmla v18.4s, v14.4s, v21.4s
+	WORD $0x4e35cdf3 // fmla v19.4s, v15.4s, v21.4s
+	WORD $0x4e35ce14 // fmla v20.4s, v16.4s, v21.4s
+	FMOVQ 336(R1), F21
+	FMOVQ 336(R1), F22
+	FMOVQ 336(R1), F23
+	FMOVQ 336(R1), F24
+	FMOVQ 352(R1), F25
+	WORD $0x4e39cd35 // fmla v21.4s, v9.4s, v25.4s
+	WORD $0x4e39cd56 // fmla v22.4s, v10.4s, v25.4s
+	WORD $0x4e39cd77 // fmla v23.4s, v11.4s, v25.4s
+	WORD $0x4e39cd98 // fmla v24.4s, v12.4s, v25.4s
+	WORD $0x4e2dce35 // fmla v21.4s, v17.4s, v13.4s
+	WORD $0x4e2ece56 // fmla v22.4s, v18.4s, v14.4s
+	WORD $0x4e2fce77 // fmla v23.4s, v19.4s, v15.4s
+	WORD $0x4e30ce98 // fmla v24.4s, v20.4s, v16.4s
+	FMOVQ 368(R1), F17
+	FMOVQ 368(R1), F18
+	FMOVQ 368(R1), F19
+	FMOVQ 368(R1), F20
+	FMOVQ 384(R1), F25
+	WORD $0x4e39cd31 // fmla v17.4s, v9.4s, v25.4s
+	WORD $0x4e39cd52 // fmla v18.4s, v10.4s, v25.4s
+	WORD $0x4e39cd73 // fmla v19.4s, v11.4s, v25.4s
+	WORD $0x4e39cd94 // fmla v20.4s, v12.4s, v25.4s
+	WORD $0x4e2dceb1 // fmla v17.4s, v21.4s, v13.4s
+	WORD $0x4e2eced2 // fmla v18.4s, v22.4s, v14.4s
+	WORD $0x4e2fcef3 // fmla v19.4s, v23.4s, v15.4s
+	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
 	WORD $0x6e21dd21 // fmul v1.4s, v9.4s, v1.4s
 	WORD $0x6e22dd42 // fmul v2.4s, v10.4s, v2.4s
-	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
-	WORD $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
-	FMOVQ 288(R1), F9
-	FMOVQ 288(R1), F10
-	FMOVQ 304(R1), F11
-	WORD $0x4e2bcca9 // fmla v9.4s, v5.4s, v11.4s
-	WORD $0x4e2bccca // fmla v10.4s, v6.4s, v11.4s
-	FMOVQ 320(R1), F11
-	WORD $0x4e2bcce9 // fmla v9.4s, v7.4s, v11.4s
-	WORD $0x4e2bcd0a // fmla v10.4s, v8.4s, v11.4s
-	FMOVQ 336(R1), F11
-	FMOVQ 336(R1), F12
-	FMOVQ 352(R1), F13
-	WORD $0x4e2dccab // fmla v11.4s, v5.4s, v13.4s
-	WORD $0x4e2dcccc // fmla v12.4s, v6.4s, v13.4s
-	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
-	WORD $0x4e28cd4c // fmla v12.4s, v10.4s, v8.4s
-	FMOVQ 368(R1), F9
-	FMOVQ 368(R1), F10
-	FMOVQ 384(R1), F13
-	WORD $0x4e2dcca9 // fmla v9.4s, v5.4s, v13.4s
-	WORD $0x4e2dccca // fmla v10.4s, v6.4s, v13.4s
-	WORD $0x4e27cd69 // fmla v9.4s, v11.4s, v7.4s
-	WORD $0x4e28cd8a // fmla v10.4s, v12.4s, v8.4s
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
-	WORD $0x6e21dd21 // fmul v1.4s, v9.4s, v1.4s
-	WORD $0x6e22dd42 // fmul v2.4s, v10.4s, v2.4s
-	FMOVQ 240(R1), F5
-	WORD $0x4ea1d4a6 // fsub v6.4s, v5.4s, v1.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x4ea0a863 // cmlt v3.4s, v3.4s, #0
-	WORD $0x6e661c23 // bsl v3.16b, v1.16b, v6.16b
-	WORD $0x4ea0a881 // cmlt v1.4s, v4.4s, #0
-	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0x6e23dd63 // fmul v3.4s, v11.4s, v3.4s
+	WORD $0x6e24dd84 // fmul v4.4s, v12.4s, v4.4s
+	WORD $0x6e21de21 // fmul v1.4s, v17.4s, v1.4s
+	WORD $0x6e22de42 // fmul v2.4s, v18.4s, v2.4s
+	WORD $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
+	WORD $0x6e24de84 // fmul v4.4s, v20.4s, v4.4s
+	FMOVQ 240(R1), F9
+	WORD $0x4ea1d52a // fsub v10.4s, v9.4s, v1.4s
+	WORD $0x4ea2d52b // fsub v11.4s, v9.4s, v2.4s
+	WORD $0x4ea3d52c // fsub v12.4s, v9.4s, v3.4s
+	WORD $0x4ea4d529 // fsub v9.4s, v9.4s, v4.4s
+	WORD $0x4ea0a8a5 // cmlt v5.4s, v5.4s, #0
+	WORD $0x6e6a1c25 // bsl v5.16b, v1.16b, v10.16b
+	WORD $0x4ea0a8c1 // cmlt v1.4s, v6.4s, #0
+	WORD $0x6e6b1c41 // bsl v1.16b, v2.16b, v11.16b
+	WORD $0x4ea0a8e2 // cmlt v2.4s, v7.4s, #0
+	WORD $0x6e6c1c62 // bsl v2.16b, v3.16b, v12.16b
+	WORD $0x4ea0a903 // cmlt v3.4s, v8.4s, #0
+	WORD $0x6e691c83 // bsl v3.16b, v4.16b, v9.16b
 	ADD R0, R2, R16
-	FSTPQ (F3, F1), 0(R16)
-	ADD $0x00000020, R0, R0
-	SUB $0x00000008, R6, R6
-	CMP $0x00000008, R6
+	FSTPQ (F5, F1), 0(R16)
+	FSTPQ (F2, F3), 32(R16)
+	ADD $0x00000040, R0, R0
+	SUB $0x00000010, R6, R6
+	CMP $0x00000010, R6
 	BGE loop1
 
 end2:

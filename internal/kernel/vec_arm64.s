@@ -632,110 +632,154 @@ TEXT ·expNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 0(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 0(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	FMOVQ 32(R1), F6
 	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
-	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
-	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
-	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	FMOVQ 32(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	FMOVQ 32(R1), F9
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 48(R1), F12
+	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
+	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
+	FMOVQ 32(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
+	FMOVQ 80(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 112(R1), F18
+	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
+	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 160(R1), F18
+	FMOVQ 160(R1), F19
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	WORD $0x6e24dd80 // fmul v0.4s, v12.4s, v4.4s
-	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
-	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
-	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e26de40 // fmul v0.4s, v18.4s, v6.4s
+	WORD $0x6e27de61 // fmul v1.4s, v19.4s, v7.4s
+	WORD $0x6e28de82 // fmul v2.4s, v20.4s, v8.4s
+	WORD $0x6e29dea3 // fmul v3.4s, v21.4s, v9.4s
+	WORD $0x6e2adec4 // fmul v4.4s, v22.4s, v10.4s
+	WORD $0x6e2bdee5 // fmul v5.4s, v23.4s, v11.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -826,125 +870,175 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
-	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
-	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
-	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
-	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 192(R1), F6
+	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
+	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
+	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
+	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
+	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
+	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
+	FMOVQ 0(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	FMOVQ 32(R1), F6
 	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
-	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
-	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
-	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	FMOVQ 32(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	FMOVQ 32(R1), F9
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 48(R1), F12
+	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
+	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
+	FMOVQ 32(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
+	FMOVQ 80(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 112(R1), F18
+	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
+	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 160(R1), F18
+	FMOVQ 160(R1), F19
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	WORD $0x6e24dd80 // fmul v0.4s, v12.4s, v4.4s
-	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
-	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
-	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
-	FMOVQ 208(R1), F4
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ 208(R1), F4
-	WORD $0x6e20fc80 // fdiv v0.4s, v4.4s, v0.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
-	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e26de40 // fmul v0.4s, v18.4s, v6.4s
+	WORD $0x6e27de61 // fmul v1.4s, v19.4s, v7.4s
+	WORD $0x6e28de82 // fmul v2.4s, v20.4s, v8.4s
+	WORD $0x6e29dea3 // fmul v3.4s, v21.4s, v9.4s
+	WORD $0x6e2adec4 // fmul v4.4s, v22.4s, v10.4s
+	WORD $0x6e2bdee5 // fmul v5.4s, v23.4s, v11.4s
+	FMOVQ 208(R1), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	FMOVQ 208(R1), F6
+	WORD $0x6e20fcc0 // fdiv v0.4s, v6.4s, v0.4s
+	WORD $0x6e21fcc1 // fdiv v1.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc2 // fdiv v2.4s, v6.4s, v2.4s
+	WORD $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
+	WORD $0x6e24fcc4 // fdiv v4.4s, v6.4s, v4.4s
+	WORD $0x6e25fcc5 // fdiv v5.4s, v6.4s, v5.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -1047,127 +1141,178 @@ TEXT ·siluNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
-	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
-	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
-	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
-	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 192(R1), F6
+	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
+	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
+	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
+	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
+	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
+	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
+	FMOVQ 0(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	FMOVQ 32(R1), F6
 	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
-	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
-	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
-	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	FMOVQ 32(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	FMOVQ 32(R1), F9
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 48(R1), F12
+	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
+	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
+	FMOVQ 32(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
+	FMOVQ 80(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 112(R1), F18
+	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
+	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 160(R1), F18
+	FMOVQ 160(R1), F19
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	WORD $0x6e24dd80 // fmul v0.4s, v12.4s, v4.4s
-	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
-	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
-	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e26de40 // fmul v0.4s, v18.4s, v6.4s
+	WORD $0x6e27de61 // fmul v1.4s, v19.4s, v7.4s
+	WORD $0x6e28de82 // fmul v2.4s, v20.4s, v8.4s
+	WORD $0x6e29dea3 // fmul v3.4s, v21.4s, v9.4s
+	WORD $0x6e2adec4 // fmul v4.4s, v22.4s, v10.4s
+	WORD $0x6e2bdee5 // fmul v5.4s, v23.4s, v11.4s
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F4, F5)
-	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 208(R1), F8
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x6e20fc80 // fdiv v0.4s, v4.4s, v0.4s
-	WORD $0x6e21fca1 // fdiv v1.4s, v5.4s, v1.4s
-	WORD $0x6e22fcc2 // fdiv v2.4s, v6.4s, v2.4s
-	WORD $0x6e23fce3 // fdiv v3.4s, v7.4s, v3.4s
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	FLDPQ 64(R16), (F10, F11)
+	FMOVQ 208(R1), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x6e20fcc0 // fdiv v0.4s, v6.4s, v0.4s
+	WORD $0x6e21fce1 // fdiv v1.4s, v7.4s, v1.4s
+	WORD $0x6e22fd02 // fdiv v2.4s, v8.4s, v2.4s
+	WORD $0x6e23fd23 // fdiv v3.4s, v9.4s, v3.4s
+	WORD $0x6e24fd44 // fdiv v4.4s, v10.4s, v4.4s
+	WORD $0x6e25fd65 // fdiv v5.4s, v11.4s, v5.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -1270,191 +1415,294 @@ TEXT ·geluNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x0000000c, R6
+	CMP $0x00000014, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 224(R1), F3
-	WORD $0x4e231c00 // and v0.16b, v0.16b, v3.16b
-	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	FMOVQ 240(R1), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 256(R1), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 208(R1), F3
-	WORD $0x4e23d404 // fadd v4.4s, v0.4s, v3.4s
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 272(R1), F3
-	FMOVQ 272(R1), F4
+	FLDPQ 32(R16), (F2, F3)
+	FMOVQ 64(R16), F4
+	FMOVQ 224(R1), F5
+	WORD $0x4e251c00 // and v0.16b, v0.16b, v5.16b
+	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
+	FMOVQ 240(R1), F5
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	FMOVQ 256(R1), F5
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	FMOVQ 208(R1), F5
+	WORD $0x4e25d406 // fadd v6.4s, v0.4s, v5.4s
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4e25d448 // fadd v8.4s, v2.4s, v5.4s
+	WORD $0x4e25d469 // fadd v9.4s, v3.4s, v5.4s
+	WORD $0x4e25d485 // fadd v5.4s, v4.4s, v5.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
 	FMOVQ 272(R1), F5
-	FMOVQ 288(R1), F6
-	WORD $0x4e26cc03 // fmla v3.4s, v0.4s, v6.4s
-	WORD $0x4e26cc24 // fmla v4.4s, v1.4s, v6.4s
-	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 304(R1), F6
-	FMOVQ 304(R1), F7
-	FMOVQ 304(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 320(R1), F3
-	FMOVQ 320(R1), F4
+	FMOVQ 272(R1), F6
+	FMOVQ 272(R1), F7
+	FMOVQ 272(R1), F8
+	FMOVQ 272(R1), F9
+	FMOVQ 288(R1), F10
+	WORD $0x4e2acc05 // fmla v5.4s, v0.4s, v10.4s
+	WORD $0x4e2acc26 // fmla v6.4s, v1.4s, v10.4s
+	WORD $0x4e2acc47 // fmla v7.4s, v2.4s, v10.4s
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	FMOVQ 304(R1), F10
+	FMOVQ 304(R1), F11
+	FMOVQ 304(R1), F12
+	FMOVQ 304(R1), F13
+	FMOVQ 304(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 320(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 336(R1), F7
-	FMOVQ 336(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 352(R1), F3
-	FMOVQ 352(R1), F4
+	FMOVQ 320(R1), F6
+	FMOVQ 320(R1), F7
+	FMOVQ 320(R1), F8
+	FMOVQ 320(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
+	FMOVQ 336(R1), F10
+	FMOVQ 336(R1), F11
+	FMOVQ 336(R1), F12
+	FMOVQ 336(R1), F13
+	FMOVQ 336(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 352(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 368(R1), F6
-	FMOVQ 368(R1), F7
-	FMOVQ 368(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 384(R1), F3
-	FMOVQ 384(R1), F4
+	FMOVQ 352(R1), F6
+	FMOVQ 352(R1), F7
+	FMOVQ 352(R1), F8
+	FMOVQ 352(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
+	FMOVQ 368(R1), F10
+	FMOVQ 368(R1), F11
+	FMOVQ 368(R1), F12
+	FMOVQ 368(R1), F13
+	FMOVQ 368(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 384(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
+	FMOVQ 384(R1), F6
+	FMOVQ 384(R1), F7
+	FMOVQ 384(R1), F8
+	FMOVQ 384(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 224(R1), F6
-	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e261c21 // and v1.16b, v1.16b, v6.16b
-	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
-	FMOVQ 240(R1), F6
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
-	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	FLDPQ 32(R16), (F2, F3)
+	FMOVQ 64(R16), F4
+	FMOVQ 224(R1), F10
+	WORD $0x4e2a1c00 // and v0.16b, v0.16b, v10.16b
+	WORD $0x4e2a1c21 // and v1.16b, v1.16b, v10.16b
+	WORD $0x4e2a1c42 // and v2.16b, v2.16b, v10.16b
+	WORD $0x4e2a1c63 // and v3.16b, v3.16b, v10.16b
+	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
+	FMOVQ 240(R1), F10
+	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
+	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
+	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
+	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
+	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	FMOVQ 400(R1), F6
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	FMOVQ 0(R1), F6
-	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
-	FMOVQ 16(R1), F6
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
-	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
-	WORD $0x4e29cc06 // fmla v6.4s, v0.4s, v9.4s
-	WORD $0x4e29cc27 // fmla v7.4s, v1.4s, v9.4s
-	WORD $0x4e29cc48 // fmla v8.4s, v2.4s, v9.4s
-	FMOVQ 32(R1), F9
-	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
-	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
-	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
-	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
-	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	WORD $0x6e26dd80 // fmul v0.4s, v12.4s, v6.4s
-	WORD $0x6e27dda1 // fmul v1.4s, v13.4s, v7.4s
-	WORD $0x6e28ddc2 // fmul v2.4s, v14.4s, v8.4s
-	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	FMOVQ 400(R1), F10
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	FMOVQ 0(R1), F10
+	WORD $0x4e20f540 // fmax v0.4s, v10.4s, v0.4s
+	WORD $0x4e21f541 // fmax v1.4s, v10.4s, v1.4s
+	WORD $0x4e22f542 // fmax v2.4s, v10.4s, v2.4s
+	WORD $0x4e23f543 // fmax v3.4s, v10.4s, v3.4s
+	WORD $0x4e24f544 // fmax v4.4s, v10.4s, v4.4s
+	FMOVQ 16(R1), F10
+	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
+	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
+	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
+	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
+	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 32(R1), F12
+	FMOVQ 32(R1), F13
+	FMOVQ 32(R1), F14
+	FMOVQ 48(R1), F15
+	WORD $0x4e2fcc0a // fmla v10.4s, v0.4s, v15.4s
+	WORD $0x4e2fcc2b // fmla v11.4s, v1.4s, v15.4s
+	WORD $0x4e2fcc4c // fmla v12.4s, v2.4s, v15.4s
+	WORD $0x4e2fcc6d // fmla v13.4s, v3.4s, v15.4s
+	WORD $0x4e2fcc8e // fmla v14.4s, v4.4s, v15.4s
+	FMOVQ 32(R1), F15
+	WORD $0x4eafd550 // fsub v16.4s, v10.4s, v15.4s
+	WORD $0x4eafd571 // fsub v17.4s, v11.4s, v15.4s
+	WORD $0x4eafd592 // fsub v18.4s, v12.4s, v15.4s
+	WORD $0x4eafd5b3 // fsub v19.4s, v13.4s, v15.4s
+	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
+	FMOVQ 64(R1), F20
+	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
+	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
+	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
+	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
+	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
+	FMOVQ 80(R1), F20
+	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
+	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
+	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
+	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
+	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 112(R1), F20
+	WORD $0x4e34cc0f // fmla v15.4s, v0.4s, v20.4s
+	WORD $0x4e34cc30 // fmla v16.4s, v1.4s, v20.4s
+	WORD $0x4e34cc51 // fmla v17.4s, v2.4s, v20.4s
+	WORD $0x4e34cc72 // fmla v18.4s, v3.4s, v20.4s
+	WORD $0x4e34cc93 // fmla v19.4s, v4.4s, v20.4s
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	FMOVQ 128(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
+	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
+	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
+	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
+	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	FMOVQ 160(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	FMOVQ 176(R1), F15
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
+	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
+	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
+	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
+	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	FMOVQ 176(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	WORD $0x6e2ade80 // fmul v0.4s, v20.4s, v10.4s
+	WORD $0x6e2bdea1 // fmul v1.4s, v21.4s, v11.4s
+	WORD $0x6e2cdec2 // fmul v2.4s, v22.4s, v12.4s
+	WORD $0x6e2ddee3 // fmul v3.4s, v23.4s, v13.4s
+	WORD $0x6e2edf04 // fmul v4.4s, v24.4s, v14.4s
+	WORD $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
+	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
+	WORD $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
+	WORD $0x6e24dd24 // fmul v4.4s, v9.4s, v4.4s
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F3, F4)
-	FMOVQ 32(R16), F5
-	FMOVQ 208(R1), F6
-	WORD $0x4ea0d4c7 // fsub v7.4s, v6.4s, v0.4s
-	WORD $0x4ea1d4c8 // fsub v8.4s, v6.4s, v1.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	WORD $0x4ea0a863 // cmlt v3.4s, v3.4s, #0
-	WORD $0x6e671c03 // bsl v3.16b, v0.16b, v7.16b
-	WORD $0x4ea0a880 // cmlt v0.4s, v4.4s, #0
-	WORD $0x6e681c20 // bsl v0.16b, v1.16b, v8.16b
-	WORD $0x4ea0a8a1 // cmlt v1.4s, v5.4s, #0
-	WORD $0x6e661c41 // bsl v1.16b, v2.16b, v6.16b
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	FMOVQ 64(R16), F9
+	FMOVQ 208(R1), F10
+	WORD $0x4ea0d54b // fsub v11.4s, v10.4s, v0.4s
+	WORD $0x4ea1d54c // fsub v12.4s, v10.4s, v1.4s
+	WORD $0x4ea2d54d // fsub v13.4s, v10.4s, v2.4s
+	WORD $0x4ea3d54e // fsub v14.4s, v10.4s, v3.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	WORD $0x4ea0a8a5 // cmlt v5.4s, v5.4s, #0
+	WORD $0x6e6b1c05 // bsl v5.16b, v0.16b, v11.16b
+	WORD $0x4ea0a8c0 // cmlt v0.4s, v6.4s, #0
+	WORD $0x6e6c1c20 // bsl v0.16b, v1.16b, v12.16b
+	WORD $0x4ea0a8e1 // cmlt v1.4s, v7.4s, #0
+	WORD $0x6e6d1c41 // bsl v1.16b, v2.16b, v13.16b
+	WORD $0x4ea0a902 // cmlt v2.4s, v8.4s, #0
+	WORD $0x6e6e1c62 // bsl v2.16b, v3.16b, v14.16b
+	WORD $0x4ea0a923 // cmlt v3.4s, v9.4s, #0
+	WORD $0x6e6a1c83 // bsl v3.16b, v4.16b, v10.16b
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F2, F4)
-	FMOVQ 32(R16), F5
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
+	FLDPQ 0(R16), (F4, F6)
+	FLDPQ 32(R16), (F7, F8)
+	FMOVQ 64(R16), F9
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x6e20dcc0 // fmul v0.4s, v6.4s, v0.4s
+	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
+	WORD $0x6e22dd02 // fmul v2.4s, v8.4s, v2.4s
+	WORD $0x6e23dd23 // fmul v3.4s, v9.4s, v3.4s
 	ADD R0, R2, R16
-	FSTPQ (F2, F0), 0(R16)
-	FMOVQ F1, 32(R16)
-	ADD $0x00000030, R0, R0
-	SUB $0x0000000c, R6, R6
-	CMP $0x0000000c, R6
+	FSTPQ (F4, F0), 0(R16)
+	FSTPQ (F1, F2), 32(R16)
+	FMOVQ F3, 64(R16)
+	ADD $0x00000050, R0, R0
+	SUB $0x00000014, R6, R6
+	CMP $0x00000014, R6
 	BGE loop1
 
 end2:
@@ -1625,24 +1873,28 @@ TEXT ·reluNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 416(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 416(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -1681,28 +1933,34 @@ TEXT ·relu2NEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 416(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 416(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -1743,141 +2001,198 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
-	WORD $0x4ea41c00 // orr v0.16b, v0.16b, v4.16b
-	WORD $0x4ea41c21 // orr v1.16b, v1.16b, v4.16b
-	WORD $0x4ea41c42 // orr v2.16b, v2.16b, v4.16b
-	WORD $0x4ea41c63 // orr v3.16b, v3.16b, v4.16b
+	FLDPQ 64(R16), (F4, F5)
+	FMOVQ 192(R1), F6
+	WORD $0x4ea61c00 // orr v0.16b, v0.16b, v6.16b
+	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
+	WORD $0x4ea61c63 // orr v3.16b, v3.16b, v6.16b
+	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	FMOVQ 432(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 448(R1), F4
-	FMOVQ 448(R1), F5
+	WORD $0x4e24d484 // fadd v4.4s, v4.4s, v4.4s
+	WORD $0x4e25d4a5 // fadd v5.4s, v5.4s, v5.4s
+	FMOVQ 432(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	FMOVQ 448(R1), F6
 	FMOVQ 448(R1), F7
-	FMOVQ 48(R1), F8
-	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
-	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
-	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	FMOVQ 448(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	FMOVQ 448(R1), F9
+	FMOVQ 448(R1), F10
+	FMOVQ 448(R1), F11
+	FMOVQ 48(R1), F12
+	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
+	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
+	FMOVQ 448(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
+	FMOVQ 80(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 464(R1), F8
-	FMOVQ 464(R1), F9
-	FMOVQ 464(R1), F10
-	FMOVQ 464(R1), F11
-	FMOVQ 480(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 496(R1), F12
-	FMOVQ 496(R1), F13
-	FMOVQ 496(R1), F14
-	FMOVQ 496(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 512(R1), F8
-	FMOVQ 512(R1), F9
-	FMOVQ 512(R1), F10
-	FMOVQ 512(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 528(R1), F12
-	FMOVQ 528(R1), F13
-	FMOVQ 528(R1), F14
-	FMOVQ 528(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 208(R1), F8
-	FMOVQ 208(R1), F9
-	FMOVQ 208(R1), F10
-	FMOVQ 208(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	WORD $0x6e20dd00 // fmul v0.4s, v8.4s, v0.4s
-	WORD $0x6e21dd21 // fmul v1.4s, v9.4s, v1.4s
-	WORD $0x6e22dd42 // fmul v2.4s, v10.4s, v2.4s
-	WORD $0x6e23dd63 // fmul v3.4s, v11.4s, v3.4s
-	FMOVQ 208(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	WORD $0x4e24cc09 // fmla v9.4s, v0.4s, v4.4s
-	WORD $0x4e25cc2a // fmla v10.4s, v1.4s, v5.4s
-	WORD $0x4e26cc4b // fmla v11.4s, v2.4s, v6.4s
-	WORD $0x4e27cc68 // fmla v8.4s, v3.4s, v7.4s
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	FMOVQ 464(R1), F12
+	FMOVQ 464(R1), F13
+	FMOVQ 464(R1), F14
+	FMOVQ 464(R1), F15
+	FMOVQ 464(R1), F16
+	FMOVQ 464(R1), F17
+	FMOVQ 480(R1), F18
+	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
+	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	FMOVQ 496(R1), F18
+	FMOVQ 496(R1), F19
+	FMOVQ 496(R1), F20
+	FMOVQ 496(R1), F21
+	FMOVQ 496(R1), F22
+	FMOVQ 496(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 512(R1), F12
+	FMOVQ 512(R1), F13
+	FMOVQ 512(R1), F14
+	FMOVQ 512(R1), F15
+	FMOVQ 512(R1), F16
+	FMOVQ 512(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 528(R1), F18
+	FMOVQ 528(R1), F19
+	FMOVQ 528(R1), F20
+	FMOVQ 528(R1), F21
+	FMOVQ 528(R1), F22
+	FMOVQ 528(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 208(R1), F12
+	FMOVQ 208(R1), F13
+	FMOVQ 208(R1), F14
+	FMOVQ 208(R1), F15
+	FMOVQ 208(R1), F16
+	FMOVQ 208(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	WORD $0x6e20dd80 // fmul v0.4s, v12.4s, v0.4s
+	WORD $0x6e21dda1 // fmul v1.4s, v13.4s, v1.4s
+	WORD $0x6e22ddc2 // fmul v2.4s, v14.4s, v2.4s
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
+	WORD $0x6e24de04 // fmul v4.4s, v16.4s, v4.4s
+	WORD $0x6e25de25 // fmul v5.4s, v17.4s, v5.4s
+	FMOVQ 208(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	WORD $0x4e26cc0d // fmla v13.4s, v0.4s, v6.4s
+	WORD $0x4e27cc2e // fmla v14.4s, v1.4s, v7.4s
+	WORD $0x4e28cc4f // fmla v15.4s, v2.4s, v8.4s
+	WORD $0x4e29cc70 // fmla v16.4s, v3.4s, v9.4s
+	WORD $0x4e2acc91 // fmla v17.4s, v4.4s, v10.4s
+	WORD $0x4e2bccac // fmla v12.4s, v5.4s, v11.4s
 	FMOVQ 176(R1), F0
-	WORD $0x4e20d521 // fadd v1.4s, v9.4s, v0.4s
-	WORD $0x4e20d542 // fadd v2.4s, v10.4s, v0.4s
-	WORD $0x4e20d563 // fadd v3.4s, v11.4s, v0.4s
-	WORD $0x4e20d500 // fadd v0.4s, v8.4s, v0.4s
-	WORD $0x6e21fd21 // fdiv v1.4s, v9.4s, v1.4s
-	WORD $0x6e22fd42 // fdiv v2.4s, v10.4s, v2.4s
-	WORD $0x6e23fd63 // fdiv v3.4s, v11.4s, v3.4s
-	WORD $0x6e20fd00 // fdiv v0.4s, v8.4s, v0.4s
-	FMOVQ 224(R1), F4
-	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
-	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
+	WORD $0x4e20d5a1 // fadd v1.4s, v13.4s, v0.4s
+	WORD $0x4e20d5c2 // fadd v2.4s, v14.4s, v0.4s
+	WORD $0x4e20d5e3 // fadd v3.4s, v15.4s, v0.4s
+	WORD $0x4e20d604 // fadd v4.4s, v16.4s, v0.4s
+	WORD $0x4e20d625 // fadd v5.4s, v17.4s, v0.4s
+	WORD $0x4e20d580 // fadd v0.4s, v12.4s, v0.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
+	WORD $0x6e24fe04 // fdiv v4.4s, v16.4s, v4.4s
+	WORD $0x6e25fe25 // fdiv v5.4s, v17.4s, v5.4s
+	WORD $0x6e20fd80 // fdiv v0.4s, v12.4s, v0.4s
+	FMOVQ 224(R1), F6
+	WORD $0x4e261c21 // and v1.16b, v1.16b, v6.16b
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4e261c63 // and v3.16b, v3.16b, v6.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e261ca5 // and v5.16b, v5.16b, v6.16b
+	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F4, F5)
-	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 192(R1), F8
-	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4e281ce7 // and v7.16b, v7.16b, v8.16b
-	WORD $0x4ea41c21 // orr v1.16b, v1.16b, v4.16b
-	WORD $0x4ea51c42 // orr v2.16b, v2.16b, v5.16b
-	WORD $0x4ea61c63 // orr v3.16b, v3.16b, v6.16b
-	WORD $0x4ea71c00 // orr v0.16b, v0.16b, v7.16b
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	FLDPQ 64(R16), (F10, F11)
+	FMOVQ 192(R1), F12
+	WORD $0x4e2c1cc6 // and v6.16b, v6.16b, v12.16b
+	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
+	WORD $0x4e2c1d08 // and v8.16b, v8.16b, v12.16b
+	WORD $0x4e2c1d29 // and v9.16b, v9.16b, v12.16b
+	WORD $0x4e2c1d4a // and v10.16b, v10.16b, v12.16b
+	WORD $0x4e2c1d6b // and v11.16b, v11.16b, v12.16b
+	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea71c42 // orr v2.16b, v2.16b, v7.16b
+	WORD $0x4ea81c63 // orr v3.16b, v3.16b, v8.16b
+	WORD $0x4ea91c84 // orr v4.16b, v4.16b, v9.16b
+	WORD $0x4eaa1ca5 // orr v5.16b, v5.16b, v10.16b
+	WORD $0x4eab1c00 // orr v0.16b, v0.16b, v11.16b
 	ADD R0, R2, R16
 	FSTPQ (F1, F2), 0(R16)
-	FSTPQ (F3, F0), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F3, F4), 32(R16)
+	FSTPQ (F5, F0), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:
@@ -1990,209 +2305,321 @@ TEXT ·laplaceNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x0000000c, R6
+	CMP $0x00000014, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 544(R1), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	FMOVQ 560(R1), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 224(R1), F3
-	WORD $0x4e231c00 // and v0.16b, v0.16b, v3.16b
-	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	FMOVQ 240(R1), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 256(R1), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 208(R1), F3
-	WORD $0x4e23d404 // fadd v4.4s, v0.4s, v3.4s
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 272(R1), F3
-	FMOVQ 272(R1), F4
+	FLDPQ 32(R16), (F2, F3)
+	FMOVQ 64(R16), F4
+	FMOVQ 544(R1), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 560(R1), F5
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	FMOVQ 224(R1), F5
+	WORD $0x4e251c00 // and v0.16b, v0.16b, v5.16b
+	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
+	FMOVQ 240(R1), F5
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	FMOVQ 256(R1), F5
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	FMOVQ 208(R1), F5
+	WORD $0x4e25d406 // fadd v6.4s, v0.4s, v5.4s
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4e25d448 // fadd v8.4s, v2.4s, v5.4s
+	WORD $0x4e25d469 // fadd v9.4s, v3.4s, v5.4s
+	WORD $0x4e25d485 // fadd v5.4s, v4.4s, v5.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
 	FMOVQ 272(R1), F5
-	FMOVQ 288(R1), F6
-	WORD $0x4e26cc03 // fmla v3.4s, v0.4s, v6.4s
-	WORD $0x4e26cc24 // fmla v4.4s, v1.4s, v6.4s
-	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 304(R1), F6
-	FMOVQ 304(R1), F7
-	FMOVQ 304(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 320(R1), F3
-	FMOVQ 320(R1), F4
+	FMOVQ 272(R1), F6
+	FMOVQ 272(R1), F7
+	FMOVQ 272(R1), F8
+	FMOVQ 272(R1), F9
+	FMOVQ 288(R1), F10
+	WORD $0x4e2acc05 // fmla v5.4s, v0.4s, v10.4s
+	WORD $0x4e2acc26 // fmla v6.4s, v1.4s, v10.4s
+	WORD $0x4e2acc47 // fmla v7.4s, v2.4s, v10.4s
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	FMOVQ 304(R1), F10
+	FMOVQ 304(R1), F11
+	FMOVQ 304(R1), F12
+	FMOVQ 304(R1), F13
+	FMOVQ 304(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 320(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 336(R1), F7
-	FMOVQ 336(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 352(R1), F3
-	FMOVQ 352(R1), F4
+	FMOVQ 320(R1), F6
+	FMOVQ 320(R1), F7
+	FMOVQ 320(R1), F8
+	FMOVQ 320(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
+	FMOVQ 336(R1), F10
+	FMOVQ 336(R1), F11
+	FMOVQ 336(R1), F12
+	FMOVQ 336(R1), F13
+	FMOVQ 336(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 352(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 368(R1), F6
-	FMOVQ 368(R1), F7
-	FMOVQ 368(R1), F8
-	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
-	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
-	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 384(R1), F3
-	FMOVQ 384(R1), F4
+	FMOVQ 352(R1), F6
+	FMOVQ 352(R1), F7
+	FMOVQ 352(R1), F8
+	FMOVQ 352(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
+	FMOVQ 368(R1), F10
+	FMOVQ 368(R1), F11
+	FMOVQ 368(R1), F12
+	FMOVQ 368(R1), F13
+	FMOVQ 368(R1), F14
+	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
+	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
+	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
+	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
+	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
 	FMOVQ 384(R1), F5
-	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
-	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
-	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
+	FMOVQ 384(R1), F6
+	FMOVQ 384(R1), F7
+	FMOVQ 384(R1), F8
+	FMOVQ 384(R1), F9
+	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
+	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
+	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
+	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
+	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 544(R1), F6
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	FMOVQ 560(R1), F6
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	FMOVQ 224(R1), F6
-	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e261c21 // and v1.16b, v1.16b, v6.16b
-	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
-	FMOVQ 240(R1), F6
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
-	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	FLDPQ 32(R16), (F2, F3)
+	FMOVQ 64(R16), F4
+	FMOVQ 544(R1), F10
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	FMOVQ 560(R1), F10
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	FMOVQ 224(R1), F10
+	WORD $0x4e2a1c00 // and v0.16b, v0.16b, v10.16b
+	WORD $0x4e2a1c21 // and v1.16b, v1.16b, v10.16b
+	WORD $0x4e2a1c42 // and v2.16b, v2.16b, v10.16b
+	WORD $0x4e2a1c63 // and v3.16b, v3.16b, v10.16b
+	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
+	FMOVQ 240(R1), F10
+	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
+	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
+	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
+	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
+	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	FMOVQ 400(R1), F6
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	FMOVQ 0(R1), F6
-	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
-	FMOVQ 16(R1), F6
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
-	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
-	WORD $0x4e29cc06 // fmla v6.4s, v0.4s, v9.4s
-	WORD $0x4e29cc27 // fmla v7.4s, v1.4s, v9.4s
-	WORD $0x4e29cc48 // fmla v8.4s, v2.4s, v9.4s
-	FMOVQ 32(R1), F9
-	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
-	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
-	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
-	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
-	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
-	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	WORD $0x6e26dd80 // fmul v0.4s, v12.4s, v6.4s
-	WORD $0x6e27dda1 // fmul v1.4s, v13.4s, v7.4s
-	WORD $0x6e28ddc2 // fmul v2.4s, v14.4s, v8.4s
-	WORD $0x6e20dc60 // fmul v0.4s, v3.4s, v0.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	FMOVQ 400(R1), F10
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	FMOVQ 0(R1), F10
+	WORD $0x4e20f540 // fmax v0.4s, v10.4s, v0.4s
+	WORD $0x4e21f541 // fmax v1.4s, v10.4s, v1.4s
+	WORD $0x4e22f542 // fmax v2.4s, v10.4s, v2.4s
+	WORD $0x4e23f543 // fmax v3.4s, v10.4s, v3.4s
+	WORD $0x4e24f544 // fmax v4.4s, v10.4s, v4.4s
+	FMOVQ 16(R1), F10
+	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
+	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
+	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
+	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
+	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 32(R1), F12
+	FMOVQ 32(R1), F13
+	FMOVQ 32(R1), F14
+	FMOVQ 48(R1), F15
+	WORD $0x4e2fcc0a // fmla v10.4s, v0.4s, v15.4s
+	WORD $0x4e2fcc2b // fmla v11.4s, v1.4s, v15.4s
+	WORD $0x4e2fcc4c // fmla v12.4s, v2.4s, v15.4s
+	WORD $0x4e2fcc6d // fmla v13.4s, v3.4s, v15.4s
+	WORD $0x4e2fcc8e // fmla v14.4s, v4.4s, v15.4s
+	FMOVQ 32(R1), F15
+	WORD $0x4eafd550 // fsub v16.4s, v10.4s, v15.4s
+	WORD $0x4eafd571 // fsub v17.4s, v11.4s, v15.4s
+	WORD $0x4eafd592 // fsub v18.4s, v12.4s, v15.4s
+	WORD $0x4eafd5b3 // fsub v19.4s, v13.4s, v15.4s
+	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
+	FMOVQ 64(R1), F20
+	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
+	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
+	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
+	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
+	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
+	FMOVQ 80(R1), F20
+	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
+	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
+	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
+	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
+	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 112(R1), F20
+	WORD $0x4e34cc0f // fmla v15.4s, v0.4s, v20.4s
+	WORD $0x4e34cc30 // fmla v16.4s, v1.4s, v20.4s
+	WORD $0x4e34cc51 // fmla v17.4s, v2.4s, v20.4s
+	WORD $0x4e34cc72 // fmla v18.4s, v3.4s, v20.4s
+	WORD $0x4e34cc93 // fmla v19.4s, v4.4s, v20.4s
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	FMOVQ 128(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
+	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
+	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
+	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
+	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	FMOVQ 160(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	FMOVQ 176(R1), F15
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
+	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
+	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
+	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
+	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	FMOVQ 176(R1), F24
+	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
+	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
+	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
+	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
+	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	WORD $0x6e2ade80 // fmul v0.4s, v20.4s, v10.4s
+	WORD $0x6e2bdea1 // fmul v1.4s, v21.4s, v11.4s
+	WORD $0x6e2cdec2 // fmul v2.4s, v22.4s, v12.4s
+	WORD $0x6e2ddee3 // fmul v3.4s, v23.4s, v13.4s
+	WORD $0x6e2edf04 // fmul v4.4s, v24.4s, v14.4s
+	WORD $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
+	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
+	WORD $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
+	WORD $0x6e24dd24 // fmul v4.4s, v9.4s, v4.4s
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F3, F4)
-	FMOVQ 32(R16), F5
-	FMOVQ 544(R1), F6
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 560(R1), F6
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	FMOVQ 208(R1), F6
-	WORD $0x4ea0d4c7 // fsub v7.4s, v6.4s, v0.4s
-	WORD $0x4ea1d4c8 // fsub v8.4s, v6.4s, v1.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	WORD $0x4ea0a863 // cmlt v3.4s, v3.4s, #0
-	WORD $0x6e671c03 // bsl v3.16b, v0.16b, v7.16b
-	WORD $0x4ea0a880 // cmlt v0.4s, v4.4s, #0
-	WORD $0x6e681c20 // bsl v0.16b, v1.16b, v8.16b
-	WORD $0x4ea0a8a1 // cmlt v1.4s, v5.4s, #0
-	WORD $0x6e661c41 // bsl v1.16b, v2.16b, v6.16b
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	FMOVQ 64(R16), F9
+	FMOVQ 544(R1), F10
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x4eaad4c6 // fsub v6.4s, v6.4s, v10.4s
+	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
+	WORD $0x4eaad508 // fsub v8.4s, v8.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 560(R1), F10
+	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
+	FMOVQ 208(R1), F10
+	WORD $0x4ea0d54b // fsub v11.4s, v10.4s, v0.4s
+	WORD $0x4ea1d54c // fsub v12.4s, v10.4s, v1.4s
+	WORD $0x4ea2d54d // fsub v13.4s, v10.4s, v2.4s
+	WORD $0x4ea3d54e // fsub v14.4s, v10.4s, v3.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	WORD $0x4ea0a8a5 // cmlt v5.4s, v5.4s, #0
+	WORD $0x6e6b1c05 // bsl v5.16b, v0.16b, v11.16b
+	WORD $0x4ea0a8c0 // cmlt v0.4s, v6.4s, #0
+	WORD $0x6e6c1c20 // bsl v0.16b, v1.16b, v12.16b
+	WORD $0x4ea0a8e1 // cmlt v1.4s, v7.4s, #0
+	WORD $0x6e6d1c41 // bsl v1.16b, v2.16b, v13.16b
+	WORD $0x4ea0a902 // cmlt v2.4s, v8.4s, #0
+	WORD $0x6e6e1c62 // bsl v2.16b, v3.16b, v14.16b
+	WORD $0x4ea0a923 // cmlt v3.4s, v9.4s, #0
+	WORD $0x6e6a1c83 // bsl v3.16b, v4.16b, v10.16b
 	ADD R0, R2, R16
-	FSTPQ (F3, F0), 0(R16)
-	FMOVQ F1, 32(R16)
-	ADD $0x00000030, R0, R0
-	SUB $0x0000000c, R6, R6
-	CMP $0x0000000c, R6
+	FSTPQ (F5, F0), 0(R16)
+	FSTPQ (F1, F2), 32(R16)
+	FMOVQ F3, 64(R16)
+	ADD $0x00000050, R0, R0
+	SUB $0x00000014, R6, R6
+	CMP $0x00000014, R6
 	BGE loop1
 
 end2:
@@ -2383,144 +2810,203 @@ TEXT ·geluTanhNEON(SB), NOSPLIT, $0-24
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
 	MOVD $0x00, R0
-	CMP $0x00000010, R6
+	CMP $0x00000018, R6
 	BLT end2
 
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
-	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
-	FMOVQ 576(R1), F8
-	FMOVQ 576(R1), F9
-	FMOVQ 576(R1), F10
-	FMOVQ 576(R1), F11
-	FMOVQ 592(R1), F12
-	WORD $0x4e2ccc88 // fmla v8.4s, v4.4s, v12.4s
-	WORD $0x4e2ccca9 // fmla v9.4s, v5.4s, v12.4s
-	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
-	WORD $0x4e2ccceb // fmla v11.4s, v7.4s, v12.4s
-	WORD $0x6e20dd00 // fmul v0.4s, v8.4s, v0.4s
-	WORD $0x6e21dd21 // fmul v1.4s, v9.4s, v1.4s
-	WORD $0x6e22dd42 // fmul v2.4s, v10.4s, v2.4s
-	WORD $0x6e23dd63 // fmul v3.4s, v11.4s, v3.4s
-	FMOVQ 192(R1), F4
-	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
-	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
-	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
-	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
-	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
+	FLDPQ 64(R16), (F4, F5)
+	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
+	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
+	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
+	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
+	FMOVQ 576(R1), F12
+	FMOVQ 576(R1), F13
+	FMOVQ 576(R1), F14
+	FMOVQ 576(R1), F15
+	FMOVQ 576(R1), F16
+	FMOVQ 576(R1), F17
+	FMOVQ 592(R1), F18
+	WORD $0x4e32cccc // fmla v12.4s, v6.4s, v18.4s
+	WORD $0x4e32cced // fmla v13.4s, v7.4s, v18.4s
+	WORD $0x4e32cd0e // fmla v14.4s, v8.4s, v18.4s
+	WORD $0x4e32cd2f // fmla v15.4s, v9.4s, v18.4s
+	WORD $0x4e32cd50 // fmla v16.4s, v10.4s, v18.4s
+	WORD $0x4e32cd71 // fmla v17.4s, v11.4s, v18.4s
+	WORD $0x6e20dd80 // fmul v0.4s, v12.4s, v0.4s
+	WORD $0x6e21dda1 // fmul v1.4s, v13.4s, v1.4s
+	WORD $0x6e22ddc2 // fmul v2.4s, v14.4s, v2.4s
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
+	WORD $0x6e24de04 // fmul v4.4s, v16.4s, v4.4s
+	WORD $0x6e25de25 // fmul v5.4s, v17.4s, v5.4s
+	FMOVQ 192(R1), F6
+	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
+	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
+	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
+	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
+	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
+	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
+	FMOVQ 0(R1), F6
+	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	FMOVQ 32(R1), F6
 	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
-	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
-	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
-	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
-	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	FMOVQ 32(R1), F8
-	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
-	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
-	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
-	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
-	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
-	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
-	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	FMOVQ 32(R1), F9
+	FMOVQ 32(R1), F10
+	FMOVQ 32(R1), F11
+	FMOVQ 48(R1), F12
+	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
+	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
+	FMOVQ 32(R1), F12
+	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
+	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
+	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
+	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
+	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
+	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
+	FMOVQ 80(R1), F18
+	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
+	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
+	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
+	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
+	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
+	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
+	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
+	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 96(R1), F16
+	FMOVQ 96(R1), F17
+	FMOVQ 112(R1), F18
+	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
+	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	FMOVQ 128(R1), F18
+	FMOVQ 128(R1), F19
+	FMOVQ 128(R1), F20
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 160(R1), F18
+	FMOVQ 160(R1), F19
+	FMOVQ 160(R1), F20
+	FMOVQ 160(R1), F21
+	FMOVQ 160(R1), F22
+	FMOVQ 160(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	WORD $0x6e24dd80 // fmul v0.4s, v12.4s, v4.4s
-	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
-	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
-	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
+	FMOVQ 176(R1), F16
+	FMOVQ 176(R1), F17
+	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
+	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
+	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
+	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
+	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
+	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	FMOVQ 176(R1), F18
+	FMOVQ 176(R1), F19
+	FMOVQ 176(R1), F20
+	FMOVQ 176(R1), F21
+	FMOVQ 176(R1), F22
+	FMOVQ 176(R1), F23
+	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
+	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
+	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
+	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
+	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
+	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e26de40 // fmul v0.4s, v18.4s, v6.4s
+	WORD $0x6e27de61 // fmul v1.4s, v19.4s, v7.4s
+	WORD $0x6e28de82 // fmul v2.4s, v20.4s, v8.4s
+	WORD $0x6e29dea3 // fmul v3.4s, v21.4s, v9.4s
+	WORD $0x6e2adec4 // fmul v4.4s, v22.4s, v10.4s
+	WORD $0x6e2bdee5 // fmul v5.4s, v23.4s, v11.4s
 	ADD R0, R3, R16
-	FLDPQ 0(R16), (F4, F5)
-	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 208(R1), F8
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x6e20fc80 // fdiv v0.4s, v4.4s, v0.4s
-	WORD $0x6e21fca1 // fdiv v1.4s, v5.4s, v1.4s
-	WORD $0x6e22fcc2 // fdiv v2.4s, v6.4s, v2.4s
-	WORD $0x6e23fce3 // fdiv v3.4s, v7.4s, v3.4s
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	FLDPQ 64(R16), (F10, F11)
+	FMOVQ 208(R1), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x6e20fcc0 // fdiv v0.4s, v6.4s, v0.4s
+	WORD $0x6e21fce1 // fdiv v1.4s, v7.4s, v1.4s
+	WORD $0x6e22fd02 // fdiv v2.4s, v8.4s, v2.4s
+	WORD $0x6e23fd23 // fdiv v3.4s, v9.4s, v3.4s
+	WORD $0x6e24fd44 // fdiv v4.4s, v10.4s, v4.4s
+	WORD $0x6e25fd65 // fdiv v5.4s, v11.4s, v5.4s
 	ADD R0, R2, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R6, R6
-	CMP $0x00000010, R6
+	FSTPQ (F4, F5), 64(R16)
+	ADD $0x00000060, R0, R0
+	SUB $0x00000018, R6, R6
+	CMP $0x00000018, R6
 	BGE loop1
 
 end2:

@@ -44,8 +44,8 @@ func emitScores(set instructionSet) {
 
 	k = newKernel(set, "attentionExp", "s *float32, n int, m float32", "float32",
 		"sets s = e^(s - m) and returns the sum.")
-	sum := k.zeros(2)
-	k.columns("n", 2, func() {
+	sum := k.zeros(inFlight(2, 4))
+	k.columns("n", len(sum), func() {
 		x := k.expNegative(k.sub(k.load("s"), k.scalars["m"]))
 		k.store("s", x)
 		k.addInto(sum, k.live(x))
@@ -67,7 +67,7 @@ func (k *kernel) broadcastWord(bits uint32) vec { return k.vecOf(word(bits)) }
 func emitWeights(set instructionSet) {
 	emit := func(name, doc string, f func(k *kernel, x vec) vec) {
 		k := newKernel(set, name, "s, bias *float32, n int, scale float32", "", doc)
-		k.columns("n", 2, func() { k.store("s", f(k, k.score("s"))) })
+		k.columns("n", inFlight(2, 4), func() { k.store("s", f(k, k.score("s"))) })
 		k.done()
 	}
 	emit("attentionReLU2", "sets s = max(scale s + bias, 0)².", func(k *kernel, x vec) vec {

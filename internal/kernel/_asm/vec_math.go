@@ -158,7 +158,7 @@ func emitActivations(set instructionSet) {
 	unary := func(name, doc string, flight int, f func(k *kernel, x func() vec) vec) {
 		k := newKernel(set, name, "dst, x *float32, n int", "", doc)
 		x := func() vec { return k.load("x") }
-		k.columns("n", flight, func() { k.store("dst", f(k, x)) })
+		k.columns("n", inFlight(flight, flight+2), func() { k.store("dst", f(k, x)) })
 		k.done()
 	}
 	zero := word(0)

@@ -9,6 +9,15 @@ import (
 // onARM says whether the family at hand is for arm64.
 var onARM bool
 
+// inFlight chooses the registers in flight of a long chain of operations: NEON's are
+// small and many.
+func inFlight(avx, neon int) int {
+	if onARM {
+		return neon
+	}
+	return avx
+}
+
 // What descriptions of vector kernels do with general registers, on either
 // architecture.
 
