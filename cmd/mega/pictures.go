@@ -62,6 +62,7 @@ func (c *classifyCommand) classifyPictures(cmd *cobra.Command, ck *checkpoint.Ch
 	}
 	tellSkipped(cmd.ErrOrStderr(), skipped)
 	broken := 0
+	var first error
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	var answers []classify.Prediction
 	print := c.printer(out)
@@ -72,14 +73,16 @@ func (c *classifyCommand) classifyPictures(cmd *cobra.Command, ck *checkpoint.Ch
 		return print(r)
 	}
 	err = p.Predict(cmd.Context(), files, c.batchSize, keep, func(err error) {
-		broken++
+		if broken++; broken == 1 {
+			first = err
+		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
 	})
 	if err == nil && len(answers) > 0 {
 		err = image.WriteSheet(c.sheet, answers)
 	}
 	if err == nil && broken > 0 {
-		err = fmt.Errorf("%d of %d files cannot be read", broken, len(files))
+		err = fmt.Errorf("%d of %d files cannot be read, the first: %w", broken, len(files), first)
 	}
 	return errors.Join(err, out.Flush())
 }

@@ -108,7 +108,12 @@ type answers struct {
 	predictor *Predictor
 	batch     int
 	waiting   []waiting
+	longest   int // steps of those that wait
 }
+
+// maxTogether bounds the steps that are classified at a time, padding included, but
+// for a sample that is longer by itself.
+const maxTogether = 1 << 18
 
 type waiting struct {
 	example *Example // nil where there is nothing to classify
@@ -125,6 +130,13 @@ func (a *answers) add(s *labelled.Sample, write func(class, probability any) err
 			return fmt.Errorf("%s: %w", s.Where(), err)
 		}
 		w.example = &e
+		n := max(len(e.Tokens), len(e.Pair), len(e.Values))
+		if max(a.longest, n)*(len(a.waiting)+1) > maxTogether {
+			if err := a.flush(); err != nil {
+				return err
+			}
+		}
+		a.longest = max(a.longest, n)
 	}
 	if a.waiting = append(a.waiting, w); len(a.waiting) < a.batch {
 		return nil
@@ -157,7 +169,7 @@ func (a *answers) flush() error {
 			return err
 		}
 	}
-	a.waiting = a.waiting[:0]
+	a.waiting, a.longest = a.waiting[:0], 0
 	return nil
 }
 

@@ -65,7 +65,11 @@ func Suggest(s *labelled.Summary) Suggestion {
 		set("classifier-in-dim", 2*64)
 	}
 	set("batch-size", batch)
-	set("max-sentences-valid", 2*batch)
+	together := 2 * batch
+	if batch == 1 { // so long that two may be more than memory holds
+		together = 1
+	}
+	set("max-sentences-valid", together)
 	for _, name := range []string{"max-update", "total-num-update"} {
 		set(name, updates)
 	}
