@@ -61,19 +61,8 @@ func Exp(dst, x []float32) {
 // added in float64.
 const sumBlock = 4096
 
-// Sum returns the sum of x, in an order that depends on nothing but its length
-// and the implementation.
-func Sum(x []float32) float32 {
-	var total float64
-	for len(x) > 0 {
-		n := min(len(x), sumBlock)
-		total += float64(sum(x[:n]))
-		x = x[n:]
-	}
-	return float32(total)
-}
-
-// Dot returns Σ a[i] b[i], in a fixed order as Sum does.
+// Dot returns Σ a[i] b[i], in an order that depends on nothing but their length and
+// the implementation.
 func Dot(a, b []float32) float32 {
 	checkLengths(len(a), len(b))
 	var total float64

@@ -84,16 +84,6 @@ func exp(dst, x []float32) {
 	}
 }
 
-func sum(x []float32) float32 {
-	switch current {
-	case AVX512:
-		return sumAllAVX512(at(x), len(x))
-	case AVX2:
-		return sumAllAVX2(at(x), len(x))
-	}
-	return sumAllGeneric(x)
-}
-
 func dot(a, b []float32) float32 {
 	switch current {
 	case AVX512:

@@ -5832,68 +5832,6 @@ end2:
 	VZEROUPPER
 	RET
 
-// func sumAllAVX2(x *float32, n int) float32
-// Requires: AVX
-TEXT ·sumAllAVX2(SB), NOSPLIT, $0-20
-	MOVQ   x+0(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   n+8(FP), DX
-	XORQ   AX, AX
-	CMPQ   DX, $0x00000020
-	JLT    end2
-
-loop1:
-	VMOVUPS (CX)(AX*1), Y4
-	VMOVUPS 32(CX)(AX*1), Y5
-	VMOVUPS 64(CX)(AX*1), Y6
-	VMOVUPS 96(CX)(AX*1), Y7
-	VADDPS  Y4, Y0, Y0
-	VADDPS  Y5, Y1, Y1
-	VADDPS  Y6, Y2, Y2
-	VADDPS  Y7, Y3, Y3
-	ADDQ    $0x00000080, AX
-	SUBQ    $0x00000020, DX
-	CMPQ    DX, $0x00000020
-	JGE     loop1
-
-end2:
-	CMPQ DX, $0x00000008
-	JLT  end4
-
-loop3:
-	VMOVUPS (CX)(AX*1), Y4
-	VADDPS  Y4, Y0, Y0
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000008, DX
-	CMPQ    DX, $0x00000008
-	JGE     loop3
-
-end4:
-	TESTQ      DX, DX
-	JZ         end5
-	LEAQ       tail8<>+32(SB), BX
-	NEGQ       DX
-	VMOVUPS    (BX)(DX*4), Y4
-	VMASKMOVPS (CX)(AX*1), Y4, Y4
-	VADDPS     Y4, Y0, Y0
-
-end5:
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x4e, X0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0xb1, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSS       X0, ret+16(FP)
-	VZEROUPPER
-	RET
-
 // func dotAVX2(a *float32, b *float32, n int) float32
 // Requires: AVX, FMA3
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
@@ -14542,70 +14480,6 @@ end7:
 	JGE  row1
 
 end2:
-	VZEROUPPER
-	RET
-
-// func sumAllAVX512(x *float32, n int) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·sumAllAVX512(SB), NOSPLIT, $0-20
-	MOVQ   x+0(FP), CX
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   n+8(FP), DX
-	XORQ   AX, AX
-	CMPQ   DX, $0x00000040
-	JLT    end2
-
-loop1:
-	VMOVUPS (CX)(AX*1), Z4
-	VMOVUPS 64(CX)(AX*1), Z5
-	VMOVUPS 128(CX)(AX*1), Z6
-	VMOVUPS 192(CX)(AX*1), Z7
-	VADDPS  Z4, Z0, Z0
-	VADDPS  Z5, Z1, Z1
-	VADDPS  Z6, Z2, Z2
-	VADDPS  Z7, Z3, Z3
-	ADDQ    $0x00000100, AX
-	SUBQ    $0x00000040, DX
-	CMPQ    DX, $0x00000040
-	JGE     loop1
-
-end2:
-	CMPQ DX, $0x00000010
-	JLT  end4
-
-loop3:
-	VMOVUPS (CX)(AX*1), Z4
-	VADDPS  Z4, Z0, Z0
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000010, DX
-	CMPQ    DX, $0x00000010
-	JGE     loop3
-
-end4:
-	TESTQ     DX, DX
-	JZ        end5
-	MOVL      $0x0000ffff, BX
-	BZHIL     DX, BX, BX
-	KMOVW     BX, K1
-	VMOVUPS.Z (CX)(AX*1), K1, Z4
-	VADDPS    Z4, Z0, Z0
-
-end5:
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	VMOVSS        X0, ret+16(FP)
 	VZEROUPPER
 	RET
 

@@ -63,13 +63,6 @@ func exp(dst, x []float32) {
 	expGeneric(dst, x)
 }
 
-func sum(x []float32) float32 {
-	if current == NEON {
-		return sumAllNEON(at(x), len(x))
-	}
-	return sumAllGeneric(x)
-}
-
 func dot(a, b []float32) float32 {
 	if current == NEON {
 		return dotNEON(at(a), at(b), len(a))

@@ -6613,64 +6613,6 @@ end8:
 end2:
 	RET
 
-// func sumAllNEON(x *float32, n int) float32
-TEXT ·sumAllNEON(SB), NOSPLIT, $0-20
-	MOVD x+0(FP), R1
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	MOVD n+8(FP), R2
-	MOVD $0x00, R0
-	CMP $0x00000010, R2
-	BLT end2
-
-loop1:
-	ADD R0, R1, R16
-	FLDPQ 0(R16), (F4, F5)
-	FLDPQ 32(R16), (F6, F7)
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	ADD $0x00000040, R0, R0
-	SUB $0x00000010, R2, R2
-	CMP $0x00000010, R2
-	BGE loop1
-
-end2:
-	CMP $0x00000004, R2
-	BLT end4
-
-loop3:
-	WORD $0x3ce06824 // ldr q4, [x1, x0]
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	ADD $0x00000010, R0, R0
-	SUB $0x00000004, R2, R2
-	CMP $0x00000004, R2
-	BGE loop3
-
-end4:
-	CBZ R2, end6
-
-loop5:
-	WORD $0xbc606824 // ldr s4, [x1, x0]
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	ADD $0x00000004, R0, R0
-	SUB $0x01, R2, R2
-	CBNZ R2, loop5
-
-end6:
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e004001 // ext v1.16b, v0.16b, v0.16b, #8
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS F0, ret+16(FP)
-	RET
-
 // func dotNEON(a *float32, b *float32, n int) float32
 TEXT ·dotNEON(SB), NOSPLIT, $0-28
 	MOVD a+0(FP), R1

@@ -50,14 +50,6 @@ func expGeneric(dst, x []float32) {
 	}
 }
 
-func sumAllGeneric(x []float32) float32 {
-	var total float64
-	for _, v := range x {
-		total += float64(v)
-	}
-	return float32(total)
-}
-
 func dotGeneric(a, b []float32) float32 {
 	var total float64
 	for i := range a {

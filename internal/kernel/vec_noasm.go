@@ -16,8 +16,6 @@ func fill(dst []float32, v float32) { fillGeneric(dst, v) }
 
 func exp(dst, x []float32) { expGeneric(dst, x) }
 
-func sum(x []float32) float32 { return sumAllGeneric(x) }
-
 func dot(a, b []float32) float32 { return dotGeneric(a, b) }
 
 func sumSquares(x []float32) float64 { return sumSquaresGeneric(x) }

@@ -157,11 +157,6 @@ func siluScaleShiftAVX2(q *float32, k *float32, z *float32, gamma *float32, beta
 //go:noescape
 func siluScaleShiftGradAVX2(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
 
-// sumAllAVX2 returns Σ x, in a fixed order.
-//
-//go:noescape
-func sumAllAVX2(x *float32, n int) float32
-
 // dotAVX2 returns Σ a b, in a fixed order.
 //
 //go:noescape
@@ -416,11 +411,6 @@ func siluScaleShiftAVX512(q *float32, k *float32, z *float32, gamma *float32, be
 //
 //go:noescape
 func siluScaleShiftGradAVX512(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
-
-// sumAllAVX512 returns Σ x, in a fixed order.
-//
-//go:noescape
-func sumAllAVX512(x *float32, n int) float32
 
 // dotAVX512 returns Σ a b, in a fixed order.
 //

@@ -157,11 +157,6 @@ func siluScaleShiftNEON(q *float32, k *float32, z *float32, gamma *float32, beta
 //go:noescape
 func siluScaleShiftGradNEON(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
 
-// sumAllNEON returns Σ x, in a fixed order.
-//
-//go:noescape
-func sumAllNEON(x *float32, n int) float32
-
 // dotNEON returns Σ a b, in a fixed order.
 //
 //go:noescape

@@ -195,15 +195,14 @@ func TestReductions(t *testing.T) {
 		for _, n := range append(lengths(), 8191, 100003) {
 			normal := func() float32 { return float32(r.NormFloat64()) }
 			a, b := newBlock(1, n, n, n%9, normal).data, newBlock(1, n, n, n%7, normal).data
-			var sum, dot, squares value
+			var dot, squares value
 			greatest := math.Inf(-1)
 			for i := range a {
 				x, y := float64(a[i]), float64(b[i])
-				sum, dot = sum.plus(x), dot.plus(x*y)
+				dot = dot.plus(x * y)
 				squares = squares.plus(x * x)
 				greatest = max(greatest, x)
 			}
-			sum.check(t, fmt.Sprint("Sum of ", n), float64(Sum(a)), 8)
 			dot.check(t, fmt.Sprint("Dot of ", n), float64(Dot(a, b)), 8)
 			squares.check(t, fmt.Sprint("SumSquares of ", n), SumSquares(a), 1e-4)
 			if float64(Max(a)) != greatest {
@@ -251,7 +250,7 @@ func TestExtremesOfSpecials(t *testing.T) {
 				}
 			}
 		}
-		if Max(nil) != -inf || Sum(nil) != 0 || SumSquares(nil) != 0 {
+		if Max(nil) != -inf || Dot(nil, nil) != 0 || SumSquares(nil) != 0 {
 			t.Error("of no elements")
 		}
 	})
@@ -339,7 +338,6 @@ func BenchmarkVec(b *testing.B) {
 		x[i], y[i] = float32(i%77)/10-3, float32(i%91)/10-4
 	}
 	benchVec(b, "Add", n, func() { Add(z, x, y) })
-	benchVec(b, "Sum", n, func() { Sum(x) })
 	benchVec(b, "Dot", n, func() { Dot(x, y) })
 	benchVec(b, "SumSquares", n, func() { SumSquares(x) })
 	benchVec(b, "Max", n, func() { Max(x) })

@@ -33,14 +33,8 @@ func (k *kernel) returned() Mem {
 
 // emitReductions emits what turns a vector into a number.
 func emitReductions(set instructionSet) {
-	k := newKernel(set, "sumAll", "x *float32, n int", "float32", "returns Σ x, in a fixed order.")
+	k := newKernel(set, "dot", "a, b *float32, n int", "float32", "returns Σ a b, in a fixed order.")
 	total := k.zeros(4)
-	k.columns("n", 4, func() { k.addInto(total, k.load("x")) })
-	k.result(k.fold(opAdd, total))
-	k.done()
-
-	k = newKernel(set, "dot", "a, b *float32, n int", "float32", "returns Σ a b, in a fixed order.")
-	total = k.zeros(4)
 	k.columns("n", 4, func() { k.fmaInto(total, k.load("a"), k.load("b")) })
 	k.result(k.fold(opAdd, total))
 	k.done()
