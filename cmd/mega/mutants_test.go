@@ -225,7 +225,7 @@ func judge(status int, out, file string) string {
 		return "an escape sequence in what it printed"
 	case status != exitOK && !strings.HasPrefix(last, "mega: "):
 		return "no error in its last line"
-	case status != exitOK && !namesFile(last, file):
+	case status != exitOK && !anErrorNames(out, file):
 		return "the error does not name the file"
 	}
 	return ""
@@ -234,6 +234,16 @@ func judge(status int, out, file string) string {
 func tail(out string) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return lines[len(lines)-1]
+}
+
+// anErrorNames reports whether one of the lines of errors names a file.
+func anErrorNames(out, file string) bool {
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "mega: ") && namesFile(line, file) {
+			return true
+		}
+	}
+	return false
 }
 
 // namesFile reports whether an error names a file or a directory above it.

@@ -31,6 +31,10 @@ func isLabelled(path string) bool {
 	return true
 }
 
+// bestByLoss is for classes with weights, which the loss of the validation has
+// too: by accuracy the best checkpoint may be one that neglects small classes.
+var bestByLoss = []string{"--best-checkpoint-metric", "loss", "--maximize-best-checkpoint-metric=false"}
+
 // suggest sets the flags of what suits labelled data that no architecture is given
 // for, but for those given.
 func (c *trainCommand) suggest(w io.Writer, args []string) error {
@@ -50,7 +54,7 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 			return err
 		}
 		if weighted && !c.flags.Changed("best-checkpoint-metric") {
-			s.Flags = append(s.Flags, classify.BestByLoss...)
+			s.Flags = append(s.Flags, bestByLoss...)
 		}
 		return c.choose(w, args[0], s)
 	}

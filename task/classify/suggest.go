@@ -33,10 +33,6 @@ var plans = map[string]plan{
 // told apart, and what suggested models hear.
 const soundRate = 4000
 
-// BestByLoss are flags for classes with weights, which the loss of the validation
-// has too: by accuracy the best checkpoint may be one that neglects small classes.
-var BestByLoss = []string{"--best-checkpoint-metric", "loss", "--maximize-best-checkpoint-metric=false"}
-
 // Suggest chooses a recipe and its sizes by what data holds.
 func Suggest(s *labelled.Summary) Suggestion {
 	p := plans[s.Kind]
