@@ -1,13 +1,9 @@
-// Package client_test uses package serve as its users' programs do: with OpenAI's Go
-// client, and by its own description. It is a module of its own, so that nobody who uses
-// mega downloads what it needs.
-package client_test
+package description_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,120 +13,14 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/param"
 
-	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/serve"
-	"github.com/mega-go/mega/task/language"
+	"github.com/mega-go/mega/serve/client"
 )
-
-func golden(name string) string { return filepath.Join("..", "..", "testdata", "golden", name) }
-
-var words = serve.Model{ID: "words", Path: golden("lm_wikitext103"), Data: filepath.Join(golden("lm_wikitext103"), "text")}
-
-// newServer returns a server of all kinds of models that wants a key.
-func newServer(t *testing.T) *httptest.Server {
-	t.Helper()
-	s, err := serve.New(serve.Options{APIKeys: []string{"secret"}, Runs: []string{filepath.Join("..", "..", "docs", "results")}, Page: []byte("<html>"), Models: []serve.Model{
-		words,
-		{ID: "pairs", Path: golden("mt_wmt"), Data: filepath.Join("..", "..", "data", "pairs", "testdata", "mt")},
-		{ID: "grey", Path: golden("lra_image")},
-		{ID: "pictures", Path: golden("imagenet")},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(s)
-	t.Cleanup(func() { web.Close(); s.Close() })
-	return web
-}
-
-func newClient(web *httptest.Server, key string) openai.Client {
-	return openai.NewClient(option.WithBaseURL(web.URL+"/v1"), option.WithAPIKey(key), option.WithMaxRetries(0))
-}
-
-// TestOpenAIClient: texts, streams, log-probabilities, lists and errors as OpenAI's
-// client reads them.
-func TestOpenAIClient(t *testing.T) {
-	web := newServer(t)
-	client, ctx := newClient(web, "secret"), t.Context()
-	models, err := client.Models.List(ctx)
-	if err != nil || len(models.Data) != 4 || models.Data[0].ID != "words" {
-		t.Fatalf("%+v, %v", models, err)
-	}
-	if m, err := client.Models.Get(ctx, "grey"); err != nil || m.OwnedBy != "mega" {
-		t.Errorf("%+v, %v", m, err)
-	}
-	params := openai.CompletionNewParams{
-		Model: "words", Prompt: openai.CompletionNewParamsPromptUnion{OfString: param.NewOpt("the")},
-		MaxTokens: param.NewOpt[int64](30), Seed: param.NewOpt[int64](7), N: param.NewOpt[int64](2), Logprobs: param.NewOpt[int64](2),
-		Stop: openai.CompletionNewParamsStopUnion{OfStringArray: []string{"="}},
-	}
-	got, err := client.Completions.New(ctx, params)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := alone(t, 30, 7, 2, "=")
-	for i, w := range want {
-		if c := got.Choices[i]; c.Text != w.Text || len(c.Logprobs.Tokens) != len(w.Tokens) || len(c.Logprobs.TopLogprobs[0]) < 2 {
-			t.Errorf("choice %d is %q of %d tokens, want %q of %d", i, c.Text, len(c.Logprobs.Tokens), w.Text, len(w.Tokens))
-		}
-	}
-	if got.Usage.PromptTokens != 1 || got.Usage.CompletionTokens != int64(len(want[0].Tokens)+len(want[1].Tokens)) {
-		t.Errorf("usage %+v", got.Usage)
-	}
-	params.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: param.NewOpt(true)}
-	stream := client.Completions.NewStreaming(ctx, params)
-	texts, used := make([]string, 2), int64(0)
-	for stream.Next() {
-		for _, c := range stream.Current().Choices {
-			texts[c.Index] += c.Text
-		}
-		used += stream.Current().Usage.TotalTokens
-	}
-	if err := stream.Err(); err != nil || texts[0] != want[0].Text || texts[1] != want[1].Text || used != got.Usage.TotalTokens {
-		t.Errorf("%q, %d tokens, %v", texts, used, err)
-	}
-	params.Model = "none"
-	var apiError *openai.Error
-	if _, err := client.Completions.New(ctx, params); !errors.As(err, &apiError) || apiError.StatusCode != 404 || apiError.Type != "not_found_error" || apiError.Param != "model" {
-		t.Errorf("%v", err)
-	}
-	other := newClient(web, "wrong")
-	if _, err := other.Models.List(ctx); !errors.As(err, &apiError) || apiError.StatusCode != 401 || apiError.Type != "authentication_error" {
-		t.Errorf("%v", err)
-	}
-}
-
-// alone continues "the" as mega generate does.
-func alone(t *testing.T, length int, seed uint64, n int, stop string) []generate.Continuation {
-	t.Helper()
-	m, err := language.Open(words.Path, language.OpenOptions{Data: words.Data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := m.Begin()
-	if err == nil {
-		err = m.Read(t.Context(), p, "the", nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := generate.DefaultContinueOptions()
-	o.MaxLen, o.Seed, o.Stop = length, seed, []string{stop}
-	made, err := m.Continue(t.Context(), []*language.Prompt{p}, n, o, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
-}
 
 // TestDescription: the OpenAPI description is valid, and answers of every route are as
 // it says.
 func TestDescription(t *testing.T) {
-	web := newServer(t)
+	web := client.NewServer(t)
 	loader := openapi3.NewLoader()
 	text := do(t, web, "GET", "/openapi.json", "", nil, 200)
 	doc, err := loader.LoadFromData(text)
@@ -140,7 +30,7 @@ func TestDescription(t *testing.T) {
 	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		t.Errorf("the description: %v", err)
 	}
-	image, err := os.ReadFile(filepath.Join("..", "..", "docs", "results", "go-std", "curve.png"))
+	image, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "results", "go-std", "curve.png"))
 	if err != nil {
 		t.Fatal(err)
 	}
