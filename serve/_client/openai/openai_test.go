@@ -60,7 +60,7 @@ func TestOpenAIClient(t *testing.T) {
 	if err := stream.Err(); err != nil || texts[0] != want[0].Text || texts[1] != want[1].Text || used != got.Usage.TotalTokens {
 		t.Errorf("%q, %d tokens, %v", texts, used, err)
 	}
-	params.Model = "none"
+	params.Model, params.StreamOptions = "none", openai.ChatCompletionStreamOptionsParam{}
 	var apiError *openai.Error
 	if _, err := c.Completions.New(ctx, params); !errors.As(err, &apiError) || apiError.StatusCode != 404 || apiError.Type != "not_found_error" || apiError.Param != "model" {
 		t.Errorf("%v", err)
