@@ -39,6 +39,11 @@ func OpenDir(path, source, target string) (*Dir, error) {
 	if !slices.Contains(known, [2]string{source, target}) && !slices.Contains(known, [2]string{target, source}) {
 		return nil, fmt.Errorf("%s: no data of the language pair %s-%s, %s", path, source, target, describe(known))
 	}
+	return OpenDictionaries(path, source, target)
+}
+
+// OpenDictionaries reads what OpenDir does, of a directory that need hold nothing else.
+func OpenDictionaries(path, source, target string) (*Dir, error) {
 	d := &Dir{Path: path, SourceLang: source, TargetLang: target}
 	file := filepath.Join(path, pieces.InData)
 	if _, err := os.Lstat(file); err == nil {
@@ -48,10 +53,12 @@ func OpenDir(path, source, target string) (*Dir, error) {
 		d.Source, d.Target = d.Pieces.Dictionary(), d.Pieces.Dictionary()
 		return d, nil
 	}
+	var err error
 	if d.Source, err = data.LoadDictionary(d.dictPath(source)); err != nil {
 		return nil, err
 	}
-	if d.Target, err = data.LoadDictionary(d.dictPath(target)); err != nil {
+	d.Target, err = data.LoadDictionary(d.dictPath(target))
+	if err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -2,12 +2,14 @@ package translate
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/data/pieces"
+	"github.com/mega-go/mega/internal/textfile"
 )
 
 // ModelOptions say how models are opened.
@@ -53,7 +55,7 @@ func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) 
 // OpenOptions say what Open opens.
 type OpenOptions struct {
 	ModelOptions
-	Data                   string // directory of the dictionaries; "" for the data of the first model
+	Data                   string // directory of the dictionaries; "" for those beside the first model, or of its data
 	SourceLang, TargetLang string // "" for those of the data
 	Text                   TextConfig
 }
@@ -65,10 +67,10 @@ func Open(paths []string, o OpenOptions) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := d.dictionaries(o)
+	dir, err := d.dictionaries(paths[0], o)
 	if err != nil {
 		if o.Data == "" {
-			err = fmt.Errorf("dictionaries: %w; give the directory that has them", err)
+			err = fmt.Errorf("dictionaries: %w; put them beside the checkpoint, or give the directory that has them", err)
 		}
 		return nil, err
 	}
@@ -82,9 +84,10 @@ func Open(paths []string, o OpenOptions) (*Translator, error) {
 	return t, nil
 }
 
-// dictionaries returns those of the pieces that the model was trained with, or of
-// a directory.
-func (d DataConfig) dictionaries(o OpenOptions) (*pairs.Dir, error) {
+// dictionaries returns those of the pieces that the model was trained with, of a
+// directory, or of the files dict.LANG.txt beside the checkpoint, where fairseq's
+// published models have them.
+func (d DataConfig) dictionaries(checkpoint string, o OpenOptions) (*pairs.Dir, error) {
 	at := d.At(o.Data, o.SourceLang, o.TargetLang)
 	if o.Data == "" && d.PieceModel != nil {
 		set, err := pieces.Unpack(d.PieceModel)
@@ -93,11 +96,28 @@ func (d DataConfig) dictionaries(o OpenOptions) (*pairs.Dir, error) {
 		}
 		return &pairs.Dir{SourceLang: at.SourceLang, TargetLang: at.TargetLang, Source: set.Dictionary(), Target: set.Dictionary(), Pieces: set}, nil
 	}
+	beside := checkpoint
+	if textfile.Regular(checkpoint) == nil {
+		beside = filepath.Dir(checkpoint)
+	}
+	if o.Data == "" && at.inside(beside) {
+		return pairs.OpenDictionaries(beside, at.SourceLang, at.TargetLang)
+	}
 	corpus, err := OpenCorpus(at)
 	if err != nil {
 		return nil, err
 	}
 	return corpus.Dir, corpus.Close()
+}
+
+// inside reports whether a directory holds the dictionaries of both languages.
+func (d DataConfig) inside(dir string) bool {
+	for _, lang := range []string{d.SourceLang, d.TargetLang} {
+		if textfile.Regular(filepath.Join(dir, "dict."+lang+".txt")) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // At returns the configuration for a directory other than that of training, and
