@@ -20,7 +20,7 @@ func newConvert() *cobra.Command {
 	var options checkpoint.SaveOptions
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Turn a checkpoint into another form: fairseq, native, safetensors, Hugging Face",
+		Short: "Turn a checkpoint into fairseq's, Hugging Face's or another form",
 		Long: `convert reads a checkpoint in any form and writes it in another:
 
   fairseq      a .pt that torch.load and the reference open

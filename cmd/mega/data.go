@@ -21,7 +21,7 @@ import (
 func newData() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "data",
-		Short: "Generate data sets, convert them from their distributions, or look at labelled data",
+		Short: "Generate data sets, convert them, or look at labelled data",
 		Example: `  mega data listops data/listops
   mega data imdb aclImdb data/imdb`,
 	}
@@ -115,7 +115,7 @@ func pixelConversion(read func(dir string) ([]data.PixelSplit, error), classes [
 func newPathfinderConversion() *cobra.Command {
 	var size int
 	difficulty := lra.Pathfinder14
-	cmd := newConversion("pathfinder-images", "the original Pathfinder images (metadata and PNG files)", data.PixelEntries, func(from, to string) error {
+	cmd := newConversion("pathfinder-images", "Pathfinder images (metadata and PNG files)", data.PixelEntries, func(from, to string) error {
 		return pixelConversion(func(dir string) ([]data.PixelSplit, error) { return lra.Pathfinder(dir, difficulty, size) }, pathfinder.Classes)(from, to)
 	})
 	number(cmd.Flags(), &size, "size", 32, span{1, 1 << 12}, "side of an image in pixels: 32 or 128")
@@ -148,7 +148,7 @@ func newListOps() *cobra.Command {
 	low, high := config.MinLength+1, config.MaxLength-1
 	cmd := &cobra.Command{
 		Use:   "listops DIR",
-		Short: "Generate ListOps expressions, as the Long Range Arena defines them",
+		Short: "Generate ListOps expressions",
 		Long: `listops generates nested expressions over digits with MIN, MAX, MED(ian) and SM
 (sum modulo ten), labelled by their value: the grammar of the Long Range Arena.
 It writes DIR in the layout that mega train --task lra-text reads, and the
@@ -182,7 +182,7 @@ func newPathfinder() *cobra.Command {
 	var sheet string
 	cmd := &cobra.Command{
 		Use:   "pathfinder DIR",
-		Short: "Generate Pathfinder images: do the dashes connect the two discs?",
+		Short: "Generate Pathfinder images: are the two discs connected?",
 		Long: `pathfinder draws grey images with two discs and dashed curves: in one class a
 curve connects the discs, in the other it does not. It writes DIR in the layout
 that mega train --task lra-image reads, and a contact sheet to look at.`,

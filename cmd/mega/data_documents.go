@@ -16,7 +16,7 @@ func newDocuments() *cobra.Command {
 	var config documents.Config
 	cmd := &cobra.Command{
 		Use:   "documents DIR CLASS=FROM...",
-		Short: "Make a task of files on this machine: which class is a text from, or are two from one file?",
+		Short: "Make a task of files: which class is a text from?",
 		Long: `documents cuts windows of bytes out of the files below directories, each of which
 is named by its class; a class may have several. FROM is a directory, or one and
 a pattern of names: FROM/*.go. The task is to tell the class; with --pairs,

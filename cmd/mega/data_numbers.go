@@ -12,7 +12,7 @@ func newNumbers() *cobra.Command {
 	most := numbers.Max
 	cmd := &cobra.Command{
 		Use:   "numbers DIR",
-		Short: "Generate names of numbers in English and German, a small task of translation",
+		Short: "Generate names of numbers in English and German",
 		Long: `numbers draws whole numbers up to a million and writes their names, a number a
 line, to DIR/train.en and .de, valid and test: "two hundred and one thousand forty
 two" and "zwei hundert ein tausend zwei und vierzig". No number occurs twice. It

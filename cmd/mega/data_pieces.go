@@ -17,7 +17,7 @@ func newPieces() *cobra.Command {
 	var options *binding
 	cmd := &cobra.Command{
 		Use:   "pieces MODEL TEXT...",
-		Short: "Make a SentencePiece model of texts: the pieces that words are put together of",
+		Short: "Make a SentencePiece model of texts",
 		Long: `pieces reads files of text (or patterns of names in quotes; .gz and .zst are
 decompressed) and writes MODEL, a SentencePiece model that sentencepiece's own
 tools read too. Its pieces give back every text byte for byte: nothing is

@@ -12,7 +12,7 @@ func newShapes() *cobra.Command {
 	var config shapes.Config
 	cmd := &cobra.Command{
 		Use:   "shapes DIR",
-		Short: "Draw pictures of shapes with a texture in a colour, in 36 classes",
+		Short: "Draw pictures of shapes with textures, in 36 classes",
 		Long: `shapes draws pictures of discs, squares, stars and triangles, plain, striped or
 dotted, in red, green or blue, among grey ones. It writes them as JPEG files to
 DIR/train/CLASS, DIR/valid/CLASS and DIR/test/CLASS, as many of each class, and some

@@ -13,7 +13,7 @@ func newSpeech() *cobra.Command {
 	var all, reference bool
 	cmd := &cobra.Command{
 		Use:   "speech FROM TO",
-		Short: "Convert Speech Commands: directories of WAV files, one for each word",
+		Short: "Convert Speech Commands (directories of WAV files)",
 		Long: `speech reads FROM/WORD/*.wav (PCM of 8 to 32 bits or floating point, of any rate
 and number of channels), resamples to --sc-rate, cuts or pads with silence to
 --sc-length, normalises, and writes TO in the reference's processed layout, which

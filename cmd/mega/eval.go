@@ -23,7 +23,7 @@ func newEval() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "eval MODEL [DATA]",
 		Aliases: []string{"validate"},
-		Short:   "Evaluate a classifier: loss, accuracy, scores by class, confusion matrix",
+		Short:   "Evaluate a classifier: loss, accuracy, confusion matrix",
 		Long: `eval runs a classifier over a split of its data, or of the data given, and
 prints its loss (base 2), its accuracy beside that of the most frequent class,
 scores by class and the confusion matrix. --output writes labelled data back with the

@@ -17,7 +17,7 @@ func newInspect() *cobra.Command {
 	var asJSON, full bool
 	cmd := &cobra.Command{
 		Use:   "inspect CHECKPOINT",
-		Short: "Show what a checkpoint is, how it was trained and what its moving averages learned",
+		Short: "Show what a checkpoint is and what its averages learned",
 		Long: `inspect shows what a checkpoint is, how large, on what it was trained, how far and
 how well. With --full its configuration follows, its tensors and, for every layer,
 what its moving averages learned. Of an archive that holds several checkpoints it

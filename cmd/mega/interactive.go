@@ -32,7 +32,7 @@ func newInteractive() *cobra.Command {
 	c := &interactiveCommand{}
 	cmd := &cobra.Command{
 		Use:   "interactive MODEL [DATA]",
-		Short: "Continue texts with a language model, or translate, line by line as they are typed",
+		Short: "Continue texts or translate, line by line as they are typed",
 		Long: `interactive reads lines and continues each, printing the text as it comes. With
 --keep all lines and their continuations are one text, and an empty line lets the
 model continue alone. Ctrl-C ends the current continuation. Where there is none, it

@@ -99,7 +99,8 @@ func newRoot() *cobra.Command {
 		Long: `mega is Mega (Moving Average Equipped Gated Attention, arXiv 2209.10655) in Go:
 it trains, evaluates and inspects long-sequence models, and reads the
 configurations, data and checkpoints of the reference implementation.`,
-		Example:       "  mega train --preset listops-short",
+		Example: `  mega train --preset listops-short
+  mega train reviews.csv`,
 		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -109,11 +110,11 @@ configurations, data and checkpoints of the reference implementation.`,
 		},
 	}
 	chooses(root, "command")
-	root.AddCommand(
-		newTrain(), newEval(), newClassify(), newEvalLM(), newScore(), newGenerate(), newInteractive(), newTranslate(), newServe(), newForward(), newInspect(), newPlot(),
-		newConvert(), newAverage(),
-		newPreprocess(), newData(), newPresets(), newBench(), newVersion(),
-	)
+	addGroup(root, "Train", newPresets(), newTrain(), newPlot())
+	addGroup(root, "Evaluate and use", newEval(), newEvalLM(), newScore(), newClassify(), newGenerate(), newInteractive(), newTranslate(), newServe(), newForward())
+	addGroup(root, "Data", newData(), newPreprocess())
+	addGroup(root, "Checkpoints", newInspect(), newConvert(), newAverage())
+	root.AddCommand(newBench(), newVersion())
 	root.SetHelpCommand(newHelp())
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -135,6 +136,17 @@ func tellPortable(cmd *cobra.Command) {
 			"amd64 with AVX2 and FMA or for arm64, which this processor, this build or MEGA_KERNEL rules out")
 	}
 }
+
+// addGroup adds commands that the help of root shows together, in this order.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
+}
+
+func init() { cobra.EnableCommandSorting = false }
 
 // pairFlags take two values on the reference's command lines.
 var pairFlags = []string{"--pixel-normalization"}

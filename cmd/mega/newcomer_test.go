@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestModelIsAnArgument: the first argument is the model where no flag names one.
@@ -47,6 +48,21 @@ func TestNearMisses(t *testing.T) {
 		_, out, err := command(t, strings.Fields(strings.ReplaceAll(line, "MT", golden("mt_wmt")))...)
 		if !strings.Contains(out+err, want) {
 			t.Errorf("mega %s: %q, %q, want %q", line, out, err, want)
+		}
+	}
+}
+
+// TestHelpFits: what a newcomer reads first fits a terminal of 80 columns.
+func TestHelpFits(t *testing.T) {
+	for _, line := range []string{"", "data", "presets"} {
+		_, out, _ := command(t, strings.Fields(line)...)
+		for _, row := range strings.Split(out, "\n") {
+			if n := utf8.RuneCountInString(row); n > 80 {
+				t.Errorf("mega %s: %d columns: %s", line, n, row)
+			}
+		}
+		if line == "" && strings.Index(out, "  presets ") > strings.Index(out, "  average ") {
+			t.Errorf("the commands of the beginning are not first:\n%s", out)
 		}
 	}
 }

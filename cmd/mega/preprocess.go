@@ -20,7 +20,7 @@ func newPreprocess() *cobra.Command {
 	o := &c.options
 	cmd := &cobra.Command{
 		Use:   "preprocess --only-source | -s LANG -t LANG --trainpref PREFIX ...",
-		Short: "Make dictionaries and token files of plain text, as fairseq-preprocess does",
+		Short: "Make dictionaries and token files, as fairseq-preprocess does",
 		Long: `preprocess reads texts of words with spaces between and writes dictionaries and
 token files (dict.txt, .bin, .idx), byte for byte those of fairseq-preprocess,
 whose flags it has. With --only-source it makes the data of a language model,

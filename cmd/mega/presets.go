@@ -18,7 +18,7 @@ import (
 func newPresets() *cobra.Command {
 	return &cobra.Command{
 		Use:   "presets [NAME]",
-		Short: "List training presets and architectures, or print one as a command",
+		Short: "List presets and architectures, or print one as a command",
 		Long: `presets lists the recipes of mega train --preset and the architectures of mega
 train --arch. With the name of one it prints the whole command that it stands for,
 ready for a shell.`,
@@ -43,27 +43,27 @@ type archInfo struct{ name, kind, use string }
 
 // archInfos are the architectures, all of the reference's.
 var archInfos = []archInfo{
-	{"mega_lra_listop", classifier, "expressions of ListOps (Long Range Arena)"},
-	{"mega_lra_imdb", classifier, "texts of bytes (IMDB of the Long Range Arena)"},
-	{"mega_lra_aan", classifier, "pairs of texts of bytes (AAN of the Long Range Arena)"},
-	{"mega_lra_cifar10", classifier, "pictures as pixels in a row (CIFAR-10 of the Long Range Arena)"},
-	{"mega_lra_pf32", classifier, "pictures of 32×32 pixels (Pathfinder of the Long Range Arena)"},
-	{"mega_lra_pf128", classifier, "pictures of 128×128 pixels (Path-X of the Long Range Arena)"},
-	{"mega_sc_raw", classifier, "sound, sample by sample; the same as mega_sc_raw_base"},
-	{"mega_sc_raw_base", classifier, "sound, sample by sample (Speech Commands)"},
-	{"mega_sc_raw_big", classifier, "sound, sample by sample (Speech Commands, more accurate)"},
-	{"mega_lm", languageModel, "text with one table of words; small"},
-	{"mega_lm_big", languageModel, "text with one table of words; big"},
-	{"mega_lm_wiki103", languageModel, "words, rare ones in fewer dimensions (WikiText-103)"},
-	{"mega_lm_adaptive_base", languageModel, "words, rare ones in fewer dimensions; smaller"},
-	{"mega_lm_adaptive_big", languageModel, "words, rare ones in fewer dimensions; the same as mega_lm_wiki103"},
+	{"mega_lra_listop", classifier, "expressions of ListOps"},
+	{"mega_lra_imdb", classifier, "texts of bytes (IMDB)"},
+	{"mega_lra_aan", classifier, "pairs of texts of bytes (AAN)"},
+	{"mega_lra_cifar10", classifier, "pictures as pixels in a row (CIFAR-10)"},
+	{"mega_lra_pf32", classifier, "pictures of 32×32 pixels (Pathfinder)"},
+	{"mega_lra_pf128", classifier, "pictures of 128×128 pixels (Path-X)"},
+	{"mega_sc_raw", classifier, "sound; the same as mega_sc_raw_base"},
+	{"mega_sc_raw_base", classifier, "sound (Speech Commands)"},
+	{"mega_sc_raw_big", classifier, "sound (Speech Commands), big"},
+	{"mega_lm", languageModel, "words; small"},
+	{"mega_lm_big", languageModel, "words; big"},
+	{"mega_lm_wiki103", languageModel, "many words (WikiText-103)"},
+	{"mega_lm_adaptive_base", languageModel, "many words; smaller"},
+	{"mega_lm_adaptive_big", languageModel, "many words; as mega_lm_wiki103"},
 	{"mega_lm_enwik8_base", languageModel, "bytes (enwik8)"},
 	{"mega_lm_enwik8_large", languageModel, "bytes (enwik8), big"},
 	{"mega", translator, "the defaults of translators"},
-	{"mega_wmt_en_de", translator, "sentences (WMT'16 English to German)"},
-	{"mega_wmt_en_de_big", translator, "sentences (WMT'16 English to German), big"},
-	{"mega_tiny_patch16_224", pictureClassifier, "colour pictures in patches; tiny"},
-	{"mega_base_patch16_224", pictureClassifier, "colour pictures in patches (ImageNet)"},
+	{"mega_wmt_en_de", translator, "sentences (WMT'16)"},
+	{"mega_wmt_en_de_big", translator, "sentences (WMT'16), big"},
+	{"mega_tiny_patch16_224", pictureClassifier, "colour pictures; tiny"},
+	{"mega_base_patch16_224", pictureClassifier, "colour pictures (ImageNet)"},
 }
 
 // config returns the architecture's configuration.
@@ -163,7 +163,7 @@ func listPresets(w io.Writer) error {
 		return err
 	}
 	for _, kind := range modelKinds {
-		fmt.Fprintf(tw, "\nARCHITECTURE\tLAYERS\tWIDTH\tPARAMETERS\tFOR mega train --arch: %s of\n", kind)
+		fmt.Fprintf(tw, "\nFor %s (mega train --arch NAME):\nARCHITECTURE\tLAYERS\tWIDTH\tWEIGHTS\tOF\n", kind)
 		for _, a := range archInfos {
 			if a.kind != kind {
 				continue

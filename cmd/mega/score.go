@@ -22,7 +22,7 @@ func newScore() *cobra.Command {
 	c := &scoreCommand{}
 	cmd := &cobra.Command{
 		Use:   "score MODEL [DATA] FILE | --sys FILE --ref FILE",
-		Short: "Score a text with a language model, or translations by BLEU and chrF",
+		Short: "Score a text with a language model, or translations by BLEU",
 		Long: `score reads a text (- for standard input) with a language model and prints, for
 each line, its number, its log-probability, the number of its tokens (its end is
 one) and its text, with tabs between. The state is carried from line to line, in

@@ -54,15 +54,15 @@ configuration, checkpoints, metrics, log and learning curve. Started again with
 the same flags, it resumes where it stopped, bit for bit. Flags have the
 reference's names and meanings. A preset stands for a whole published command;
 flags given beside it override it. The architecture determines whether a
-classifier, a language model, a translator or a classifier of pictures is trained. Labelled data of your own
-(see mega data look) needs only its path: its content determines the flags, which are
-printed.`,
+classifier, a language model, a translator or a classifier of pictures is
+trained. Labelled data of your own (see mega data look) needs only its path: its
+content determines the flags, which are printed.`,
 		Example: `  mega train --preset listops-short
   mega train reviews.csv --text-column text --label-column label
   mega train --preset lra-image data/cifar10 --save-dir runs/cifar10
   mega train data/listops -a mega_lra_listop --task lra-text --norm-type layernorm --attention-activation-fn softmax \
     --optimizer adam --lr 0.001 --batch-size 64 --sentence-avg --max-update 90000
-  mega train photos --preset photos
+  mega train photos
   mega train --preset bytes-small --text book.txt
   mega train --preset bytes-small --text src/*.go --pieces go.model
   mega train data-bin/wmt16 -s en -t de -a mega_wmt_en_de --share-all-embeddings --max-tokens 8192 --lr 1e-3 \
@@ -250,7 +250,7 @@ func (c *trainCommand) configs(args []string) (kind modelKind, arch string, trai
 // kind returns the kind of model that an architecture is of.
 func (c *trainCommand) kind(arch string) (modelKind, error) {
 	if arch == "" {
-		return nil, errors.New("no architecture: want --preset NAME or --arch ARCH (mega presets lists both)")
+		return nil, errors.New("want labelled data, or --preset NAME or --arch ARCH (mega presets lists both)")
 	}
 	var names []string
 	for _, kind := range c.kinds {

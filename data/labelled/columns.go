@@ -70,7 +70,7 @@ func FindColumns(r *table.Reader, o Options, labelled bool) (*Columns, error) {
 }
 
 // guess tells the columns of samples by their names; where none has a telling one,
-// all columns but that of labels are steps.
+// all columns but that of labels are steps, unless the first row shows lists.
 func (c *Columns) guess(columns []string) {
 	for _, pair := range pairNames {
 		if first, second := called(columns, pair[:1]), called(columns, pair[1:]); first != "" && second != "" {

@@ -15,7 +15,7 @@ import (
 // names and holds a tenth out for validation and another for the test.
 type Options struct {
 	TextColumn    []string  `json:"text_column,omitempty" help:"labelled table: column of the texts, or two of pairs with a comma between (default one called text, sentence, …)"`
-	ValuesColumn  []string  `json:"values_column,omitempty" help:"labelled table: column of lists of numbers, or several, a channel each (default: every column of numbers is a step)"`
+	ValuesColumn  []string  `json:"values_column,omitempty" help:"labelled table: column of lists of numbers, or several, a channel each (default: those that hold lists, else every column of numbers is a step)"`
 	LabelColumn   string    `json:"label_column,omitempty" help:"labelled table: column of the classes (default one called label, class, …)"`
 	SplitColumn   string    `json:"split_column,omitempty" help:"labelled table: column that says train, valid or test of each row"`
 	Labels        string    `json:"labels,omitempty" help:"labels of a .npy file: another one, or text with a label a line"`

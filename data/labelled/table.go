@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/mega-go/mega/data/table"
@@ -16,6 +17,7 @@ type Rows struct {
 	samples      []int // columns of texts, lists or steps
 	label, split int   // -1 for none
 	lists        bool
+	begun        bool // a row has shown whether Steps are lists
 	columns      []string
 	sample       Sample
 }
@@ -126,6 +128,9 @@ func (r *Rows) fill(s *Sample, row table.Row) error {
 
 func (r *Rows) fillSeries(s *Sample, row table.Row) error {
 	s.Values = s.Values[:0]
+	if !r.begun {
+		r.findLists(row)
+	}
 	if r.lists {
 		return r.fillLists(s, row)
 	}
@@ -149,6 +154,34 @@ func (r *Rows) fillSeries(s *Sample, row table.Row) error {
 		s.add(x)
 	}
 	return nil
+}
+
+// findLists tells by the first row which columns hold lists of numbers. Where some
+// do, each is a channel, as is one that is empty there, and the others are no part
+// of the samples.
+func (r *Rows) findLists(row table.Row) {
+	r.begun = true
+	single := func(i int) bool { return len(bytes.TrimSpace(row.Cells[i])) > 0 && !isList(row.Cells[i]) }
+	if r.lists || !slices.ContainsFunc(r.samples, func(i int) bool { return isList(row.Cells[i]) }) {
+		return
+	}
+	r.lists, r.samples, r.Steps = true, slices.DeleteFunc(r.samples, single), nil
+	for _, i := range r.samples {
+		r.Values = append(r.Values, r.columns[i])
+	}
+	r.sample.Channels = len(r.samples)
+}
+
+// isList tells whether a cell holds numbers of which there may be several.
+func isList(cell []byte) bool {
+	n := 0
+	for field := range bytes.FieldsFuncSeq(cell, notInNumber) {
+		if _, err := parseNumber(field); err != nil {
+			return false
+		}
+		n++
+	}
+	return n > 1 || n == 1 && bytes.HasPrefix(bytes.TrimSpace(cell), []byte("["))
 }
 
 // add appends a number of a series, which is left out if it is none.

@@ -106,7 +106,11 @@ func (c *Task) Corpus() *Corpus { return c.corpus }
 
 // Summary says in words what the data is.
 func (c *Task) Summary() string {
-	return fmt.Sprintf("%d kinds of symbols, %d classes", c.corpus.Vocabulary, c.model.Config().SentenceClassNum)
+	classes := fmt.Sprintf("%d classes", c.model.Config().SentenceClassNum)
+	if c.corpus.Vocabulary == 0 {
+		return classes
+	}
+	return fmt.Sprintf("%d kinds of symbols, %s", c.corpus.Vocabulary, classes)
 }
 
 // Has reports whether the data has a split.
