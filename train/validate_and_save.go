@@ -131,7 +131,7 @@ func (r *run) saveAndStop() error {
 		return err
 	}
 	r.report.draw(true)
-	r.report.say("interrupted", "epoch", r.state.Epoch, "update", r.state.Updates)
+	r.report.say("interrupted and saved: the same run started again goes on", "epoch", r.state.Epoch, "update", r.state.Updates)
 	r.reason = ErrInterrupted.Error()
 	return ErrInterrupted
 }

@@ -40,6 +40,8 @@ func TestNearMisses(t *testing.T) {
 		"generate MT hello":                  "mega translate",
 		"generate":                           "want one after the model",
 		"train --learning-rate x":            "--lr is",
+		"train nosuch":                       "mega: nosuch: no such file",
+		"train":                              "want labelled data, or --preset NAME",
 		"completion nosuch":                  `unknown shell "nosuch"`,
 		"completion bash x":                  "takes no arguments",
 		"classify x":                         "no input beside the model",

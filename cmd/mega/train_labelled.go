@@ -38,7 +38,13 @@ var bestByLoss = []string{"--best-checkpoint-metric", "loss", "--maximize-best-c
 // suggest sets the flags of what suits labelled data that no architecture is given
 // for, but for those given.
 func (c *trainCommand) suggest(w io.Writer, args []string) error {
-	if len(args) != 1 || c.flags.Changed("arch") || !isLabelled(args[0]) {
+	if len(args) != 1 || c.flags.Changed("arch") {
+		return nil
+	}
+	if _, err := os.Stat(args[0]); err != nil {
+		return err
+	}
+	if !isLabelled(args[0]) {
 		return nil
 	}
 	if images.Holds(args[0]) {
