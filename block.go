@@ -12,20 +12,24 @@ type Block struct {
 	attention   *GatedAttention
 	cross       *CrossAttention // nil outside a translator's decoder
 	feedForward *FeedForward    // nil if the configuration has none
+	section     *nn.Section     // nil in sessions
 }
 
 // newBlock registers a block's parameters at mega_layer and nffn, and those of an
 // attention to a source at cross_attn if it reaches any positions.
 func newBlock(p nn.Path, c BlockConfig, reach int) *Block {
-	b := &Block{attention: NewGatedAttention(p.Sub("mega_layer"), c)}
-	if reach > 0 {
-		wide := c
-		wide.MaxPositions = reach
-		b.cross = NewCrossAttention(p.Sub("cross_attn"), wide)
-	}
-	if c.FFNDim > 0 {
-		b.feedForward = NewFeedForward(p.Sub("nffn"), c)
-	}
+	b := &Block{}
+	b.section = p.Section(func() {
+		b.attention = NewGatedAttention(p.Sub("mega_layer"), c)
+		if reach > 0 {
+			wide := c
+			wide.MaxPositions = reach
+			b.cross = NewCrossAttention(p.Sub("cross_attn"), wide)
+		}
+		if c.FFNDim > 0 {
+			b.feedForward = NewFeedForward(p.Sub("nffn"), c)
+		}
+	})
 	return b
 }
 
@@ -51,6 +55,7 @@ func (b *Block) ready(linear func(*nn.Linear) *nn.Linear) *Block {
 // Forward maps x [B, L, D] to the same shape. mask [B·L], nil for none, is true
 // at padding; source is nil except in a translator's decoder without a state.
 func (b *Block) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, source *Encoded, s blockState) (*autograd.Variable, error) {
+	b.section.Enter(t)
 	x, err := scoped(t, x, func() (*autograd.Variable, error) { return b.attention.Forward(t, x, mask, s.gated) })
 	if err == nil && b.cross != nil {
 		x, err = consumed(t, x, func() (*autograd.Variable, error) { return b.cross.Forward(t, x, source, s.cross) })

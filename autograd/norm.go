@@ -1,6 +1,8 @@
 package autograd
 
 import (
+	"slices"
+
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
@@ -145,12 +147,23 @@ func first(scale []float32) float32 {
 // the batch's by momentum (torch.nn.BatchNorm1d in training; reference
 // sequence_norm.py:29-37). weight and bias are [D], or nil for 1 and 0.
 func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32) *Variable {
+	return t.batchNorm(x, weight, bias, runningMean, runningVar, momentum, eps, nil)
+}
+
+// SyncBatchNorm is BatchNorm over the rows of all processes of SetSum
+// (torch.nn.SyncBatchNorm). The gradients of weight and bias are of this process's rows:
+// they are summed like all others.
+func (t *Tape) SyncBatchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32) *Variable {
+	return t.batchNorm(x, weight, bias, runningMean, runningVar, momentum, eps, t.sum)
+}
+
+func (t *Tape) batchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32, sum func([]float64)) *Variable {
 	start := t.start()
-	n, d := x.Rows(), x.Cols()
+	d := x.Cols()
 	stats := t.pool.Get(6, d)
 	mean, meanRest, variance := stats.Row(0), stats.Row(1), stats.Row(2)
 	scale, shift, rstd := stats.Row(3), stats.Row(4), stats.Row(5)
-	t.columnMoments(mean, meanRest, variance, t.value(x))
+	n := t.columnMoments(mean, meanRest, variance, t.value(x), sum)
 	updateRunning(runningMean.Data(), mean, momentum)
 	for i := range variance {
 		variance[i] *= float32(n) / float32(max(1, n-1))
@@ -168,7 +181,7 @@ func (t *Tape) BatchNorm(x, weight, bias *Variable, runningMean, runningVar *ten
 		return out
 	}
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
-		t.batchNormGrad(x, weight, bias, out, mean, meanRest, rstd)
+		t.batchNormGrad(x, weight, bias, out, mean, meanRest, rstd, n, sum)
 	})
 	t.stop("norm", start)
 	return out
@@ -182,27 +195,49 @@ func updateRunning(running, value []float32, momentum float32) {
 }
 
 // columnMoments computes the mean, what rounding it takes off, and the biased
-// variance of each column of x.
-func (t *Tape) columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor) {
+// variance of each column of x, over the rows of all processes that sum adds up, nil for
+// this one alone. It returns how many rows these are.
+func (t *Tape) columnMoments(mean, meanRest, variance []float32, x *tensor.Tensor, sum func([]float64)) int {
 	n, d := x.Rows(), x.Cols()
 	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
 		kernel.ColumnMoments(part[:d], part[d:], rowsFrom(x, from), to-from, d, x.Stride())
 	})
-	kernel.ColumnStatistics(mean, meanRest, variance, sums[:d], sums[d:], n)
+	if sum != nil {
+		sums = append(sums, float64(n))
+		t.addUp(sums, sum)
+		n = int(sums[2*d])
+	}
+	kernel.ColumnStatistics(mean, meanRest, variance, sums[:d], sums[d:2*d], n)
+	return n
 }
 
-func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rstd []float32) {
+// addUp sums x over processes. One that is idle adds nothing.
+func (t *Tape) addUp(x []float64, sum func([]float64)) {
+	if t.company {
+		clear(x)
+	}
+	sum(x)
+}
+
+func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rstd []float32, n int, sum func([]float64)) {
 	src, dy := t.value(x), t.outGrad(out)
-	n, d := src.Rows(), src.Cols()
-	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+	rows, d := src.Rows(), src.Cols()
+	own := t.reduceBlocks64(2*d, rows, d, func(part []float64, from, to int) {
 		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
 	})
+	sums := own
+	if sum != nil {
+		sums = slices.Clone(own)
+		t.addUp(sums, sum)
+	}
 	coef := t.pool.Get(4, d)
 	factor, meanDy, slope, rest := coef.Row(0), coef.Row(1), coef.Row(2), coef.Row(3)
 	kernel.BatchNormCoefficients(factor, meanDy, slope, rest, t.numbersOr(weight, d, 1), rstd, meanRest, sums[:d], sums[d:], n)
-	if x.needs {
+	if x.needs && t.company && sum != nil { // other rows decide the mean of dy, which is 0 of these
+		t.addGrad(x, func(dx *tensor.Tensor) { dx.Zero() })
+	} else if x.needs {
 		dx, accumulate := t.grad(x)
-		t.eachBlock(n, d, func(_, from, to int) {
+		t.eachBlock(rows, d, func(_, from, to int) {
 			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope, rest,
 				to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
 		})
@@ -210,7 +245,7 @@ func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rst
 	t.pool.Put(coef)
 	dparams := make([]float32, 2*d)
 	for i := range d {
-		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
+		dparams[i], dparams[d+i] = float32(float64(rstd[i])*own[d+i]), float32(own[i])
 	}
 	t.addNumbers(weight, dparams[:d])
 	t.addNumbers(bias, dparams[d:])

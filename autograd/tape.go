@@ -27,8 +27,10 @@ type Tape struct {
 	idle     []*Variable // variables that are done with, to be made again
 	record   bool
 	training bool
-	keepAll  bool // nothing is dropped, in training either
-	bf16     bool // of products of matrices
+	keepAll  bool              // nothing is dropped, in training either
+	company  bool              // the batch counts for nothing
+	sum      func(x []float64) // over the processes that share a batch; nil for one
+	bf16     bool              // of products of matrices
 	seed     uint64
 	draws    uint64 // random operations since the seed was set
 	profile  *Profile
@@ -42,6 +44,7 @@ type node struct {
 	out      []*Variable
 	buffers  []*tensor.Tensor // further memory that backward reads
 	backward func()
+	always   bool // run backward even if no gradient has reached out
 }
 
 // NewTape returns a tape for inference: nothing is recorded, dropout is off and
@@ -61,6 +64,15 @@ func (t *Tape) NoDropout() { t.keepAll = true }
 
 // drops reports whether dropout of probability p does anything.
 func (t *Tape) drops(p float64) bool { return t.training && !t.keepAll && p > 0 }
+
+// SetSum makes batch norms that are synchronised see one batch where several processes
+// have each a part of it: sum adds up x over them. All processes run the same
+// synchronised operations in the same order, forward and backward.
+func (t *Tape) SetSum(sum func(x []float64)) { t.sum = sum }
+
+// SetIdle says that what follows only keeps other processes company: it adds nothing to
+// their sums, and Backward adds 0 to gradients.
+func (t *Tape) SetIdle(on bool) { t.company = on }
 
 // Training reports whether layers should behave as in training.
 func (t *Tape) Training() bool { return t.training }
@@ -216,7 +228,15 @@ func (t *Tape) pushMany(name string, out []*Variable, buffers []*tensor.Tensor, 
 			v.root().reads++
 		}
 	}
-	t.nodes = append(t.nodes, node{name, out, buffers, backward})
+	t.nodes = append(t.nodes, node{name: name, out: out, buffers: buffers, backward: backward})
+}
+
+// OnBackward calls f when the backward pass comes to this place: what is recorded later
+// has then passed all its gradients on. It does nothing on a tape that does not record.
+func (t *Tape) OnBackward(f func()) {
+	if t.record {
+		t.nodes = append(t.nodes, node{name: "hook", always: true, backward: f})
+	}
 }
 
 // Scope runs f and ends the life of every value made in it, except its result
@@ -338,15 +358,19 @@ func (t *Tape) outGrad(v *Variable) *tensor.Tensor {
 // that wants one, adding to the gradients that leaves already hold, and clears
 // the tape.
 func (t *Tape) Backward(v *Variable) {
+	one := float32(1)
+	if t.company {
+		one = 0
+	}
 	t.addGrad(v, func(seed *tensor.Tensor) {
 		for i := range seed.Rows() {
-			kernel.Fill(seed.Row(i), 1)
+			kernel.Fill(seed.Row(i), one)
 		}
 	})
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		start := t.start()
-		if slices.ContainsFunc(n.out, func(v *Variable) bool { return v.hasGrad }) {
+		if n.always || slices.ContainsFunc(n.out, func(v *Variable) bool { return v.hasGrad }) {
 			n.backward()
 		}
 		t.stop(n.name+"'", start)

@@ -107,3 +107,10 @@ func sameShape(op string, vs ...*Variable) {
 		}
 	}
 }
+
+// SetGradMemory makes a leaf collect its gradient in memory of the caller's, of the
+// leaf's shape.
+func (v *Variable) SetGradMemory(memory *tensor.Tensor) {
+	sameShape("gradient memory", v, &Variable{shape: memory.Shape()})
+	v.grad, v.hasGrad = memory, false
+}

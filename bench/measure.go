@@ -69,7 +69,7 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 		}
 		training.Backward(loss)
 		start := time.Now()
-		if err := adam.Gather(train.Alone{}); err != nil {
+		if err := adam.Gather(); err != nil {
 			return err
 		}
 		norm := adam.Norm() * scale

@@ -69,6 +69,7 @@ func NewNorm(p Path, kind NormType, dim int, affine bool) *Norm {
 			n.bias = p.Parameter("bias", Constant(0), dim)
 		}
 	}
+	p.params.synchronised = p.params.synchronised || kind == SyncBatchNorm
 	if kind == BatchNorm || kind == SyncBatchNorm {
 		n.mean = p.Buffer("running_mean", 0, dim)
 		n.vari = p.Buffer("running_var", 1, dim)
@@ -91,6 +92,9 @@ func (n *Norm) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variabl
 		return t.BatchNormInference(x, variable(n.weight), variable(n.bias), n.mean.Tensor, n.vari.Tensor, normEpsilon)
 	}
 	n.batches.Value++
+	if n.kind == SyncBatchNorm {
+		return t.SyncBatchNorm(x, variable(n.weight), variable(n.bias), n.mean.Tensor, n.vari.Tensor, batchNormMomentum, normEpsilon)
+	}
 	return t.BatchNorm(x, variable(n.weight), variable(n.bias), n.mean.Tensor, n.vari.Tensor, batchNormMomentum, normEpsilon)
 }
 

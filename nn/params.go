@@ -51,6 +51,10 @@ type Params struct {
 	names    []string // of all of these
 	taken    map[string]bool
 	bare     bool // tensors have no memory yet
+
+	sections     []*Section
+	final        func(*Section) // nil, or told of sections whose gradients are final
+	synchronised bool           // a norm sums statistics over processes
 }
 
 // NewParams returns an empty set whose parameters start from random numbers
@@ -146,6 +150,10 @@ func (p *Params) Aliases() []Alias { return p.aliases }
 // Names returns the names of everything, aliases included, in the order in which
 // the reference's state_dict lists them.
 func (p *Params) Names() []string { return p.names }
+
+// Synchronised reports whether a forward pass sums statistics over processes, so that
+// none can do without the others.
+func (p *Params) Synchronised() bool { return p.synchronised }
 
 // Count returns the number of trainable numbers.
 func (p *Params) Count() int {

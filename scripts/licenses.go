@@ -54,7 +54,7 @@ func linked() (map[string]string, error) {
 	modules := make(map[string]string)
 	for _, p := range platforms {
 		system, processor, _ := strings.Cut(p, "/")
-		list, err := output("env", "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0", "go", "list", "-deps",
+		list, err := output("env", "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0", "go", "list", "-tags", "mpi", "-deps",
 			"-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", "./cmd/mega")
 		if err != nil {
 			return nil, err

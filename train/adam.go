@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
@@ -18,7 +16,7 @@ type Adam struct {
 	params []*nn.Parameter
 	steps  int
 	grads  []*tensor.Tensor // as of Gather; nil for a parameter that none reached
-	shared []float32        // the sum over processes
+	sum    *exchange        // of gradients over processes; nil for one
 }
 
 // NewAdam returns an optimiser of params with no steps behind it.
@@ -32,54 +30,38 @@ func NewAdam(params *nn.Params, c AdamConfig) *Adam {
 	return a
 }
 
+// begin prepares for the gradients of an update, and overlap lets them be summed during
+// the next backward pass, which is the update's last in this process.
+func (a *Adam) begin(update int) {
+	if a.sum != nil {
+		a.sum.begin(update)
+	}
+}
+
+func (a *Adam) overlap() {
+	if a.sum != nil {
+		a.sum.overlap()
+	}
+}
+
 // Gather takes up the gradients of all parameters, summed over all processes.
 // They are read until Step, not changed.
-func (a *Adam) Gather(c Communicator) error {
+func (a *Adam) Gather() error {
+	if a.sum != nil {
+		return a.sum.finish(a.grads)
+	}
 	for i, p := range a.params {
 		a.grads[i] = p.Grad()
 	}
-	if c.Size() == 1 {
-		return nil
-	}
-	a.pack()
-	if err := c.AllReduceSum(a.shared); err != nil {
-		return fmt.Errorf("sum of gradients over processes: %w", err)
-	}
-	a.unpack()
 	return nil
 }
 
-// pack lays out all gradients one after another, followed by a 1 for each that
-// this process has.
-func (a *Adam) pack() {
-	a.shared = a.shared[:0]
-	for i, p := range a.params {
-		if a.grads[i] == nil {
-			a.shared = append(a.shared, make([]float32, tensor.Size(p.Shape()))...)
-			continue
-		}
-		a.shared = append(a.shared, a.grads[i].Host()...)
+// gathering is what the time of Gather is spent on.
+func (a *Adam) gathering() string {
+	if a.sum != nil {
+		return "communication"
 	}
-	for _, g := range a.grads {
-		has := float32(0)
-		if g != nil {
-			has = 1
-		}
-		a.shared = append(a.shared, has)
-	}
-}
-
-func (a *Adam) unpack() {
-	owners := a.shared[len(a.shared)-len(a.params):]
-	at := 0
-	for i, p := range a.params {
-		n := tensor.Size(p.Shape())
-		a.grads[i] = nil
-		if owners[i] > 0 {
-			a.grads[i] = tensor.FromSlice(a.shared[at:at+n], p.Shape()...)
-		}
-		at += n
-	}
+	return "optimiser"
 }
 
 // Norm returns the L2 norm of all gradients together, summed in float64.

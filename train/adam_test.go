@@ -1,11 +1,9 @@
 package train
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega/autograd"
@@ -52,7 +50,7 @@ func TestAdamMatchesSpecification(t *testing.T) {
 			setGrad(p, g)
 		}
 		const lr, limit = 0.01, 0.5
-		if err := a.Gather(Alone{}); err != nil {
+		if err := a.Gather(); err != nil {
 			t.Fatal(err)
 		}
 		norm := a.Norm()
@@ -96,7 +94,7 @@ func TestAdamIsTheSameForAnyWorkers(t *testing.T) {
 		for range 3 {
 			params.ZeroGrad()
 			setGrad(p, p.Value().Data())
-			if err := a.Gather(Alone{}); err != nil {
+			if err := a.Gather(); err != nil {
 				t.Fatal(err)
 			}
 			norms = append(norms, a.Norm())
@@ -120,116 +118,6 @@ func TestClipScale(t *testing.T) {
 	} {
 		if got := ClipScale(c.norm, c.limit); got != c.want {
 			t.Errorf("ClipScale(%g, %g) = %g, want %g", c.norm, c.limit, got, c.want)
-		}
-	}
-}
-
-// pair joins two goroutines as processes.
-type pair struct {
-	rank int
-	link *link
-}
-
-type link struct {
-	sync.Mutex
-	arrived *sync.Cond
-	count   int
-	total32 []float32
-	total64 []float64
-}
-
-func newPair() [2]pair {
-	l := &link{}
-	l.arrived = sync.NewCond(&l.Mutex)
-	return [2]pair{{0, l}, {1, l}}
-}
-
-func (p pair) Rank() int { return p.rank }
-func (p pair) Size() int { return 2 }
-
-// meet runs give under the lock for each and take once both have given.
-func (p pair) meet(give, take func()) error {
-	l := p.link
-	l.Lock()
-	defer l.Unlock()
-	round := l.count / 2
-	give()
-	l.count++
-	l.arrived.Broadcast()
-	for l.count/2 == round {
-		l.arrived.Wait()
-	}
-	take()
-	// Nobody gives again before both have taken.
-	l.count++
-	l.arrived.Broadcast()
-	for l.count/2 == round+1 {
-		l.arrived.Wait()
-	}
-	return nil
-}
-
-func (p pair) AllReduceSum(x []float32) error {
-	return p.meet(func() { p.link.total32 = add(p.link, p.link.total32, x) }, func() { copy(x, p.link.total32) })
-}
-
-func (p pair) AllReduceSum64(x []float64) error {
-	return p.meet(func() { p.link.total64 = add(p.link, p.link.total64, x) }, func() { copy(x, p.link.total64) })
-}
-
-// add starts a sum with the first to arrive and adds the second.
-func add[T float32 | float64](l *link, total, x []T) []T {
-	if l.count%2 == 0 {
-		return slices.Clone(x)
-	}
-	for i := range total {
-		total[i] += x[i]
-	}
-	return total
-}
-
-func (p pair) Broadcast(x []float32, root int) error {
-	return p.meet(func() {
-		if p.rank == root {
-			p.link.total32 = slices.Clone(x)
-		}
-	}, func() { copy(x, p.link.total32) })
-}
-
-func (p pair) Barrier() error { return p.meet(func() {}, func() {}) }
-
-// TestTwoProcesses trains with two processes of a batch each and with one that
-// accumulates two: the same sums, so the same weights. (The toy's batch norm has
-// its own statistics in each process, so buffers are left out.)
-func TestTwoProcesses(t *testing.T) {
-	c := toyConfig()
-	c.MaxUpdate = 14
-	toys := [2]*toy{newToy(), newToy()}
-	nn.Constant(9)(nil, toys[1].params.All()[0].Value()) // to be overwritten by process 0's
-	comms := newPair()
-	var summaries [2]Summary
-	var errs [2]error
-	var wg sync.WaitGroup
-	for i := range 2 {
-		wg.Go(func() {
-			summaries[i], errs[i] = Run(context.Background(), toys[i], c, Options{Communicator: comms[i]})
-		})
-	}
-	wg.Wait()
-	alone := newToy()
-	c.UpdateFreq = []int{2}
-	want := trainToy(t, alone, c, "")
-	for i := range 2 {
-		if errs[i] != nil {
-			t.Fatal(errs[i])
-		}
-		if summaries[i].Updates != want.Updates || summaries[i].Epoch != want.Epoch {
-			t.Errorf("process %d: %+v, want %+v", i, summaries[i], want)
-		}
-		for j, p := range toys[i].params.All() {
-			if !slices.Equal(p.Value().Data(), alone.params.All()[j].Value().Data()) {
-				t.Errorf("process %d: %s differs", i, p.Name)
-			}
 		}
 	}
 }

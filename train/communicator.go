@@ -1,21 +1,45 @@
 package train
 
-// A Communicator joins the processes that train one model. Every process calls
-// the same methods in the same order; a method returns when its work is done
-// everywhere, and its result is the same bits everywhere.
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"slices"
+)
+
+// A Communicator joins the processes that train one model, each with a share of every
+// batch. Every process calls the same methods in the same order, and gets the same
+// bits. What an operation is called says in errors what a process was waiting for.
 type Communicator interface {
-	// Rank is this process's number in [0, Size()). Rank 0 writes the files.
+	// Rank is this process's number in [0, Size()). Rank 0 writes the files, and its
+	// clock counts.
 	Rank() int
 	// Size is the number of processes.
 	Size() int
-	// AllReduceSum replaces x by its elementwise sum over all processes.
-	AllReduceSum(x []float32) error
-	// AllReduceSum64 is AllReduceSum for statistics.
-	AllReduceSum64(x []float64) error
-	// Broadcast replaces x by what process root has.
-	Broadcast(x []float32, root int) error
-	// Barrier waits until all processes have called it.
-	Barrier() error
+
+	// Memory returns at least n zeros that are exchanged without being copied, a
+	// multiple of Size.
+	Memory(n int) []float32
+	// Part returns the part of x, one of Size equal ones, that this process adds up.
+	Part(x []float32) []float32
+	// StartReduceScatter begins to add up x, whose length is a multiple of Size, over
+	// all processes in the order of ranks. Once wait returns, Part(x) holds its sum and
+	// the rest of x is undefined. With bf16 the terms travel in bfloat16.
+	StartReduceScatter(what string, x []float32, bf16 bool) (wait func() error)
+	// StartAllGather begins to replace each part of x by what the process has to which
+	// it belongs. Operations that were started come one after another.
+	StartAllGather(what string, x []float32, bf16 bool) (wait func() error)
+
+	// Sum64 replaces x by its elementwise sum over all processes in the order of ranks.
+	Sum64(what string, x []float64) error
+	// Broadcast replaces x by what process 0 has.
+	Broadcast(what string, x []byte) error
+	// AllGather returns what each process gives, which may differ in length.
+	AllGather(what string, x []byte) ([][]byte, error)
+
+	// Abort ends the work of all processes because of err, so that none waits for one
+	// that has failed: their operations fail, or they are ended.
+	Abort(err error)
 }
 
 // Alone is the Communicator of a single process: it has nothing to do.
@@ -27,14 +51,113 @@ func (Alone) Rank() int { return 0 }
 // Size returns 1.
 func (Alone) Size() int { return 1 }
 
-// AllReduceSum leaves x as it is.
-func (Alone) AllReduceSum([]float32) error { return nil }
+// Memory returns n zeros.
+func (Alone) Memory(n int) []float32 { return make([]float32, n) }
 
-// AllReduceSum64 leaves x as it is.
-func (Alone) AllReduceSum64([]float64) error { return nil }
+// Part returns x.
+func (Alone) Part(x []float32) []float32 { return x }
+
+// StartReduceScatter leaves x as it is.
+func (Alone) StartReduceScatter(string, []float32, bool) func() error { return done }
+
+// StartAllGather leaves x as it is.
+func (Alone) StartAllGather(string, []float32, bool) func() error { return done }
+
+func done() error { return nil }
+
+// Sum64 leaves x as it is.
+func (Alone) Sum64(string, []float64) error { return nil }
 
 // Broadcast leaves x as it is.
-func (Alone) Broadcast([]float32, int) error { return nil }
+func (Alone) Broadcast(string, []byte) error { return nil }
 
-// Barrier returns at once.
-func (Alone) Barrier() error { return nil }
+// AllGather returns x.
+func (Alone) AllGather(_ string, x []byte) ([][]byte, error) { return [][]byte{x}, nil }
+
+// Abort does nothing.
+func (Alone) Abort(error) {}
+
+// agree is called by all processes with what has become of their parts of something,
+// and fails everywhere if it has failed anywhere.
+func agree(c Communicator, what string, err error) error {
+	if c.Size() == 1 {
+		return err
+	}
+	var text []byte
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	all, lost := c.AllGather(what, text)
+	if err != nil || lost != nil {
+		return firstOf(err, lost)
+	}
+	if rank := slices.IndexFunc(all, func(text []byte) bool { return len(text) > 0 }); rank >= 0 {
+		return fmt.Errorf("rank %d: %s", rank, all[rank])
+	}
+	return nil
+}
+
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// A shared is the result of do for one number, or why there is none.
+type shared[T any] struct {
+	Value T
+	Err   string
+}
+
+// Share computes do(i) for i in [0, n), each on one of the processes, and passes the
+// results to use on all of them, in order. What results hold is exported or basic (package gob).
+func Share[T any](c Communicator, what string, n int, do func(i int) (T, error), use func(i int, v T) error) error {
+	for first := 0; first < n; first += c.Size() {
+		mine, err := shared[T]{}, error(nil)
+		if i := first + c.Rank(); i < n {
+			mine.Value, err = do(i)
+		}
+		if c.Size() == 1 {
+			if err == nil {
+				err = use(first, mine.Value)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := useShared(c, what, first, n, mine, err, use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// useShared exchanges the results of a round of Share and uses them.
+func useShared[T any](c Communicator, what string, first, n int, mine shared[T], err error, use func(i int, v T) error) error {
+	if err != nil {
+		mine.Err = err.Error()
+	}
+	var text bytes.Buffer
+	if err := gob.NewEncoder(&text).Encode(mine); err != nil {
+		return err
+	}
+	all, lost := c.AllGather(what, text.Bytes())
+	if err != nil || lost != nil {
+		return firstOf(err, lost)
+	}
+	for rank := range min(c.Size(), n-first) {
+		var v shared[T]
+		if err := gob.NewDecoder(bytes.NewReader(all[rank])).Decode(&v); err != nil {
+			return err
+		}
+		if v.Err != "" {
+			return fmt.Errorf("rank %d: %s", rank, v.Err)
+		}
+		if err := use(first+rank, v.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

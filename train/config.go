@@ -50,6 +50,11 @@ type Config struct {
 	MaxSkippedInRow int `json:"max_skipped_in_row" help:"updates that may be skipped one after another because something is not finite"`
 	MaxSkipped      int `json:"max_skipped" help:"and in all"`
 
+	DistributedWorldSize int  `json:"distributed_world_size,omitempty" range:"0," help:"batches that make up an update are this many times update_freq, whatever number of processes shares them; 0 for the number of processes, which it must not be below"`
+	BucketMB             int  `json:"bucket_mb" range:"1,4096" help:"with several processes, gradients are summed in pieces of so many MB while the backward pass goes on"`
+	BF16Gradients        bool `json:"bf16_gradients,omitempty" help:"with several processes, round gradients to bfloat16 while they travel; they are added in float32"`
+	CollectiveTimeout    int  `json:"collective_timeout" range:"0," help:"with several processes, seconds after which one that waits for the others in the middle of an update ends the job; ten times as many elsewhere; 0 for ever"`
+
 	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. Needs a processor with AVX512_BF16"`
 }
 
@@ -72,6 +77,8 @@ func DefaultConfig() Config {
 		LogInterval:          100,
 		MaxSkippedInRow:      10,
 		MaxSkipped:           1000,
+		BucketMB:             25,
+		CollectiveTimeout:    120,
 	}
 }
 
@@ -87,6 +94,9 @@ func (c Config) Validate() error {
 	v.AtLeast("log_interval", c.LogInterval, 1)
 	v.AtLeast("max_skipped_in_row", c.MaxSkippedInRow, 0)
 	v.AtLeast("max_skipped", c.MaxSkipped, 0)
+	v.AtLeast("distributed_world_size", c.DistributedWorldSize, 0)
+	v.AtLeast("bucket_mb", c.BucketMB, 1)
+	v.AtLeast("collective_timeout", c.CollectiveTimeout, 0)
 	v.Check(len(c.UpdateFreq) > 0, "update_freq is empty, want a number of batches per update")
 	for i, n := range c.UpdateFreq {
 		v.AtLeast(fmt.Sprintf("update_freq[%d]", i), n, 1)
@@ -111,4 +121,25 @@ func (c Config) Validate() error {
 // updateFreq returns how many batches make up an update in an epoch.
 func (c Config) updateFreq(epoch int) int {
 	return c.UpdateFreq[min(epoch, len(c.UpdateFreq))-1]
+}
+
+// batchesPerUpdate returns how many batches all processes take together for an
+// update in an epoch.
+func (c Config) batchesPerUpdate(epoch int) int {
+	return max(1, c.DistributedWorldSize) * c.updateFreq(epoch)
+}
+
+// shareAmong settles how many batches an update has if that follows from the number
+// of processes. One is what it is without saying so.
+func (c *Config) shareAmong(processes int) error {
+	switch {
+	case c.DistributedWorldSize == 0:
+		c.DistributedWorldSize = processes
+	case c.DistributedWorldSize < processes:
+		return fmt.Errorf("distributed_world_size is %d, and there are %d processes: want at least as many, or fewer processes", c.DistributedWorldSize, processes)
+	}
+	if c.DistributedWorldSize == 1 {
+		c.DistributedWorldSize = 0
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ func (r *run) total(n int) int {
 		return r.config.MaxUpdate
 	}
 	updates := func(batches, epoch int) int {
-		each := r.config.updateFreq(epoch) * r.comm.Size()
+		each := r.config.batchesPerUpdate(epoch)
 		return (batches + each - 1) / each
 	}
 	total := r.state.Updates + updates(n-r.state.Offset, r.state.Epoch)

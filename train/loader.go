@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,13 +32,21 @@ type loaded struct {
 // NewLoader prepares batches first, first+stride, ... of an epoch. Close it when
 // done.
 func NewLoader(b Batches, first, stride int) *Loader {
+	return newLoader(b, func(yield func(int) bool) {
+		for i := first; i < b.Len() && yield(i); i += stride {
+		}
+	})
+}
+
+// newLoader prepares the batches of the given numbers.
+func newLoader(b Batches, numbers iter.Seq[int]) *Loader {
 	l := &Loader{ready: make(chan loaded, ahead), stop: make(chan struct{})}
-	l.done.Go(func() { l.run(b, first, stride) })
+	l.done.Go(func() { l.run(b, numbers) })
 	return l
 }
 
-func (l *Loader) run(b Batches, first, stride int) {
-	for i := first; i < b.Len(); i += stride {
+func (l *Loader) run(b Batches, numbers iter.Seq[int]) {
+	for i := range numbers {
 		started := time.Now()
 		batch, err := b.Batch(i)
 		l.reading.Add(int64(time.Since(started)))

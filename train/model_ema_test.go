@@ -84,7 +84,7 @@ func TestModelEMAIsValidated(t *testing.T) {
 	c.MaximizeBestCheckpointMetric = false
 	s := trainToy(t, m, c, dir)
 	for prefix, of := range map[string]*toy{"": m, "ema_": savedEMA(t, dir)} {
-		want, err := of.Validate(context.Background(), NewEvaluator(nil))
+		want, err := of.Validate(context.Background(), NewEvaluator(Alone{}, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

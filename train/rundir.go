@@ -200,12 +200,16 @@ var mayChange = []string{
 	"disable_validation", "validate_interval", "validate_interval_updates", "validate_after_updates",
 	"no_save", "no_epoch_checkpoints", "save_interval", "save_interval_updates",
 	"keep_interval_updates", "keep_last_epochs", "keep_best_checkpoints",
-	"log_interval", "max_skipped_in_row", "max_skipped",
+	"log_interval", "max_skipped_in_row", "max_skipped", "bucket_mb", "collective_timeout",
 }
 
 // sameRun fails, listing the differences, if a run that began with the
 // configuration was cannot resume with now.
-func sameRun(was, now RunConfig) error {
+func sameRun(was, now RunConfig) error { return sameConfig(was, now, mayChange) }
+
+// sameConfig fails, listing the differences, if two configurations differ in other
+// settings of training than free, or in their data, wherever that lies.
+func sameConfig(was, now RunConfig, free []string) error {
 	a, err := flatten(was)
 	if err != nil {
 		return err
@@ -217,7 +221,7 @@ func sameRun(was, now RunConfig) error {
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
 	var differences []string
-	same := append([]string{"directory"}, mayChange...)
+	same := append([]string{"directory"}, free...)
 	if len(was.Content) > 0 && len(now.Content) > 0 {
 		differences, same = sameContent(was.Content, now.Content), append(same, pathKeys...)
 	}

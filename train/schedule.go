@@ -277,11 +277,11 @@ func (c Config) inUpdates(perEpoch int) Config {
 }
 
 // updatesPerEpoch returns how many updates the first epoch of a task has.
-func (c Config) updatesPerEpoch(task Task, processes int) (int, error) {
+func (c Config) updatesPerEpoch(task Task) (int, error) {
 	b, err := task.Epoch(1)
 	if err != nil {
 		return 0, fmt.Errorf("epoch 1: %w", err)
 	}
-	together := c.updateFreq(1) * processes
+	together := c.batchesPerUpdate(1)
 	return (b.Len() + together - 1) / together, nil
 }

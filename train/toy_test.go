@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/mega-go/mega/autograd"
@@ -25,19 +26,26 @@ type toy struct {
 	params *nn.Params
 	in     *nn.Linear
 	norm   *nn.Norm
+	block  *nn.Section
 	out    *nn.Linear
+
+	dropout  float64
+	together int // batches that are read as one, 0 for one
 
 	onBatch func(epoch, i int)           // called before each training batch
 	poison  func(epoch, i int) bool      // whether a batch holds NaN
+	failing func(epoch, i int) error     // why a batch cannot be trained on
 	onValid func(n int) (Metrics, error) // called instead of validating, if set
 	valids  int                          // validations so far
 }
 
-func newToy() *toy {
-	t := &toy{params: nn.NewParams(3)}
+func newToy() *toy { return newToyOf(nn.BatchNorm, 0.2) }
+
+func newToyOf(norm nn.NormType, dropout float64) *toy {
+	t := &toy{params: nn.NewParams(3), dropout: dropout}
 	root := t.params.Root()
 	t.in = nn.NewLinear(root.Sub("in"), toyInputs, 16, true, nn.XavierUniform)
-	t.norm = nn.NewNorm(root.Sub("mid"), nn.BatchNorm, 16, true)
+	t.block = root.Section(func() { t.norm = nn.NewNorm(root.Sub("mid"), norm, 16, true) })
 	t.out = nn.NewLinear(root.Sub("out"), 16, toyClasses, true, nn.XavierUniform)
 	return t
 }
@@ -72,9 +80,22 @@ type toyEpoch struct {
 	epoch int
 }
 
-func (e toyEpoch) Len() int { return toyBatches }
+func (e toyEpoch) Len() int {
+	return (toyBatches + max(1, e.toy.together) - 1) / max(1, e.toy.together)
+}
 
 func (e toyEpoch) Batch(i int) (Batch, error) {
+	n := max(1, e.toy.together)
+	whole := e.batch(i * n)
+	for j := i*n + 1; j < min(toyBatches, (i+1)*n); j++ {
+		b := e.batch(j)
+		whole.x = tensor.FromSlice(append(slices.Clone(whole.x.Data()), b.x.Data()...), len(whole.labels)+toyRows, toyInputs)
+		whole.labels = append(whole.labels, b.labels...)
+	}
+	return whole, nil
+}
+
+func (e toyEpoch) batch(i int) toyBatch {
 	rng := rand.New(rand.NewPCG(uint64(e.epoch), uint64(i)))
 	b := toyBatch{toyEpoch: e, i: i, x: tensor.New(toyRows, toyInputs), labels: make([]int32, toyRows)}
 	for r := range toyRows {
@@ -89,7 +110,7 @@ func (e toyEpoch) Batch(i int) (Batch, error) {
 	if e.epoch > 0 && e.toy.poison != nil && e.toy.poison(e.epoch, i) {
 		b.x.Row(0)[0] = float32(math.NaN())
 	}
-	return b, nil
+	return b
 }
 
 type toyBatch struct {
@@ -104,14 +125,21 @@ func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
 	if b.epoch > 0 && m.onBatch != nil {
 		m.onBatch(b.epoch, b.i)
 	}
-	h := m.norm.Forward(t, m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity))
-	h = nn.Dropout{P: 0.2}.Forward(t, h)
+	if b.epoch > 0 && m.failing != nil {
+		if err := m.failing(b.epoch, b.i); err != nil {
+			return Result{}, err
+		}
+	}
+	h := m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity)
+	m.block.Enter(t)
+	h = m.norm.Forward(t, h)
+	h = nn.Dropout{P: m.dropout}.Forward(t, h)
 	loss := t.CrossEntropy(m.out.Forward(t, h, autograd.Identity), b.labels, -1, 0)
 	return Result{loss.Variable, func() Stats {
-		n := loss.Host()
+		n, rows := loss.Host(), float64(len(b.labels))
 		return Stats{
-			Loss: n.Sum, NLL: n.NLL, SampleSize: toyRows,
-			Correct: float64(n.Correct), Sentences: toyRows, Tokens: toyRows * toyInputs,
+			Loss: n.Sum, NLL: n.NLL, SampleSize: rows,
+			Correct: float64(n.Correct), Sentences: rows, Tokens: rows * toyInputs,
 		}
 	}}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/mega-go/mega/autograd"
@@ -26,6 +27,7 @@ type Options struct {
 	Dir          string            // the run directory; "" keeps nothing
 	Progress     io.Writer         // a bar if this is a terminal, lines if not; nil for none
 	Communicator Communicator      // nil for a single process
+	Version      string            // of the program, which all processes must have in common
 	Workers      *autograd.Workers // the threads that compute; nil for the process's own
 
 	// Profile adds up the time that training takes by operation, waiting for
@@ -33,6 +35,9 @@ type Options struct {
 	Profile *autograd.Profile
 
 	TensorBoard TensorBoard
+
+	// Save asks for a checkpoint after the update in progress, in any of the processes.
+	Save <-chan os.Signal
 
 	// Start is where the run begins, nil for the beginning. A run that Dir holds
 	// already resumes instead. The weights that Start belongs to are in the task's
@@ -57,14 +62,24 @@ type Summary struct {
 // Run trains task until the configuration says to stop or ctx ends. If o.Dir
 // holds a run of the same task and configuration, it goes on from its last
 // checkpoint, with the weights that it would have had without a break, bit for
-// bit. The summary is of what was reached, whether or not there is an error.
+// bit. The summary is of what was reached, whether or not there is an error. An error in
+// one of several processes ends them all.
 func Run(ctx context.Context, task Task, c Config, o Options) (Summary, error) {
+	if o.Communicator == nil {
+		o.Communicator = Alone{}
+	}
 	r, err := newRun(task, c, o)
 	if err != nil {
+		if !errors.Is(err, ErrFinished) {
+			o.Communicator.Abort(err)
+		}
 		return Summary{}, err
 	}
-	err = r.train(ctx)
-	return r.summary(), errors.Join(err, r.close())
+	err = errors.Join(r.train(ctx), r.close())
+	if err != nil && !errors.Is(err, ErrInterrupted) {
+		r.comm.Abort(err)
+	}
+	return r.summary(), err
 }
 
 // A run is a task being trained.
@@ -81,8 +96,12 @@ type run struct {
 	buffers *keptBuffers
 	native  checkpoint.Native
 	state   State
-	stop    bool // the context has ended, here or in another process
-	saved   bool // the last checkpoint is of the state
+	stop    bool             // the context has ended, here or in another process
+	saveNow bool             // a checkpoint was asked for, here or there
+	asked   <-chan os.Signal // by these
+	failed  error            // of sums within the tape
+	elapsed float64          // state.Seconds of process 0 as of the last update
+	saved   bool             // the last checkpoint is of the state
 	reason  string
 
 	dir    *runDir // nil if nothing is kept, or another process keeps it
@@ -100,11 +119,11 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 		return nil, err
 	}
 	comm := o.Communicator
-	if comm == nil {
-		comm = Alone{}
+	if err := c.shareAmong(comm.Size()); err != nil {
+		return nil, err
 	}
 	if c.countsEpochs() {
-		perEpoch, err := c.updatesPerEpoch(task, comm.Size())
+		perEpoch, err := c.updatesPerEpoch(task)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +142,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
 		return nil, err
 	}
-	r := &run{task: task, config: c, schedule: schedule, comm: comm, state: newState(), tape: autograd.NewTrainingTape()}
+	r := &run{task: task, config: c, schedule: schedule, comm: comm, asked: o.Save, state: newState(), tape: autograd.NewTrainingTape()}
 	params := task.Params()
 	r.tape.SetProfile(o.Profile)
 	r.tape.SetBF16(c.BF16)
@@ -136,6 +155,10 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 		}
 	}
 	r.adam = NewAdam(params, adam)
+	if comm.Size() > 1 {
+		r.adam.sum = newExchange(comm, params, c.BucketMB, c.BF16Gradients)
+		r.tape.SetSum(r.sumOverProcesses)
+	}
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
 	if r.ema = newModelEMA(params, c, o.Workers); r.ema != nil {
@@ -153,20 +176,22 @@ func (r *run) open(about Description, o Options) error {
 	if err != nil {
 		return err
 	}
-	if o.Dir != "" && r.comm.Rank() == 0 {
-		if rc.Content, err = content(about); err != nil {
-			return err
-		}
+	if o.Dir != "" || r.comm.Size() > 1 {
+		rc.Content, err = content(about)
+	}
+	if err = agree(r.comm, "the start", err); err != nil {
+		return err
+	}
+	if err := r.sameEverywhere(rc, o.Version); err != nil {
+		return err
 	}
 	if r.native.Config, err = json.MarshalIndent(rc, "", "  "); err != nil {
 		return err
 	}
 	if o.Dir != "" && r.comm.Rank() == 0 {
-		if r.dir, err = openRunDir(o.Dir, rc); err != nil {
-			return err
-		}
+		r.dir, err = openRunDir(o.Dir, rc)
 	}
-	if err := r.comm.Barrier(); err != nil {
+	if err = agree(r.comm, "opening the run directory", err); err != nil {
 		return err
 	}
 	resumed, err := r.resume(o)
@@ -195,9 +220,25 @@ func (r *run) open(about Description, o Options) error {
 	return nil
 }
 
-// resume goes to the last checkpoint of a run directory and reports whether
-// there is one. If not, all processes start from the weights of the first.
-func (r *run) resume(o Options) (bool, error) {
+// resume goes to the last checkpoint of a run directory and reports whether there is
+// one. All processes have it from process 0, as they have the first weights.
+func (r *run) resume(o Options) (resumed bool, err error) {
+	if r.comm.Rank() == 0 {
+		resumed, err = r.restore(o)
+	}
+	if err = agree(r.comm, "resuming", err); err != nil {
+		return false, err
+	}
+	if r.comm.Size() > 1 {
+		resumed, err = r.shareStart(resumed)
+	}
+	r.saved, r.elapsed = resumed, r.state.Seconds
+	return resumed, err
+}
+
+// restore goes to the last checkpoint of the run directory, if there is one, else to
+// where o.Start says.
+func (r *run) restore(o Options) (bool, error) {
 	var state *State
 	var err error
 	if o.Dir != "" {
@@ -206,7 +247,7 @@ func (r *run) resume(o Options) (bool, error) {
 		r.native.Config = config
 	}
 	if err == nil && state == nil {
-		err = errors.Join(r.shareWeights(), r.start(o.Start))
+		err = r.start(o.Start)
 		if r.ema != nil {
 			r.ema.averages.Copy(r.task.Params())
 		}
@@ -222,7 +263,7 @@ func (r *run) resume(o Options) (bool, error) {
 		return false, err
 	}
 	if state != nil {
-		r.state, r.adam.steps, r.saved = *state, state.Steps, true
+		r.state, r.adam.steps = *state, state.Steps
 	}
 	if r.dir == nil {
 		return state != nil, nil
@@ -232,16 +273,6 @@ func (r *run) resume(o Options) (bool, error) {
 		return false, err
 	}
 	return state != nil, r.dir.startMetrics(r.state.Updates)
-}
-
-// shareWeights gives all processes the weights of process 0.
-func (r *run) shareWeights() error {
-	for _, p := range r.task.Params().All() {
-		if err := p.Value().WriteHost(func(x []float32) error { return r.comm.Broadcast(x, 0) }); err != nil {
-			return fmt.Errorf("sharing the first weights: %w", err)
-		}
-	}
-	return nil
 }
 
 // close releases what the run holds.
@@ -292,7 +323,7 @@ func (r *run) finished() string {
 		return fmt.Sprintf("no better %s in %d validations", c.BestCheckpointMetric, s.Impatience)
 	case s.Offset == 0 && rate <= c.StopMinLR:
 		return fmt.Sprintf("the learning rate has come down to %g", rate)
-	case c.StopTimeHours > 0 && s.Seconds > c.StopTimeHours*3600:
+	case c.StopTimeHours > 0 && r.elapsed > c.StopTimeHours*3600:
 		return fmt.Sprintf("%g hours have passed", c.StopTimeHours)
 	}
 	return ""
@@ -311,7 +342,7 @@ func (r *run) epoch(ctx context.Context) error {
 	case r.state.Offset > n:
 		return fmt.Errorf("the checkpoint stands at batch %d of epoch %d, which has only %d: its batches are of another size (max_tokens, batch_size) or of other data; with restore_file, reset_dataloader begins at the first epoch", r.state.Offset, r.state.Epoch, n)
 	}
-	l := NewLoader(batches, r.state.Offset+r.comm.Rank(), r.comm.Size())
+	l := newLoader(batches, r.reading(r.state.Offset, n))
 	defer r.load.add(l)
 	for {
 		if !r.state.Pending {
@@ -335,7 +366,7 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 	defer r.tape.Workers().Hot()()
 	started := time.Now()
 	first := r.state.Offset
-	last := min(n, first+r.config.updateFreq(r.state.Epoch)*r.comm.Size())
+	last := min(n, first+r.config.batchesPerUpdate(r.state.Epoch))
 	r.buffers.keep()
 	stats, err := r.accumulate(ctx, l, first, last)
 	if err != nil {
@@ -365,32 +396,49 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 // batches [first, last), then those of all processes.
 func (r *run) accumulate(ctx context.Context, l *Loader, first, last int) (Stats, error) {
 	r.task.Params().ZeroGrad()
+	r.adam.begin(r.state.Updates + 1)
 	var stats Stats
 	var results []Result
-	for i := first + r.comm.Rank(); i < last; i += r.comm.Size() {
-		asked := time.Now()
-		batch, err := l.Next()
-		r.took("loader", asked)
+	turns := r.turns(first, last)
+	for i, turn := range turns {
+		if i == len(turns)-1 {
+			r.adam.overlap()
+		}
+		result, err := r.pass(l, turn, first)
 		if err != nil {
 			return stats, err
 		}
-		r.tape.SetSeed(stepSeed(r.config.Seed, r.state.Updates, i-first))
-		result, err := batch.Loss(r.tape)
-		if err != nil {
-			return stats, fmt.Errorf("batch %d: %w", i, err)
+		if !turn.idle {
+			results = append(results, result)
 		}
-		r.tape.Backward(result.Loss)
-		results = append(results, result)
 	}
 	for _, result := range results {
 		stats.Add(result.Host())
 	}
 	summed := time.Now()
-	if err := r.adam.Gather(r.comm); err != nil {
+	if err := r.adam.Gather(); err != nil {
 		return stats, err
 	}
-	r.took("optimiser", summed)
+	r.took(r.adam.gathering(), summed)
 	return r.reduce(ctx, stats)
+}
+
+// pass takes a batch from l, forward and back. first is the update's first batch.
+func (r *run) pass(l *Loader, turn turn, first int) (Result, error) {
+	asked := time.Now()
+	batch, err := l.Next()
+	r.took("loader", asked)
+	if err != nil {
+		return Result{}, err
+	}
+	r.tape.SetSeed(stepSeed(r.config.Seed, r.state.Updates, turn.batch-first))
+	r.tape.SetIdle(turn.idle)
+	result, err := batch.Loss(r.tape)
+	if err != nil {
+		return result, fmt.Errorf("batch %d: %w", turn.batch, err)
+	}
+	r.tape.Backward(result.Loss)
+	return result, r.failed
 }
 
 // took adds the time since start to the profile, if one is taken.
@@ -400,19 +448,30 @@ func (r *run) took(name string, start time.Time) {
 	}
 }
 
-// reduce adds up statistics over all processes, which thereby also learn
-// whether any of them is to stop.
+// reduce adds up statistics over all processes, which thereby also learn whether any of
+// them is to stop or to save, and what process 0's clock says.
 func (r *run) reduce(ctx context.Context, stats Stats) (Stats, error) {
+	const stop, save, seconds = statsLen, statsLen + 1, statsLen + 2
+	var shared [statsLen + 3]float64
 	sums := stats.vector()
-	shared := append(sums[:], 0)
+	copy(shared[:], sums[:])
 	if ctx.Err() != nil {
-		shared[statsLen] = 1
+		shared[stop] = 1
 	}
-	if err := r.comm.AllReduceSum64(shared); err != nil {
-		return stats, fmt.Errorf("sum of statistics over processes: %w", err)
+	select {
+	case <-r.asked:
+		shared[save] = 1
+	default:
 	}
-	stats.setVector([statsLen]float64(shared))
-	r.stop = shared[statsLen] > 0
+	if r.comm.Rank() == 0 {
+		r.clock()
+		shared[seconds] = r.state.Seconds
+	}
+	if err := r.comm.Sum64(fmt.Sprintf("update %d, statistics", r.state.Updates+1), shared[:]); err != nil {
+		return stats, err
+	}
+	stats.setVector([statsLen]float64(shared[:statsLen]))
+	r.stop, r.saveNow, r.elapsed = shared[stop] > 0, shared[save] > 0, shared[seconds]
 	return stats, nil
 }
 

@@ -35,7 +35,7 @@ func (r *run) validateAndSave(ctx context.Context, end bool) error {
 		}
 	}
 	r.state.Settled = r.state.Updates
-	if over || m.interval || m.best != nil || end && m.epoch%r.config.SaveInterval == 0 {
+	if over || r.saveNow || m.interval || m.best != nil || end && m.epoch%r.config.SaveInterval == 0 {
 		if err := r.save(m); err != nil {
 			return err
 		}
@@ -70,6 +70,9 @@ func (r *run) over(end bool) bool {
 // validate measures the model and returns the value of the metric that
 // checkpoints go by if it is the best so far, else nil.
 func (r *run) validate(ctx context.Context) (best *float64, err error) {
+	if err := r.shareBuffers(); err != nil {
+		return nil, err
+	}
 	if err := r.sound(); err != nil {
 		return nil, err
 	}
@@ -164,18 +167,30 @@ func (r *run) save(m savePoint) error {
 	if r.saved {
 		return nil
 	}
+	if err := r.shareBuffers(); err != nil {
+		return err
+	}
 	if err := r.sound(); err != nil || r.config.NoSave {
 		return err
 	}
-	r.saved = true
-	if r.dir != nil {
-		if err := r.write(m); err != nil {
-			return fmt.Errorf("saving a checkpoint: %w", err)
-		}
-		r.report.info("saved", "checkpoint", r.state.Names.directory(lastName), "epoch", m.epoch, "update", m.updates)
-		r.report.draw(false)
+	if err := r.sameWeights(); err != nil {
+		return err
 	}
-	return r.comm.Barrier()
+	r.saved = true
+	return agree(r.comm, "saving a checkpoint", r.saveFiles(m))
+}
+
+// saveFiles writes a checkpoint in the process that has the run directory.
+func (r *run) saveFiles(m savePoint) error {
+	if r.dir == nil {
+		return nil
+	}
+	if err := r.write(m); err != nil {
+		return fmt.Errorf("saving a checkpoint: %w", err)
+	}
+	r.report.info("saved", "checkpoint", r.state.Names.directory(lastName), "epoch", m.epoch, "update", m.updates)
+	r.report.draw(false)
+	return nil
 }
 
 func (r *run) write(m savePoint) error {

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/mega-go/mega/checkpoint"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
@@ -40,7 +39,7 @@ answers, as mega classify does: all of it, also what was trained on.`,
 			if err := checkClassification(criterion); err != nil {
 				return usage(err)
 			}
-			parallel.SetWorkers(workers)
+			jobOf(cmd).use(workers)
 			c, err := openOverridden(cmd.ErrOrStderr(), path, overrides)
 			if err != nil {
 				return err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/literal"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/language"
 	"github.com/spf13/cobra"
 )
@@ -72,7 +71,7 @@ var evalLMIgnored = map[string]string{
 }
 
 func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
-	parallel.SetWorkers(c.workers)
+	jobOf(cmd).use(c.workers)
 	ck, err := openCheckpoint(c.path)
 	if err != nil {
 		return err

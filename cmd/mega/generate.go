@@ -10,7 +10,6 @@ import (
 
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/language"
@@ -134,7 +133,7 @@ func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Mode
 	if err != nil {
 		return nil, err
 	}
-	parallel.SetWorkers(f.workers)
+	jobOf(cmd).use(f.workers)
 	o := language.OpenOptions{Overrides: overrides, Dict: f.dict}
 	if len(args) == 1 {
 		o.Data = args[0]

@@ -37,7 +37,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) }) // another Ctrl-C ends at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	job, err := joinJob(os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mega:", err)
+		os.Exit(exitFailure)
+	}
+	stdout, stderr := job.outputs(os.Stdout, os.Stderr)
+	code := run(job.context(ctx), os.Args[1:], os.Stdin, stdout, stderr)
+	if err := job.leave(); err != nil && code == exitOK {
+		fmt.Fprintln(stderr, "mega:", err)
+		code = exitFailure
+	}
+	os.Exit(code)
 }
 
 // run executes one command line and returns its exit status. Results go to
@@ -74,8 +85,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.Is(err, context.Canceled) {
 		err = train.ErrInterrupted // in the user's words
 	}
+	code := status(err)
+	if code != exitInterrupted {
+		processes(ctx).Abort(err)
+	}
 	fmt.Fprintln(stderr, "mega:", inFlags(oneLine(err), cmd.Flags()))
-	return status(err)
+	return code
 }
 
 // status returns the exit status that an error stands for.
@@ -105,6 +120,9 @@ configurations, data and checkpoints of the reference implementation.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := takesProcesses(cmd); err != nil {
+				return err
+			}
 			tellPortable(cmd)
 			return tellReference(cmd.ErrOrStderr(), cmd.Flags())
 		},

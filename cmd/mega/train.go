@@ -15,7 +15,6 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/inspect"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/recipe"
@@ -158,7 +157,8 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if !c.flags.Changed("lr") {
 		fmt.Fprintf(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual\n", training.LR)
 	}
-	parallel.SetWorkers(c.workers)
+	job := jobOf(cmd)
+	job.use(c.workers)
 	t, err := kind.open()
 	if err != nil {
 		return err
@@ -185,16 +185,21 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start}
+	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start, Communicator: processes(cmd.Context()), Version: version()}
+	options.Save = saveRequests()
 	options.TensorBoard.Dir = c.board
 	options.TensorBoard.Histograms = func() map[string][]float64 { return inspect.Averages(t.Params()) }
 	if c.profile {
 		options.Profile = new(autograd.Profile)
 	}
+	job.patience(training.CollectiveTimeout, c.profile)
 	// Nobody reads the output any more: like other signals, after saving.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
 	defer stop()
 	summary, err := train.Run(ctx, t, training, options)
+	if options.Communicator.Rank() > 0 && (err == nil || errors.Is(err, train.ErrFinished)) {
+		return nil // process 0 evaluates
+	}
 	if errors.Is(err, train.ErrFinished) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
 		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
@@ -205,6 +210,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if err := printProfile(cmd.ErrOrStderr(), options.Profile); err != nil {
 		return err
 	}
+	job.tell(cmd.ErrOrStderr(), c.profile)
 	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, and training waited for %.2f s of that\n",
 		summary.Updates, summary.Seconds, summary.Reason, summary.Reading, summary.Waiting)
 	if training.NoSave {

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/mpi"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/spf13/cobra"
 )
@@ -13,7 +14,7 @@ import (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version, the Go release and the kernels in use",
+		Short:   "Print the version, the Go release, the kernels in use and whether MPI is in",
 		Example: "  mega version",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -24,8 +25,16 @@ func newVersion() *cobra.Command {
 }
 
 func versionLine() string {
-	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers",
-		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size())
+	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers, %s",
+		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size(), mpiWords())
+}
+
+// mpiWords says whether several processes can share the work.
+func mpiWords() string {
+	if mpi.Built {
+		return "with MPI"
+	}
+	return "without MPI"
 }
 
 // version is what the build recorded: a module version or a commit.

@@ -43,3 +43,17 @@ func toBFloat16(x float32) uint16 {
 	}
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
+
+// RoundBF16 rounds src to bfloat16, to nearest, ties to even. dst is as long.
+func RoundBF16(dst []uint16, src []float32) {
+	for i, x := range src {
+		dst[i] = toBFloat16(x)
+	}
+}
+
+// AddBF16 adds numbers in bfloat16 to dst, which is as long.
+func AddBF16(dst []float32, src []uint16) {
+	for i, x := range src {
+		dst[i] += math.Float32frombits(uint32(x) << 16)
+	}
+}

@@ -87,8 +87,8 @@ func (e *bleuEvaluation) run(ctx context.Context, b batches, ev *train.Evaluator
 		ev.Tick(i+1, len(b.order))
 	}
 	vector := bleuVector(sum)
-	if err := comm.AllReduceSum64(vector); err != nil {
-		return 0, fmt.Errorf("sum of n-grams over processes: %w", err)
+	if err := comm.Sum64("n-grams of translations", vector); err != nil {
+		return 0, err
 	}
 	return math.Round(bleuStats(vector).Score(4, true)*100) / 100, nil
 }

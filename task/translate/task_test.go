@@ -53,7 +53,7 @@ func TestTrainTranslator(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer task.Close()
-	before, err := task.Validate(context.Background(), train.NewEvaluator(nil))
+	before, err := task.Validate(context.Background(), train.NewEvaluator(train.Alone{}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

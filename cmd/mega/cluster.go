@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/mega-go/mega/internal/collective"
+	"github.com/mega-go/mega/internal/mpi"
+	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/train"
+	"github.com/spf13/cobra"
+)
+
+// A job is the processes that a launcher of MPI has started together, of which this is
+// one. A nil *job stands for a process alone.
+type job struct {
+	*collective.Group
+	stderr  io.Writer
+	command atomic.Pointer[cobra.Command] // in progress, for the flags in errors
+}
+
+// joinJob joins the processes that a launcher has started, nil if this one is alone.
+func joinJob(stderr io.Writer) (*job, error) {
+	if mpi.Processes() == 1 {
+		return nil, nil
+	}
+	j := &job{stderr: stderr}
+	open := func() (collective.Transport, error) { return mpi.Open(j.report) }
+	var err error
+	if j.Group, err = collective.New(open, collective.Options{Timeout: seconds(train.DefaultConfig().CollectiveTimeout)}); err != nil {
+		return nil, fmt.Errorf("one of %d processes: %w", mpi.Processes(), err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" { // one more, to exchange numbers meanwhile
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), coresEach()+1))
+	}
+	return j, nil
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// coresEach is how many cores a process has if all on the machine share them.
+func coresEach() int { return max(1, runtime.NumCPU()/mpi.Neighbours()) }
+
+// report says why a process ends the job, and with which status.
+func (j *job) report(rank int, err error) int {
+	text := oneLine(err)
+	if cmd := j.command.Load(); cmd != nil {
+		text = inFlags(text, cmd.Flags())
+	}
+	fmt.Fprintf(j.stderr, "mega: rank %d: %s\n", rank, text)
+	return status(err)
+}
+
+// outputs are where a process writes: one of several, only the first.
+func (j *job) outputs(stdout, stderr io.Writer) (io.Writer, io.Writer) {
+	if j != nil && j.Rank() > 0 {
+		return io.Discard, io.Discard
+	}
+	return stdout, stderr
+}
+
+// use lets n threads compute, 0 for as many as there are cores for this process.
+func (j *job) use(n int) {
+	if j != nil && n < 1 {
+		n = coresEach()
+	}
+	parallel.SetWorkers(n)
+}
+
+// patience sets how many seconds the processes wait for each other, and whether to
+// measure that.
+func (j *job) patience(n int, measure bool) {
+	if j == nil {
+		return
+	}
+	j.SetTimeout(seconds(n))
+	if measure {
+		j.Profile()
+	}
+}
+
+// tell says what was measured.
+func (j *job) tell(w io.Writer, measured bool) {
+	if j != nil && measured {
+		waiting, moving := j.Spent()
+		fmt.Fprintf(w, "rank 0 of %d waited %.2f s for others before sums, which then took %.2f s; what training waited for all that is \"communication\" above\n", j.Size(), waiting.Seconds(), moving.Seconds())
+	}
+}
+
+// leave waits for the other processes and ends the use of MPI.
+func (j *job) leave() error {
+	if j == nil {
+		return nil
+	}
+	return j.Close()
+}
+
+// jobKey is the key of a context's job.
+type jobKey struct{}
+
+// context returns ctx with the job in it.
+func (j *job) context(ctx context.Context) context.Context {
+	if j == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, jobKey{}, j)
+}
+
+// jobOf returns the job that a command is run in, nil for a process alone.
+func jobOf(cmd *cobra.Command) *job {
+	j, _ := cmd.Context().Value(jobKey{}).(*job)
+	return j
+}
+
+// processes returns those that share the work of a command.
+func processes(ctx context.Context) train.Communicator {
+	if j, ok := ctx.Value(jobKey{}).(*job); ok {
+		return j
+	}
+	return train.Alone{}
+}
+
+// sharing lists the commands that several processes share the work of.
+var sharing = []string{"train", "eval", "eval-lm", "generate", "version", "help"}
+
+// takesProcesses fails if a command is run in several processes and would do the same in
+// each.
+func takesProcesses(cmd *cobra.Command) error {
+	j := jobOf(cmd)
+	if j == nil {
+		return nil
+	}
+	j.command.Store(cmd)
+	if !slices.Contains(sharing, cmd.Name()) {
+		return usage(errors.New(cmd.CommandPath() + " is for one process: start it without mpirun or srun"))
+	}
+	return nil
+}
