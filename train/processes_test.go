@@ -85,7 +85,7 @@ func TestTwoProcesses(t *testing.T) {
 // steps of. The norm takes them off again, but its running mean is late.)
 func TestProcessesAreOne(t *testing.T) {
 	c := toyConfig()
-	c.MaxUpdate, c.LogInterval, c.DisableValidation = 50, 1, true
+	c.MaxUpdate, c.LogInterval, c.DisableValidation, c.NoSave = 50, 1, true, true
 	for _, n := range []int{2, 3, 4} {
 		dir := filepath.Join(t.TempDir(), "together")
 		toys := manyToys(n, nn.SyncBatchNorm, 0)

@@ -167,7 +167,7 @@ func Open(report func(rank int, err error) int) (collective.Transport, error) {
 	p.size(p.world, unsafe.Pointer(&n))
 	p.count = int(n)
 	if want := number(l.size); p.count != want {
-		return nil, fmt.Errorf("%s started %d processes, and %s knows of %d: the library is not the launcher's (%s names another; srun wants --mpi=pmix for Open MPI)",
+		return nil, fmt.Errorf("%s started %d processes, and %s knows of %d: the library is not the launcher's (%s names another, and srun has a plug-in for each, such as pmix)",
 			l.name, want, p.name, p.count, LibraryVariable)
 	}
 	return p, nil
