@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/parallel"
@@ -115,8 +114,6 @@ func (c *serveCommand) run(cmd *cobra.Command, args []string) error {
 	log.Info("the server has ended")
 	return err
 }
-
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // orNone returns a number for options in which 0 stands for the default, and a negative
 // one for nothing.

@@ -110,7 +110,7 @@ func goldenStep(t *testing.T, name string, golden *safetensors.Reader) (*nn.Para
 		params.ZeroGrad()
 		l := forward(tape)
 		tape.Backward(l.Variable)
-		if err := adam.Gather(train.Alone{}); err != nil {
+		if err := adam.Gather(); err != nil {
 			t.Fatal(err)
 		}
 		norm = adam.Norm() / size

@@ -293,7 +293,7 @@ func TestAllHeldOutBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "none of 2 held-out pictures"
-	if _, err := task.Validate(context.Background(), train.NewEvaluator(nil)); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := task.Validate(context.Background(), train.NewEvaluator(train.Alone{}, nil)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("validation: %v", err)
 	}
 	if _, err := task.Evaluate(context.Background(), task.Model(), "valid"); err == nil || !strings.Contains(err.Error(), want) {
