@@ -32,6 +32,7 @@ type trainCommand struct {
 	criterion string
 	optimizer string
 	board     string
+	serve     string
 	helpAll   bool
 	workers   int
 	json      bool
@@ -86,6 +87,8 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
+	flags.StringVar(&c.serve, "serve", "", "show the run on a page while it trains, at 127.0.0.1:8080 or by --serve=HOST:PORT elsewhere")
+	flags.Lookup("serve").NoOptDefVal = "127.0.0.1:8080"
 	flags.BoolVar(&c.json, "json", false, "print the final evaluation as JSON")
 	flags.BoolVar(&c.profile, "profile", false, "print the time of training by operation, with the time spent waiting for data")
 	flags.BoolVar(&c.helpAll, "help-all", false, "help with the flags for every kind of model")
@@ -193,6 +196,13 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		options.Profile = new(autograd.Profile)
 	}
 	job.patience(training.CollectiveTimeout, c.profile)
+	if c.serve != "" && options.Communicator.Rank() == 0 {
+		stop, err := showRun(cmd.ErrOrStderr(), c.serve, dir)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	// Nobody reads the output any more: like other signals, after saving.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
 	defer stop()
