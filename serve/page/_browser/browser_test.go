@@ -179,7 +179,7 @@ func TestAverages(t *testing.T) {
 func TestRuns(t *testing.T) {
 	v := visit(t, "runs")
 	v.wait(`document.querySelectorAll("#run-list input").length == 4`) // two are those of models
-	v.wait(`document.querySelectorAll("#run-table tr").length == 2`) // the newest is checked
+	v.wait(`document.querySelectorAll("#run-table tr").length == 2`)   // the newest is checked
 	v.do(chromedp.Click(chromedp.CSS("[data-run=numbers-en-de]")))
 	v.wait(`document.querySelectorAll("#run-table tr").length == 3`)
 	for _, chart := range []string{"Loss", "Gradient norm", "Learning rate"} {
