@@ -14,7 +14,7 @@ import (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version, the Go release, the kernels in use and whether MPI is in",
+		Short:   "Print the version, the kernels in use and whether MPI is in",
 		Example: "  mega version",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
