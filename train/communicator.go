@@ -1,8 +1,7 @@
 package train
 
 import (
-	"bytes"
-	"encoding/gob"
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -89,75 +88,10 @@ func agree(c Communicator, what string, err error) error {
 	}
 	all, lost := c.AllGather(what, text)
 	if err != nil || lost != nil {
-		return firstOf(err, lost)
+		return cmp.Or(err, lost)
 	}
 	if rank := slices.IndexFunc(all, func(text []byte) bool { return len(text) > 0 }); rank >= 0 {
 		return fmt.Errorf("rank %d: %s", rank, all[rank])
-	}
-	return nil
-}
-
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
-// A shared is the result of do for one number, or why there is none.
-type shared[T any] struct {
-	Value T
-	Err   string
-}
-
-// Share computes do(i) for i in [0, n), each on one of the processes, and passes the
-// results to use on all of them, in order. What results hold is exported or basic (package gob).
-func Share[T any](c Communicator, what string, n int, do func(i int) (T, error), use func(i int, v T) error) error {
-	for first := 0; first < n; first += c.Size() {
-		mine, err := shared[T]{}, error(nil)
-		if i := first + c.Rank(); i < n {
-			mine.Value, err = do(i)
-		}
-		if c.Size() == 1 {
-			if err == nil {
-				err = use(first, mine.Value)
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := useShared(c, what, first, n, mine, err, use); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// useShared exchanges the results of a round of Share and uses them.
-func useShared[T any](c Communicator, what string, first, n int, mine shared[T], err error, use func(i int, v T) error) error {
-	if err != nil {
-		mine.Err = err.Error()
-	}
-	var text bytes.Buffer
-	if err := gob.NewEncoder(&text).Encode(mine); err != nil {
-		return err
-	}
-	all, lost := c.AllGather(what, text.Bytes())
-	if err != nil || lost != nil {
-		return firstOf(err, lost)
-	}
-	for rank := range min(c.Size(), n-first) {
-		var v shared[T]
-		if err := gob.NewDecoder(bytes.NewReader(all[rank])).Decode(&v); err != nil {
-			return err
-		}
-		if v.Err != "" {
-			return fmt.Errorf("rank %d: %s", rank, v.Err)
-		}
-		if err := use(first+rank, v.Value); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/mega-go/mega/nn"
@@ -158,7 +159,7 @@ func (x *exchange) start(i int) {
 	sum := x.memory[b.from:b.to]
 	reduced := x.comm.StartReduceScatter(what, sum, x.bf16)
 	gathered := x.comm.StartAllGather(what, sum, x.bf16)
-	b.wait = func() error { return firstOf(reduced(), gathered()) }
+	b.wait = func() error { return cmp.Or(reduced(), gathered()) }
 }
 
 // finish sends what is left, waits for all sums and returns the gradients, nil for

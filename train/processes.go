@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -36,7 +37,7 @@ func (r *run) sameEverywhere(rc RunConfig, version string) error {
 	}
 	mine.Host, _ = os.Hostname()
 	text, wrong := json.Marshal(mine)
-	if err = agree(r.comm, "the start", firstOf(err, wrong)); err != nil {
+	if err = agree(r.comm, "the start", cmp.Or(err, wrong)); err != nil {
 		return err
 	}
 	all, err := r.comm.AllGather("the start", text)

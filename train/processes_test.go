@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"os"
@@ -282,35 +281,5 @@ func TestEvaluationIsThatOfOneProcess(t *testing.T) {
 			})
 		}
 		all.Wait()
-	}
-}
-
-// TestShare: results come in order everywhere, and an error comes to all.
-func TestShare(t *testing.T) {
-	for _, n := range []int{1, 2, 3} {
-		for _, fails := range []int{-1, 4} {
-			var all sync.WaitGroup
-			for _, c := range collective.Threads(n, collective.Options{}) {
-				all.Go(func() {
-					var got []string
-					err := Share(c, "a test", 7, func(i int) (float64, error) {
-						if i == fails {
-							return 0, fmt.Errorf("number %d is bad", i)
-						}
-						return 1 / float64(i), nil
-					}, func(i int, v float64) error {
-						got = append(got, fmt.Sprint(i, v))
-						return nil
-					})
-					switch {
-					case fails < 0 && (err != nil || len(got) != 7 || got[0] != "0 +Inf" || got[3] != fmt.Sprint(3, 1/3.0)):
-						t.Errorf("%v, %v", got, err)
-					case fails >= 0 && (err == nil || !strings.Contains(err.Error(), "number 4 is bad")):
-						t.Errorf("got %v", err)
-					}
-				})
-			}
-			all.Wait()
-		}
 	}
 }
