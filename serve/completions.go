@@ -66,25 +66,37 @@ type prompts struct {
 	tokens [][]int32
 }
 
+// UnmarshalJSON reads a list once, by what its first element is: a prompt may be of a
+// million tokens.
 func (p *prompts) UnmarshalJSON(text []byte) error {
-	var one string
-	var many []string
-	var ids []int32
-	var lists [][]int32
-	switch {
-	case bytes.Equal(text, []byte("null")):
-	case json.Unmarshal(text, &one) == nil:
-		p.texts = []string{one}
-	case json.Unmarshal(text, &many) == nil:
-		p.texts = many
-	case json.Unmarshal(text, &ids) == nil:
-		p.tokens = [][]int32{ids}
-	case json.Unmarshal(text, &lists) == nil:
-		p.tokens = lists
+	var err error
+	switch first := firstByte(text); {
+	case first == 'n': // null
+		return nil
+	case first != '[':
+		p.texts = make([]string, 1)
+		err = json.Unmarshal(text, &p.texts[0])
 	default:
+		switch first := firstByte(bytes.TrimSpace(text)[1:]); {
+		case first == '[':
+			err = json.Unmarshal(text, &p.tokens)
+		case first == '-' || '0' <= first && first <= '9':
+			p.tokens = make([][]int32, 1)
+			err = json.Unmarshal(text, &p.tokens[0])
+		default:
+			err = json.Unmarshal(text, &p.texts)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("prompt is neither a text, a list of texts, a list of tokens nor a list of such lists")
 	}
 	return nil
+}
+
+// firstByte returns the first byte of JSON that is no space.
+func firstByte(text []byte) byte {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return text[0] // of valid JSON, as Unmarshaler has it
 }
 
 func (p *prompts) count() int { return len(p.texts) + len(p.tokens) }
@@ -213,15 +225,10 @@ func value[T any](p *T, otherwise T) T {
 
 // completions continues texts.
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
 	var q completionRequest
-	if err := strict(body, &q); err != nil {
+	if err := readJSON(r, &q); err != nil {
 		return err
 	}
-	body = nil // it may be large
 	o, err := q.options(s.options)
 	if err == nil {
 		err = q.check(s.options)

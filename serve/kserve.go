@@ -133,12 +133,8 @@ func (c *classifying) tensors() []kserveOutput {
 }
 
 func (s *Server) kserveInfer(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
 	var q kserveRequest
-	if err := strict(body, &q); err != nil {
+	if err := readJSON(r, &q); err != nil {
 		return err
 	}
 	if len(q.Inputs) != 1 {

@@ -289,6 +289,15 @@ func readBody(r *http.Request) ([]byte, error) {
 	return nil, invalid("", "the body did not come whole: %v", err)
 }
 
+// readJSON reads the body of a request into a struct, as strict does.
+func readJSON(r *http.Request, into any) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	return strict(body, into)
+}
+
 // strict reads JSON into a struct. Keys that it does not have are an error.
 func strict(body []byte, into any) error {
 	if err := config.Strict(body, into); err != nil {

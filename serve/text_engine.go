@@ -264,9 +264,7 @@ func (e *textEngine) readPrompts() {
 // drop takes a prompt away.
 func (e *textEngine) drop(j *textJob) {
 	e.reading = slices.DeleteFunc(e.reading, func(other *textJob) bool { return other == j })
-	if j.node != nil {
-		e.prefixes.release(j.node)
-	}
+	e.release(j.node)
 }
 
 // readPiece reads the next tokens of a prompt, up to the end of a block, and returns
@@ -313,22 +311,11 @@ func (e *textEngine) startMaking(j *textJob) {
 		e.endRead(j)
 		return
 	}
-	rows := make([]int, j.texts)
-	if err := j.session.Reorder(rows...); err != nil {
+	if err := e.join(j); err != nil {
 		j.out.end(err)
 		e.release(j.node)
 		return
 	}
-	joined := j.session
-	if e.batch != nil {
-		var err error
-		if joined, err = mega.Join(e.batch, j.session); err != nil {
-			j.out.end(err)
-			e.release(j.node)
-			return
-		}
-	}
-	e.batch = joined
 	recent := j.tokens[max(0, len(j.tokens)-rememberedTokens):]
 	for i := range j.texts {
 		r := &textRow{job: j, number: i, strand: generate.NewStrand(j.options, e.model.Codec.Append, recent, j.options.First+i)}
@@ -340,6 +327,22 @@ func (e *textEngine) startMaking(j *textJob) {
 		e.making = append(e.making, r)
 	}
 	e.release(j.node)
+}
+
+// join puts the texts of a prompt that was read beside those that are being made.
+func (e *textEngine) join(j *textJob) error {
+	if err := j.session.Reorder(make([]int, j.texts)...); err != nil {
+		return err
+	}
+	if e.batch == nil {
+		e.batch = j.session
+		return nil
+	}
+	joined, err := mega.Join(e.batch, j.session)
+	if err == nil {
+		e.batch = joined
+	}
+	return err
 }
 
 func (e *textEngine) release(n *prefixNode) {

@@ -23,12 +23,8 @@ type tokenPiece struct {
 }
 
 func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
 	var q tokenizeRequest
-	if err := strict(body, &q); err != nil {
+	if err := readJSON(r, &q); err != nil {
 		return err
 	}
 	text := q.Content
@@ -72,12 +68,8 @@ type detokenizeRequest struct {
 }
 
 func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
 	var q detokenizeRequest
-	if err := strict(body, &q); err != nil {
+	if err := readJSON(r, &q); err != nil {
 		return err
 	}
 	m, err := s.use(q.Model, textKind)

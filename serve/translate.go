@@ -178,10 +178,7 @@ func readTranslateRequest(r *http.Request) (q translateRequest, err error) {
 	if strings.TrimSpace(kind) == "application/x-www-form-urlencoded" {
 		return formRequest(r)
 	}
-	body, err := readBody(r)
-	if err == nil {
-		err = strict(body, &q)
-	}
+	err = readJSON(r, &q)
 	return q, err
 }
 
