@@ -135,6 +135,8 @@ func TestDrain(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l, time.Minute) }()
 	url := "http://" + l.Addr().String()
+	engine := s.slots[0].current.text
+	engine.mu.Lock() // so that none is answered before all are accepted
 	const clients = 30
 	var answered atomic.Int64
 	var all sync.WaitGroup
@@ -167,6 +169,7 @@ func TestDrain(t *testing.T) {
 	if status, _, _ := ask(t, s, "GET", "/health", "", nil); status != 503 {
 		t.Errorf("health while draining: %d", status)
 	}
+	engine.mu.Unlock()
 	all.Wait()
 	if err := <-ended; err != nil || answered.Load() != clients {
 		t.Errorf("%d of %d answered: %v", answered.Load(), clients, err)
