@@ -247,6 +247,7 @@ func randomClassifier(rng *rand.Rand, v variant) mega.ClassifierConfig {
 		// Batch norm of numbers cancels the scale of their embedding, whose
 		// gradient is then all rounding.
 		c.VocabSize, c.NormalizeEmbedding = 0, c.NormalizeEmbedding && !strings.Contains(v.norm, "batch")
+		c.InputChannels = rng.IntN(4)
 	}
 	return c
 }
@@ -264,11 +265,12 @@ func randomInput(rng *rand.Rand, c mega.ClassifierConfig) (*mega.Input, naive.Ba
 			in.Length -= in.Length % c.ChunkSize
 		}
 		var values [][]float64
-		for range in.Rows * in.Length {
+		row := in.Length * c.Channels()
+		for range in.Rows * row {
 			in.Samples = append(in.Samples, float32(rng.NormFloat64()))
 		}
 		for i := range in.Rows {
-			values = append(values, naive.FromFloat32(1, in.Length, in.Samples[i*in.Length:][:in.Length]).Data)
+			values = append(values, naive.FromFloat32(1, row, in.Samples[i*row:][:row]).Data)
 		}
 		return in, naive.Batch{Values: values}
 	}

@@ -87,22 +87,16 @@ func TestFullQueue(t *testing.T) {
 	s.addText("text", randomText(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var started sync.WaitGroup
-	for range 3 {
-		started.Add(1)
-		go func() {
-			r, err := http.NewRequestWithContext(ctx, "POST", "/v1/completions", strings.NewReader(`{"prompt":"a","max_tokens":65536,"min_tokens":65536}`))
-			if err != nil {
-				t.Error(err)
-			}
-			started.Done()
-			s.ServeHTTP(discarding{http.Header{}}, r)
-		}()
-	}
-	started.Wait()
 	engine := s.slots[0].current.text
-	for engine.queued() < 2 {
-		time.Sleep(time.Millisecond)
+	for waiting := range 3 { // the first is being answered before the others wait
+		r, err := http.NewRequestWithContext(ctx, "POST", "/v1/completions", strings.NewReader(`{"prompt":"a","max_tokens":65536,"min_tokens":65536}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go s.ServeHTTP(discarding{http.Header{}}, r)
+		for engine.busy.Load() < 1 || engine.queued() < waiting {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	for path, want := range map[string]string{"/v1/completions": `"type":"rate_limit_error"`} {
 		status, answer, header := ask(t, s, "POST", path, "application/json", []byte(`{"prompt":"a"}`))

@@ -69,7 +69,7 @@ func (c *Classifier) encodeValues(values [][]float64, lengths []int) *Matrix {
 	if norm := c.Encoder.Embedder.Norm; norm != nil {
 		x = norm.Apply(x)
 	}
-	return c.pool(c.Encoder.layers(x, noMasks(len(values), len(values[0])), nil, nil), len(values), lengths)
+	return c.pool(c.Encoder.layers(x, noMasks(len(values), x.Rows/len(values)), nil, nil), len(values), lengths)
 }
 
 func (c *Classifier) pool(x *Matrix, batch int, lengths []int) *Matrix {

@@ -5,7 +5,7 @@ import "fmt"
 // Batch is the input of a model and what it should give.
 type Batch struct {
 	Tokens  [][]int     // [B][L] ids, padded with Pad to one length
-	Values  [][]float64 // [B][L] pixels or samples, in place of Tokens
+	Values  [][]float64 // [B][L·C] pixels or samples of C channels, in place of Tokens
 	Lengths []int       // [B], what MeanPool divides by; nil means L
 	Tokens2 [][]int     // the second texts of pairs
 	// Lengths2 is to Tokens2 what Lengths is to Tokens.
