@@ -70,18 +70,21 @@ func setCases(t *testing.T) map[string]setCase {
 func TestInputsStay(t *testing.T) {
 	dir := t.TempDir()
 	files(t, dir, "train", "a b c\n", "train.txt", strings.Repeat("any text", 9), "notes", "mine\n")()
-	for line, want := range map[string]int{
-		"preprocess --only-source --trainpref DIR/train --destdir DIR":                                exitOK,
-		"preprocess --only-source --trainpref DIR/train --destdir DIR --overwrite":                    exitOK,
-		"preprocess --only-source --trainpref DIR/train --destdir DIR --overwrite --dataset-impl raw": exitOK,
-		"data enwik8 DIR/train.txt DIR --held-out 9 --overwrite":                                      exitUsage,
+	for _, c := range []struct {
+		line string
+		want int
+	}{
+		{"preprocess --only-source --trainpref DIR/train --destdir DIR", exitOK},
+		{"preprocess --only-source --trainpref DIR/train --destdir DIR --overwrite", exitOK},
+		{"preprocess --only-source --trainpref DIR/train --destdir DIR --overwrite --dataset-impl raw", exitOK},
+		{"data enwik8 DIR/train.txt DIR --held-out 9 --overwrite", exitUsage},
 	} {
-		if status, _, stderr := command(t, strings.Fields(strings.ReplaceAll(line, "DIR", dir))...); status != want {
-			t.Errorf("%s: status %d, %s", line, status, stderr)
+		if status, _, stderr := command(t, strings.Fields(strings.ReplaceAll(c.line, "DIR", dir))...); status != c.want {
+			t.Errorf("%s: status %d, %s", c.line, status, stderr)
 		}
 		for name, text := range map[string]string{"train": "a b c\n", "train.txt": strings.Repeat("any text", 9), "notes": "mine\n"} {
 			if has, err := os.ReadFile(filepath.Join(dir, name)); string(has) != text {
-				t.Errorf("%s: %s holds %q, %v", line, name, has, err)
+				t.Errorf("%s: %s holds %q, %v", c.line, name, has, err)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/mega-go/mega/autograd"
@@ -145,13 +146,17 @@ configurations, data and checkpoints of the reference implementation.`,
 }
 
 // computing are the commands that run models.
-var computing = []string{"train", "eval", "classify", "eval-lm", "score", "generate", "interactive", "translate", "forward", "bench"}
+var computing = []string{"train", "eval", "classify", "eval-lm", "score", "generate", "interactive", "translate", "serve", "forward", "bench"}
 
-// tellPortable says so if cmd is about to run a model on the portable kernels.
+var toldPortable sync.Once
+
+// tellPortable says once if cmd is about to run a model on the portable kernels.
 func tellPortable(cmd *cobra.Command) {
 	if autograd.Implementation() == "generic" && slices.Contains(computing, cmd.Name()) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "mega: computing with the portable kernels, many times slower than those for "+
-			"amd64 with AVX2 and FMA or for arm64, which this processor, this build or MEGA_KERNEL rules out")
+		toldPortable.Do(func() {
+			fmt.Fprintln(cmd.ErrOrStderr(), "mega: computing with the portable kernels, many times slower than those for "+
+				"amd64 with AVX2 and FMA or for arm64, which this processor, this build or MEGA_KERNEL rules out")
+		})
 	}
 }
 

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(mainVariable) != "" {
 		main()
 	}
+	toldPortable.Do(func() {}) // what tests compare is the same on every processor
 	os.Exit(m.Run())
 }
 
