@@ -49,8 +49,16 @@ func Parameters(w checkpoint.Weights) []Parameter {
 
 // Layers returns the moving averages of a checkpoint in the order of its
 // layers. A step multiplies an average by q = 1 − σ(δ)σ(α), so that half of it
-// is gone after log ½ / log q steps (paper equation 6).
-func Layers(w checkpoint.Weights) ([]Layer, error) {
+// is gone after log ½ / log q steps (paper equation 6). Errors name the checkpoint.
+func Layers(c *checkpoint.Checkpoint) ([]Layer, error) {
+	out, err := layersOf(c.Weights)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	return out, nil
+}
+
+func layersOf(w checkpoint.Weights) ([]Layer, error) {
 	var out []Layer
 	for _, name := range w.Names() {
 		prefix, ok := strings.CutSuffix(name, ".move.delta")

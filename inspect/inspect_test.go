@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -30,9 +31,30 @@ func open(t *testing.T) *checkpoint.Checkpoint {
 	return c
 }
 
+// without are weights of which one tensor cannot be read.
+type without struct {
+	checkpoint.Weights
+	name string
+}
+
+func (w without) Float32Into(name string, x []float32) error {
+	if name == w.name {
+		return errors.New("the file is damaged")
+	}
+	return w.Weights.Float32Into(name, x)
+}
+
+func TestLayersNameTheirFile(t *testing.T) {
+	c := open(t)
+	c.Weights = without{c.Weights, "encoder.encoder.layers.1.mega_layer.move.alpha"}
+	if _, err := Layers(c); err == nil || err.Error() != c.Path+": the file is damaged" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTables(t *testing.T) {
 	c := open(t)
-	layers, err := Layers(c.Weights)
+	layers, err := Layers(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +78,7 @@ func TestTables(t *testing.T) {
 // A model says the same of its averages as its checkpoint.
 func TestAverages(t *testing.T) {
 	c := open(t)
-	layers, err := Layers(c.Weights)
+	layers, err := Layers(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +112,7 @@ func TestSummary(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		layers, err := Layers(c.Weights)
+		layers, err := Layers(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +132,7 @@ func TestSummary(t *testing.T) {
 }
 
 func TestPlot(t *testing.T) {
-	layers, err := Layers(open(t).Weights)
+	layers, err := Layers(open(t))
 	if err != nil {
 		t.Fatal(err)
 	}

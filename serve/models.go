@@ -131,7 +131,7 @@ func (m Model) load(o Options, log *slog.Logger) (*loaded, error) {
 	}
 	defer c.Close()
 	l := &loaded{info: modelInfo{ID: m.ID, Kind: c.Task}}
-	layers, err := inspect.Layers(c.Weights)
+	layers, err := inspect.Layers(c)
 	if err != nil {
 		return nil, err
 	}

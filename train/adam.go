@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
@@ -117,4 +119,15 @@ func (a *Adam) buffers() []*nn.Buffer {
 		out = append(out, &nn.Buffer{Name: a.params[i/2].Name + suffix, Tensor: m})
 	}
 	return out
+}
+
+// impossible names the first second moment, a mean of squares, that holds a number
+// below zero, "" if none does.
+func (a *Adam) impossible() string {
+	for i, b := range a.buffers() {
+		if i%2 == 1 && slices.ContainsFunc(b.Host(), func(v float32) bool { return v < 0 }) {
+			return b.Name
+		}
+	}
+	return ""
 }

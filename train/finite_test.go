@@ -160,6 +160,41 @@ func TestDropoutDiffers(t *testing.T) {
 	}
 }
 
+// startFrom gives m the weights of a run, and returns where its training stood.
+func startFrom(t *testing.T, run string, m *toy) *checkpoint.Training {
+	t.Helper()
+	open, err := checkpoint.Open(run)
+	must(t, err)
+	t.Cleanup(func() { open.Close() })
+	state, err := open.TrainingState(m.params, checkpoint.Reset{})
+	must(t, err)
+	must(t, checkpoint.LoadParams(m.params, open.Weights))
+	return state
+}
+
+// negated are weights of the other sign.
+type negated struct{ checkpoint.Weights }
+
+func (n negated) Float32Into(name string, x []float32) error {
+	err := n.Weights.Float32Into(name, x)
+	for i := range x {
+		x[i] = -x[i]
+	}
+	return err
+}
+
+// TestNegativeSquaresAreNotBegunFrom: a step would take their root.
+func TestNegativeSquaresAreNotBegunFrom(t *testing.T) {
+	from, m := filepath.Join(t.TempDir(), "from"), newToy()
+	interruptToy(t, newToy(), toyConfig(), from, 5)
+	state := startFrom(t, from, m)
+	state.Path, state.Adam.Moments = from, negated{state.Adam.Moments}
+	_, err := Run(context.Background(), m, toyConfig(), Options{Start: state})
+	if err == nil || !strings.Contains(err.Error(), ".exp_avg_sq, a mean of squares, is negative") || !strings.Contains(err.Error(), from) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestResumedAdamCountsItsOwnSteps, which are others than the run's updates where
 // it began from a checkpoint of something else.
 func TestResumedAdamCountsItsOwnSteps(t *testing.T) {
@@ -167,12 +202,7 @@ func TestResumedAdamCountsItsOwnSteps(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "from")
 	interruptToy(t, newToy(), c, from, 5)
 	start := func(m *toy) *checkpoint.Training {
-		open, err := checkpoint.Open(from)
-		must(t, err)
-		t.Cleanup(func() { open.Close() })
-		state, err := open.TrainingState(m.params, checkpoint.Reset{})
-		must(t, err)
-		must(t, checkpoint.LoadParams(m.params, open.Weights))
+		state := startFrom(t, from, m)
 		state.Adam.Steps = 2
 		return state
 	}

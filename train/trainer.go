@@ -255,11 +255,7 @@ func (r *run) restore(o Options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
-		err := fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
-		if o.Start != nil {
-			err = config.Wrap(o.Start.Path, err)
-		}
+	if err := r.checkStart(o.Start); err != nil {
 		return false, err
 	}
 	if state != nil {
@@ -273,6 +269,21 @@ func (r *run) restore(o Options) (bool, error) {
 		return false, err
 	}
 	return state != nil, r.dir.startMetrics(r.state.Updates)
+}
+
+// checkStart fails if no training can go on from the weights and the optimiser's
+// state that were read.
+func (r *run) checkStart(from *checkpoint.Training) error {
+	var err error
+	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
+		err = fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
+	} else if where := r.adam.impossible(); where != "" {
+		err = fmt.Errorf("%s, a mean of squares, is negative in the optimiser's state to begin from: continue from another checkpoint", where)
+	}
+	if err != nil && from != nil {
+		return config.Wrap(from.Path, err)
+	}
+	return err
 }
 
 // close releases what the run holds.

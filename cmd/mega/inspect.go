@@ -45,7 +45,7 @@ lists them: ARCHIVE.zip:NAME is one.`,
 				return err
 			}
 			defer c.Close()
-			layers, err := inspect.Layers(c.Weights)
+			layers, err := inspect.Layers(c)
 			if err != nil {
 				return err
 			}
