@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,6 +90,23 @@ func TestBrokenWeightsAreNotBegunFrom(t *testing.T) {
 	m.params.All()[0].Value().Data()[0] = float32(math.Inf(1))
 	if _, err := Run(context.Background(), m, toyConfig(), Options{}); err == nil || !strings.Contains(err.Error(), "in.weight is not finite in the weights to begin from") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestBrokenRunIsNamed: a run whose last checkpoint holds NaN does not go on.
+func TestBrokenRunIsNamed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	interruptToy(t, newToy(), toyConfig(), dir, 5)
+	last, err := LastCheckpoint(dir)
+	must(t, err)
+	file := filepath.Join(last, checkpoint.OptimizerFile)
+	text, err := os.ReadFile(file)
+	must(t, err)
+	copy(text[len(text)-4:], "\xff\xff\xff\xff")
+	must(t, os.WriteFile(file, text, 0o644))
+	_, err = Run(context.Background(), newToy(), toyConfig(), Options{Dir: dir})
+	if err == nil || !strings.HasPrefix(err.Error(), last) || !strings.Contains(err.Error(), "is not finite in the weights to begin from") {
+		t.Errorf("got %v, want %s", err, last)
 	}
 }
 

@@ -255,7 +255,14 @@ func (r *run) restore(o Options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := r.checkStart(o.Start); err != nil {
+	if err := r.checkStart(); err != nil {
+		switch {
+		case state != nil:
+			from, _ := LastCheckpoint(o.Dir) // it was just read
+			err = config.Wrap(from, err)
+		case o.Start != nil:
+			err = config.Wrap(o.Start.Path, err)
+		}
 		return false, err
 	}
 	if state != nil {
@@ -273,17 +280,14 @@ func (r *run) restore(o Options) (bool, error) {
 
 // checkStart fails if no training can go on from the weights and the optimiser's
 // state that were read.
-func (r *run) checkStart(from *checkpoint.Training) error {
-	var err error
+func (r *run) checkStart() error {
 	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
-		err = fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
-	} else if where := r.adam.impossible(); where != "" {
-		err = fmt.Errorf("%s, a mean of squares, is negative in the optimiser's state to begin from: continue from another checkpoint", where)
+		return fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
 	}
-	if err != nil && from != nil {
-		return config.Wrap(from.Path, err)
+	if where := r.adam.impossible(); where != "" {
+		return fmt.Errorf("%s, a mean of squares, is negative in the optimiser's state to begin from: continue from another checkpoint", where)
 	}
-	return err
+	return nil
 }
 
 // close releases what the run holds.
