@@ -74,8 +74,9 @@ type Corpus struct {
 	Inputs     Inputs            // how raw inputs become samples of the corpus
 	Seen       *labelled.Summary // what was understood of labelled data, or nil
 
-	open  func(split string) (Split, error)
-	names []string
+	open       func(split string) (Split, error)
+	names      []string
+	dictionary string // file of the vocabulary, "" if it has none of its own
 }
 
 // Open returns a split.
@@ -115,7 +116,7 @@ func openTexts(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	}
 	return &Corpus{
 		Vocabulary: dir.Source.Len(), Classes: dir.Classes(), Inputs: textInputs(dir.Source, dir.Bytes, dir.Classes()),
-		names: splitsWith(d.Data, "src-bin", ".idx"),
+		names: splitsWith(d.Data, "src-bin", ".idx"), dictionary: dir.Source.Name(),
 		open: func(split string) (Split, error) {
 			return dir.Open(split, data.TextOptions{
 				MaxPositions: m.MaxPositions, PrependCLS: m.SenRepType == mega.SenRepCLS,

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -97,7 +98,8 @@ func (c *Task) CheckEvaluation(split string) error {
 // heldOut returns the batches of a split that is not trained on.
 func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches, error) {
 	if c.Vocabulary != 0 && c.Vocabulary != m.Config().VocabSize {
-		return batches{}, fmt.Errorf("the data's dictionary has %d symbols, the model's %d", c.Vocabulary, m.Config().VocabSize)
+		return batches{}, fmt.Errorf("%s: the dictionary has %d symbols and the model %d: it is not the one that the model was trained with",
+			cmp.Or(c.dictionary, d.Data, d.Task), c.Vocabulary, m.Config().VocabSize)
 	}
 	size, tokens := d.validSize()
 	return newBatches(m, c, split, d, data.SamplerOptions{

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega"
 )
 
 // scored returns an evaluation of three classes, the last of which never comes.
@@ -70,5 +72,21 @@ func TestConfusionPlot(t *testing.T) {
 	}
 	if err := scored().WritePlot("x.gif"); err == nil || !strings.Contains(err.Error(), ".png, .svg or .pdf") {
 		t.Errorf("a GIF: %v", err)
+	}
+}
+
+// TestForeignDictionary: data whose words are not the model's are refused by the name
+// of their dictionary.
+func TestForeignDictionary(t *testing.T) {
+	m := small(t, "mega_lra_imdb", func(c *mega.ClassifierConfig) { c.VocabSize = 9 })
+	d := DataConfig{Task: "lra-text", Data: filepath.Join("..", "..", "data", "testdata", "text")}
+	corpus, err := OpenCorpus(d, m.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = heldOut(m, corpus, d, "test")
+	want := filepath.Join(d.Data, "src-bin", "dict.txt") + ": the dictionary has"
+	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "symbols and the model 9: it is not the one that the model was trained with") {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
