@@ -17,7 +17,7 @@ type LanguageModel struct {
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
 	frozen     *readyWeights       // nil unless frozen
 	workers    *autograd.Workers   // of sessions
-	bf16       bool                // what is frozen is multiplied in bfloat16
+	precision                      // of what is frozen
 }
 
 // NewLanguageModel returns a model with initial parameters fixed by config.Seed,

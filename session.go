@@ -33,15 +33,11 @@ const maxTexts = 1 << 24
 // memory.
 const windowTokens = 4096
 
-// SetBF16 chooses whether Freeze rounds weights to bfloat16, and sessions what
-// they multiply by them, as autograd's Tape.SetBF16 says.
-func (m *LanguageModel) SetBF16(on bool) { m.bf16 = on }
-
 // SetWorkers says which threads compute for the sessions made afterwards.
 func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
 
 // Freeze packs the decoder's and the output's weights for products with a few rows,
-// in as much memory again (half as much in bfloat16), for the sessions that are made
+// in as much memory again (half as much in bfloat16, a quarter in int8), for the sessions that are made
 // until thaw is called. A step reads every weight once and is bounded by how fast
 // memory delivers them, which is faster when they are packed. Until thaw the parameters must
 // not change. Do not call it while another goroutine makes a session.
@@ -50,7 +46,7 @@ func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
 // their last bits from those of a model that is not frozen: by 2e-6 at most in the
 // models of the tests. Sessions of a frozen model agree bit for bit with each other.
 func (m *LanguageModel) Freeze() (thaw func()) {
-	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.bf16) })
+	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.ofWeights()) })
 }
 
 // NewSession returns a session at the beginning of one text. The first token of a

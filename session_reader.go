@@ -21,13 +21,40 @@ type readyWeights struct {
 	checksum string    // of the parameters, for the files of sessions
 }
 
-// packWeights makes a stack and a projection, which may be nil, ready for many
-// steps: linear layers are packed, in bfloat16 or float32.
-func packWeights(s *stack, projection *nn.Parameter, bf16 bool) *readyWeights {
-	if projection != nil {
-		projection = projection.Pack(bf16)
+// A precision says in which form sessions hold weights.
+type precision struct{ bf16, int8 bool }
+
+// SetBF16 chooses whether sessions round the factors of products with weights to
+// bfloat16, as autograd's Tape.SetBF16 says; a translator's also those of attention in
+// the encoder. It is for sessions made afterwards, and comes before Freeze. Weights that
+// SetInt8 rounds stay as that says.
+func (p *precision) SetBF16(on bool) { p.bf16 = on }
+
+// SetInt8 chooses whether sessions read weights in eight bits, with a scale for each
+// output of a layer: autograd.Int8. A step for one text, which takes the time of reading
+// the weights, then reads a quarter of their bytes. A language model's sessions do so
+// once it is frozen. It is for sessions made afterwards, and comes before Freeze. A
+// checkpoint of such weights sets it.
+func (p *precision) SetInt8(on bool) { p.int8 = on }
+
+// ofWeights returns the form of the weights.
+func (p *precision) ofWeights() autograd.Precision {
+	switch {
+	case p.int8:
+		return autograd.Int8
+	case p.bf16:
+		return autograd.BFloat16
 	}
-	return &readyWeights{stack: s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(bf16) }), projection: projection}
+	return autograd.Float32
+}
+
+// packWeights makes a stack and a projection, which may be nil, ready for many
+// steps: linear layers are packed.
+func packWeights(s *stack, projection *nn.Parameter, in autograd.Precision) *readyWeights {
+	if projection != nil {
+		projection = projection.Pack(in)
+	}
+	return &readyWeights{stack: s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(in) }), projection: projection}
 }
 
 // freeze sets frozen to what pack returns, unless it is set, until thaw is called.

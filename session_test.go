@@ -523,11 +523,49 @@ func TestFreezeLanguageModel(t *testing.T) {
 			if d := farthest(changed, want); d < 1e-3 {
 				t.Errorf("other parameters change log-probabilities by %g", d)
 			}
-			m.SetBF16(true)
-			defer m.Freeze()()
-			if d := farthest(read(), changed); !(d > 0 && d < 0.1) {
-				t.Errorf("bfloat16 changes log-probabilities by %g", d)
+			for form, set := range map[string]func(bool){"bfloat16": m.SetBF16, "int8": m.SetInt8} {
+				set(true)
+				thaw := m.Freeze()
+				if d := farthest(read(), changed); !(d > 0 && d < 0.1) {
+					t.Errorf("%s changes log-probabilities by %g", form, d)
+				}
+				thaw()
+				set(false)
 			}
 		})
+	}
+}
+
+// Weights that are multiples of their rows' scales are not rounded in int8: sessions
+// say what those of float32 weights do.
+func TestFreezeInt8(t *testing.T) {
+	m := newModel(t, sessionModels["projected"])
+	for _, p := range m.Params().All() {
+		if x := p.Value(); strings.HasSuffix(p.Name, ".weight") && len(p.Shape()) == 2 {
+			q := make([]int8, x.Cols())
+			for i := range x.Rows() {
+				scale := kernel.QuantizeInt8(q, x.Row(i), 1)
+				for j, v := range q {
+					x.Row(i)[j] = float32(v) * scale
+				}
+			}
+		}
+	}
+	read := func() []float32 {
+		defer m.Freeze()()
+		s := m.NewBatch(2)
+		if err := s.Prefill(text(6, 40, m.Config().VocabSize)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.Step(5, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(p)
+	}
+	want := read()
+	m.SetInt8(true)
+	if d := farthest(read(), want); d > 1e-6 {
+		t.Errorf("int8 changes log-probabilities by %g of the largest", d)
 	}
 }

@@ -19,7 +19,7 @@ type Translator struct {
 	projection *nn.Parameter     // [V, D]
 	frozen     *readyWeights     // nil unless frozen
 	workers    *autograd.Workers // of sessions
-	bf16       bool              // sessions multiply in bfloat16
+	precision                    // of sessions
 }
 
 // NewTranslator returns a model with initial parameters fixed by config.Seed,

@@ -25,13 +25,8 @@ type TranslatorSession struct {
 
 // sessionWeights makes what sessions need of the parameters.
 func (m *Translator) sessionWeights() *readyWeights {
-	return packWeights(&m.target, m.projection, m.bf16)
+	return packWeights(&m.target, m.projection, m.ofWeights())
 }
-
-// SetBF16 chooses whether sessions round the factors of products to bfloat16, as
-// autograd's Tape.SetBF16 says: those with weights, and in the encoder those of
-// attention. It is for sessions made afterwards, and comes before Freeze.
-func (m *Translator) SetBF16(on bool) { m.bf16 = on }
 
 // SetWorkers says which threads compute for the sessions made afterwards.
 func (m *Translator) SetWorkers(w *autograd.Workers) { m.workers = w }

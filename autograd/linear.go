@@ -90,19 +90,34 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 	})
 }
 
+// A Precision is a form in which Pack holds numbers.
+type Precision int
+
+// The precisions. In BFloat16 products round their other factor too, on any tape. In
+// Int8 each row of a weight has a scale, of which its numbers are multiples from -127
+// to 127: they are off by up to 1/254 of the row's largest, and else products are
+// those of float32 numbers.
+const (
+	Float32  Precision = iota
+	BFloat16           // half the memory of float32
+	Int8               // a quarter of it
+)
+
 // Pack returns w [N, K] as a constant that Linear reads in the order of its
-// products, which saves them most of their time where rows are few. It takes as
-// much memory again and does not see w change. With bf16 it rounds to bfloat16,
-// and products their other factor too, on any tape; that takes half the memory.
-func Pack(w *Variable, bf16 bool) *Variable {
+// products, which saves them most of their time where rows are few. It takes
+// memory of its own and does not see w change.
+func Pack(w *Variable, in Precision) *Variable {
 	x, p := w.Value(), NewConstant(w.Value())
 	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
 	p.packed = new(kernel.Packed)
-	if bf16 {
-		p.packed.PackBF16(nil, x.Cols(), x.Rows(), b)
-	} else {
-		p.packed.Pack(nil, x.Cols(), x.Rows(), b)
+	pack := (*kernel.Packed).Pack
+	switch in {
+	case BFloat16:
+		pack = (*kernel.Packed).PackBF16
+	case Int8:
+		pack = (*kernel.Packed).PackInt8
 	}
+	pack(p.packed, nil, x.Cols(), x.Rows(), b)
 	return p
 }
 

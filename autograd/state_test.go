@@ -159,7 +159,7 @@ func TestPack(t *testing.T) {
 	x, w, b := parameter(1, 20, 7), parameter(2, 9, 7), parameter(3, 9)
 	tape := NewTrainingTape()
 	want := numbersOf(tape.Linear(x, w, b, SiLU).Value())
-	y := tape.Linear(x, Pack(w, false), b, SiLU)
+	y := tape.Linear(x, Pack(w, Float32), b, SiLU)
 	within(t, "packed", numbersOf(y.Value()), float64s(want), 1, 1e-6)
 	tape.Backward(y)
 	if w.Grad() != nil || x.Grad() == nil {

@@ -36,7 +36,7 @@ func TestDecodeDemand(t *testing.T) {
 		t.Fatal(err)
 	}
 	const params = 39137792
-	flops, bytes := w.decodeDemand(1, params)
+	flops, bytes := w.decodeDemand(1, params, 4)
 	if want := 4 * (params + 12*1024.5*(128+1024)); bytes != want {
 		t.Errorf("%v bytes, want %v", bytes, want)
 	}

@@ -19,6 +19,7 @@ type DecodeOptions struct {
 	Batch    int   // texts side by side
 	Roofline bool  // compare with what the machine allows
 	BF16     bool  // multiply by the weights in bfloat16
+	Int8     bool  // read the weights in eight bits
 }
 
 // Check reports what cannot be measured.
@@ -54,6 +55,7 @@ func MeasureDecode(o DecodeOptions, report func(Result) error) error {
 		return err
 	}
 	m.SetBF16(o.BF16)
+	m.SetInt8(o.Int8)
 	m.Freeze() // for good
 	d := decoding{workload: w, session: m.NewBatch(o.Batch), options: o, rng: rand.New(rand.NewPCG(0, 0))}
 	for _, context := range o.Contexts {
@@ -96,7 +98,7 @@ func (d *decoding) at(context int, report func(Result) error) error {
 	took := time.Since(start)
 	r := d.result("step", context, d.options.Tokens, took)
 	if d.options.Roofline {
-		flops, bytes := d.workload.decodeDemand(d.options.Batch, r.Params)
+		flops, bytes := d.workload.decodeDemand(d.options.Batch, r.Params, d.options.weightBytes())
 		r.Limit = before.mean(measureRates()).limit(flops, bytes, took.Seconds()/float64(d.options.Tokens))
 	}
 	return report(r)
@@ -106,11 +108,22 @@ func (d *decoding) at(context int, report func(Result) error) error {
 func (d *decoding) result(mode string, context, tokens int, took time.Duration) Result {
 	return Result{
 		Impl: "mega", Workload: Decode, Mode: mode, Params: d.session.Model().Params().Count(), Context: context,
-		BF16:            d.options.BF16,
+		BF16: d.options.BF16, Int8: d.options.Int8,
 		Milliseconds:    round(1e3*took.Seconds()/float64(tokens), 3),
 		TokensPerSecond: int(float64(d.options.Batch*tokens) / took.Seconds()),
 		PeakMiB:         peakMiB(),
 	}
+}
+
+// weightBytes is the size of a weight in memory.
+func (o DecodeOptions) weightBytes() float64 {
+	switch {
+	case o.Int8:
+		return 1
+	case o.BF16:
+		return 2
+	}
+	return 4
 }
 
 // prefillTokens is how much of a context is made up at a time.

@@ -26,6 +26,7 @@ type Result struct {
 	PeakMiB         int     `json:"peak_mib"` // of the process so far
 	Params          int     `json:"params"`
 	BF16            bool    `json:"bf16,omitempty"`    // products in bfloat16
+	Int8            bool    `json:"int8,omitempty"`    // weights in eight bits
 	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
 	Limit           *Limit  `json:"limit,omitempty"`   // what the machine allows, if asked for
 

@@ -52,11 +52,11 @@ func (w Workload) demand(mode string, params int) (flops, bytes float64) {
 
 // decodeDemand returns what a step of decoding needs on average over a chunk:
 // the weights once, and of each text the keys and values of the chunk so far.
-func (w Workload) decodeDemand(texts, params int) (flops, bytes float64) {
+func (w Workload) decodeDemand(texts, params int, weightBytes float64) (flops, bytes float64) {
 	s := w.shape()
 	s.tokens = texts
 	cached := s.seen() * float64((s.z+s.h)*s.layers*texts)
-	return s.inference(), 4 * (float64(params) + cached)
+	return s.inference(), weightBytes*float64(params) + 4*cached
 }
 
 // round rounds to a number of decimals.

@@ -32,6 +32,7 @@ type family struct {
 	layers      []string // beginnings of names of weights, which no other kind has all of
 	huggingFace string   // the class of Hugging Face that such models can be, "" for none
 	tasks       []task   // of the reference, that train such models
+	decodes     bool     // sessions write with such models token by token
 	versioned   bool     // the reference's modules store a mark of their version
 	// toReference completes the arguments of a model that was trained here, for the
 	// reference; nil if there is nothing to do.

@@ -18,14 +18,20 @@ var languageModels = kindOf[mega.LanguageModelConfig, *mega.LanguageModel]{
 		name: LanguageModelling, noun: "language model (causal)", layers: []string{"decoder.layers."},
 		huggingFace: hfDecoder,
 		tasks:       []task{{"language_modeling", "mega_lm"}},
-		versioned:   true, toReference: writeCutoffs,
+		decodes:     true, versioned: true, toReference: writeCutoffs,
 	},
 	fromArgs: languageModelConfig,
 	build:    mega.NewLanguageModelOf,
 }
 
 // LanguageModel makes the language model that the checkpoint holds.
-func (c *Checkpoint) LanguageModel() (*mega.LanguageModel, error) { return languageModels.load(c) }
+func (c *Checkpoint) LanguageModel() (*mega.LanguageModel, error) {
+	m, err := languageModels.load(c)
+	if err == nil {
+		m.SetInt8(c.Int8())
+	}
+	return m, err
+}
 
 // cutoffKeys are the arguments that cutoffs reads.
 var cutoffKeys = []string{"adaptive_input_cutoff", "adaptive_softmax_cutoff"}

@@ -45,7 +45,7 @@ func FormatOf(path string) Format {
 // SaveOptions say how a checkpoint is written.
 type SaveOptions struct {
 	Format    Format
-	DType     dtype.DType // of the weights: F32, F16 or BF16; Invalid keeps each as it is
+	DType     dtype.DType // of the weights: F32, F16 or BF16; I8 for matrices of what decodes, without what training needs; Invalid keeps each as it is
 	ModelOnly bool        // leave out what only training needs
 
 	// TorchWeights writes the weights for Hugging Face into pytorch_model.bin, a
@@ -63,7 +63,7 @@ type Saved struct {
 	Task       string // kind of model
 	Parameters int    // trainable numbers
 	Training   bool   // what training needs went along
-	Dropped    bool   // the checkpoint had it, and the form cannot hold it
+	Dropped    bool   // the checkpoint had it, and the form or int8 weights cannot have it
 }
 
 // Save writes the checkpoint in another form, whole or not at all, where nothing
@@ -90,11 +90,12 @@ func (c *Checkpoint) save(path string, m model, o SaveOptions) (Saved, error) {
 	var err error
 	switch o.Format {
 	case FormatNative:
+		saved.Dropped = s.dropped
 		err = s.native(path)
 	case FormatFairseq:
 		err = s.fairseq(path)
 	case FormatSafetensors:
-		saved.Training, saved.Dropped = false, saved.Training
+		saved.Training, saved.Dropped = false, saved.Training || s.dropped
 		err = s.single(path)
 	case FormatHuggingFace:
 		saved.Training, saved.Dropped = false, saved.Training
@@ -112,12 +113,16 @@ type saving struct {
 	options  SaveOptions
 	config   Config
 	training *Training // nil without
+	dropped  bool      // it was there, and int8 weights cannot be trained
 	tensors  map[string]safetensors.Tensor
 }
 
 // prepare collects what all forms write.
 func (s *saving) prepare() error {
-	var err error
+	err := s.checkInt8()
+	if err != nil {
+		return err
+	}
 	if s.config, err = s.configOf(); err != nil {
 		return err
 	}
@@ -126,9 +131,18 @@ func (s *saving) prepare() error {
 			return err
 		}
 	}
+	if s.options.DType == dtype.I8 {
+		s.dropped, s.training = s.training != nil && s.training.Adam != nil, nil
+	}
 	s.tensors = make(map[string]safetensors.Tensor)
 	p := s.model.params
 	for _, q := range p.All() {
+		if s.isInt8(q.Name, q.Shape()) {
+			if err := s.addInt8(q.Name, q.Shape(), q.Value().Host()); err != nil {
+				return err
+			}
+			continue
+		}
 		if s.tensors[q.Name], err = s.tensor(q.Name, q.Shape(), q.Value().Host()); err != nil {
 			return err
 		}
@@ -160,7 +174,7 @@ func (s *saving) configOf() (Config, error) {
 // tensor returns a tensor in the type that it is to have in the file.
 func (s *saving) tensor(name string, shape []int, data []float32) (safetensors.Tensor, error) {
 	d := s.options.DType
-	if d == dtype.Invalid {
+	if d == dtype.Invalid || d == dtype.I8 {
 		d, _ = s.Weights.DType(name)
 	}
 	if d != dtype.F16 && d != dtype.BF16 {
@@ -192,8 +206,10 @@ func fitsHalf(name string, data []float32) error {
 func (s *saving) list() []safetensors.Tensor {
 	var out []safetensors.Tensor
 	for _, name := range s.model.params.Names() {
-		if t, ok := s.tensors[name]; ok {
-			out = append(out, t)
+		for _, name := range []string{name, name + scaleSuffix} {
+			if t, ok := s.tensors[name]; ok {
+				out = append(out, t)
+			}
 		}
 	}
 	return out

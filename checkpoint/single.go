@@ -27,7 +27,7 @@ func openSingle(file *filemap.File, from files) (*Checkpoint, error) {
 	if !ok {
 		return openBeside(r, path, from)
 	}
-	c := &Checkpoint{Path: path, Weights: unwrap(r), closers: []func() error{r.Close}}
+	c := &Checkpoint{Path: path, Weights: unwrap(scaled{r}), closers: []func() error{r.Close}}
 	if err := c.setConfig([]byte(text)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %s: %w", path, configKey, err), c.Close())
 	}

@@ -10,13 +10,19 @@ import (
 const Translation = "translation"
 
 var translators = kindOf[mega.TranslatorConfig, *mega.Translator]{
-	family:   family{name: Translation, noun: "translator", layers: []string{"encoder.layers.", "decoder.layers."}, tasks: []task{{"translation", "mega"}}, versioned: true},
+	family:   family{name: Translation, noun: "translator", layers: []string{"encoder.layers.", "decoder.layers."}, tasks: []task{{"translation", "mega"}}, decodes: true, versioned: true},
 	fromArgs: translatorConfig,
 	build:    mega.NewTranslatorOf,
 }
 
 // Translator makes the translator that the checkpoint holds.
-func (c *Checkpoint) Translator() (*mega.Translator, error) { return translators.load(c) }
+func (c *Checkpoint) Translator() (*mega.Translator, error) {
+	m, err := translators.load(c)
+	if err == nil {
+		m.SetInt8(c.Int8())
+	}
+	return m, err
+}
 
 func translatorConfig(args map[string]any, w Weights) (mega.TranslatorConfig, error) {
 	arch, _ := args["arch"].(string)

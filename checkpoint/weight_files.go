@@ -56,7 +56,7 @@ func (c *Checkpoint) openWeightFile(name string) (Weights, error) {
 		if err == nil {
 			c.closers = append(c.closers, r.Close)
 		}
-		return r, err
+		return scaled{r}, err
 	}
 	f, err := torchfile.OpenFile(file)
 	if err != nil {

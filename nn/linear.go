@@ -16,11 +16,10 @@ func NewLinear(p Path, in, out int, bias bool, init Initializer) *Linear {
 	return l
 }
 
-// Pack returns the layer with its weight packed, in bfloat16 or float32, for
-// many products with few rows: see autograd.Pack. It does not learn, and does
-// not see l's weight change.
-func (l *Linear) Pack(bf16 bool) *Linear {
-	return &Linear{Weight: l.Weight.Pack(bf16), Bias: l.Bias}
+// Pack returns the layer with its weight packed for many products with few rows: see
+// autograd.Pack. It does not learn, and does not see l's weight change.
+func (l *Linear) Pack(in autograd.Precision) *Linear {
+	return &Linear{Weight: l.Weight.Pack(in), Bias: l.Bias}
 }
 
 // Forward maps x [..., in] to [..., out].

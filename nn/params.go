@@ -16,8 +16,8 @@ type Parameter struct {
 }
 
 // Pack returns the parameter packed, as autograd.Pack does, outside any set.
-func (p *Parameter) Pack(bf16 bool) *Parameter {
-	return &Parameter{Name: p.Name, Variable: autograd.Pack(p.Variable, bf16)}
+func (p *Parameter) Pack(in autograd.Precision) *Parameter {
+	return &Parameter{Name: p.Name, Variable: autograd.Pack(p.Variable, in)}
 }
 
 // A Buffer is a named tensor that is part of a model's state but not trained:

@@ -54,6 +54,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
 	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16")
+	flags.BoolVar(&c.decode.Int8, "int8", false, "decode: read the weights in eight bits, as of a model that mega convert --int8 wrote")
 	number(flags, &c.options.Reps, "reps", 3, positive, "steps to measure")
 	threads(flags, &c.threads, "threads", "threads that compute; 0 for all cores")
 	number(flags, &c.decode.Contexts, "context", []int{0, 98304}, span{0, 1 << 24}, "decode: tokens to have read before the steps that are measured")
@@ -72,6 +73,10 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--profile and --roofline are not for %s", bench.Scaling)
 	case slices.Contains(args, bench.Decode) && c.options.Profile:
 		return usagef("--profile is not for %s", bench.Decode)
+	case c.decode.Int8 && (len(args) != 1 || args[0] != bench.Decode):
+		return usagef("--int8 is for %s", bench.Decode)
+	case c.decode.Int8 && c.options.BF16:
+		return usagef("--int8 and --bf16 are two forms of the weights: want one of them")
 	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Scaling)):
 		return usagef("--bf16 is not for --roofline or %s, which are of float32", bench.Scaling)
 	case len(args) == 0 && c.options.Roofline:
@@ -148,8 +153,11 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	if r.Workload == bench.Decode {
 		name = fmt.Sprintf("%s at %d", r.Mode, r.Context)
 	}
-	if r.BF16 {
+	switch {
+	case r.BF16:
 		name += " in bfloat16"
+	case r.Int8:
+		name += " with int8 weights"
 	}
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
 		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)

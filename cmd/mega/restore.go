@@ -57,6 +57,9 @@ func (r *restoreFlags) open(p *nn.Params, dir string, w io.Writer) (*checkpoint.
 	if r.checkpoint, err = checkpoint.Open(path); err != nil {
 		return nil, err
 	}
+	if r.checkpoint.Int8() {
+		return nil, fmt.Errorf("%s has int8 weights, which are for decoding: want the checkpoint that they were made of", path)
+	}
 	if err := checkpoint.LoadParams(p, r.checkpoint.Weights); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -17,6 +17,10 @@ type Packed struct {
 	terms int            // if k counts pairs of them; else 0
 	impl  Implementation // that it is packed for
 	data  []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
+
+	// Instead of data, bytes in units of a scale for each column: see PackInt8.
+	ints   []int8
+	scales []float32 // nil if data holds the numbers
 }
 
 // Pack replaces what p holds by the k × n operand b, over workers. It allocates only if p

@@ -13,13 +13,15 @@ type rectangle struct {
 //
 //	c[i*ldc+j] = Σ_p a[i*as+p*ks] b[j/nr*bs+p*nr+j%nr] [+ c[i*ldc+j]] [+ bias[j]]
 //
-// for i < m, j < n, p < k. The sum is taken in the order of p in every
+// for i < m, j < n, p < k; with scales, b is ints times the scale of column j. The sum is taken in the order of p in every
 // implementation, except that fewer than three rows may sum several runs.
 type strip struct {
 	m, n, k int
 	a       []float32
 	as, ks  int
 	b       []float32
+	ints    []int8    // B's numbers in units of scales, if that is not nil; b is not used then
+	scales  []float32 // of the columns, and up to a whole panel's
 	bs      int
 	c       []float32
 	ldc     int
@@ -63,7 +65,11 @@ func (p *product) compute(r rectangle, out *output) {
 // The first block of a reduction starts the sums, the last one finishes them.
 func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA, forB []float32) {
 	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first}
-	s.b, s.bs = p.blockOfB(r.k0, s.k, r.j0, s.n, forB)
+	if p.packed != nil && p.packed.scales != nil {
+		s.ints, s.bs, s.scales = p.packed.ints[r.j0*p.packed.k+r.k0*p.nr:], p.packed.k*p.nr, p.packed.scales[r.j0:]
+	} else {
+		s.b, s.bs = p.blockOfB(r.k0, s.k, r.j0, s.n, forB)
+	}
 	if first && out.e.Bias != nil {
 		s.bias = out.e.Bias[r.j0:]
 	}
@@ -88,11 +94,14 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 	}
 }
 
-// runStrip computes a strip of numbers or of pairs.
+// runStrip computes a strip of numbers, of pairs or of bytes.
 func (p *product) runStrip(s *strip) {
-	if p.terms > 0 {
+	switch {
+	case p.terms > 0:
 		s.runPairs(p.impl)
-	} else {
+	case s.scales != nil:
+		s.runInts(p.impl)
+	default:
 		s.run(p.impl)
 	}
 }

@@ -43,6 +43,7 @@ type stripRegisters struct {
 	times3  GPPhysical
 	times5  GPPhysical
 	bias    GPPhysical
+	scales  GPPhysical // of the panel's columns
 }
 
 // A stripKernel emits the product of a few rows of A and the packed panels of
@@ -54,6 +55,7 @@ type stripKernel struct {
 	isa   string
 	rows  int
 	pairs bool // whether numbers are pairs of bfloat16 ones
+	ints  bool // whether B's are bytes, which have a scale for each column
 	v     []VecPhysical
 	lanes int
 	b     int // number of the two registers of B's row; temporaries follow
@@ -68,6 +70,7 @@ func newStripKernel(isa string, rows int) *stripKernel {
 	s.stripRegisters = stripRegisters{
 		left: RCX, aRow: RAX, aRow7: R15, aStride: RDX, kStride: RSI, bPanel: RBX, bRow: R12,
 		cTile: RDI, cStride: R8, columns: R9, times3: R10, times5: R11, bias: R13,
+		scales: R14,
 	}
 	return s
 }
@@ -94,10 +97,26 @@ func (s *stripKernel) width() int { return 2 * s.lanes }
 // temporary is one of two registers beyond those of B.
 func (s *stripKernel) temporary(i int) VecPhysical { return s.v[s.b+2+i%2] }
 
+// ofB is the type of the parameters that hold B.
+func (s *stripKernel) ofB() string {
+	if s.ints {
+		return "b *int8, scales *float32"
+	}
+	return "b *float32"
+}
+
+// rowBytes is the size of a panel's row.
+func (s *stripKernel) rowBytes() int {
+	if s.ints {
+		return s.width()
+	}
+	return 4 * s.width()
+}
+
 // emit emits the kernel.
 func (s *stripKernel) emit() {
 	TEXT(fmt.Sprintf("gemm%sx%d", s.isa, s.rows), NOSPLIT,
-		"func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)")
+		fmt.Sprintf("func(k int, a *float32, as, ks int, %s, bs int, c *float32, ldc, n int, bias *float32, add uint64)", s.ofB()))
 	Pragma("noescape")
 	Doc(fmt.Sprintf("gemm%sx%d computes a strip of %d rows; as, ks, bs and ldc are in bytes.", s.isa, s.rows, s.rows))
 	param("as", s.aStride)
@@ -107,6 +126,9 @@ func (s *stripKernel) emit() {
 	param("ldc", s.cStride)
 	param("n", s.columns)
 	param("bias", s.bias)
+	if s.ints {
+		param("scales", s.scales)
+	}
 	Label("panel")
 	s.start()
 	s.prefetchC()
@@ -115,8 +137,13 @@ func (s *stripKernel) emit() {
 	s.store()
 }
 
-// start sets the sums to the bias or to zero.
+// start sets the sums to the bias or to zero, and loads the scales.
 func (s *stripKernel) start() {
+	if s.ints && s.holdsScales() {
+		for h := range 2 {
+			VMOVUPS(s.half(Mem{Base: s.scales}, h), s.v[s.b-2+h])
+		}
+	}
 	for set := range s.sets() {
 		for i := range s.rows {
 			s.zero(s.sum(set, i, 0))
@@ -181,7 +208,7 @@ func (s *stripKernel) multiply() {
 	for u := range stripUnroll {
 		s.step(rows, u)
 	}
-	ADDQ(U32(uint32(stripUnroll*4*s.width())), s.bRow)
+	ADDQ(U32(uint32(stripUnroll*s.rowBytes())), s.bRow)
 	SUBQ(Imm(stripUnroll), s.left)
 	JGE(LabelRef("loop"))
 	Label("rest")
@@ -189,7 +216,7 @@ func (s *stripKernel) multiply() {
 	JZ(LabelRef("multiplied"))
 	Label("one")
 	s.step(rows, 0)
-	ADDQ(U32(uint32(4*s.width())), s.bRow)
+	ADDQ(U32(uint32(s.rowBytes())), s.bRow)
 	DECQ(s.left)
 	JNZ(LabelRef("one"))
 	Label("multiplied")
@@ -204,10 +231,17 @@ func (s *stripKernel) multiply() {
 // step adds the products with row u of B from bRow on, and steps along A.
 func (s *stripKernel) step(rows rowSet, u int) {
 	b0, b1 := s.v[s.b], s.v[s.b+1]
-	at := Mem{Base: s.bRow, Disp: u * 4 * s.width()}
-	VMOVUPS(s.half(at, 0), b0)
-	VMOVUPS(s.half(at, 1), b1)
-	s.prefetchB(at)
+	at := Mem{Base: s.bRow, Disp: u * s.rowBytes()}
+	for h := range 2 {
+		if s.ints {
+			s.loadInts(at, h)
+		} else {
+			VMOVUPS(s.half(at, h), s.v[s.b+h])
+		}
+	}
+	if at.Disp%64 == 0 {
+		s.prefetchB(at)
+	}
 	for i := range s.rows {
 		set := u % s.sets()
 		if s.pairs {
@@ -226,6 +260,22 @@ func (s *stripKernel) step(rows rowSet, u int) {
 	}
 }
 
+// holdsScales says whether two registers are left for the scales.
+func (s *stripKernel) holdsScales() bool { return 2*s.sets()*s.rows <= s.b-2 }
+
+// loadInts loads half h of a row of bytes and makes them numbers: as float32 numbers
+// and then times their scales, so that they are what a float32 product would read.
+func (s *stripKernel) loadInts(row Mem, h int) {
+	b := s.v[s.b+h]
+	VPMOVSXBD(row.Offset(s.lanes*h), b)
+	VCVTDQ2PS(b, b)
+	if s.holdsScales() {
+		VMULPS(s.v[s.b-2+h], b, b)
+	} else {
+		VMULPS(s.half(Mem{Base: s.scales}, h), b, b)
+	}
+}
+
 // prefetchB asks for what lies ahead of a row of B. Many rows read it from L2; few
 // have it come from memory, farther ahead. One row reads as fast as memory
 // gives, and six of AVX2 are slow enough for the machine's own prefetching.
@@ -237,7 +287,7 @@ func (s *stripKernel) prefetchB(row Mem) {
 	case s.rows <= 7:
 		ahead = 4 << 10
 	}
-	for line := 0; line < 4*s.width(); line += 64 {
+	for line := 0; line < s.rowBytes(); line += 64 {
 		PREFETCHT0(row.Offset(ahead + line))
 	}
 }
@@ -285,6 +335,9 @@ func (s *stripKernel) store() {
 	}
 	ADDQ(U32(uint32(4*s.width())), s.cTile)
 	ADDQ(Load(Param("bs"), s.aRow), s.bPanel)
+	if s.ints {
+		ADDQ(U32(uint32(4*s.width())), s.scales)
+	}
 	SUBQ(Imm(uint64(s.width())), s.columns)
 	JG(LabelRef("panel"))
 	JMP(LabelRef("end"))
