@@ -1,13 +1,12 @@
 package train
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
+	"encoding/gob"
 	"fmt"
-	"math"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/format/dtype"
 )
 
 // An Evaluator runs a model over held-out batches.
@@ -40,7 +39,7 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 	l := NewLoader(b, rank, size)
 	defer l.Close()
 	defer e.tape.Workers().Hot()()
-	var mine []float64
+	var mine []Stats
 	last := func() {} // read once the next batch is under way
 	for i := rank; i < b.Len(); i += size {
 		if err := ctx.Err(); err != nil {
@@ -55,33 +54,48 @@ func (e *Evaluator) Run(ctx context.Context, b Batches) (Stats, error) {
 			return Stats{}, fmt.Errorf("batch %d: %w", i, err)
 		}
 		last()
-		last = func() {
-			v := result.Host().vector()
-			mine = append(mine, v[:]...)
-		}
+		last = func() { mine = append(mine, result.Host()) }
 		e.tape.Reset()
 		e.Tick(i+1, b.Len())
 	}
 	last()
-	return e.sum(mine, b.Len())
-}
-
-// sum adds up the statistics of n batches, which go round the processes, in the order of
-// the batches, so that the result does not depend on how many processes there are.
-func (e *Evaluator) sum(mine []float64, n int) (sum Stats, err error) {
-	all, err := e.comm.AllGather("statistics of an evaluation", dtype.Bytes(mine))
-	if err != nil {
-		return sum, err
-	}
-	for i := range n {
-		row := all[i%e.comm.Size()][i/e.comm.Size()*statsLen*8:]
-		var v [statsLen]float64
-		for j := range v {
-			v[j] = math.Float64frombits(binary.LittleEndian.Uint64(row[8*j:]))
-		}
-		var s Stats
-		s.setVector(v)
+	all, err := Collect(e.comm, "statistics of an evaluation", mine, b.Len())
+	var sum Stats
+	for _, s := range all { // in the order of batches, so that the number of processes makes no difference
 		sum.Add(s)
 	}
-	return sum, nil
+	return sum, err
+}
+
+// Collect returns what n pieces of work have given, in their order, to all processes.
+// The pieces go round the processes: mine is what this one has made of those with the
+// numbers Rank, Rank+Size and so on. Results travel as package gob writes them. what
+// names them in errors.
+func Collect[T any](c Communicator, what string, mine []T, n int) ([]T, error) {
+	if c.Size() == 1 {
+		return mine, nil
+	}
+	var own bytes.Buffer
+	err := gob.NewEncoder(&own).Encode(mine)
+	if err = agree(c, what, err); err != nil {
+		return nil, err
+	}
+	texts, err := c.AllGather(what, own.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	parts := make([][]T, len(texts))
+	for rank, text := range texts {
+		if err := gob.NewDecoder(bytes.NewReader(text)).Decode(&parts[rank]); err != nil {
+			return nil, fmt.Errorf("%s of rank %d: %w", what, rank, err)
+		}
+		if want := (n - rank + c.Size() - 1) / c.Size(); len(parts[rank]) != want {
+			return nil, fmt.Errorf("rank %d has %s of %d pieces, want %d: its data differs", rank, what, len(parts[rank]), want)
+		}
+	}
+	all := make([]T, n)
+	for i := range all {
+		all[i] = parts[i%c.Size()][i/c.Size()]
+	}
+	return all, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mega-go/mega/internal/collective"
 	"github.com/mega-go/mega/internal/mpi"
 	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 )
@@ -67,11 +68,15 @@ func (j *job) outputs(stdout, stderr io.Writer) (io.Writer, io.Writer) {
 }
 
 // use lets n threads compute, 0 for as many as there are cores for this process.
-func (j *job) use(n int) {
+func (j *job) use(n int) { parallel.SetWorkers(j.threads(n)) }
+
+// threads returns n or, in its place if it is 0, how many cores there are for one of
+// several processes, 0 for all.
+func (j *job) threads(n int) int {
 	if j != nil && n < 1 {
-		n = coresEach()
+		return coresEach()
 	}
-	parallel.SetWorkers(n)
+	return n
 }
 
 // patience sets how many seconds the processes wait for each other, and whether to
@@ -125,6 +130,16 @@ func processes(ctx context.Context) train.Communicator {
 		return j
 	}
 	return train.Alone{}
+}
+
+// first reports whether this process is the one that writes files: it is alone, or the
+// first of several.
+func (j *job) first() bool { return j == nil || j.Rank() == 0 }
+
+// evaluator returns what evaluates in the processes of a command, and shows on meter how
+// far it is.
+func evaluator(cmd *cobra.Command, meter *progress.Meter) *train.Evaluator {
+	return train.NewEvaluator(processes(cmd.Context()), func(done, total int) { meter.Show(int64(done), int64(total)) })
 }
 
 // sharing lists the commands that several processes share the work of.

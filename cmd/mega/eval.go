@@ -70,7 +70,7 @@ answers, as mega classify does: all of it, also what was trained on.`,
 			if err != nil {
 				return err
 			}
-			if output != "" {
+			if output != "" && jobOf(cmd).first() {
 				if err := writeAnswers(cmd, c, config, output); err != nil {
 					return err
 				}
@@ -79,8 +79,10 @@ answers, as mega classify does: all of it, also what was trained on.`,
 				if len(all) > 1 {
 					return usagef("--plot draws one split, and there are %d", len(all))
 				}
-				if err := all[0].WritePlot(plot); err != nil {
-					return err
+				if jobOf(cmd).first() {
+					if err := all[0].WritePlot(plot); err != nil {
+						return err
+					}
 				}
 			}
 			for _, e := range all {
@@ -172,7 +174,7 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
 	defer meter.Close()
 	for _, split := range train.Subsets(splits) {
-		e, err := classify.Evaluate(cmd.Context(), m, corpus, config, split, meter.Show)
+		e, err := classify.Evaluate(cmd.Context(), evaluator(cmd, meter), m, corpus, config, split)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/literal"
 	"github.com/mega-go/mega/task/language"
+	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 )
 
@@ -99,7 +100,7 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	defer corpus.Close()
 	var e *language.Evaluation
 	err = toResults(cmd, c.results, options.Subset, func(words io.Writer) (err error) {
-		e, err = language.Evaluate(cmd.Context(), m, corpus, options, words, nil)
+		e, err = language.Evaluate(cmd.Context(), train.NewEvaluator(processes(cmd.Context()), nil), m, corpus, options, words)
 		return err
 	})
 	if err != nil {

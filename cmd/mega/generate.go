@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/language"
+	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -174,7 +177,7 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 		}
 		ck.Close()
 	}
-	prompts, err := c.texts(cmd.InOrStdin())
+	prompts, err := c.shareTexts(cmd)
 	if err == nil {
 		err = c.check(prompts, how)
 	}
@@ -189,15 +192,15 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	g := generating{generateCommand: c, cmd: cmd, model: m, how: how, stream: len(prompts)*how.search.NBest == 1 && !c.json && !how.beam}
-	n := max(1, mostTexts/how.search.NBest)
-	for group := range slices.Chunk(prompts, n) {
-		if err := g.group(first, group); err != nil {
-			return err
-		}
+	g := generating{
+		generateCommand: c, cmd: cmd, model: m, how: how, first: first, out: textOutput(cmd), notes: cmd.ErrOrStderr(),
+		stream: len(prompts)*how.search.NBest == 1 && !c.json && !how.beam,
+	}
+	if err := g.all(prompts); err != nil {
+		return err
 	}
 	g.tell()
-	if c.saveState == "" {
+	if c.saveState == "" || !jobOf(cmd).first() {
 		return nil
 	}
 	return saveState(c.saveState, g.texts[0])
@@ -240,7 +243,25 @@ func (c *generateCommand) decoding() (decoding, error) {
 }
 
 // A prompt is a text to continue and where it is from, for errors.
-type prompt struct{ text, from string }
+type prompt struct{ Text, From string }
+
+// shareTexts returns what texts returns in the first of several processes: only that one
+// has a standard input.
+func (c *generateCommand) shareTexts(cmd *cobra.Command) ([]prompt, error) {
+	var lists [][]prompt
+	if jobOf(cmd).first() {
+		prompts, err := c.texts(cmd.InOrStdin())
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, prompts)
+	}
+	lists, err := train.Collect(processes(cmd.Context()), "prompts", lists, 1)
+	if err != nil {
+		return nil, err
+	}
+	return lists[0], nil
+}
 
 // texts returns the prompts that the flags name. With none of them and a saved
 // state the text continues from there.
@@ -272,7 +293,7 @@ func (c *generateCommand) texts(stdin io.Reader) (prompts []prompt, err error) {
 		}
 	}
 	if len(prompts) == 0 && c.loadState != "" {
-		prompts = []prompt{{from: c.loadState}}
+		prompts = []prompt{{From: c.loadState}}
 	}
 	return prompts, nil
 }
@@ -324,28 +345,80 @@ type generating struct {
 	cmd    *cobra.Command
 	model  *language.Model
 	how    decoding
-	stream bool // the only text is printed as it comes
+	first  *language.Prompt // what all texts go on from
+	stream bool             // the only text is printed as it comes
 
+	out, notes          io.Writer          // of this process or, while several share the work, of a group
 	texts               []*language.Prompt // of the last group
 	prompts             int                // of the groups before
 	read, made          int                // tokens
 	reading, continuing float64            // seconds
 }
 
+// all continues all prompts, in groups that are side by side. The groups are those of
+// one process, since the last bits of a log-probability depend on how many texts are.
+func (g *generating) all(prompts []prompt) error {
+	comm, n := processes(g.cmd.Context()), max(1, mostTexts/g.how.search.NBest)
+	if g.how.beam {
+		n = 1 // each is searched for by itself
+	}
+	groups := slices.Collect(slices.Chunk(prompts, n))
+	if comm.Size() > 1 && len(groups) > 1 {
+		return g.share(comm, groups, n)
+	}
+	if comm.Rank() > 0 {
+		return nil // there is work for the first process alone
+	}
+	for _, group := range groups {
+		if err := g.group(group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share lets the groups, of n prompts each, go round the processes. The first one prints
+// what all have made.
+func (g *generating) share(comm train.Communicator, groups [][]prompt, n int) error {
+	type printed struct {
+		Text, Notes []byte
+		Read, Made  int
+	}
+	var mine []printed
+	stdout, stderr := g.out, g.notes
+	for i := comm.Rank(); i < len(groups); i += comm.Size() {
+		var text, notes bytes.Buffer
+		g.prompts, g.read, g.made, g.out, g.notes = i*n, 0, 0, &text, &notes
+		if err := g.group(groups[i]); err != nil {
+			return err
+		}
+		mine = append(mine, printed{text.Bytes(), notes.Bytes(), g.read, g.made})
+	}
+	all, err := train.Collect(comm, "continuations", mine, len(groups))
+	g.read, g.made = 0, 0
+	for _, p := range all {
+		g.read, g.made = g.read+p.Read, g.made+p.Made
+		_, toNotes := stderr.Write(p.Notes)
+		_, toText := stdout.Write(p.Text)
+		err = cmp.Or(err, toNotes, toText)
+	}
+	return err
+}
+
 // group reads some prompts, continues them and prints the results.
-func (g *generating) group(first *language.Prompt, prompts []prompt) error {
+func (g *generating) group(prompts []prompt) error {
 	g.texts = nil
 	for _, p := range prompts {
-		if err := g.readPrompt(first.Clone(), p); err != nil {
+		if err := g.readPrompt(g.first.Clone(), p); err != nil {
 			return err
 		}
 	}
 	if g.stream && !g.noEcho {
-		fmt.Fprint(textOutput(g.cmd), prompts[0].text)
+		fmt.Fprint(g.out, prompts[0].Text)
 	}
 	err := g.goOn(prompts)
 	if g.stream {
-		fmt.Fprintln(textOutput(g.cmd))
+		fmt.Fprintln(g.out)
 	}
 	g.prompts += len(prompts)
 	return err
@@ -353,15 +426,14 @@ func (g *generating) group(first *language.Prompt, prompts []prompt) error {
 
 // readPrompt reads a prompt on from what r has read.
 func (g *generating) readPrompt(r *language.Prompt, p prompt) error {
-	stderr := g.cmd.ErrOrStderr()
-	meter := progress.New(stderr, "reading", "tokens")
-	err := g.model.Read(g.cmd.Context(), r, p.text, func(done, total int) { meter.Show(int64(done), int64(total)) })
+	meter := progress.New(g.cmd.ErrOrStderr(), "reading", "tokens")
+	err := g.model.Read(g.cmd.Context(), r, p.Text, func(done, total int) { meter.Show(int64(done), int64(total)) })
 	meter.Close()
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.from, err)
+		return fmt.Errorf("%s: %w", p.From, err)
 	}
 	if n := len(r.Unknown); n > 0 {
-		fmt.Fprintf(stderr, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
+		fmt.Fprintf(g.notes, "mega: %d words of the prompt are not in the dictionary and are read as <unk>, such as %q\n", n, r.Unknown[0])
 	}
 	g.read, g.reading = g.read+r.Read, g.reading+r.Seconds
 	g.texts = append(g.texts, r)
@@ -398,7 +470,7 @@ func (g *generating) goOn(prompts []prompt) error {
 		for i, r := range g.texts {
 			found, err := g.model.Search(ctx, r, g.how.search, g.how.draw.Stop)
 			if err == nil {
-				err = g.print(i, 0, prompts[i].text, found)
+				err = g.print(i, 0, prompts[i].Text, found)
 			}
 			if err != nil {
 				return err
@@ -408,7 +480,7 @@ func (g *generating) goOn(prompts []prompt) error {
 	}
 	var emit func(int, []byte)
 	if g.stream {
-		emit = func(_ int, text []byte) { textOutput(g.cmd).Write(text) }
+		emit = func(_ int, text []byte) { g.out.Write(text) }
 	}
 	for from := 0; from < n; from += mostTexts {
 		o, texts, most := g.how.draw, g.texts, min(n-from, mostTexts)
@@ -421,7 +493,7 @@ func (g *generating) goOn(prompts []prompt) error {
 			return err
 		}
 		for i := range texts {
-			if err := g.print(i, from, prompts[i].text, made[i*most:][:most]); err != nil {
+			if err := g.print(i, from, prompts[i].Text, made[i*most:][:most]); err != nil {
 				return err
 			}
 		}
@@ -437,7 +509,7 @@ func (g *generating) print(prompt, from int, text string, made []generate.Contin
 		if g.stream {
 			continue
 		}
-		if err := g.generateCommand.print(textOutput(g.cmd), g.prompts+prompt, from+i, text, t); err != nil {
+		if err := g.generateCommand.print(g.out, g.prompts+prompt, from+i, text, t); err != nil {
 			return err
 		}
 	}

@@ -98,7 +98,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 	if err = errors.Join(err, s.Options.Validate()); err != nil {
 		return usage(err)
 	}
-	o.Workers = models.Throughput(c.model.workers)
+	o.Workers = models.Throughput(jobOf(cmd).threads(c.model.workers))
 	corpus, err := translate.OpenCorpus(d)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
 	defer corpus.Close()
 	return toResults(cmd, c.pairs.results, o.Subset, func(w io.Writer) error {
 		meter := progress.New(cmd.ErrOrStderr(), "translating", "batches")
-		g, err := translate.Generate(cmd.Context(), models, corpus, s, o, c.lines(w), func(done, total int) { meter.Show(int64(done), int64(total)) })
+		g, err := translate.Generate(cmd.Context(), evaluator(cmd, meter), models, corpus, s, o, c.lines(w))
 		meter.Close()
 		if err != nil {
 			return err

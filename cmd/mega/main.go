@@ -83,13 +83,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, syscall.EPIPE):
 		return exitPipe
 	}
+	together := errors.Is(err, train.ErrInterrupted) // all processes have ended at once
 	if errors.Is(err, context.Canceled) {
 		err = train.ErrInterrupted // in the user's words
 	}
-	code := status(err)
-	if code != exitInterrupted {
+	if !together {
 		processes(ctx).Abort(err)
 	}
+	code := status(err)
 	fmt.Fprintln(stderr, "mega:", inFlags(oneLine(err), cmd.Flags()))
 	return code
 }

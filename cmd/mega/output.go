@@ -88,10 +88,13 @@ func toOutput(cmd *cobra.Command, path string, write func(io.Writer) error) erro
 }
 
 // toResults is toOutput for the reference's file of a split in the directory of
-// --results-path, which it makes.
+// --results-path, which it makes. Of several processes only the first writes it.
 func toResults(cmd *cobra.Command, dir, split string, write func(io.Writer) error) error {
 	if dir == "" {
 		return toOutput(cmd, "", write)
+	}
+	if !jobOf(cmd).first() {
+		return write(io.Discard)
 	}
 	if split == "" || split != filepath.Base(split) {
 		return usagef("--gen-subset is %q, want the name of a split for --results-path", split)

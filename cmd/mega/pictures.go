@@ -20,13 +20,13 @@ func evalPictures(cmd *cobra.Command, c *checkpoint.Checkpoint, args []string, p
 		dir = args[0]
 	}
 	meter := progress.New(cmd.ErrOrStderr(), "evaluating", "batches")
-	e, skipped, err := image.Evaluate(cmd.Context(), c, dir, meter.Show)
+	e, skipped, err := image.Evaluate(cmd.Context(), evaluator(cmd, meter), c, dir)
 	meter.Close()
 	tellSkipped(cmd.ErrOrStderr(), skipped)
 	if err != nil {
 		return err
 	}
-	if plot != "" {
+	if plot != "" && jobOf(cmd).first() {
 		if err := e.WritePlot(plot); err != nil {
 			return err
 		}

@@ -58,15 +58,14 @@ func (r Ratio) String() string {
 	return fmt.Sprintf("%.3f", float64(r))
 }
 
-// Evaluate runs a classifier over a split. tick, if not nil, is called after
-// each batch.
-func Evaluate(ctx context.Context, m *mega.Classifier, c *Corpus, d DataConfig, split string, tick func(done, total int64)) (*Evaluation, error) {
+// Evaluate runs a classifier over a split.
+func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *Corpus, d DataConfig, split string) (*Evaluation, error) {
 	b, err := heldOut(m, c, d, split)
 	if err != nil {
 		return nil, err
 	}
 	e := NewEvaluation(split, m.Config().SentenceClassNum)
-	err = e.Run(ctx, b, c.Classes, tick, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+	err = e.Run(ctx, ev, b, c.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
 		batch := next.(batch).data
 		logits, err := m.Forward(t, input(batch))
 		return logits, batch.Labels, err
@@ -86,7 +85,7 @@ func NewEvaluation(split string, n int) *Evaluation {
 
 // Evaluate runs a classifier over a split of the task's data.
 func (c *Task) Evaluate(ctx context.Context, m *mega.Classifier, split string) (*Evaluation, error) {
-	return Evaluate(ctx, m, c.corpus, c.config, split, nil)
+	return Evaluate(ctx, train.NewEvaluator(train.Alone{}, nil), m, c.corpus, c.config, split)
 }
 
 // CheckEvaluation fails where Evaluate would for want of fitting data.
@@ -107,16 +106,17 @@ func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches
 	})
 }
 
-// Run evaluates on batches. forward returns the logits of one and its labels; names
-// are those of the classes; tick, if not nil, is called after each batch.
-func (e *Evaluation) Run(ctx context.Context, b train.Batches, names []string, tick func(done, total int64),
+// Run evaluates on batches, which the processes share. forward returns the logits of
+// one and its labels; names are those of the classes.
+func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, b train.Batches, names []string,
 	forward func(*autograd.Tape, train.Batch) (*autograd.Variable, []int32, error)) error {
-	loader := train.NewLoader(b, 0, 1)
+	comm := ev.Communicator()
+	loader := train.NewLoader(b, comm.Rank(), comm.Size())
 	defer loader.Close()
 	t := autograd.NewTape()
 	defer t.Workers().Hot()()
-	sum := 0.0
-	for i := range b.Len() {
+	var losses []float64
+	for i := comm.Rank(); i < b.Len(); i += comm.Size() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -128,14 +128,44 @@ func (e *Evaluation) Run(ctx context.Context, b train.Batches, names []string, t
 		if err != nil {
 			return err
 		}
-		sum += e.count(t, logits, labels)
+		losses = append(losses, e.count(t, logits, labels))
 		t.Reset()
-		if tick != nil {
-			tick(int64(i+1), int64(b.Len()))
+		ev.Tick(i+1, b.Len())
+	}
+	if err := e.sum(comm, losses, b.Len()); err != nil {
+		return err
+	}
+	e.score(names)
+	return nil
+}
+
+// sum makes the counts those of all processes, and the loss that of n batches, of which
+// this process has computed some.
+func (e *Evaluation) sum(c train.Communicator, losses []float64, n int) error {
+	losses, err := train.Collect(c, "losses of batches", losses, n)
+	if err != nil {
+		return err
+	}
+	counts := []float64{float64(e.Samples)} // whole numbers, so that no order of adding matters
+	for _, row := range e.Confusion {
+		for _, n := range row {
+			counts = append(counts, float64(n))
 		}
 	}
+	if err := c.Sum64("answers by class", counts); err != nil {
+		return err
+	}
+	e.Samples, counts = int(counts[0]), counts[1:]
+	for i, row := range e.Confusion {
+		for j := range row {
+			row[j] = int(counts[i*len(row)+j])
+		}
+	}
+	sum := 0.0
+	for _, loss := range losses {
+		sum += loss
+	}
 	e.Loss = sum / float64(e.Samples) / math.Ln2
-	e.score(names)
 	return nil
 }
 

@@ -35,13 +35,13 @@ func (e *Evaluation) WriteText(w io.Writer) error {
 
 // Evaluate runs a model over the pictures held out.
 func (t *Task) Evaluate(ctx context.Context, m *mega.Vision, split string) (*Evaluation, error) {
-	return evaluate(ctx, m, t.config, t.valid, split, nil)
+	return evaluate(ctx, train.NewEvaluator(train.Alone{}, nil), m, t.config, t.valid, split)
 }
 
 // Evaluate runs the model of a checkpoint over the pictures that its training held
-// out, or those of another directory of classes. tick, if not nil, is called after
-// each batch. It returns an error for each picture that was skipped too.
-func Evaluate(ctx context.Context, c *checkpoint.Checkpoint, dir string, tick func(done, total int64)) (*Evaluation, []error, error) {
+// out, or those of another directory of classes. It returns an error for each picture
+// that this process has skipped too.
+func Evaluate(ctx context.Context, ev *train.Evaluator, c *checkpoint.Checkpoint, dir string) (*Evaluation, []error, error) {
 	m, err := c.Vision()
 	if err != nil {
 		return nil, nil, err
@@ -65,28 +65,34 @@ func Evaluate(ctx context.Context, c *checkpoint.Checkpoint, dir string, tick fu
 	if n := m.Config().NumClasses; len(set.Classes) != n {
 		return nil, nil, fmt.Errorf("the pictures are of %d classes, and the model knows %d", len(set.Classes), n)
 	}
-	e, err := evaluate(ctx, m, d.DataConfig, set, validSplit, tick)
+	e, err := evaluate(ctx, ev, m, d.DataConfig, set, validSplit)
 	return e, set.Skipped(), err
 }
 
-func evaluate(ctx context.Context, m *mega.Vision, d DataConfig, set *images.Set, split string, tick func(done, total int64)) (*Evaluation, error) {
-	e, fifth := &Evaluation{Evaluation: classify.NewEvaluation(split, m.Config().NumClasses)}, 0
-	err := e.Run(ctx, heldOut(m, d, set), set.Classes, tick, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataConfig, set *images.Set, split string) (*Evaluation, error) {
+	e, fifth := &Evaluation{Evaluation: classify.NewEvaluation(split, m.Config().NumClasses)}, []float64{0}
+	err := e.Run(ctx, ev, heldOut(m, d, set), set.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
 		b := next.(batch)
 		if b.data.Rows == 0 {
 			return nil, nil, nil
 		}
 		logits, err := m.Forward(t, b.images())
 		if err == nil {
-			fifth += amongFive(t, logits, b.data.Labels)
+			fifth[0] += float64(amongFive(t, logits, b.data.Labels))
 		}
 		return logits, b.data.Labels, err
 	})
-	if err == nil && e.Samples == 0 {
-		return nil, errNoneRead(set)
+	if err == nil {
+		err = ev.Communicator().Sum64("answers among five", fifth)
 	}
-	e.Top5 = 100 * float64(fifth) / float64(e.Samples)
-	return e, err
+	if err == nil && e.Samples == 0 {
+		err = errNoneRead(set)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.Top5 = 100 * fifth[0] / float64(e.Samples)
+	return e, nil
 }
 
 // errNoneRead is what held-out pictures that are all broken give.

@@ -115,7 +115,7 @@ func TestTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	whole, skipped, err := Evaluate(context.Background(), c, dir, nil)
+	whole, skipped, err := Evaluate(context.Background(), train.NewEvaluator(train.Alone{}, nil), c, dir)
 	if err != nil || len(skipped) != 1 || !strings.Contains(skipped[0].Error(), "broken.jpg") {
 		t.Fatalf("skipped %v, %v", skipped, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/train"
 )
 
 // EvalOptions say how Evaluate reads a split. The JSON names are the reference's
@@ -50,21 +51,25 @@ type Evaluation struct {
 // Evaluate runs a model over the documents of a split, each read in
 // windows with the state carried from one to the next, as the reference does
 // (fairseq_cli/eval_mega_lm.py). Windows make no difference to the result. Words
-// and their log-probabilities go to words if the options want them. tick, if not
-// nil, is called after each window.
-func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer, tick func(done, total int)) (*Evaluation, error) {
-	e := &evaluation{model: m, options: o, tape: autograd.NewTape(), tick: tick}
+// and their log-probabilities go to words if the options want them. Processes share
+// the batches of documents.
+func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer) (*Evaluation, error) {
+	e := &evaluation{model: m, options: o, tape: autograd.NewTape(), ev: ev}
 	if err := e.open(c); err != nil {
 		return nil, err
 	}
 	e.words = newWordScores(c.Dictionary, o, words)
 	start := time.Now()
+	scored, err := e.share(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range e.epoch.Len() {
-		batch, err := e.epoch.Batch(i)
-		if err != nil {
-			return nil, err
+		score := e.read
+		if scored != nil {
+			score = known(scored[i])
 		}
-		if err := e.run(ctx, batch); err != nil {
+		if err := e.run(ctx, i, score); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +93,7 @@ func Evaluate(ctx context.Context, m *mega.LanguageModel, c *Corpus, o EvalOptio
 func (l *Task) Evaluate(ctx context.Context, m *mega.LanguageModel, split string) (*Evaluation, error) {
 	o := DefaultEvalOptions()
 	o.Subset = split
-	return Evaluate(ctx, m, l.corpus, o, nil, nil)
+	return Evaluate(ctx, train.NewEvaluator(train.Alone{}, nil), m, l.corpus, o, nil)
 }
 
 // CheckEvaluation fails where Evaluate would for want of fitting data.
@@ -108,7 +113,7 @@ type evaluation struct {
 	codec   *plaintext.Codec // nil but for pieces
 	bytes   int              // that the predicted pieces stand for
 	done    int              // columns read
-	tick    func(done, total int)
+	ev      *train.Evaluator
 }
 
 // evalTokens is about how many tokens are read side by side if the options do
@@ -147,32 +152,83 @@ func (e *evaluation) open(c *Corpus) error {
 	return err
 }
 
-// run reads a batch of documents.
-func (e *evaluation) run(ctx context.Context, b *blocks.Batch) error {
-	s := e.model.NewBatch(b.Rows)
-	for w := range b.Windows(e.window()) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		x, err := s.Features(w.Tokens)
-		if err != nil {
-			return err
-		}
-		scores, err := e.model.TargetLogProbs(e.tape, x, w.Targets, e.options.SoftmaxBatch)
-		if err != nil {
-			return err
-		}
+// A windowScorer returns the log-probabilities of a window's targets, of the batch for
+// which it was made, window after window.
+type windowScorer func(w *blocks.Batch) ([]float64, error)
+
+// run takes in a batch of documents.
+func (e *evaluation) run(ctx context.Context, i int, scorer func(rows int) windowScorer) error {
+	return e.eachWindow(ctx, i, scorer, func(w *blocks.Batch, scores []float64) {
 		for row, id := range w.IDs {
 			from := row * w.Length
 			e.count(w.Tokens[from:from+w.Length], w.Targets[from:from+w.Length])
 			e.words.add(id, w.Targets[from:from+w.Length], scores[from:from+w.Length])
 		}
-		e.done += w.NumTokens()
-		if e.tick != nil {
-			e.tick(e.done, e.epoch.Blocks.Total())
+	})
+}
+
+// eachWindow scores the windows of a batch and calls take with each.
+func (e *evaluation) eachWindow(ctx context.Context, i int, scorer func(rows int) windowScorer, take func(w *blocks.Batch, scores []float64)) error {
+	b, err := e.epoch.Batch(i)
+	if err != nil {
+		return err
+	}
+	score := scorer(b.Rows)
+	for w := range b.Windows(e.window()) {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		scores, err := score(w)
+		if err != nil {
+			return err
+		}
+		take(w, scores)
 	}
 	return nil
+}
+
+// read returns a scorer that runs the model.
+func (e *evaluation) read(rows int) windowScorer {
+	s := e.model.NewBatch(rows)
+	return func(w *blocks.Batch) ([]float64, error) {
+		x, err := s.Features(w.Tokens)
+		if err != nil {
+			return nil, err
+		}
+		e.done += w.NumTokens()
+		e.ev.Tick(e.done, e.epoch.Blocks.Total())
+		return e.model.TargetLogProbs(e.tape, x, w.Targets, e.options.SoftmaxBatch)
+	}
+}
+
+// known returns a scorer of a batch whose windows were scored before.
+func known(windows [][]float64) func(rows int) windowScorer {
+	return func(int) windowScorer {
+		return func(*blocks.Batch) (next []float64, err error) {
+			next, windows = windows[0], windows[1:]
+			return next, nil
+		}
+	}
+}
+
+// share lets the processes score the batches, which go round them, and returns the
+// log-probabilities of each, window by window; nil for a process alone. Batches are not
+// cut further: what is added up in which order, and so the last bits, depends on them.
+func (e *evaluation) share(ctx context.Context) ([][][]float64, error) {
+	comm := e.ev.Communicator()
+	if comm.Size() == 1 {
+		return nil, nil
+	}
+	var mine [][][]float64
+	for i := comm.Rank(); i < e.epoch.Len(); i += comm.Size() {
+		var windows [][]float64
+		err := e.eachWindow(ctx, i, e.read, func(_ *blocks.Batch, scores []float64) { windows = append(windows, scores) })
+		if err != nil {
+			return nil, err
+		}
+		mine = append(mine, windows)
+	}
+	return train.Collect(comm, "log-probabilities", mine, e.epoch.Len())
 }
 
 // count adds up the bytes of targets, each the piece after an input.

@@ -7,13 +7,16 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/bytetext"
+	"github.com/mega-go/mega/internal/collective"
 	"github.com/mega-go/mega/train"
 )
 
@@ -50,7 +53,7 @@ func evaluateText(t *testing.T, m *mega.LanguageModel, d DataConfig, o EvalOptio
 	}
 	defer c.Close()
 	var words bytes.Buffer
-	e, err := Evaluate(context.Background(), m, c, o, &words, nil)
+	e, err := Evaluate(context.Background(), train.NewEvaluator(train.Alone{}, nil), m, c, o, &words)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +84,39 @@ func TestEvaluateLanguageGolden(t *testing.T) {
 				t.Errorf("%d tokens, want %d; printed %q, want the end %q", e.Tokens, c.tokens, text.String(), c.text)
 			}
 		})
+	}
+}
+
+// TestProcessesShareAnEvaluation: in each of several, the result and the words are those
+// of one, bit for bit, whether the documents are in one batch or in several.
+func TestProcessesShareAnEvaluation(t *testing.T) {
+	m, d := openLanguageModel(t, "lm_wikitext103", nil), goldenText("lm_wikitext103")
+	for _, rows := range []int{0, 1, 2} {
+		o := DefaultEvalOptions()
+		o.TestChunkSize, o.BatchSize, o.WordProbs, o.WordStats = 128, rows, true, true
+		want, words := evaluateText(t, m, d, o)
+		var all sync.WaitGroup
+		for _, comm := range collective.Threads(3, collective.Options{}) {
+			all.Go(func() {
+				c, err := OpenCorpus(d)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				var printed bytes.Buffer
+				got, err := Evaluate(context.Background(), train.NewEvaluator(comm, nil), m, c, o, &printed)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got.Seconds, got.TokensPerSecond = want.Seconds, want.TokensPerSecond
+				if !reflect.DeepEqual(got, want) || printed.String() != words {
+					t.Errorf("rank %d, %d rows: %s, want %s", comm.Rank(), rows, got.Line(), want.Line())
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 
@@ -285,7 +321,7 @@ func TestLanguageErrors(t *testing.T) {
 		c.change(&d, &o)
 		corpus, err := OpenCorpus(d)
 		if err == nil {
-			_, err = Evaluate(context.Background(), m, corpus, o, &bytes.Buffer{}, nil)
+			_, err = Evaluate(context.Background(), train.NewEvaluator(train.Alone{}, nil), m, corpus, o, &bytes.Buffer{})
 			corpus.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {

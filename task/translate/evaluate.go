@@ -9,6 +9,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/literal"
+	"github.com/mega-go/mega/train"
 )
 
 // Evaluate translates a split as validation does: in batches of its size, with
@@ -19,7 +20,7 @@ func (t *Task) Evaluate(ctx context.Context, m *mega.Translator, split string) (
 	if err != nil {
 		return nil, err
 	}
-	return g.run(ctx, nil)
+	return g.run(ctx, train.NewEvaluator(train.Alone{}, nil))
 }
 
 // CheckEvaluation fails where Evaluate would for want of fitting data or settings.

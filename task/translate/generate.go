@@ -10,6 +10,7 @@ import (
 	"github.com/mega-go/mega/bleu"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/train"
 )
 
 // GenerateOptions say what Generate translates and what it writes. The
@@ -53,14 +54,15 @@ type Generation struct {
 // Generate translates a split with one model or an ensemble and writes what
 // the reference's generate.py does: for each pair its source (S-), its target
 // (T-), and of each hypothesis the score in base 2 and the words (H-), the same
-// detokenised (D-) and the scores of the tokens (P-). d says how the split is
-// batched; w receives the lines.
-func Generate(ctx context.Context, m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer, tick func(done, total int)) (*Generation, error) {
+// detokenised (D-) and the scores of the tokens (P-). The corpus says how the split is
+// batched; w receives the lines. Processes share the batches, and each writes all
+// lines.
+func Generate(ctx context.Context, ev *train.Evaluator, m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer) (*Generation, error) {
 	g, err := newGeneration(m, c, s, o, w)
 	if err != nil {
 		return nil, err
 	}
-	return g.run(ctx, tick)
+	return g.run(ctx, ev)
 }
 
 func newGeneration(m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions, w io.Writer) (*generation, error) {
@@ -69,20 +71,58 @@ func newGeneration(m Ensemble, c *Corpus, s generate.Searcher, o GenerateOptions
 	return g, g.open()
 }
 
-func (g *generation) run(ctx context.Context, tick func(done, total int)) (*Generation, error) {
+func (g *generation) run(ctx context.Context, ev *train.Evaluator) (*Generation, error) {
 	defer g.models.Freeze()()
 	start := time.Now()
-	err := inOrder(ctx, len(g.order), g.options.Workers, g.batch, func(i int, found translated) error {
-		if tick != nil {
-			tick(i+1, len(g.order))
-		}
-		return g.write(found)
-	})
-	if err != nil {
+	translate := g.alone
+	if ev.Communicator().Size() > 1 {
+		translate = g.together
+	}
+	if err := translate(ctx, ev); err != nil {
 		return nil, err
 	}
 	g.seconds = time.Since(start).Seconds()
 	return g.summary()
+}
+
+// alone translates all batches and writes each when those before it are written.
+func (g *generation) alone(ctx context.Context, ev *train.Evaluator) error {
+	return inOrder(ctx, len(g.order), g.options.Workers, g.batch, func(i int, t translated) error {
+		ev.Tick(i+1, len(g.order))
+		return g.write(t)
+	})
+}
+
+// together translates the batches, which go round the processes, and writes them once
+// all are translated.
+func (g *generation) together(ctx context.Context, ev *train.Evaluator) error {
+	c, n := ev.Communicator(), len(g.order)
+	var mine [][][]generate.Hypothesis
+	turns := (n - c.Rank() + c.Size() - 1) / c.Size()
+	number := func(turn int) int { return c.Rank() + turn*c.Size() }
+	work := func(ctx context.Context, turn int) (translated, error) { return g.batch(ctx, number(turn)) }
+	err := inOrder(ctx, turns, g.options.Workers, work, func(turn int, t translated) error {
+		ev.Tick(number(turn)+1, n)
+		mine = append(mine, t.found)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	all, err := train.Collect(c, "translations", mine, n)
+	if err != nil {
+		return err
+	}
+	for i, found := range all {
+		b, err := g.collate(i)
+		if err == nil {
+			err = g.write(translated{b, found})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // generation is one call of Generate.
@@ -165,9 +205,13 @@ type translated struct {
 	found [][]generate.Hypothesis
 }
 
+func (g *generation) collate(i int) (*pairs.Batch, error) {
+	return g.split.Collate(g.order[i], g.corpus.config.padding())
+}
+
 // batch translates a batch.
 func (g *generation) batch(ctx context.Context, i int) (translated, error) {
-	b, err := g.split.Collate(g.order[i], g.corpus.config.padding())
+	b, err := g.collate(i)
 	if err != nil {
 		return translated{}, err
 	}

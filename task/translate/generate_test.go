@@ -11,6 +11,7 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/train"
 )
 
 const pairData = "../../data/pairs/testdata/mt"
@@ -59,7 +60,7 @@ func TestGenerateAsReference(t *testing.T) {
 		o := DefaultGenerateOptions()
 		o.Subset = c.split
 		var out bytes.Buffer
-		g, err := Generate(context.Background(), m, openPairs(t, d), s, o, &out, nil)
+		g, err := Generate(context.Background(), train.NewEvaluator(train.Alone{}, nil), m, openPairs(t, d), s, o, &out)
 		if err != nil {
 			t.Fatal(err)
 		}

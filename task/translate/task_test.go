@@ -121,7 +121,7 @@ func TestDictionaryMismatch(t *testing.T) {
 	if err := numbers.Write(context.Background(), d.Data, numbers.Options{Train: 8, Valid: 1, Test: 1, Max: 9}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Generate(context.Background(), m, openPairs(t, d), s, DefaultGenerateOptions(), io.Discard, nil)
+	_, err := Generate(context.Background(), train.NewEvaluator(train.Alone{}, nil), m, openPairs(t, d), s, DefaultGenerateOptions(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "dict.en.txt has") {
 		t.Errorf("error %v", err)
 	}
@@ -248,7 +248,7 @@ func TestScoreReference(t *testing.T) {
 	o := DefaultGenerateOptions()
 	lines := func(m Ensemble) map[string]string {
 		var out bytes.Buffer
-		if _, err := Generate(context.Background(), m, openPairs(t, d), s, o, &out, nil); err != nil {
+		if _, err := Generate(context.Background(), train.NewEvaluator(train.Alone{}, nil), m, openPairs(t, d), s, o, &out); err != nil {
 			t.Fatal(err)
 		}
 		all := map[string]string{}
