@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -87,21 +88,28 @@ func Join(sessions ...*Session) (*Session, error) {
 			return nil, errors.New("join: of some of the texts nothing has been read")
 		}
 	}
-	for _, s := range sessions[1:] {
-		joined.join(s)
-	}
+	joined.join(sessions[1:])
 	return joined, nil
 }
 
-func (s *Session) join(o *Session) {
-	s.positions = append(s.positions, o.positions...)
+// join adds the texts of other sessions, copying the state of each once.
+func (s *Session) join(others []*Session) {
+	for _, o := range others {
+		s.positions = append(s.positions, o.positions...)
+	}
 	for i, b := range s.states {
-		other := o.states[i].gated
-		b.gated.average.Join(other.average)
-		b.gated.keys.Texts = append(b.gated.keys.Texts, other.keys.Texts...)
+		var averages []*autograd.EMAState
+		for _, o := range others {
+			averages = append(averages, o.states[i].gated.average)
+			b.gated.keys.Texts = append(b.gated.keys.Texts, o.states[i].gated.keys.Texts...)
+		}
+		b.gated.average.Join(averages...)
 	}
 	if s.logProbs != nil {
-		all := slices.Concat(s.logProbs.Host(), o.logProbs.Host())
-		s.logProbs = tensor.FromSlice(all, s.Rows(), s.logProbs.Cols())
+		all := [][]float32{s.logProbs.Host()}
+		for _, o := range others {
+			all = append(all, o.logProbs.Host())
+		}
+		s.logProbs = tensor.FromSlice(slices.Concat(all...), s.Rows(), s.logProbs.Cols())
 	}
 }

@@ -55,10 +55,13 @@ func (s *EMAState) Pick(rows []int, stay bool) *EMAState {
 	return p
 }
 
-// Join adds the texts of another state of the same average.
-func (s *EMAState) Join(o *EMAState) {
-	a, b := s.Averages, o.Averages
-	s.Averages = tensor.FromSlice(slices.Concat(a.Data(), b.Data()), a.Rows()+b.Rows(), a.Cols())
+// Join adds the texts of other states of the same average.
+func (s *EMAState) Join(others ...*EMAState) {
+	all, rows := [][]float32{s.Averages.Data()}, s.Averages.Rows()
+	for _, o := range others {
+		all, rows = append(all, o.Averages.Data()), rows+o.Averages.Rows()
+	}
+	s.Averages = tensor.FromSlice(slices.Concat(all...), rows, s.Averages.Cols())
 }
 
 // A KeyValueCache holds the keys and values that the next queries of a text meet.

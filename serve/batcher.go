@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
-	"sync"
 	"sync/atomic"
 )
 
@@ -18,15 +16,10 @@ type batcher[In, Out any] struct {
 	size    func(In) int       // of an input; what a batch takes is that of the largest, times their number
 	room    int                // most that a batch takes, if it is of more than one
 	most    int                // most inputs in a batch
-	queue   int                // most inputs that wait
 	log     *slog.Logger
 
-	mu      sync.Mutex
-	waiting []*work[In, Out]
-	closed  bool
-	wake    chan struct{} // of one
-	done    chan struct{}
-	busy    atomic.Int64 // inputs in the batch
+	*queue[*work[In, Out]]
+	busy atomic.Int64 // inputs in the batch
 }
 
 // work is an input and its answer.
@@ -38,10 +31,10 @@ type work[In, Out any] struct {
 	done chan struct{}
 }
 
-// start makes a batcher work.
-func (b *batcher[In, Out]) start() *batcher[In, Out] {
-	b.wake, b.done = make(chan struct{}, 1), make(chan struct{})
-	go b.run()
+// start makes a batcher work, for which so many inputs may wait.
+func (b *batcher[In, Out]) start(limit int) *batcher[In, Out] {
+	b.queue = newQueue(limit, func(w *work[In, Out]) bool { return w.ctx.Err() != nil })
+	go b.run(b.next)
 	return b
 }
 
@@ -51,7 +44,7 @@ func (b *batcher[In, Out]) do(ctx context.Context, in []In) ([]Out, error) {
 	for i := range in {
 		all[i] = &work[In, Out]{ctx: ctx, in: in[i], done: make(chan struct{})}
 	}
-	if err := b.submit(all); err != nil {
+	if err := b.submit(all...); err != nil {
 		return nil, err
 	}
 	out := make([]Out, len(in))
@@ -69,81 +62,24 @@ func (b *batcher[In, Out]) do(ctx context.Context, in []In) ([]Out, error) {
 	return out, nil
 }
 
-func (b *batcher[In, Out]) submit(all []*work[In, Out]) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(w *work[In, Out]) bool { return w.ctx.Err() != nil })
-	switch {
-	case b.closed:
-		return errDraining
-	case len(all) > b.queue:
-		return invalid("", "%d inputs in a request, and the server takes %d", len(all), b.queue)
-	case len(b.waiting)+len(all) > b.queue:
-		return errFull
-	}
-	b.waiting = append(b.waiting, all...)
-	b.poke()
-	return nil
-}
-
-func (b *batcher[In, Out]) poke() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
-
-// queued returns how many inputs wait.
-func (b *batcher[In, Out]) queued() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.waiting)
-}
-
-// close ends the batcher once nothing waits.
-func (b *batcher[In, Out]) close() {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	b.poke()
-	<-b.done
-}
-
-func (b *batcher[In, Out]) run() {
-	defer close(b.done)
-	for {
-		batch, ended := b.next()
-		switch {
-		case len(batch) > 0:
-			b.answer(batch)
-		case ended:
-			return
-		default:
-			<-b.wake
-		}
-	}
-}
-
-// next takes the next batch from those that wait: the first, and others that may be
+// next answers the next batch of those that wait: the first, and others that may be
 // beside it.
-func (b *batcher[In, Out]) next() (batch []*work[In, Out], ended bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *batcher[In, Out]) next() {
 	largest := 0
-	rest := b.waiting[:0:0]
-	for _, w := range b.waiting {
+	var batch []*work[In, Out]
+	b.take(func(w *work[In, Out]) bool {
 		size := max(largest, b.size(w.in))
-		switch {
-		case w.ctx.Err() != nil:
-		case len(batch) == 0 || len(batch) < b.most && size*(len(batch)+1) <= b.room && b.alike(batch[0].in, w.in):
+		fits := len(batch) == 0 || len(batch) < b.most && size*(len(batch)+1) <= b.room && b.alike(batch[0].in, w.in)
+		if fits {
 			batch, largest = append(batch, w), size
-		default:
-			rest = append(rest, w)
 		}
-	}
-	b.waiting = rest
+		return fits
+	})
 	b.busy.Store(int64(len(batch)))
-	return batch, b.closed
+	if len(batch) > 0 {
+		b.answer(batch)
+	}
+	b.busy.Store(0)
 }
 
 // answer computes a batch. If that fails, each is answered by itself, so that none

@@ -11,12 +11,9 @@ import (
 // pictureInput is the input of a classifier of colour pictures.
 const pictureInput = "picture"
 
-// classBatch bounds the inputs that a classifier reads side by side, and classRoom the
-// steps of them together, padding included.
-const (
-	classBatch = 32
-	classRoom  = 1 << 15
-)
+// classBatch bounds the inputs that a classifier takes at once. Each is computed by
+// itself, one on a core; these are so many that no core waits long for another.
+const classBatch = 8
 
 // classifying computes for a classifier: of sequences or of pictures.
 type classifying struct {
@@ -42,9 +39,9 @@ func newClassifying(p *classify.Predictor, o Options, log *slog.Logger) *classif
 			return p.Predict(examples)
 		},
 		alike: func(a, b classInput) bool { return true },
-		size:  func(in classInput) int { return max(len(in.Tokens), len(in.Pair), len(in.Values)) },
-		room:  classRoom, most: classBatch, queue: o.Queue, log: log,
-	}).start()
+		size:  func(classInput) int { return 1 },
+		room:  classBatch, most: classBatch, log: log,
+	}).start(o.Queue)
 	return c
 }
 
@@ -60,8 +57,8 @@ func newPictures(p *image.Predictor, o Options, log *slog.Logger) *classifying {
 		},
 		alike: func(a, b classInput) bool { return true },
 		size:  func(classInput) int { return 1 },
-		room:  classBatch, most: classBatch, queue: o.Queue, log: log,
-	}).start()
+		room:  classBatch, most: classBatch, log: log,
+	}).start(o.Queue)
 	return c
 }
 

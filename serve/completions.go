@@ -249,7 +249,7 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, j := range c.jobs {
-		if err := m.text.submit(j); err != nil {
+		if err := m.text.start(j); err != nil {
 			return err
 		}
 	}

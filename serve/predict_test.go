@@ -83,7 +83,7 @@ func same(t testing.TB, what string, got []classScore, want classify.Prediction)
 		return
 	}
 	for i, c := range want.Classes {
-		if got[i].Label != c.Class || math.Abs(got[i].Score-c.Probability) > 1e-6 {
+		if got[i] != (classScore{c.Class, c.Probability}) {
 			t.Errorf("%s: %+v, want %+v", what, got[i], c)
 		}
 	}

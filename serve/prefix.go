@@ -54,12 +54,14 @@ func (t *prefixTree) clear() {
 const tokenBytes = 4
 
 // key returns tokens as the key of a map.
-func key(tokens []int32) string {
-	b := make([]byte, 0, tokenBytes*len(tokens))
+func key(tokens []int32) string { return string(appendKey(nil, tokens)) }
+
+func appendKey(b []byte, tokens []int32) []byte {
+	b = slices.Grow(b, tokenBytes*len(tokens))
 	for _, t := range tokens {
 		b = binary.LittleEndian.AppendUint32(b, uint32(t))
 	}
-	return string(b)
+	return b
 }
 
 // match returns the longest text in the tree that the tokens begin with: a state
@@ -67,8 +69,10 @@ func key(tokens []int32) string {
 // blocks, pinned.
 func (t *prefixTree) match(tokens []int32) (at *prefixNode, state *mega.Session, n int) {
 	path := []*prefixNode{t.root}
+	var block []byte
 	for from := 0; t.block > 0 && from+t.block <= len(tokens); from += t.block {
-		node := path[len(path)-1].children[key(tokens[from:from+t.block])]
+		block = appendKey(block[:0], tokens[from:from+t.block])
+		node := path[len(path)-1].children[string(block)] // which allocates no string
 		if node == nil {
 			break
 		}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/mega-go/mega"
@@ -34,14 +33,9 @@ type textEngine struct {
 	model    *language.Model
 	log      *slog.Logger
 	rows     int // most texts side by side
-	queue    int // most prompts that wait
 	prefixes *prefixTree
 
-	mu      sync.Mutex
-	waiting []*textJob
-	closed  bool
-	wake    chan struct{} // of one: something is to be done
-	done    chan struct{} // closed at the end
+	*queue[*textJob]
 
 	reading []*textJob    // prompts
 	making  []*textRow    // the rows of batch
@@ -94,73 +88,20 @@ func newTextEngine(m *language.Model, o Options, log *slog.Logger) *textEngine {
 		room = 0 // there is no boundary at which states are small
 	}
 	e := &textEngine{
-		model: m, log: log, rows: o.Rows, queue: o.Queue, prefixes: newPrefixTree(block, room),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), tape: autograd.NewTape(),
+		model: m, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room), tape: autograd.NewTape(),
+		queue: newQueue(o.Queue, func(j *textJob) bool { return j.ctx.Err() != nil }),
 	}
-	go e.run()
+	go e.run(e.work)
 	return e
 }
 
-// submit lets a job wait for its turn. It is an error if too many wait already.
-func (e *textEngine) submit(j *textJob) error {
+// start lets a job wait for its turn. It is an error if too many wait already.
+func (e *textEngine) start(j *textJob) error {
 	j.out.ready = make(chan struct{}, 1)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.waiting = slices.DeleteFunc(e.waiting, func(j *textJob) bool { return j.ctx.Err() != nil })
-	switch {
-	case e.closed:
-		return errDraining
-	case len(e.waiting) >= e.queue:
-		return errFull
-	}
-	e.waiting = append(e.waiting, j)
-	e.poke()
-	return nil
+	return e.submit(j)
 }
 
-// queued returns how many prompts wait.
-func (e *textEngine) queued() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.waiting)
-}
-
-// poke lets the engine look for work.
-func (e *textEngine) poke() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
-
-// close ends the engine once it has nothing to do.
-func (e *textEngine) close() {
-	e.mu.Lock()
-	e.closed = true
-	e.mu.Unlock()
-	e.poke()
-	<-e.done
-}
-
-// run works until close.
-func (e *textEngine) run() {
-	defer close(e.done)
-	for {
-		if e.admit(); len(e.reading) == 0 && len(e.making) == 0 {
-			e.mu.Lock()
-			ended := e.closed && len(e.waiting) == 0
-			e.mu.Unlock()
-			if ended {
-				return
-			}
-			<-e.wake
-			continue
-		}
-		e.work()
-	}
-}
-
-// work computes while there is something to compute.
+// work takes up prompts, and computes while there is something to compute.
 func (e *textEngine) work() {
 	defer func() {
 		if broken := recover(); broken != nil {
@@ -168,20 +109,16 @@ func (e *textEngine) work() {
 			e.failAll(errBroken)
 		}
 	}()
-	workers := e.workers()
+	if e.admit(); len(e.reading) == 0 {
+		return
+	}
+	workers := e.reading[0].session.Workers()
 	defer workers.Hot()()
 	for len(e.reading) > 0 || len(e.making) > 0 {
 		e.readPrompts()
 		e.step(workers)
 		e.admit()
 	}
-}
-
-func (e *textEngine) workers() *autograd.Workers {
-	if e.batch != nil {
-		return e.batch.Workers()
-	}
-	return e.reading[0].session.Workers()
 }
 
 // failAll ends everything that is being computed.
@@ -198,25 +135,23 @@ func (e *textEngine) failAll(err error) {
 	e.busy.Store(0)
 }
 
-// admit begins with prompts that wait, as far as there are rows for their texts.
+// admit begins with prompts that wait, in their order, as far as there are rows for
+// their texts.
 func (e *textEngine) admit() {
-	for {
-		e.mu.Lock()
-		used := len(e.making)
-		for _, j := range e.reading {
-			used += j.texts
+	used, full := len(e.making), false
+	for _, j := range e.reading {
+		used += j.texts
+	}
+	next := e.take(func(j *textJob) bool {
+		if full = full || used > 0 && used+j.texts > e.rows; full {
+			return false
 		}
-		e.busy.Store(int64(used))
-		if len(e.waiting) == 0 || used > 0 && used+e.waiting[0].texts > e.rows {
-			e.mu.Unlock()
-			return
-		}
-		j := e.waiting[0]
-		e.waiting = e.waiting[1:]
-		e.mu.Unlock()
-		if j.ctx.Err() == nil {
-			e.begin(j)
-		}
+		used += j.texts
+		return true
+	})
+	e.busy.Store(int64(used))
+	for _, j := range next {
+		e.begin(j)
 	}
 }
 
@@ -238,8 +173,11 @@ func (e *textEngine) begin(j *textJob) {
 	e.reading = append(e.reading, j)
 }
 
-// readPrompts reads pieces of prompts, about a block in all.
+// readPrompts reads pieces of prompts, about a block in all. The texts of those that
+// were read to the end go beside those that are being made, all at once: each time
+// the states of all are copied.
 func (e *textEngine) readPrompts() {
+	var read []*mega.Session
 	for budget := e.prefixes.pieces(); budget > 0 && len(e.reading) > 0; {
 		j := e.reading[0]
 		if j.ctx.Err() != nil {
@@ -254,10 +192,15 @@ func (e *textEngine) readPrompts() {
 		}
 		if j.at == len(j.tokens) {
 			e.reading = e.reading[1:]
-			e.startMaking(j)
+			if e.startMaking(j) {
+				read = append(read, j.session)
+			}
 			continue
 		}
 		e.reading = append(e.reading[1:], j) // the others' turn
+	}
+	if err := e.join(read); err != nil {
+		e.failAll(err)
 	}
 }
 
@@ -305,16 +248,19 @@ func (t *prefixTree) pieces() int {
 	return t.block
 }
 
-// startMaking begins to continue a prompt that was read.
-func (e *textEngine) startMaking(j *textJob) {
+// startMaking begins to continue a prompt that was read, and reports whether there is
+// something to make. The job's session then has a row for each of its texts.
+func (e *textEngine) startMaking(j *textJob) bool {
 	if j.options.MaxLen == 0 {
 		e.endRead(j)
-		return
+		return false
 	}
-	if err := e.join(j); err != nil {
-		j.out.end(err)
-		e.release(j.node)
-		return
+	if j.texts > 1 {
+		if err := j.session.Reorder(make([]int, j.texts)...); err != nil {
+			j.out.end(err)
+			e.release(j.node)
+			return false
+		}
 	}
 	recent := j.tokens[max(0, len(j.tokens)-rememberedTokens):]
 	for i := range j.texts {
@@ -327,21 +273,19 @@ func (e *textEngine) startMaking(j *textJob) {
 		e.making = append(e.making, r)
 	}
 	e.release(j.node)
+	return true
 }
 
-// join puts the texts of a prompt that was read beside those that are being made.
-func (e *textEngine) join(j *textJob) error {
-	if err := j.session.Reorder(make([]int, j.texts)...); err != nil {
-		return err
-	}
-	if e.batch == nil {
-		e.batch = j.session
+// join puts the texts of prompts that were read beside those that are being made.
+func (e *textEngine) join(read []*mega.Session) error {
+	if len(read) == 0 {
 		return nil
 	}
-	joined, err := mega.Join(e.batch, j.session)
-	if err == nil {
-		e.batch = joined
+	if e.batch != nil {
+		read = slices.Insert(read, 0, e.batch)
 	}
+	var err error
+	e.batch, err = mega.Join(read...)
 	return err
 }
 
@@ -510,7 +454,7 @@ func (e *textEngine) continueAll(ctx context.Context, texts []string, o generate
 		jobs = append(jobs, j)
 	}
 	for _, j := range jobs {
-		if err := e.submit(j); err != nil {
+		if err := e.start(j); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -50,8 +50,8 @@ func newTranslating(t *translate.Translator, o Options, log *slog.Logger) *trans
 		compute: x.compute,
 		alike:   func(a, b lineInput) bool { return a.beam == b.beam && a.nbest == b.nbest },
 		size:    func(in lineInput) int { return in.beam },
-		room:    translateBatch * t.Searcher.Options.Beam, most: translateBatch, queue: o.Queue, log: log,
-	}).start()
+		room:    translateBatch * t.Searcher.Options.Beam, most: translateBatch, log: log,
+	}).start(o.Queue)
 	return x
 }
 

@@ -44,20 +44,28 @@ func Wrap(name string, err error) error {
 // Decode decodes one JSON value into what into points to. Keys that it does not
 // have are passed over.
 func Decode(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(into); err != nil {
+	err := json.Unmarshal(text, into)
+	if _, ok := err.(*json.SyntaxError); !ok {
 		return explain(err, text)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("more than one JSON value: something follows at byte %d", d.InputOffset())
+	d := json.NewDecoder(bytes.NewReader(text)) // which tells what is cut off from what goes on
+	if err := d.Decode(new(json.RawMessage)); err != nil {
+		return explain(err, text)
 	}
-	return nil
+	_, _ = d.Token()
+	return fmt.Errorf("more than one JSON value: something follows at byte %d", d.InputOffset())
 }
+
+// A passedOver is a value that is not looked at: it may be megabytes.
+type passedOver struct{}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (*passedOver) UnmarshalJSON([]byte) error { return nil }
 
 // Strict is Decode into a struct. A key that the struct does not have is an
 // error, and names the nearest.
 func Strict(text []byte, into any) error {
-	var keys map[string]json.RawMessage
+	var keys map[string]*passedOver
 	if err := Decode(text, &keys); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/labelled"
@@ -169,33 +170,34 @@ func (p *Prediction) WriteText(w io.Writer) error {
 // WriteJSON writes a prediction as a line of JSON.
 func (p *Prediction) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(p) }
 
-// Predict returns what class each example is of. A result does not depend on the
-// examples beside it.
+// Predict returns what class each example is of. Each is computed by itself, several
+// at once on the cores: no bit of a result depends on the examples beside it, and none
+// is padded to the length of another.
 func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
-	if len(examples) == 0 {
-		return nil, nil
-	}
-	samples := make(data.Samples, len(examples))
-	all := make([]int, len(examples))
-	for i, e := range examples {
-		samples[i] = data.Sample{Tokens: e.Tokens, Pair: e.Pair, Values: e.Values, Channels: p.channels()}
-		all[i] = i
-	}
-	b, err := samples.Collate(all)
-	if err != nil {
+	out, errs := make([]Prediction, len(examples)), make([]error, len(examples))
+	var shared *autograd.Workers
+	shared.Run(len(examples), func(_, i int) { out[i], errs[i] = p.predict(&examples[i]) })
+	if err := cmp.Or(errs...); err != nil {
 		return nil, err
+	}
+	return out, nil
+}
+
+// predict returns what class an example is of.
+func (p *Predictor) predict(e *Example) (Prediction, error) {
+	sample := data.Samples{{Tokens: e.Tokens, Pair: e.Pair, Values: e.Values, Channels: p.channels()}}
+	b, err := sample.Collate([]int{0})
+	if err != nil {
+		return Prediction{}, err
 	}
 	logits, err := p.model.Logits(*input(b))
 	if err != nil {
-		return nil, err
+		return Prediction{}, err
 	}
-	out := make([]Prediction, len(examples))
-	for i, e := range examples {
-		out[i] = NewPrediction(p.Inputs.Classes, logits[i])
-		out[i].Input, out[i].ID = e.Name, e.ID
-		out[i].Unknown, out[i].Truncated = e.Unknown, e.Truncated
-		out[i].Length = samples.Size(i) + len(e.Pair)
-	}
+	out := NewPrediction(p.Inputs.Classes, logits[0])
+	out.Input, out.ID = e.Name, e.ID
+	out.Unknown, out.Truncated = e.Unknown, e.Truncated
+	out.Length = sample.Size(0) + len(e.Pair)
 	return out, nil
 }
 

@@ -1,13 +1,14 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/internal/parallel"
@@ -130,21 +131,26 @@ func (p *Predictor) Bytes(b []byte) ([]float32, error) {
 	return p.pixels(picture), nil
 }
 
-// Classify returns what class each picture is of.
+// Classify returns what class each picture is of. Each is computed by itself, several
+// at once on the cores: no bit of a result depends on the pictures beside it.
 func (p *Predictor) Classify(pictures [][]float32) ([]classify.Prediction, error) {
-	if len(pictures) == 0 {
-		return nil, nil
-	}
-	in := mega.Images{Side: p.view.Side, Rows: len(pictures), Pixels: slices.Concat(pictures...)}
-	logits, err := p.model.Logits(in)
-	if err != nil {
+	out, errs := make([]classify.Prediction, len(pictures)), make([]error, len(pictures))
+	var shared *autograd.Workers
+	shared.Run(len(pictures), func(_, i int) { out[i], errs[i] = p.classify(pictures[i]) })
+	if err := cmp.Or(errs...); err != nil {
 		return nil, err
 	}
-	out := make([]classify.Prediction, len(pictures))
-	for i := range out {
-		out[i] = classify.NewPrediction(p.Classes, logits[i])
-		out[i].Length = p.view.Numbers() / 3
+	return out, nil
+}
+
+// classify returns what class a picture is of.
+func (p *Predictor) classify(pixels []float32) (classify.Prediction, error) {
+	logits, err := p.model.Logits(mega.Images{Side: p.view.Side, Rows: 1, Pixels: pixels})
+	if err != nil {
+		return classify.Prediction{}, err
 	}
+	out := classify.NewPrediction(p.Classes, logits[0])
+	out.Length = p.view.Numbers() / 3
 	return out, nil
 }
 
