@@ -56,8 +56,9 @@ file that ends in .jsonl, or any with --jsonl, holds inputs as lines of JSON:
 A classifier of colour pictures (mega train --preset photos) takes such files and whole
 directories of them.
 
-A table (.csv, .tsv, .jsonl) comes back with the columns class and probability, if
-the model was trained on labelled data or --text-column names the texts. Of an array
+A table (.csv, .tsv, .jsonl, .parquet) comes back with the columns class and
+probability, Parquet as CSV, if the model was trained on labelled data or
+--text-column names the texts. Of an array
 (.npy, .npz) or a directory of texts or WAV files a model of labelled data makes such
 a table, with the columns path, class and probability.
 

@@ -14,10 +14,10 @@ func newDataLook() *cobra.Command {
 		Short: "Say what labelled data holds, as mega train understands it",
 		Long: `look reads labelled data as mega train does and prints what it is: samples,
 classes, lengths, parts, and what is left out and why. PATH is a table (.csv,
-.tsv, .jsonl), an array of numpy (.npy, .npz), a directory of folders named for
+.tsv, .jsonl, .parquet), an array of numpy (.npy, .npz), a directory of folders named for
 classes with a file a sample (texts or WAV), or a directory with train.csv,
-valid.csv and test.csv (or folders of these names); each file may end in .gz or
-.zst.`,
+valid.csv and test.csv (or folders of these names); each file but .parquet and .npz
+may end in .gz or .zst.`,
 		Example: `  mega data look reviews.csv --text-column text --label-column label
   mega data look words/`,
 		Args: exactArgs(1, "the file or the directory of the data"),

@@ -145,7 +145,7 @@ func TestRead(t *testing.T) {
 		{"an empty folder", nil, "", Options{},
 			": no labelled data: want folders named for classes with a file a sample, or train.csv, valid.csv and test.csv (or another kind of table)\n"},
 		{"no data", map[string]string{"a.txt": "x"}, "a.txt", Options{},
-			": not labelled data by its name, want a directory, or a file that ends in [.csv .tsv .jsonl .ndjson] or [.npy .npz] (and .gz or .zst if it is compressed)\n"},
+			": not labelled data by its name, want a directory, or a file that ends in [.csv .tsv .jsonl .ndjson .parquet] or [.npy .npz] (and .gz or .zst if it is compressed)\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := files(t, test.files)

@@ -251,12 +251,17 @@ func (s *separated) quoted(at int) (next int, more bool, err error) {
 }
 
 func (s *separated) writer(w io.Writer, columns, more []string) (rowWriter, error) {
-	out := &separatedWriter{w: w, comma: s.comma}
 	if !s.header {
-		return out, nil
+		return &separatedWriter{w: w, comma: s.comma}, nil
 	}
+	return newSeparatedWriter(w, s.comma, columns, more)
+}
+
+// newSeparatedWriter writes a header.
+func newSeparatedWriter(w io.Writer, comma byte, columns, more []string) (rowWriter, error) {
+	out := &separatedWriter{w: w, comma: comma}
 	var header Row
-	for _, name := range append(slices.Clone(columns), more...) {
+	for _, name := range slices.Concat(columns, more) {
 		header.Cells = append(header.Cells, []byte(name))
 	}
 	return out, out.write(header, nil)

@@ -16,7 +16,7 @@ type Options struct {
 
 // A Row is one row of a table.
 type Row struct {
-	Line  int      // where it begins, counted from 1
+	Line  int      // where it begins, counted from 1; of Parquet the number of the row
 	Cells [][]byte // by column; nil where there is none. Valid up to the next call
 	Raw   []byte   // the line of JSON
 }
@@ -26,6 +26,7 @@ type Reader struct {
 	Path    string
 	Columns []string
 
+	left   []string // columns that are not read
 	format format
 	close  func() error
 }
@@ -35,7 +36,8 @@ type format interface {
 	// next returns the next row, io.EOF after the last one. After a RowError the
 	// next rows can be read.
 	next() (Row, error)
-	// writer returns a writer of the same kind of file with more columns.
+	// writer returns a writer of the same kind of file, of CSV if it is no text,
+	// with more columns.
 	writer(w io.Writer, columns, more []string) (rowWriter, error)
 }
 
@@ -51,15 +53,11 @@ func (e *RowError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Li
 func (e *RowError) Unwrap() error { return e.Err }
 
 // endings are the endings of tables.
-var endings = []string{".csv", ".tsv", ".jsonl", ".ndjson"}
-
-// parquet is the ending of tables that Open says how to convert.
-const parquet = ".parquet"
+var endings = []string{".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 // Is tells whether a file is a table by the ending of its name.
 func Is(path string) bool {
-	ending := strings.ToLower(filepath.Ext(Name(path)))
-	return slices.Contains(endings, ending) || ending == parquet
+	return slices.Contains(endings, strings.ToLower(filepath.Ext(Name(path))))
 }
 
 // Endings lists the endings of tables.
@@ -71,8 +69,8 @@ func Open(path string, o Options) (*Reader, error) {
 	if !Is(path) {
 		return nil, fmt.Errorf("%s: not a table by its name, want one that ends in %s, and .gz or .zst after it if it is compressed", path, strings.Join(endings, ", "))
 	}
-	if kind == parquet {
-		return nil, fmt.Errorf(`%s: Parquet is not read, convert it: duckdb -c "COPY '%s' TO 'table.csv'", or python3 -c "import pandas; pandas.read_parquet('%[2]s').to_csv('table.csv', index=False)"`, path, path)
+	if kind == ".parquet" {
+		return openParquet(path)
 	}
 	in, err := OpenText(path, o.Encoding)
 	if err != nil {
@@ -128,6 +126,9 @@ func (r *Reader) Column(name string) (int, error) {
 	if i := slices.Index(r.Columns, name); i >= 0 {
 		return i, nil
 	}
+	if r.isLeft(name) {
+		return 0, fmt.Errorf("%s: column %q holds lists in lists, want one of texts, numbers or lists of them: %s", r.Path, name, r.Shown())
+	}
 	return 0, fmt.Errorf("%s: no column %q, want one of %s", r.Path, name, r.Shown())
 }
 
@@ -148,7 +149,8 @@ type rowWriter interface {
 	write(r Row, more []any) error
 }
 
-// A Writer writes rows back as they were read, with columns added.
+// A Writer writes rows back as they were read, those of Parquet as CSV, with columns
+// added.
 type Writer struct{ rows rowWriter }
 
 // NewWriter returns a writer of rows of r with more columns, and writes the

@@ -127,8 +127,9 @@ func TestRows(t *testing.T) {
 			"[\"a\" \"b\"] 1:<x\né><[1, {\"}\": \"]\\\"\"}]> 3:<true>- 4:--"},
 		{"not JSON", "a.jsonl", "{\"a\":1}\n{\"a\":}\n[1]\n{\"a\":\"\xe9\"}\n{\"a\":2}\n", Options{},
 			`["a"] 1:<1> !2: not JSON: invalid character '}' looking for beginning of value !3: want an object of JSON in braces on each line !4: the line is not UTF-8, as JSON must be 5:<2>`},
-		{"Parquet", "a.parquet", "PAR1", Options{}, `FILE: Parquet is not read, convert it: duckdb -c "COPY 'FILE' TO 'table.csv'", or python3 -c "import pandas; pandas.read_parquet('FILE').to_csv('table.csv', index=False)"`},
-		{"no table", "a.txt", "a", Options{}, `FILE: not a table by its name, want one that ends in .csv, .tsv, .jsonl, .ndjson, and .gz or .zst after it if it is compressed`},
+		{"Parquet that is none", "a.parquet", "PK\x03\x04 and so on", Options{}, `FILE: not a Parquet file: it begins with "PK\x03\x04", want "PAR1"`},
+		{"Parquet compressed once more", "a.parquet.gz", "PAR1", Options{}, `FILE: Parquet is compressed within, want the file without .gz`},
+		{"no table", "a.txt", "a", Options{}, `FILE: not a table by its name, want one that ends in .csv, .tsv, .jsonl, .ndjson, .parquet, and .gz or .zst after it if it is compressed`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := rows(write(t, test.file, test.content), test.options); got != test.want {
@@ -162,6 +163,37 @@ func TestWriteBack(t *testing.T) {
 		if err != io.EOF || b.String() != test[1] {
 			t.Errorf("%s: %v\n%s\nwant\n%s", file, err, b.String(), test[1])
 		}
+	}
+}
+
+// TestParquet: rows of Parquet have numbers, come back as CSV, and columns that are not
+// read are named.
+func TestParquet(t *testing.T) {
+	r, err := Open("../../format/parquet/testdata/snappy.parquet", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Column("deep"); err == nil || !strings.Contains(err.Error(), `snappy.parquet: column "deep" holds lists in lists, want one of texts, numbers or lists of them: id, `) {
+		t.Error(err)
+	}
+	var b bytes.Buffer
+	w, err := r.NewWriter(&b, "class", "text")
+	n := 0
+	for err == nil {
+		var row Row
+		if row, err = r.Next(); err == nil {
+			n++
+			if row.Line != n || string(row.Cells[2]) != fmt.Sprintf("text %d", n-1) || (row.Cells[4] == nil) != (n%5 == 1) {
+				t.Errorf("row %d: %+v", n, row)
+			}
+			err = w.Write(row, "o,k", nil)
+		}
+	}
+	lines := strings.Split(b.String(), "\n")
+	if err != io.EOF || len(lines) != 32 || lines[0] != "id,big,text,plain,color,flag,x,y,u,when,price,data,values,words,user.name,user.age,class,predicted_text" ||
+		lines[6] != `2,25000000000,text 5,é 5,,false,1.25,,4,1970-01-01T05:00:00.000005Z,0.15,Bf8=,[5],"[""w\""0""]",u1,,"o,k",` {
+		t.Errorf("%d lines, %v\n%s", len(lines), err, b.String())
 	}
 }
 
