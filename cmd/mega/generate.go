@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
 	"github.com/mega-go/mega/internal/progress"
@@ -127,10 +128,29 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	threads(flags, &f.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 }
 
+// check reports a model of another kind, and names the command that uses it.
+func (f *textModelFlags) check() error {
+	ck, err := openCheckpoint(f.path)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	switch ck.Task {
+	case checkpoint.LanguageModelling:
+		return nil
+	case checkpoint.Translation:
+		return usagef("%s is a translator: mega translate translates text", f.path)
+	}
+	return usagef("%s is a classifier: mega classify says what class texts are of", f.path)
+}
+
 // open makes the language model; args may name the directory of its data.
 func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Model, error) {
 	if f.path == "" {
 		return nil, errNoModel
+	}
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	overrides, err := parseOverrides(cmd.ErrOrStderr(), f.overrides)
 	if err != nil {
@@ -171,11 +191,9 @@ func (c *generateCommand) runLanguage(cmd *cobra.Command, args []string) error {
 		return usage(err)
 	}
 	if c.model.path != "" { // it may be of a translator, which takes no prompt, if it could be read
-		ck, err := openCheckpoint(c.model.path)
-		if err != nil {
+		if err := c.model.check(); err != nil {
 			return err
 		}
-		ck.Close()
 	}
 	prompts, err := c.shareTexts(cmd)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -40,13 +41,29 @@ func addBF16(flags *pflag.FlagSet, bf16 *bool) {
 // translators reads the flags that name a translator, or several with colons
 // between.
 func translators(w io.Writer, path, overrides string, bf16 bool) (paths []string, o translate.ModelOptions, err error) {
-	paths, o.BF16 = strings.Split(path, ":"), bf16
+	paths, o.BF16 = modelPaths(path), bf16
 	if slices.Contains(paths, "") {
 		return nil, o, errNoModel
 	}
 	o.Overrides, err = parseOverrides(w, overrides)
 	return paths, o, err
 }
+
+// modelPaths parts models with colons between. What follows ARCHIVE.zip names a
+// checkpoint in it, if it is no archive and no file itself.
+func modelPaths(path string) (paths []string) {
+	for _, part := range strings.Split(path, ":") {
+		last := len(paths) - 1
+		if last >= 0 && part != "" && isArchive(paths[last]) && !isArchive(part) && !exists(part) {
+			paths[last] += ":" + part
+		} else {
+			paths = append(paths, part)
+		}
+	}
+	return paths
+}
+
+func isArchive(path string) bool { return strings.EqualFold(filepath.Ext(path), ".zip") }
 
 func openOverridden(w io.Writer, path, overrides string) (*checkpoint.Checkpoint, error) {
 	ck, err := openCheckpoint(path)
@@ -67,7 +84,7 @@ func openOverridden(w io.Writer, path, overrides string) (*checkpoint.Checkpoint
 // translates reports whether a model, the first of those with colons between, is
 // a translator.
 func translates(path string) bool {
-	first, _, _ := strings.Cut(path, ":")
+	first := modelPaths(path)[0]
 	if first == "" {
 		return false
 	}

@@ -35,6 +35,40 @@ func labelledRun(t *testing.T) string {
 	return dir
 }
 
+// TestChosenUnderGiven: a warm-up and a decay that are chosen end with the updates that
+// are given, and flags that are given are not printed as chosen.
+func TestChosenUnderGiven(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	status, _, stderr := command(t, append(labelledArgs("testdata/reviews.csv", dir)[:4], "--max-update", "4", "--batch-size", "2",
+		"--encoder-layers", "1", "--encoder-embed-dim", "8", "--encoder-hidden-dim", "8", "--encoder-ffn-embed-dim", "8", "--z-dim", "4", "--n-dim", "2")...)
+	if status != exitOK {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	_, chosen, _ := strings.Cut(stderr, "chosen by the data: ")
+	chosen, _, _ = strings.Cut(chosen, "\n")
+	if !strings.HasSuffix(chosen, " --total-num-update 4 --warmup-updates 1 --validate-interval-updates 1") || strings.Contains(chosen, "--max-update") || strings.Contains(chosen, "--batch-size") {
+		t.Errorf("chosen: %s", chosen)
+	}
+	for _, use := range []string{"generate", "score"} {
+		status, _, stderr := command(t, use, dir, "testdata/reviews.csv")
+		if want := dir + " is a classifier: mega classify says what class texts are of"; status != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("mega %s: status %d: %s", use, status, stderr)
+		}
+	}
+}
+
+// TestModelPaths: colons part models, and archives from what is in them.
+func TestModelPaths(t *testing.T) {
+	for path, want := range map[string]string{
+		"a.pt": "a.pt", "a.pt:b.pt": "a.pt|b.pt", "m.zip:x/y.pt": "m.zip:x/y.pt", "m.zip:x.pt:n.ZIP:z.pt:a": "m.zip:x.pt|n.ZIP:z.pt|a",
+		"m.zip:n.zip": "m.zip|n.zip", "m.zip:testdata": "m.zip|testdata", "a:": "a|", "": "",
+	} {
+		if got := strings.Join(modelPaths(path), "|"); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
 // tableFile writes a file and returns its path.
 func tableFile(t *testing.T, name, text string) string {
 	path := filepath.Join(t.TempDir(), name)

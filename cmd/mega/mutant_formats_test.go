@@ -258,6 +258,13 @@ var mutantTable = []mutantFormat{
 		"preprocess -s en -t de --trainpref Text1/train --validpref Text1/valid --testpref Text1/test --destdir Data2 --pieces mt1.model",
 		"generate Data1 --path Run1 --beam 2 --max-len-b 3", "translate Data1 --checkpoint Run1 --input in.en --beam 2 --max-len-b 3"}},
 	{"tables", tables, "in1.csv in1.tsv in1.jsonl in1.csv.gz in1.jsonl.zst", labelledUses("in1.csv", "in1.tsv", "in1.jsonl", "in1.csv.gz", "in1.jsonl.zst")},
+	{"parquet", func(t *testing.T, dir string) {
+		copyFile(t, "../../format/parquet/testdata/snappy.parquet", filepath.Join(dir, "in1.parquet"))
+		copyFile(t, "../../format/parquet/testdata/plain.parquet", filepath.Join(dir, "in2.parquet"))
+		at(t, dir, "train in1.parquet --label-column color --save-dir Run1 --held-out 0.2,0.2"+mutantClassifier)
+	}, "in1.parquet in2.parquet", []string{"data look in1.parquet --label-column color", "data look in2.parquet --values-column values --label-column color",
+		"train in2.parquet --label-column color --save-dir Run2 --held-out 0.2,0.2" + mutantClassifier,
+		"eval in1.parquet --checkpoint Run1 --output out.csv", "classify --checkpoint Run1 in2.parquet"}},
 	{"arrays", arrays, "x1.npy y1.npy in1.npz", append(labelledUses("in1.npz"), "data look x1.npy --labels y1.npy", "train x1.npy --labels y1.npy --save-dir Run2 --held-out 0.2,0.2"+mutantClassifier)},
 	{"folders", func(t *testing.T, dir string) {
 		for i := range 20 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/mega-go/mega"
@@ -75,8 +76,49 @@ func (c *trainCommand) choose(w io.Writer, path string, s classify.Suggestion) e
 	}
 	name, _, _ := strings.Cut(filepath.Base(path), ".")
 	c.chosen = cmp.Or(name, "labelled")
-	fmt.Fprintln(w, strings.Join(append([]string{"chosen by the data: --preset", s.Recipe}, s.Flags...), " "))
+	if err := c.inUpdates(s.Flags); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, strings.Join(append([]string{"chosen by the data: --preset", s.Recipe}, notGiven(c.flags, s.Flags)...), " "))
 	return underGiven(c.flags, append(r.Flags, s.Flags...))
+}
+
+// inUpdates fits what is suggested to updates that are given: a warm-up and a decay
+// of another number would not end with them.
+func (c *trainCommand) inUpdates(flags []string) error {
+	if !c.flags.Changed("max-update") {
+		return nil
+	}
+	n, err := strconv.Atoi(c.flags.Lookup("max-update").Value.String())
+	if err != nil || n <= 0 {
+		return err
+	}
+	fit := map[string]int{"--total-num-update": n, "--warmup-updates": max(n/10, 1), "--validate-interval-updates": max(n/4, 1)}
+	if n == 1 {
+		fit["--warmup-updates"] = 0
+	}
+	for i := range flags[:max(len(flags)-1, 0)] {
+		if value, ok := fit[flags[i]]; ok {
+			flags[i+1] = strconv.Itoa(value)
+		}
+	}
+	return nil
+}
+
+// notGiven returns those of args, flags with or without a value behind them, that
+// are not given otherwise.
+func notGiven(flags *pflag.FlagSet, args []string) (out []string) {
+	given := false
+	for _, arg := range args {
+		if name, isFlag := strings.CutPrefix(arg, "--"); isFlag {
+			name, _, _ = strings.Cut(name, "=")
+			given = flags.Changed(name)
+		}
+		if !given {
+			out = append(out, arg)
+		}
+	}
+	return out
 }
 
 // look reads labelled data and says what suits it, and whether classes are to have
