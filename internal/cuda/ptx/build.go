@@ -293,6 +293,8 @@ type transfer struct {
 	store, constant bool
 	space           string
 	width           int   // bytes of an element
+	signed          bool  // whether a wider register gets an element's sign
+	bits            int   // of the destinations
 	registers       []int // destinations
 	sources         []source
 	base            source
@@ -334,9 +336,11 @@ func (p *parser) transfer(opcode string, operands []operand) func(w *warp, on ui
 		if t.store {
 			t.sources = append(t.sources, p.source(operand{word: word}, p.widthFor(word, t.width)))
 		} else {
-			t.registers = append(t.registers, p.registerOf(word, p.widthFor(word, t.width)))
+			bits := p.widthFor(word, t.width)
+			t.registers, t.bits = append(t.registers, p.registerOf(word, bits)), bits
 		}
 	}
+	t.signed = parts[0][0] == 's'
 	if t.space == "param" {
 		return p.parameter(&t, address)
 	}
@@ -346,20 +350,24 @@ func (p *parser) transfer(opcode string, operands []operand) func(w *warp, on ui
 	} else {
 		t.base = source{register: p.registerOf(address.word, 64)}
 	}
-	signed8 := parts[0][0] == 's' && t.width < 4
-	if signed8 {
-		p.fail("unknown form of %q", opcode)
-	}
 	return t.run
 }
 
-// widthFor returns the bits of a register that holds an element of memory: bytes may
-// be in any that is wider.
+// widthFor returns the bits of a register that holds an element of memory, which may
+// be wider than the element.
 func (p *parser) widthFor(word string, size int) int {
-	if i, known := p.kernel.registers[word]; known && size == 1 {
-		return max(p.kernel.classes[i], 16)
+	if i, known := p.kernel.registers[word]; known {
+		return max(p.kernel.classes[i], 8*size, 16)
 	}
 	return max(8*size, 16)
+}
+
+// extend returns an element as a register has it.
+func (t *transfer) extend(v uint64) uint64 {
+	if t.signed {
+		return cut(uint64(signed(v, 8*t.width)), t.bits)
+	}
+	return v
 }
 
 // parameter builds a load of a part of a parameter.
@@ -378,6 +386,7 @@ func (p *parser) parameter(t *transfer, address operand) func(w *warp, on uint32
 			for i, b := range w.block.params[at : at+t.width] {
 				v |= uint64(b) << (8 * i)
 			}
+			v = t.extend(v)
 			for l := range r {
 				if on>>l&1 != 0 {
 					r[l] = v
@@ -440,7 +449,7 @@ func (t *transfer) access(w *warp, s *segment, at uint64, size, lane int) {
 		return
 	}
 	for i, r := range t.registers {
-		w.registers[r][lane] = s.load(at+uint64(i*t.width), t.width)
+		w.registers[r][lane] = t.extend(s.load(at+uint64(i*t.width), t.width))
 	}
 }
 

@@ -269,8 +269,10 @@ FAR:	mov.b32 %r2, 9;
 	cvt.u32.u16 %r4, %rs3;
 	st.shared.b8 [%rd4], %r3; st.shared.b8 [%rd4+1], %rs2;
 	ld.shared.b8 %rs4, [%rd4+1]; ld.shared.b8 %r6, [%rd4];
+	st.shared.b32 [%rd4], -1; ld.shared.s32 %rd6, [%rd4]; ld.shared.s8 %r7, [%rd4+2]; ld.shared.u16 %rd7, [%rd4+2];
+	add.s64 %rd6, %rd6, %rd7; cvt.u32.u64 %r8, %rd6; add.s32 %r8, %r8, %r7; sub.s32 %r8, %r8, 65533;
 	cvt.u32.u16 %r5, %rs4;
-	add.s32 %r4, %r4, %r5; add.s32 %r4, %r4, %r6;
+	add.s32 %r4, %r4, %r5; add.s32 %r4, %r4, %r6; add.s32 %r4, %r4, %r8;
 	st.global.b32 [%rd2], %r4;
 	ret;
 `, func(i int) uint32 { return uint32(2*i + 3) }},
