@@ -17,6 +17,7 @@ import (
 	"github.com/mega-go/mega/data/lines"
 	"github.com/mega-go/mega/data/pieces"
 	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/train"
 )
 
@@ -65,13 +66,24 @@ func DefaultDataConfig() DataConfig {
 // WholeText is the split of a plain text that is all of it.
 const WholeText = "all"
 
-// CheckpointData sets in config what a checkpoint says of the text that it was
-// trained on.
-func CheckpointData(c *checkpoint.Checkpoint, config *DataConfig) error {
-	if err := c.DataConfig(config); err != nil {
+// CheckpointData sets in d what a checkpoint says of the text that it was trained on.
+func CheckpointData(c *checkpoint.Checkpoint, d *DataConfig) error {
+	if err := c.DataConfig(d); err != nil {
 		return err
 	}
-	return pieces.Check(config.PieceModel, c.Path)
+	if err := d.checkCuts(); err != nil {
+		return config.Wrap(c.Path, err)
+	}
+	return pieces.Check(d.PieceModel, c.Path)
+}
+
+// checkCuts reports what says in no known way how the text is cut.
+func (c DataConfig) checkCuts() error {
+	_, err := blocks.ParseBreak(c.SampleBreakMode)
+	if err == nil && c.ValidBlock != "" {
+		_, err = blocks.ParseValidBlock(c.ValidBlock)
+	}
+	return err
 }
 
 // A Corpus is the text of a language model: a dictionary, and splits

@@ -3,6 +3,7 @@ package language
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -355,5 +356,19 @@ func TestByteCorpus(t *testing.T) {
 	}
 	if c.Has("dev") {
 		t.Error("there is a split dev")
+	}
+}
+
+// TestCheckpointData: what a checkpoint says wrongly of its text is told with its name.
+func TestCheckpointData(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"valid_block": "size:1000 0000"}`: `run: valid block "size:1000 0000", want splits:N`,
+		`{"sample_break_mode": "lines"}`:    `run: unknown sample break mode "lines", want`,
+	} {
+		c := &checkpoint.Checkpoint{Path: "run", Task: checkpoint.LanguageModelling, Data: json.RawMessage(text)}
+		d := DefaultDataConfig()
+		if err := CheckpointData(c, &d); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }
