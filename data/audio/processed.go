@@ -149,7 +149,7 @@ func (r *Recordings) Collate(indices []int) (*data.Batch, error) {
 	}
 	for row, i := range indices {
 		if err := r.samples.Part(i).Float32Into(b.Samples[row*r.length:][:r.length]); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s_X.pt: %w", r.prefix, err)
 		}
 		for t, v := range b.Samples[row*r.length:][:r.length] {
 			if v-v != 0 { // NaN or infinite
