@@ -7,7 +7,7 @@ import (
 
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/safetensors"
-	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
 )
 
 // Files of language models and translators may hold matrices of weights in eight bits:
@@ -115,7 +115,7 @@ func (s *saving) addInt8(name string, shape []int, data []float32) error {
 	rows, width := shape[0], shape[1]
 	ints, scales := make([]int8, len(data)), make([]float32, rows)
 	for i := range rows {
-		scales[i] = kernel.QuantizeInt8(ints[i*width:][:width], data[i*width:][:width], 1)
+		scales[i] = tensor.QuantizeInt8(ints[i*width:][:width], data[i*width:][:width])
 		if scales[i] != scales[i] {
 			return fmt.Errorf("%s holds a number that is not finite in row %d, which has no int8", name, i)
 		}
