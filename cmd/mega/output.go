@@ -93,11 +93,11 @@ func toResults(cmd *cobra.Command, dir, split string, write func(io.Writer) erro
 	if dir == "" {
 		return toOutput(cmd, "", write)
 	}
-	if !jobOf(cmd).first() {
-		return write(io.Discard)
-	}
 	if split == "" || split != filepath.Base(split) {
 		return usagef("--gen-subset is %q, want the name of a split for --results-path", split)
+	}
+	if !jobOf(cmd).first() {
+		return write(io.Discard)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
