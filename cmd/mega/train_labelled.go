@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,26 +84,36 @@ func (c *trainCommand) choose(w io.Writer, path string, s classify.Suggestion) e
 	return underGiven(c.flags, append(r.Flags, s.Flags...))
 }
 
-// inUpdates fits what is suggested to updates that are given: a warm-up and a decay
-// of another number would not end with them.
+// inUpdates fits what is suggested to updates that are given, the end of the decay or
+// else of the training, if that comes before the end of the suggested warm-up. A later
+// one leaves the schedule as it is, so that a run can go on beyond it.
 func (c *trainCommand) inUpdates(flags []string) error {
-	if !c.flags.Changed("max-update") {
-		return nil
+	n, err := c.givenUpdates("total-num-update")
+	if n == 0 && err == nil {
+		n, err = c.givenUpdates("max-update")
 	}
-	n, err := strconv.Atoi(c.flags.Lookup("max-update").Value.String())
-	if err != nil || n <= 0 {
+	at := slices.Index(flags, "--warmup-updates") + 1
+	if err != nil || n <= 0 || at == 0 {
+		return err
+	}
+	if warmup, err := strconv.Atoi(flags[at]); err != nil || warmup < n {
 		return err
 	}
 	fit := map[string]int{"--total-num-update": n, "--warmup-updates": max(n/10, 1), "--validate-interval-updates": max(n/4, 1)}
-	if n == 1 {
-		fit["--warmup-updates"] = 0
-	}
-	for i := range flags[:max(len(flags)-1, 0)] {
+	for i := range flags[:len(flags)-1] {
 		if value, ok := fit[flags[i]]; ok {
 			flags[i+1] = strconv.Itoa(value)
 		}
 	}
 	return nil
+}
+
+// givenUpdates returns the value of a flag that counts updates, 0 if it is not given.
+func (c *trainCommand) givenUpdates(flag string) (int, error) {
+	if !c.flags.Changed(flag) {
+		return 0, nil
+	}
+	return strconv.Atoi(c.flags.Lookup(flag).Value.String())
 }
 
 // notGiven returns those of args, flags with or without a value behind them, that
