@@ -136,7 +136,7 @@ func TestWrite(t *testing.T) {
 	}
 
 	// Much text, stopped, and on from there.
-	v.do(script(`document.getElementById("max-tokens").value = 100000`), chromedp.Click(chromedp.CSS("#write-more")))
+	v.do(script(`document.getElementById("max-tokens").value = 65536`), chromedp.Click(chromedp.CSS("#write-more")))
 	v.wait(fmt.Sprintf("write.cells.length > %d", len(first)+20))
 	v.do(chromedp.Click(chromedp.CSS("#write-stop")))
 	v.wait(`document.getElementById("write-status").textContent.startsWith("Stopped.")`)
