@@ -102,10 +102,11 @@ func (x *index) finish(path string, o Options) ([]string, error) {
 	for name, i := range x.classes {
 		names[i] = name
 	}
+	from := cmp.Or(o.Labels, path)
 	if n := len(names); n < 2 {
-		return nil, fmt.Errorf("%s: all %d samples are of the class %q, want two classes at least", path, len(x.labels), names[0])
+		return nil, fmt.Errorf("%s: all %d samples are of the class %q, want two classes at least", from, len(x.labels), names[0])
 	} else if n > 20 && n > len(x.labels)/2 {
-		return nil, fmt.Errorf("%s: %d different labels of %d samples (%.40q, %.40q, …): are these classes?", path, n, len(x.labels), names[0], names[1])
+		return nil, fmt.Errorf("%s: %d different labels of %d samples (%.40q, %.40q, …): are these classes?", from, n, len(x.labels), names[0], names[1])
 	}
 	order := slices.Clone(names)
 	slices.SortFunc(order, natural)

@@ -250,6 +250,16 @@ func TestNoClasses(t *testing.T) {
 	}
 }
 
+// TestClassesOfAnotherFile: what is wrong with labels is told of the file they are in.
+func TestClassesOfAnotherFile(t *testing.T) {
+	dir := files(t, map[string]string{"a.npy": array("<f4", "2, 2", []float32{1, 2, 3, 4}), "l.txt": "a\na\n"})
+	labels := filepath.Join(dir, "l.txt")
+	_, err := Look(filepath.Join(dir, "a.npy"), Options{Labels: labels})
+	if want := labels + `: all 2 samples are of the class "a"`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // TestReadUnlabelled: what has labels is read without them, and so is what has none.
 func TestReadUnlabelled(t *testing.T) {
 	for path, want := range map[string]string{
