@@ -317,8 +317,12 @@ func (p *parser) statement() {
 	}
 }
 
-// place gives an array of shared memory its address.
+// place gives an array of shared memory its address. One that was not read to its end
+// gets none.
 func (p *parser) place(name string, v variable) int {
+	if p.err != nil {
+		return 0
+	}
 	k := p.kernel
 	at := (k.Shared + v.align - 1) / v.align * v.align
 	if k.Shared = at + v.size; k.Shared > maxShared {
