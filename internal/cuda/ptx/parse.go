@@ -14,6 +14,7 @@ const (
 	maxShared    = 227 << 10 // bytes, the most of any device with the ISA's target
 	maxParams    = 4096      // bytes
 	maxThreads   = 1024      // of a block
+	maxDepth     = 8         // of braces in braces
 )
 
 // A Module is a text of PTX.
@@ -80,6 +81,7 @@ type parser struct {
 	at     int
 	module *Module
 	kernel *Kernel
+	depth  int // of braces in a kernel's own
 	err    error
 }
 
@@ -292,6 +294,9 @@ func (p *parser) statement() {
 	case ".reg":
 		p.at++
 		p.register()
+	case "{":
+		p.at++
+		p.scope()
 	case ".shared":
 		name, v := p.array()
 		if _, again := p.kernel.shared[name]; again {
@@ -315,6 +320,19 @@ func (p *parser) statement() {
 		}
 		p.instruction()
 	}
+}
+
+// scope reads statements in braces, whose registers nothing after them sees.
+func (p *parser) scope() {
+	outside := maps.Clone(p.kernel.registers)
+	if p.depth++; p.depth > maxDepth {
+		p.fail("braces in more than %d others", maxDepth)
+	}
+	for p.err == nil && !p.accept("}") {
+		p.statement()
+	}
+	p.depth--
+	p.kernel.registers = outside
 }
 
 // place gives an array of shared memory its address. One that was not read to its end

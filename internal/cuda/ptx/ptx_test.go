@@ -264,7 +264,8 @@ FAR:	mov.b32 %r2, 9;
 	cvt.u16.u32 %rs0, %r0; mov.u16 %rs1, 3;
 	mov.b32 %r1, {%rs0, %rs1};
 	mov.b32 {%rs2, %rs3}, %r1;
-	mov.b64 %rd5, {%r1, %r0};
+	{ .reg .b32 tmp; mov.b64 {tmp, %r9}, %rd2; }
+	{ .reg .b64 tmp; mov.b64 tmp, {%r1, %r0}; mov.b64 %rd5, tmp; }
 	mov.b64 {%r2, %r3}, %rd5;
 	cvt.u32.u16 %r4, %rs3;
 	st.shared.b8 [%rd4], %r3; st.shared.b8 [%rd4+1], %rs2;
@@ -345,6 +346,8 @@ func TestFaults(t *testing.T) {
 		{"atomic", "atom.global.add.f32 %r1, [%rd2], %r0; ret;", `unknown instruction "atom.global.add.f32"`},
 		{"local memory", ".local .align 4 .b8 x[4]; ret;", `unknown directive ".local"`},
 		{"unknown register", "mov.u32 %r99, %r0; ret;", `no register "%r99"`},
+		{"register of a scope", "{ .reg .b32 tmp; mov.u32 tmp, 1; } mov.u32 %r1, tmp; ret;", "\"tmp\" is no operand of 32 bits"},
+		{"deep scopes", strings.Repeat("{", 1_000_000), "braces in more than 8"},
 		{"wrong class", "mov.u32 %r1, %rd0; ret;", "register %rd0 has 64 bits, want 32"},
 		{"wide number", "mov.u32 %r1, 4294967296; ret;", "no operand of 32 bits"},
 		{"unknown label", "bra X; ret;", "no label X"},

@@ -1,0 +1,56 @@
+// What all kernels share. There is no CUDA toolkit behind them: clang's own builtins
+// are the whole of it.
+//
+// Shapes are those of the CPU's kernels, in package internal/kernel, whose plain-Go
+// twins are the definitions. Kernels use no atomics, and add in an order that shapes
+// alone decide, so that equal runs give equal bits. They use no instruction whose
+// result is the device's choice either: what the interpreter computes, devices do.
+
+#define KERNEL extern "C" __attribute__((global))
+#define THREADS 256 // of a block, unless a kernel says otherwise
+#define WARPS (THREADS / 32)
+#define BOUNDS __attribute__((launch_bounds(THREADS)))
+#define DEVICE static __attribute__((device)) inline
+#define SHARED static __attribute__((shared))
+#define UNROLL _Pragma("unroll")
+
+#define threadX ((int)__nvvm_read_ptx_sreg_tid_x())
+#define blockX ((int)__nvvm_read_ptx_sreg_ctaid_x())
+#define blockY ((int)__nvvm_read_ptx_sreg_ctaid_y())
+#define blockZ ((int)__nvvm_read_ptx_sreg_ctaid_z())
+#define BARRIER __syncthreads()
+
+// The element of a thread in a kernel of one dimension, and its row in one with a warp
+// for each row.
+#define ELEMENT ((long)blockX * THREADS + threadX)
+#define ROW ((long)blockX * WARPS + threadX / 32)
+#define LANE (threadX % 32)
+
+typedef unsigned char byte;
+typedef unsigned int word;
+
+DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE float root(float x) { return __builtin_sqrtf(x); }
+DEVICE float magnitude(float x) { return __builtin_fabsf(x); }
+DEVICE float number(word bits) { return __builtin_bit_cast(float, bits); }
+DEVICE word bits(float x) { return __builtin_bit_cast(word, x); }
+
+// These keep NaN.
+DEVICE float atLeast(float x, float low) { return x < low ? low : x; }
+DEVICE float atMost(float x, float high) { return x > high ? high : x; }
+
+// The sum, and the maximum, over the lanes of a warp. All lanes get it.
+DEVICE float warpSum(float v)
+{
+    UNROLL for (int m = 16; m > 0; m /= 2)
+        v += __nvvm_shfl_sync_bfly_f32(0xffffffff, v, m, 31);
+    return v;
+}
+DEVICE float warpMaximum(float v)
+{
+    UNROLL for (int m = 16; m > 0; m /= 2) {
+        float other = __nvvm_shfl_sync_bfly_f32(0xffffffff, v, m, 31);
+        v = v != v || v > other ? v : other; // NaN wins
+    }
+    return v;
+}

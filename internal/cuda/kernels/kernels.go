@@ -1,0 +1,405 @@
+// Package kernels holds the operations of the models as kernels for CUDA devices. They
+// are written in CUDA C++ (*.cu) and compiled ahead of time to PTX (mega.ptx), which the
+// driver of a device compiles for it when it is loaded. So neither a build nor a run
+// needs a CUDA toolkit; go generate needs clang-22 alone.
+//
+// A function launches what its comment says on a Device and does not wait for it.
+// Operands are addresses on the device, of float32 unless said otherwise. Matrices have
+// rows of cols numbers, ld apart. The definitions are package kernel's, to which tests
+// compare each of them.
+package kernels
+
+import (
+	_ "embed" // for PTX
+	"math"
+)
+
+//go:generate clang-22 -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib -O3 -ffp-contract=off -fno-jump-tables -S -Xclang -target-feature -Xclang +ptx70 -o mega.ptx mega.cu
+
+// PTX is the module of all kernels, for the driver of a device of compute capability
+// 8.0 (Ampere, 2020) or later.
+//
+//go:embed mega.ptx
+var PTX string
+
+// A Device launches kernels, one after the other. Arguments are int32, uint32, int64,
+// uint64 (for addresses too) or float32.
+type Device interface {
+	Launch(kernel string, grid, block [3]int, args ...any) error
+}
+
+// An Address is where something is on the device; 0 is nowhere.
+type Address = uint64
+
+// What the kernels are compiled for (common.h, product.cu, ema.cu).
+const (
+	threads  = 256 // of a block
+	warps    = threads / 32
+	tile     = 64
+	channels = 64 // of a block of the moving average
+
+	// EMAStates is how many averages a channel has in the kernels of the moving
+	// average; EMASteps is how many steps a chunk of theirs has.
+	EMAStates = 16
+	EMASteps  = 64
+
+	// partRows is how many rows the blocks of a sum over rows take each.
+	partRows = 128
+)
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+// elements launches a kernel with a thread for each of n elements.
+func elements(d Device, kernel string, n int, args ...any) error {
+	if n == 0 {
+		return nil
+	}
+	return d.Launch(kernel, [3]int{ceilDiv(n, threads), 1, 1}, [3]int{threads, 1, 1}, args...)
+}
+
+// rowsOf launches a kernel with a warp for each row.
+func rowsOf(d Device, kernel string, rows int, args ...any) error {
+	if rows == 0 {
+		return nil
+	}
+	return d.Launch(kernel, [3]int{ceilDiv(rows, warps), 1, 1}, [3]int{threads, 1, 1}, args...)
+}
+
+// partsOf launches a kernel with a thread for each column of each part of the rows.
+func partsOf(d Device, kernel string, rows, cols int, args ...any) error {
+	if rows == 0 || cols == 0 {
+		return nil
+	}
+	return d.Launch(kernel, [3]int{ceilDiv(cols, threads), Parts(rows), 1}, [3]int{threads, 1, 1}, append(args, int32(partRows))...)
+}
+
+// Parts returns into how many parts a sum over rows is cut: sums over columns need
+// memory for as many rows of results.
+func Parts(rows int) int { return ceilDiv(rows, partRows) }
+
+// Add sets dst = a + b, of n numbers.
+func Add(d Device, dst, a, b Address, n int) error { return elements(d, "add", n, dst, a, b, int64(n)) }
+
+// Multiply sets dst = a b, of n numbers.
+func Multiply(d Device, dst, a, b Address, n int) error {
+	return elements(d, "multiply", n, dst, a, b, int64(n))
+}
+
+// Scale sets dst = s x.
+func Scale(d Device, dst, x Address, s float32, n int) error {
+	return elements(d, "scale", n, dst, x, s, int64(n))
+}
+
+// AddScaled adds s x to dst.
+func AddScaled(d Device, dst, x Address, s float32, n int) error {
+	return elements(d, "add_scaled", n, dst, x, s, int64(n))
+}
+
+// Fill sets dst to v.
+func Fill(d Device, dst Address, v float32, n int) error {
+	return elements(d, "fill", n, dst, v, int64(n))
+}
+
+// Activate sets dst = f(x), f being the number of a kernel.Activation.
+func Activate(d Device, f int, dst, x Address, n int) error {
+	return elements(d, "activate", n, int32(f), dst, x, int64(n))
+}
+
+// ActivateGrad sets dx = dy f'(x).
+func ActivateGrad(d Device, f int, dx, dy, x Address, n int) error {
+	return elements(d, "activate_grad", n, int32(f), dx, dy, x, int64(n))
+}
+
+// GatedResidual sets out = r + σ(u) (h - r).
+func GatedResidual(d Device, out, r, u, h Address, n int) error {
+	return elements(d, "gated_residual", n, out, r, u, h, int64(n))
+}
+
+// GatedResidualGrad sets the gradients of GatedResidual's r, u and h.
+func GatedResidualGrad(d Device, dr, du, dh, dout, r, u, h Address, n int) error {
+	return elements(d, "gated_residual_grad", n, dr, du, dh, dout, r, u, h, int64(n))
+}
+
+// SiLUMultiply sets out = silu(r) a.
+func SiLUMultiply(d Device, out, r, a Address, n int) error {
+	return elements(d, "silu_multiply", n, out, r, a, int64(n))
+}
+
+// SiLUMultiplyGrad sets the gradients of SiLUMultiply's r and a.
+func SiLUMultiplyGrad(d Device, dr, da, dout, r, a Address, n int) error {
+	return elements(d, "silu_multiply_grad", n, dr, da, dout, r, a, int64(n))
+}
+
+// AdamParams are those of kernel.AdamParams.
+type AdamParams struct{ StepSize, Beta1, Beta2, Eps, Decay, GradScale float64 }
+
+// Adam updates n weights w and their means m and v, as kernel.AdamStep does.
+func Adam(d Device, w, grad, m, v Address, n int, p AdamParams) error {
+	return elements(d, "adam", n, w, grad, m, v, int64(n), float32(p.GradScale), float32(p.Beta1), float32(1-p.Beta1),
+		float32(p.Beta2), float32(1-p.Beta2), float32(p.Eps), float32(p.StepSize), float32(p.Decay))
+}
+
+// Dropout sets each element i to zero with probability p, in (0, 1), and divides it by
+// 1-p otherwise, as word offset+i of seed falls: the same ones as kernel.Dropout.
+func Dropout(d Device, dst, x Address, n int, seed, offset uint64, p float32) error {
+	threshold := uint32(math.Round(float64(p) * (1 << 32)))
+	words := int(offset%64) + n // from the beginning of a group of 64 on
+	return elements(d, "dropout", ceilDiv(words, 64)*16, dst, x, int64(n), seed, offset, threshold, float32(1/(1-float64(p))))
+}
+
+// LayerNorm is kernel.LayerNorm: it sets y, and mean and rstd of each row. weight and
+// bias may both be 0.
+func LayerNorm(d Device, y, x, weight, bias, mean, rstd Address, rows, cols, ldy, ldx int, eps float32) error {
+	return rowsOf(d, "layer_norm", rows, y, x, weight, bias, mean, rstd, int32(rows), int32(cols), int32(ldy), int32(ldx), eps)
+}
+
+// LayerNormGrad sets dx, or adds to it. NormWeightGrad has the gradients of weights.
+func LayerNormGrad(d Device, dx, dy, x, weight, mean, rstd Address, rows, cols, lddx, lddy, ldx int, accumulate bool) error {
+	return rowsOf(d, "layer_norm_grad", rows, dx, dy, x, weight, mean, rstd, int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
+}
+
+// RMSNorm is kernel.RMSNorm, and with one weight for all columns kernel.ScaleNorm.
+func RMSNorm(d Device, y, x, weight Address, one bool, rstd Address, rows, cols, ldy, ldx int, eps float32) error {
+	return rowsOf(d, "rms_norm", rows, y, x, weight, 1-flag(one), rstd, int32(rows), int32(cols), int32(ldy), int32(ldx), eps)
+}
+
+// RMSNormGrad sets dx, or adds to it.
+func RMSNormGrad(d Device, dx, dy, x, weight Address, one bool, rstd Address, rows, cols, lddx, lddy, ldx int, accumulate bool) error {
+	return rowsOf(d, "rms_norm_grad", rows, dx, dy, x, weight, 1-flag(one), rstd, int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
+}
+
+// NormWeightGrad adds Σ dy x̂ to dweight [cols] and Σ dy to dbias, unless that is 0, as
+// the norms over rows have it; mean 0 stands for rows without one. parts is memory of
+// 2·Parts(rows)·cols numbers. For a scale norm, dweight is memory of cols numbers too,
+// which are still to be added up.
+func NormWeightGrad(d Device, dweight, dbias, dy, x, mean, rstd, parts Address, rows, cols, lddy, ldx int) error {
+	n := Parts(rows)
+	biases := Address(0)
+	if dbias != 0 {
+		biases = parts + Address(4*n*cols)
+	}
+	err := partsOf(d, "norm_weight_parts", rows, cols, parts, biases, dy, x, mean, rstd, int32(rows), int32(cols), int32(lddy), int32(ldx))
+	if err == nil {
+		err = SumParts(d, dweight, parts, n, cols)
+	}
+	if err == nil && dbias != 0 {
+		err = SumParts(d, dbias, biases, n, cols)
+	}
+	return err
+}
+
+// ColumnSums adds the sums of x's columns to dst [cols]. parts is memory of
+// Parts(rows)·cols numbers.
+func ColumnSums(d Device, dst, x, parts Address, rows, cols, ldx int) error {
+	if err := partsOf(d, "column_parts", rows, cols, parts, x, int32(rows), int32(cols), int32(ldx)); err != nil {
+		return err
+	}
+	return SumParts(d, dst, parts, Parts(rows), cols)
+}
+
+// SumParts adds count parts of n numbers each to dst, in their order.
+func SumParts(d Device, dst, parts Address, count, n int) error {
+	return elements(d, "sum_parts", n, dst, parts, int32(count), int64(n))
+}
+
+// ColumnMoments adds Σ x and Σ x² of each column to moments, float64 [2, cols]. parts is
+// memory of 2·Parts(rows)·cols float64s.
+func ColumnMoments(d Device, moments, x, parts Address, rows, cols, ldx int) error {
+	if err := partsOf(d, "column_moment_parts", rows, cols, parts, x, int32(rows), int32(cols), int32(ldx)); err != nil {
+		return err
+	}
+	return elements(d, "sum_parts_double", 2*cols, moments, parts, int32(Parts(rows)), int64(2*cols))
+}
+
+// BatchNormSums adds Σ dy and Σ dy (x - mean) of each column to sums, float64 [2, cols].
+// parts is as for ColumnMoments.
+func BatchNormSums(d Device, sums, dy, x, mean, parts Address, rows, cols, lddy, ldx int) error {
+	if err := partsOf(d, "batch_norm_parts", rows, cols, parts, dy, x, mean, int32(rows), int32(cols), int32(lddy), int32(ldx)); err != nil {
+		return err
+	}
+	return elements(d, "sum_parts_double", 2*cols, sums, parts, int32(Parts(rows)), int64(2*cols))
+}
+
+// ColumnAffine sets y = x scale + shift, of each column.
+func ColumnAffine(d Device, y, x, scale, shift Address, rows, cols, ldy, ldx int) error {
+	return elements(d, "column_affine", rows*cols, y, x, scale, shift, int32(rows), int32(cols), int32(ldy), int32(ldx))
+}
+
+// BatchNormGrad sets dx = factor (dy - meanDy - (x - mean) slope - rest) of each column,
+// or adds it.
+func BatchNormGrad(d Device, dx, dy, x, mean, factor, meanDy, slope, rest Address, rows, cols, lddx, lddy, ldx int, accumulate bool) error {
+	return elements(d, "batch_norm_grad", rows*cols, dx, dy, x, mean, factor, meanDy, slope, rest,
+		int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
+}
+
+// A Matrix is one of each of a batch: element (i, j) of number z is at
+// z·Batch + i·Row + j·Col.
+type Matrix struct {
+	At              Address
+	Row, Col, Batch int
+}
+
+// Product sets C = A B + bias, for each of batch products of [m, k] by [k, n]; bias [n]
+// may be 0. Col of c must be 1.
+func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
+	if batch == 0 || m == 0 || n == 0 {
+		return nil
+	}
+	return d.Launch("product", [3]int{ceilDiv(n, tile), ceilDiv(m, tile), batch}, [3]int{threads, 1, 1}, c.At, a.At, b.At, bias,
+		int32(m), int32(n), int32(k), int64(a.Row), int64(a.Col), int64(a.Batch), int64(b.Row), int64(b.Col), int64(b.Batch),
+		int64(c.Row), int64(c.Batch), flag(accumulate))
+}
+
+// Scores describes attention scores [Segments, Queries, Keys], as kernel.Attention has
+// them: Bias is the address of the bias of equal positions, of which there are Queries-1
+// before and Keys-1 after, or 0; Mask, bytes [Segments, Keys], is not 0 at padding, or
+// is 0 itself for none.
+type Scores struct {
+	Segments, Queries, Keys int
+	Scale                   float32
+	Causal                  bool
+	Bias, Mask              Address
+}
+
+// SoftmaxWeights replaces products of queries and keys by their softmax. Rows whose keys
+// are all hidden become 0.
+func (s Scores) SoftmaxWeights(d Device, scores Address) error {
+	return rowsOf(d, "softmax_weights", s.Segments*s.Queries, scores, s.Bias, s.Mask,
+		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
+}
+
+// SoftmaxWeightsGrad replaces the gradients of weights by those of scores.
+func (s Scores) SoftmaxWeightsGrad(d Device, gradients, weights Address) error {
+	rows := s.Segments * s.Queries
+	return rowsOf(d, "softmax_weights_grad", rows, gradients, weights, int64(rows), int32(s.Keys))
+}
+
+// ElementWeights sets weights = f(Scale/length·scores + bias) for f the number of ReLU2
+// or Laplace. lengths [Segments] may be 0, for the number of keys that a query sees.
+func (s Scores) ElementWeights(d Device, f int, weights, scores, lengths Address) error {
+	return rowsOf(d, "element_weights", s.Segments*s.Queries, int32(f), weights, scores, s.Bias, s.Mask, lengths,
+		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
+}
+
+// ElementWeightsGrad replaces the gradients of weights by those of scores, as they are
+// before Scale and length.
+func (s Scores) ElementWeightsGrad(d Device, f int, gradients, scores, lengths Address) error {
+	return rowsOf(d, "element_weights_grad", s.Segments*s.Queries, int32(f), gradients, scores, s.Bias, s.Mask, lengths,
+		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
+}
+
+// An EMA is a damped moving average of one direction. Decay (q), Output (c), Power
+// (q^EMASteps) and Slope (EMASteps q^(EMASteps-1), for gradients alone) are
+// [EMAStates, Channels]; powers are taken from the exact decay, before it is rounded.
+type EMA struct {
+	Batch, Length, Channels     int
+	FromRight                   bool
+	Decay, Output, Power, Slope Address
+}
+
+// Carries returns how many numbers of memory the scans need, for gradients twice that.
+func (e EMA) Carries() int { return e.Batch * e.chunks() * EMAStates * e.Channels }
+
+func (e EMA) chunks() int { return ceilDiv(e.Length, EMASteps) }
+
+// launch launches a kernel with a thread for each channel, and blocks y by some number.
+func (e EMA) launch(d Device, kernel string, y int, args ...any) error {
+	if e.Batch*e.Length*e.Channels == 0 {
+		return nil
+	}
+	return d.Launch(kernel, [3]int{ceilDiv(e.Channels, channels), y, e.Batch}, [3]int{channels, 1, 1}, args...)
+}
+
+// Forward sets s = Σ_n c_n g_n + omega x, both [Batch, Length, Channels], or with omega
+// 0 adds Σ_n c_n g_n to s. mask, bytes [Batch, Length], is not 0 where x counts as 0 to
+// the averages, mute where they are not added; both may be 0. The gradient by x is the
+// same for ds from the other side, with mask and mute exchanged.
+func (e EMA) Forward(d Device, s, x, mask, mute, omega, carry Address) error {
+	length, width, right := int32(e.Length), int32(e.Channels), flag(e.FromRight)
+	if err := e.launch(d, "ema_local", e.chunks(), carry, x, mask, e.Decay, length, width, right); err != nil {
+		return err
+	}
+	if err := e.launch(d, "ema_carry", EMAStates, carry, e.Power, int32(e.chunks()), width); err != nil {
+		return err
+	}
+	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, omega, carry, length, width, right)
+}
+
+// Gradients adds the gradients of c and q to dOutput and dDecay, [EMAStates, Channels].
+func (e EMA) Gradients(d Device, dOutput, dDecay, ds, x, mask, carry Address) error {
+	batch, length, width, right := int32(e.Batch), int32(e.Length), int32(e.Channels), flag(e.FromRight)
+	if err := e.launch(d, "ema_grad_local", e.chunks(), carry, x, mask, e.Decay, batch, length, width, right); err != nil {
+		return err
+	}
+	if err := e.launch(d, "ema_grad_carry", EMAStates, carry, e.Power, e.Slope, batch, int32(e.chunks()), width); err != nil {
+		return err
+	}
+	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, batch, length, width, right); err != nil {
+		return err
+	}
+	n := EMAStates * e.Channels
+	if err := SumParts(d, dOutput, carry, e.Batch*e.chunks(), n); err != nil {
+		return err
+	}
+	return SumParts(d, dDecay, carry+Address(4*e.Carries()), e.Batch*e.chunks(), n)
+}
+
+// Embed sets row i of dst to scale times the row of table that tokens[i] (int32) names.
+func Embed(d Device, dst, table, tokens Address, rows, cols int, scale float32) error {
+	return elements(d, "embed", rows*cols, dst, table, tokens, int32(rows), int32(cols), scale)
+}
+
+// EmbedGrad adds scale·dy's rows to the rows of table that tokens name. index holds the
+// int32s of a TokenIndex, one array after the other.
+func EmbedGrad(d Device, table, dy Address, t *TokenIndex, index Address, cols int, scale float32) error {
+	if len(t.Tokens) == 0 || cols == 0 {
+		return nil
+	}
+	starts := index + Address(4*len(t.Tokens))
+	order := starts + Address(4*len(t.Starts))
+	return d.Launch("embed_grad", [3]int{ceilDiv(cols, threads), len(t.Tokens), 1}, [3]int{threads, 1, 1},
+		table, dy, index, starts, order, int32(cols), scale)
+}
+
+// A TokenIndex lists where each token occurs, so that a block can add up its gradient
+// in order.
+type TokenIndex struct {
+	Tokens []int32 // that occur, rising
+	Starts []int32 // of each token in Order, and the end of the last
+	Order  []int32 // positions
+}
+
+// NewTokenIndex indexes tokens, those outside [0, vocabulary) and padding left out.
+func NewTokenIndex(tokens []int32, vocabulary int, padding int32) *TokenIndex {
+	counts := make([]int32, vocabulary)
+	for _, t := range tokens {
+		if t >= 0 && int(t) < vocabulary && t != padding {
+			counts[t]++
+		}
+	}
+	x := &TokenIndex{Starts: []int32{0}}
+	next := make([]int32, vocabulary)
+	for t, n := range counts {
+		if n > 0 {
+			end := x.Starts[len(x.Starts)-1]
+			next[t] = end
+			x.Tokens, x.Starts = append(x.Tokens, int32(t)), append(x.Starts, end+n)
+		}
+	}
+	x.Order = make([]int32, x.Starts[len(x.Starts)-1])
+	for i, t := range tokens {
+		if t >= 0 && int(t) < vocabulary && t != padding {
+			x.Order[next[t]] = int32(i)
+			next[t]++
+		}
+	}
+	return x
+}
+
+// flag returns a bool as kernels take it.
+func flag(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
