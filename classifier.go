@@ -18,7 +18,7 @@ type Classifier struct {
 	projection *nn.Linear
 	dropout    nn.Dropout
 	activation autograd.Activation
-	tapes      tapes // for Logits
+	tapes      // for Logits
 }
 
 // NewClassifier returns a classifier with initial parameters fixed by
@@ -151,5 +151,5 @@ func (m *Classifier) WeightedLoss(t *autograd.Tape, in *Input, labels []int32, w
 // Logits returns the scores of the classes for each row of the input. It is
 // safe to call from several goroutines while the parameters stay as they are.
 func (m *Classifier) Logits(in Input) ([][]float32, error) {
-	return m.tapes.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
+	return m.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

@@ -21,7 +21,17 @@ func (m *base[C]) Config() C { return m.config }
 func (m *base[C]) Params() *nn.Params { return m.params }
 
 // tapes are a classifier's, for inputs whose scores alone are wanted.
-type tapes struct{ pool sync.Pool }
+type tapes struct {
+	pool sync.Pool
+	bf16 bool
+}
+
+// SetBF16 chooses whether Logits rounds the factors of products to bfloat16, as
+// autograd's Tape.SetBF16 says. It does not concern tapes that are given to Forward.
+func (p *tapes) SetBF16(on bool) { p.bf16 = on }
+
+// BF16 returns what SetBF16 chose.
+func (p *tapes) BF16() bool { return p.bf16 }
 
 // rows returns the rows of what forward computes. Any number of goroutines may call it.
 func (p *tapes) rows(forward func(t *autograd.Tape) (*autograd.Variable, error)) ([][]float32, error) {
@@ -33,6 +43,7 @@ func (p *tapes) rows(forward func(t *autograd.Tape) (*autograd.Variable, error))
 		t.Reset()
 		p.pool.Put(t)
 	}()
+	t.SetBF16(p.bf16)
 	x, err := forward(t)
 	if err != nil {
 		return nil, err

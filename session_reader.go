@@ -30,6 +30,9 @@ type precision struct{ bf16, int8 bool }
 // SetInt8 rounds stay as that says.
 func (p *precision) SetBF16(on bool) { p.bf16 = on }
 
+// BF16 returns what SetBF16 chose.
+func (p *precision) BF16() bool { return p.bf16 }
+
 // SetInt8 chooses whether sessions read weights in eight bits, with a scale for each
 // output of a layer: autograd.Int8. A step for one text, which takes the time of reading
 // the weights, then reads a quarter of their bytes. A language model's sessions do so

@@ -18,7 +18,7 @@ type Vision struct {
 	patches  *nn.Linear    // 3·P² to D
 	outProj  *nn.Linear    // D to D
 	head     *nn.Linear    // D to classes
-	tapes    tapes         // for Logits
+	tapes                  // for Logits
 }
 
 // Images is a batch of B square pictures of side S.
@@ -134,5 +134,5 @@ func (m *Vision) Loss(t *autograd.Tape, in *Images, targets []float32) (autograd
 // Logits returns the scores of the classes for each picture. It is safe to call
 // from several goroutines while the parameters stay as they are.
 func (m *Vision) Logits(in Images) ([][]float32, error) {
-	return m.tapes.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
+	return m.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

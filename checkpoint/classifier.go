@@ -23,7 +23,13 @@ var classifiers = kindOf[mega.ClassifierConfig, *mega.Classifier]{
 }
 
 // Classifier makes the classifier that the checkpoint holds.
-func (c *Checkpoint) Classifier() (*mega.Classifier, error) { return classifiers.load(c) }
+func (c *Checkpoint) Classifier() (*mega.Classifier, error) {
+	m, err := classifiers.load(c)
+	if err == nil {
+		m.SetBF16(c.bf16)
+	}
+	return m, err
+}
 
 func classifierConfig(args map[string]any, w Weights) (mega.ClassifierConfig, error) {
 	arch, _ := args["arch"].(string)

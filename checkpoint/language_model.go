@@ -29,6 +29,7 @@ func (c *Checkpoint) LanguageModel() (*mega.LanguageModel, error) {
 	m, err := languageModels.load(c)
 	if err == nil {
 		m.SetInt8(c.Int8())
+		m.SetBF16(c.bf16)
 	}
 	return m, err
 }

@@ -54,6 +54,7 @@ type Checkpoint struct {
 	from      files           // of a directory
 	root      *torchfile.Dict // of a fairseq file
 	rmsNorm   bool            // it is of Hugging Face and has rmsnorm
+	bf16      bool            // models multiply in bfloat16
 	closers   []func() error
 }
 

@@ -20,6 +20,7 @@ func (c *Checkpoint) Translator() (*mega.Translator, error) {
 	m, err := translators.load(c)
 	if err == nil {
 		m.SetInt8(c.Int8())
+		m.SetBF16(c.bf16)
 	}
 	return m, err
 }

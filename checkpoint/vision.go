@@ -24,7 +24,13 @@ var visions = kindOf[mega.VisionConfig, *mega.Vision]{
 }
 
 // Vision makes the classifier of pictures that the checkpoint holds.
-func (c *Checkpoint) Vision() (*mega.Vision, error) { return visions.load(c) }
+func (c *Checkpoint) Vision() (*mega.Vision, error) {
+	m, err := visions.load(c)
+	if err == nil {
+		m.SetBF16(c.bf16)
+	}
+	return m, err
+}
 
 // patchWeight is in every state_dict of mega-image's model.
 const patchWeight = "patch_embed.pemb.proj.weight"

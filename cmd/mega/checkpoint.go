@@ -25,6 +25,14 @@ func useModelEMA(c *checkpoint.Checkpoint, on bool) error {
 	return c.UseModelEMA()
 }
 
+// useBF16 lets models of a checkpoint multiply in bfloat16 if that is wanted.
+func useBF16(c *checkpoint.Checkpoint, on bool) error {
+	if !on {
+		return nil
+	}
+	return c.UseBF16()
+}
+
 var errNoModel = usagef("no model is given, want a run directory or a checkpoint, first or as --checkpoint")
 
 // takesModel lets a command's first argument be the model if no flag names it:

@@ -19,6 +19,7 @@ import (
 type classifyCommand struct {
 	path       string
 	modelEMA   bool
+	bf16       bool
 	model      classify.OpenOptions
 	sources    classify.Sources
 	truncate   bool
@@ -81,6 +82,7 @@ needs.`,
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
 	addModelEMA(flags, &c.modelEMA)
+	addBF16(flags, &c.bf16)
 	flags.StringVar(&c.model.Data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
 	flags.StringVar(&c.model.Dict, "dict", "", "dictionary of the texts' words, instead of --data")
 	flags.StringVar(&c.model.LabelDict, "label-dict", "", "with --dict, dictionary of the labels, which names the classes (default numbers)")
@@ -120,6 +122,9 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	defer ck.Close()
 	if err := useModelEMA(ck, c.modelEMA); err != nil {
+		return err
+	}
+	if err := useBF16(ck, c.bf16); err != nil {
 		return err
 	}
 	if ck.Task == checkpoint.ImageClassification {

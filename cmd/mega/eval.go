@@ -16,7 +16,7 @@ import (
 
 func newEval() *cobra.Command {
 	var path, splits, plot, overrides, criterion, output string
-	var asJSON, modelEMA bool
+	var asJSON, modelEMA, bf16 bool
 	var workers int
 	var data *binding
 	cmd := &cobra.Command{
@@ -46,6 +46,9 @@ answers, as mega classify does: all of it, also what was trained on.`,
 			}
 			defer c.Close()
 			if err := useModelEMA(c, modelEMA); err != nil {
+				return err
+			}
+			if err := useBF16(c, bf16); err != nil {
 				return err
 			}
 			switch c.Task {
@@ -99,6 +102,7 @@ answers, as mega classify does: all of it, also what was trained on.`,
 	}
 	addCheckpoint(cmd.Flags(), &path)
 	addModelEMA(cmd.Flags(), &modelEMA)
+	addBF16(cmd.Flags(), &bf16)
 	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")
 	cmd.Flags().StringVar(&overrides, "model-overrides", "{}", overridesHelp)
 	cmd.Flags().StringVar(&criterion, "criterion", "", "loss; there is lra_cross_entropy")

@@ -19,6 +19,7 @@ type evalLMCommand struct {
 	results   string
 	workers   int
 	json      bool
+	bf16      bool
 	data      *binding
 	options   *binding
 }
@@ -51,6 +52,7 @@ the one that the model was trained on, or the one given.`,
 		"required_batch_size_multiple", "sentence_avg")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
+	addBF16(flags, &c.bf16)
 	takesModel(cmd, &c.path)
 	addReference(flags, evalLMIgnored, map[string]string{
 		"max-target-positions":         "documents are read in windows",
@@ -81,6 +83,9 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	data, options, err := c.configs(cmd, ck, args)
 	if err != nil {
 		return usage(err)
+	}
+	if err := useBF16(ck, c.bf16); err != nil {
+		return err
 	}
 	m, err := ck.LanguageModel()
 	if err != nil {

@@ -119,6 +119,7 @@ type textModelFlags struct {
 	overrides string
 	dict      string
 	workers   int
+	bf16      bool
 }
 
 func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
@@ -126,6 +127,7 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.overrides, "model-overrides", "{}", overridesHelp)
 	flags.StringVar(&f.dict, "dict", "", "dictionary of the model (default: the one that the checkpoint names)")
 	threads(flags, &f.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
+	addBF16(flags, &f.bf16)
 }
 
 // check reports a model of another kind, and names the command that uses it.
@@ -157,7 +159,7 @@ func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Mode
 		return nil, err
 	}
 	jobOf(cmd).use(f.workers)
-	o := language.OpenOptions{Overrides: overrides, Dict: f.dict}
+	o := language.OpenOptions{Overrides: overrides, Dict: f.dict, BF16: f.bf16}
 	if len(args) == 1 {
 		o.Data = args[0]
 	}

@@ -20,7 +20,6 @@ import (
 type splitFlags struct {
 	data, options *binding
 	results       string
-	bf16          bool
 }
 
 func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
@@ -30,12 +29,12 @@ func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 	p.data = bind(flags, &d, "data", "task", "train_subset", "valid_subset", "test_subset", "max_sentences_valid", "max_tokens_valid",
 		"upsample_primary", "criterion", "label_smoothing", "sentence_avg", "eval_bleu", "eval_bleu_detok", "eval_bleu_detok_args",
 		"eval_tokenized_bleu", "eval_bleu_remove_bpe", "eval_bleu_args", "eval_bleu_print_samples")
-	addBF16(flags, &p.bf16)
 	flags.StringVar(&p.results, "results-path", "", "directory for what is written (default: standard output)")
 }
 
+// addBF16 adds the flag that chooses products in bfloat16.
 func addBF16(flags *pflag.FlagSet, bf16 *bool) {
-	flags.BoolVar(bf16, "bf16", false, "round the factors of products with weights to bfloat16, which needs a processor with AVX512_BF16")
+	flags.BoolVar(bf16, "bf16", false, "multiply by weights in bfloat16, with both factors rounded, which needs a processor with AVX512_BF16")
 }
 
 // translators reads the flags that name a translator, or several with colons
@@ -98,7 +97,7 @@ func translates(path string) bool {
 
 // runPairs translates a split.
 func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
-	paths, model, err := translators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.pairs.bf16)
+	paths, model, err := translators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.model.bf16)
 	if err != nil {
 		return err
 	}

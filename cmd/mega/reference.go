@@ -78,7 +78,7 @@ var ignoredFlags = map[string]string{
 	"tpu":                                 "there is no TPU",
 	"empty-cache-freq":                    "there is no GPU",
 	"fp16":                                "training is in float32",
-	"bf16":                                "it is for mega train, mega bench and translators",
+	"bf16":                                "it is for commands that train, evaluate or run models on text",
 	"memory-efficient-fp16":               "training is in float32",
 	"memory-efficient-bf16":               "weights are float32; see --bf16",
 	"fp16-init-scale":                     "training is in float32",

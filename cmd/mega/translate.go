@@ -30,7 +30,9 @@ type textTranslatorFlags struct {
 func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	text := translate.TextConfig{}
 	f.text = bind(flags, &text)
-	addBF16(flags, &f.bf16)
+	if flags.Lookup("bf16") == nil {
+		addBF16(flags, &f.bf16)
+	}
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")

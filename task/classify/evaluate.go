@@ -67,6 +67,7 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *C
 	e := NewEvaluation(split, m.Config().SentenceClassNum)
 	err = e.Run(ctx, ev, b, c.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
 		batch := next.(batch).data
+		t.SetBF16(m.BF16())
 		logits, err := m.Forward(t, input(batch))
 		return logits, batch.Labels, err
 	})

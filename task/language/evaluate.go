@@ -58,6 +58,10 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c
 	if err := e.open(c); err != nil {
 		return nil, err
 	}
+	if m.BF16() {
+		e.tape.SetBF16(true)
+		defer m.Freeze()()
+	}
 	e.words = newWordScores(c.Dictionary, o, words)
 	start := time.Now()
 	scored, err := e.share(ctx)

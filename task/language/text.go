@@ -28,6 +28,7 @@ type OpenOptions struct {
 	Overrides map[string]any // other values of the model's configuration
 	Data      string         // directory of the dictionary; "" for the data that the model was trained on
 	Dict      string         // the dictionary itself
+	BF16      bool           // round the factors of products with weights to bfloat16
 }
 
 // Open makes the language model of a checkpoint, and freezes it.
@@ -39,6 +40,11 @@ func Open(path string, o OpenOptions) (*Model, error) {
 	defer c.Close()
 	if err := c.Override(o.Overrides); err != nil {
 		return nil, err
+	}
+	if o.BF16 {
+		if err := c.UseBF16(); err != nil {
+			return nil, err
+		}
 	}
 	d := DefaultDataConfig()
 	if err := CheckpointData(c, &d); err != nil {

@@ -23,11 +23,6 @@ type ModelOptions struct {
 func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) {
 	var models Ensemble
 	var trained DataConfig
-	if o.BF16 {
-		if err := autograd.CheckBF16(); err != nil {
-			return nil, trained, fmt.Errorf("bf16 is set: %w", err)
-		}
-	}
 	for i, path := range paths {
 		c, err := checkpoint.Open(path)
 		if err != nil {
@@ -36,6 +31,11 @@ func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) 
 		defer c.Close()
 		if err := c.Override(o.Overrides); err != nil {
 			return nil, trained, err
+		}
+		if o.BF16 {
+			if err := c.UseBF16(); err != nil {
+				return nil, trained, err
+			}
 		}
 		m, err := c.Translator()
 		if err != nil {
@@ -46,7 +46,6 @@ func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) 
 				return nil, trained, err
 			}
 		}
-		m.SetBF16(o.BF16)
 		models = append(models, m)
 	}
 	return models, trained, nil
