@@ -34,7 +34,7 @@ overrides it. Weights stay as they are, bit for bit, unless --dtype asks for
 another type. Between fairseq and native, what training needs is kept.
 
 With --int8 the matrices of a language model or translator take eight bits a number,
-with a scale for each row. It decodes in about half the time, and every command but
+with a scale for each row, so that decoding reads fewer bytes. Every command but
 those that train reads it.`,
 		Example: `  mega convert checkpoint_best.pt imdb
   mega convert runs/listops-short listops.pt
