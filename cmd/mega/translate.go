@@ -30,9 +30,6 @@ type textTranslatorFlags struct {
 func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 	text := translate.TextConfig{}
 	f.text = bind(flags, &text)
-	if flags.Lookup("bf16") == nil {
-		addBF16(flags, &f.bf16)
-	}
 	flags.StringVarP(&f.source, "source-lang", "s", "", "source language (default: the one that the checkpoint or the data names)")
 	flags.StringVarP(&f.target, "target-lang", "t", "", "target language (the same)")
 	flags.BoolVar(&f.leftPad, "left-pad-source", f.leftPad, "pad sources on the left as in training; a translation may then depend on those beside it in a batch")
@@ -101,6 +98,7 @@ trained on.`,
 	search := translateOptions()
 	c.search = bind(flags, &search)
 	c.model.addFlags(flags)
+	addBF16(flags, &c.model.bf16)
 	flags.StringVar(&c.model.overrides, "model-overrides", "{}", overridesHelp)
 	threads(flags, &c.model.workers, "workers", "threads that translate; 0 for all cores. The result does not depend on it")
 	number(flags, &c.buffer, "buffer-size", 4096, positive, "lines read and sorted by length at a time")
