@@ -144,7 +144,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	return interruptible(cmd.Context(), func() error {
 		if isData {
 			out := bufio.NewWriter(textOutput(cmd))
-			return errors.Join(p.Answer(cmd.Context(), args[0], columns, false, c.batchSize, out), out.Flush())
+			return errors.Join(p.Answer(cmd.Context(), args[0], columns, classify.AnswerOptions{Batch: c.batchSize}, out), out.Flush())
 		}
 		if !c.stream {
 			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)

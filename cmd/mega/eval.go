@@ -26,7 +26,8 @@ func newEval() *cobra.Command {
 		Long: `eval runs a classifier over a split of its data, or of the data given, and
 prints its loss (base 2), its accuracy beside that of the most frequent class,
 scores by class and the confusion matrix. --output writes labelled data back with the
-answers, as mega classify does: all of it, also what was trained on.`,
+answers, as mega classify does: all of it, also what was trained on. If it is the data of
+the training, the column part says train, valid or test of each sample.`,
 		Example: `  mega eval runs/listops-short
   mega eval runs/listops-short --gen-subset valid --plot confusion.png
   mega eval new.csv --checkpoint runs/reviews --output answers.csv
@@ -69,12 +70,12 @@ answers, as mega classify does: all of it, also what was trained on.`,
 			if output != "" && config.Task != classify.TaskLabelled {
 				return usagef("--output is for models of labelled data, and %s was trained on task %s", path, config.Task)
 			}
-			all, err := evaluate(cmd, c, config, splits)
+			all, parts, err := evaluate(cmd, c, config, splits)
 			if err != nil {
 				return err
 			}
 			if output != "" && jobOf(cmd).first() {
-				if err := writeAnswers(cmd, c, config, output); err != nil {
+				if err := writeAnswers(cmd, c, config, parts, output); err != nil {
 					return err
 				}
 			}
@@ -145,29 +146,31 @@ func sameFile(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// writeAnswers writes labelled data with the answers of a model into a file.
-func writeAnswers(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, to string) error {
+// writeAnswers writes labelled data with the answers of a model into a file, and the
+// parts of the samples if they are known.
+func writeAnswers(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, parts []string, to string) error {
 	p, err := classify.OpenCheckpoint(c, classify.OpenOptions{})
 	if err != nil {
 		return err
 	}
 	p.Truncate = true // as training did
-	size := cmp.Or(config.MaxSentences, config.BatchSize, 1)
+	o := classify.AnswerOptions{Batch: cmp.Or(config.MaxSentences, config.BatchSize, 1), Labels: true, Parts: parts}
 	return toOutput(cmd, to, func(w io.Writer) error {
 		out := bufio.NewWriter(w)
-		return errors.Join(p.Answer(cmd.Context(), config.Data, config.Options, true, size, out), out.Flush())
+		return errors.Join(p.Answer(cmd.Context(), config.Data, config.Options, o, out), out.Flush())
 	})
 }
 
-// evaluate runs the model over splits with commas between.
-func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, splits string) (all []*classify.Evaluation, err error) {
+// evaluate runs the model over splits with commas between. It returns the parts of the
+// samples too if the data is what the model was trained on.
+func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.DataConfig, splits string) (all []*classify.Evaluation, parts []string, err error) {
 	m, err := c.Classifier()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	corpus, err := classify.CheckpointCorpus(c, config, m.Config())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if splits == "" {
 		splits = config.TestSubset
@@ -180,9 +183,9 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	for _, split := range train.Subsets(splits) {
 		e, err := classify.Evaluate(cmd.Context(), evaluator(cmd, meter), m, corpus, config, split)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, e)
 	}
-	return all, nil
+	return all, corpus.Parts, nil
 }

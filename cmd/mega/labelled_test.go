@@ -1,7 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,6 +130,64 @@ func TestLabelled(t *testing.T) {
 	changed := tableFile(t, "changed.csv", strings.Replace(string(text), "film", "movie", 1))
 	if status, _, stderr := command(t, labelledArgs(changed, dir)...); status != exitFailure || !strings.Contains(stderr, "another configuration") {
 		t.Errorf("going on with other data: status %d: %s", status, stderr)
+	}
+}
+
+// TestAnswersSayParts: eval --output says in which part of the training each sample of
+// its data was, however the data lies, and nothing of rows that were left out.
+func TestAnswersSayParts(t *testing.T) {
+	data, err := os.ReadFile("testdata/reviews.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows = rows[1:]
+	slices.SortStableFunc(rows, func(a, b []string) int { return cmp.Compare(a[2], b[2]) })
+	folders, text := t.TempDir(), "id,label,text\n7,,nobody said what this is\n"
+	for i, row := range rows {
+		write(t, filepath.Join(folders, row[2], fmt.Sprintf("%02d.txt", i)), row[1]+"\n")
+		text += fmt.Sprintf("%s,%s,%q\n", row[0], row[2], strings.ReplaceAll(row[1], `"`, "'"))
+	}
+	table := tableFile(t, "same.csv", text)
+	for _, path := range []string{folders, table} {
+		dir, answers := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "answers.csv")
+		mustRun(t, labelledArgs(path, dir)...)
+		out, _ := mustRun(t, "eval", dir, "--output", answers, "--json")
+		var e struct{ Accuracy float64 }
+		if err := json.Unmarshal([]byte(out), &e); err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.ReadFile(answers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(written)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header := strings.Join(rows[0], ","); !strings.HasSuffix(header, ",class,probability,part") || rows[0][1] != "label" {
+			t.Fatalf("%s: header %s", path, header)
+		}
+		parts, right := map[string]int{}, 0
+		for _, row := range rows[1:] {
+			parts[row[len(row)-1]]++
+			if row[len(row)-1] == "test" && row[1] == row[len(row)-3] {
+				right++
+			}
+		}
+		want := map[string]int{"train": 24, "valid": 8, "test": 8}
+		if path == table {
+			want[""] = 1
+		}
+		if !maps.Equal(parts, want) {
+			t.Errorf("%s: parts %v", path, parts)
+		}
+		if got := 100 * float64(right) / 8; math.Abs(got-e.Accuracy) > 1e-9 {
+			t.Errorf("%s: the rows of the test are answered with an accuracy of %g, and eval says %g", path, got, e.Accuracy)
+		}
 	}
 }
 

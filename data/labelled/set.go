@@ -10,6 +10,7 @@ import (
 type Set struct {
 	Summary Summary
 	Names   []string // of the classes, in their order
+	Known   bool     // LoadFor found the data that the model was trained on
 
 	index
 	text   []byte
@@ -55,7 +56,7 @@ func LoadFor(path string, o Options, classes []string, digest string) (*Set, err
 		return nil, fmt.Errorf("%s: no samples%s", path, leftOutText(s.leftOut))
 	}
 	var err error
-	if s.digest() == digest {
+	if s.Known = s.digest() == digest; s.Known {
 		err = s.divide(o, len(classes))
 	} else {
 		s.setUnknown(Test)
@@ -180,6 +181,9 @@ func (s *Set) Values(i int) []float32 {
 
 // Path returns the file of a recording.
 func (s *Set) Path(i int) string { return s.paths[i] }
+
+// PartOf returns the part that a sample is in.
+func (s *Set) PartOf(i int) string { return Splits[s.parts[i]] }
 
 // Part returns the samples of a part in their order; "" is all.
 func (s *Set) Part(name string) []int {

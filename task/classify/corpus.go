@@ -73,6 +73,7 @@ type Corpus struct {
 	Classes    []string          // names of the classes, in their order
 	Inputs     Inputs            // how raw inputs become samples of the corpus
 	Seen       *labelled.Summary // what was understood of labelled data, or nil
+	Parts      []string          // of labelled data that a checkpoint was trained on: where each sample was, in the order in which they lie
 
 	open       func(split string) (Split, error)
 	names      []string

@@ -7,39 +7,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/mega-go/mega/data/labelled"
 	"github.com/mega-go/mega/data/table"
 )
 
-// Answer classifies data as it lies, so many samples at a time, and writes it back. A
-// table comes with the columns class and probability added, as Table does; of an array
+// AnswerOptions say how Answer works and what it writes beside the answers.
+type AnswerOptions struct {
+	Batch  int      // samples at a time
+	Labels bool     // labels are read, and written too of an array or a directory
+	Parts  []string // with Labels, Corpus.Parts of the data: the part of each sample, in the column part
+}
+
+// Answer classifies data as it lies and writes it back. A table comes with the columns
+// class and probability added. Its cells are read as columns says, in which columns of
+// labels count for nothing, and malformed rows are left out if it says so. Of an array
 // or a directory a CSV table is made, which says where each sample lies, its label if
 // labels are to be read, its class and the probability of that. Both are empty where
-// there is nothing to classify.
-func (p *Predictor) Answer(ctx context.Context, path string, o labelled.Options, labels bool, batch int, w io.Writer) error {
+// there is nothing to classify, and the part is where there was nothing to train on.
+func (p *Predictor) Answer(ctx context.Context, path string, columns labelled.Options, o AnswerOptions, w io.Writer) error {
+	a := &answers{ctx: ctx, predictor: p, batch: o.Batch}
 	if table.Is(path) {
-		return p.Table(ctx, path, o, batch, w)
+		return p.table(a, path, columns, o, w)
 	}
-	read, columns := labelled.ReadUnlabelled, []string{"path", "class", "probability"}
-	if labels {
-		read, columns = labelled.Read, []string{"path", "label", "class", "probability"}
+	read, header := labelled.ReadUnlabelled, []string{"path", "class", "probability"}
+	if o.Labels {
+		read, header = labelled.Read, []string{"path", "label", "class", "probability"}
+	}
+	of := parts{left: o.Parts}
+	if o.Parts != nil {
+		header = append(header, "part")
 	}
 	out := csv.NewWriter(w)
-	if err := out.Write(columns); err != nil {
+	if err := out.Write(header); err != nil {
 		return err
 	}
-	a := answers{ctx: ctx, predictor: p, batch: batch}
-	if err := read(path, o, func(s *labelled.Sample) error {
-		row := []string{s.Where()}
-		if labels {
-			row = append(row, s.Label)
+	if err := read(path, columns, func(s *labelled.Sample) error {
+		before, after := []string{s.Where()}, []string(nil)
+		if o.Labels {
+			before = append(before, s.Label)
+		}
+		if o.Parts != nil {
+			after = []string{of.sample(s)}
 		}
 		return a.add(s, func(class, probability any) error {
 			if class == nil {
 				class, probability = "", ""
 			}
-			return out.Write(append(row, fmt.Sprint(class), fmt.Sprint(probability)))
+			return out.Write(slices.Concat(before, []string{fmt.Sprint(class), fmt.Sprint(probability)}, after))
 		})
 	}); err != nil {
 		return err
@@ -51,26 +67,29 @@ func (p *Predictor) Answer(ctx context.Context, path string, o labelled.Options,
 	return out.Error()
 }
 
-// Table classifies the rows of a table, so many at a time, and writes them back
-// with the columns class and probability. Both are empty where a row has nothing to
-// classify. Cells are read as o says, in which columns of labels count for nothing.
-// Malformed rows are left out if o says so.
-func (p *Predictor) Table(ctx context.Context, path string, o labelled.Options, batch int, w io.Writer) error {
-	o.LabelColumn, o.SplitColumn = "", ""
-	r, err := table.Open(path, table.Options{Encoding: o.Encoding, NoHeader: o.NoHeader})
+// table is Answer of a table.
+func (p *Predictor) table(a *answers, path string, columns labelled.Options, o AnswerOptions, w io.Writer) error {
+	r, err := table.Open(path, table.Options{Encoding: columns.Encoding, NoHeader: columns.NoHeader})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	rows, err := labelled.NewRows(r, o, false)
+	of, header := parts{left: o.Parts}, []string{"class", "probability"}
+	if o.Parts != nil {
+		if of.rows, err = labelled.NewRows(r, columns, true); err != nil {
+			return err
+		}
+		header = append(header, "part")
+	}
+	columns.LabelColumn, columns.SplitColumn = "", ""
+	rows, err := labelled.NewRows(r, columns, false)
 	if err != nil {
 		return err
 	}
-	out, err := r.NewWriter(w, "class", "probability")
+	out, err := r.NewWriter(w, header...)
 	if err != nil {
 		return err
 	}
-	a := answers{ctx: ctx, predictor: p, batch: batch}
 	for {
 		row, err := r.Next()
 		if err == io.EOF {
@@ -80,17 +99,45 @@ func (p *Predictor) Table(ctx context.Context, path string, o labelled.Options, 
 		if err == nil {
 			s, err = rows.Sample(row)
 		}
-		if errors.As(err, new(*table.RowError)) && o.SkipMalformed {
+		if errors.As(err, new(*table.RowError)) && columns.SkipMalformed {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		kept := cloneRow(row)
-		if err := a.add(s, func(class, probability any) error { return out.Write(kept, class, probability) }); err != nil {
+		kept, after := cloneRow(row), []any(nil)
+		if o.Parts != nil {
+			after = []any{of.row(row)}
+		}
+		if err := a.add(s, func(class, probability any) error {
+			return out.Write(kept, append([]any{class, probability}, after...)...)
+		}); err != nil {
 			return err
 		}
 	}
+}
+
+// A parts has the parts of samples that are still to come.
+type parts struct {
+	left []string
+	rows *labelled.Rows // of a table, as training read it
+}
+
+// sample returns the part of the next sample, "" of one that training left out.
+func (p *parts) sample(s *labelled.Sample) (part string) {
+	if s.LeftOut == "" && len(p.left) > 0 {
+		part, p.left = p.left[0], p.left[1:]
+	}
+	return part
+}
+
+// row returns the part of the next row, nil of one that training left out.
+func (p *parts) row(row table.Row) any {
+	s, err := p.rows.Sample(row)
+	if err != nil || s.LeftOut != "" {
+		return nil
+	}
+	return p.sample(s)
 }
 
 // cloneRow returns a row that stays as it is.
