@@ -134,7 +134,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	addGroup(root, "Evaluate and use", newEval(), newEvalLM(), newScore(), newClassify(), newGenerate(), newInteractive(), newTranslate(), newServe(), newForward())
 	addGroup(root, "Data", newData(), newPreprocess())
 	addGroup(root, "Checkpoints", newInspect(), newConvert(), newAverage())
-	root.AddCommand(newBench(), newVersion())
+	root.AddCommand(newBench(), newDevices(), newVersion())
 	root.SetHelpCommand(newHelp())
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Version}}\n")

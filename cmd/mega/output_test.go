@@ -168,6 +168,7 @@ func printing(t *testing.T) map[string]outputCase {
 		"bench":       {}, // takes seconds
 		"classify":    {"classify --checkpoint LRA --dict TEXTS/src-bin/dict.txt --text 5", "", ""},
 		"data":        {"data", "", ""},
+		"devices":     {"devices", "", ""},
 		"eval":        outputCases["eval --plot"],
 		"eval-lm":     {"eval-lm WIKITEXT --path WIKI --gen-subset test --valid-block splits:5", "", ""},
 		"generate":    {"generate WIKITEXT --checkpoint WIKI --prompt the --max-new-tokens 2", "", ""},

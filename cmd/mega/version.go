@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/driver"
 	"github.com/mega-go/mega/internal/mpi"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/spf13/cobra"
@@ -14,19 +15,23 @@ import (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version, the kernels in use and whether MPI is in",
+		Short:   "Print the version, the kernels in use and what is built in",
 		Example: "  mega version",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
+			lines := versionLine()
+			if driver.Built {
+				lines += "\n" + driverLine()
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), lines)
 			return err
 		},
 	}
 }
 
 func versionLine() string {
-	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers, %s",
-		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size(), mpiWords())
+	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers, %s, %s",
+		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size(), mpiWords(), cudaWords())
 }
 
 // mpiWords says whether several processes can share the work.

@@ -14,6 +14,12 @@ type Launch struct {
 	Limit       int64  // instructions of a warp to run at most in all; 0 stands for 2^32
 }
 
+// What devices take along each axis.
+var (
+	maxGrid  = [3]int{math.MaxInt32, 65535, 65535}
+	maxBlock = [3]int{maxThreads, maxThreads, 64}
+)
+
 // A Fault is why a launch ended early.
 type Fault struct {
 	Kernel string
@@ -40,7 +46,7 @@ func (k *Kernel) Run(m *Memory, l Launch, args ...any) error {
 	}
 	threads, blocks := 1, 1
 	for i := range 3 {
-		if l.Block[i] > maxThreads || l.Grid[i] > math.MaxInt32 {
+		if l.Block[i] > maxBlock[i] || l.Grid[i] > maxGrid[i] {
 			return fmt.Errorf("ptx: kernel %s: a grid of %v blocks of %v threads", k.Name, l.Grid, l.Block)
 		}
 		threads *= l.Block[i]

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/driver"
+	"github.com/spf13/cobra"
+)
+
+func newDevices() *cobra.Command {
+	return &cobra.Command{
+		Use:   "devices",
+		Short: "List the processor and the GPUs",
+		Long: `devices lists what mega could compute on: the processor with the kernels that are
+used on it, and each of NVIDIA's GPUs with its compute capability, its memory and the
+driver, or why there is none. All commands compute on the processor so far.
+
+A GPU needs a program that was built with go build -tags cuda and NVIDIA's driver.
+` + driver.LibraryVariable + ` names the driver's library where it is not found.`,
+		Example: "  mega devices",
+		Args:    exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return printDevices(cmd.OutOrStdout())
+		},
+	}
+}
+
+// printDevices prints a line for each device.
+func printDevices(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "cpu: %s kernels, %d cores\n", autograd.Implementation(), runtime.NumCPU())
+	if err != nil {
+		return err
+	}
+	d, failure := driver.Load()
+	var all []driver.Info
+	if failure == nil {
+		all, failure = d.Devices()
+	}
+	_, err = io.WriteString(w, gpuLines(d, all, failure))
+	return err
+}
+
+// gpuLines describes the GPUs that a driver has, or says why there are none.
+func gpuLines(d *driver.Driver, all []driver.Info, failure error) string {
+	switch {
+	case failure != nil:
+		return fmt.Sprintf("cuda: none: %s\n", strings.TrimPrefix(oneLine(failure), "cuda: "))
+	case len(all) == 0:
+		return fmt.Sprintf("cuda: none: the driver (%v) sees no GPU\n", d)
+	}
+	var b strings.Builder
+	for _, i := range all {
+		fmt.Fprintf(&b, "cuda:%d: %s, compute capability %d.%d, %.1f GiB, driver %v\n", i.Index, i.Name, i.Major, i.Minor, float64(i.Memory)/(1<<30), d)
+	}
+	return b.String()
+}
+
+// cudaWords says whether GPUs can be used, without a look for one.
+func cudaWords() string {
+	if driver.Built {
+		return "with CUDA"
+	}
+	return "without CUDA"
+}
+
+// driverLine says which driver there is for GPUs.
+func driverLine() string {
+	d, err := driver.Load()
+	if err != nil {
+		return "CUDA driver: none: " + strings.TrimPrefix(oneLine(err), "cuda: ")
+	}
+	return fmt.Sprintf("CUDA driver: %v", d)
+}

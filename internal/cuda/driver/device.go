@@ -1,0 +1,127 @@
+package driver
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// A Device is a GPU with kernels, ready to run them. Its methods may be called from any
+// goroutine.
+type Device struct {
+	Info
+	Driver *Driver
+
+	jobs  chan *job
+	ended chan struct{} // closed when the thread has ended
+}
+
+// Open readies a device to run the kernels of a module in PTX. Devices are numbered from
+// 0 on.
+func (d *Driver) Open(index int, ptx string) (*Device, error) {
+	m, err := newModule(ptx)
+	if err != nil {
+		return nil, err
+	}
+	n, err := d.count()
+	if err != nil {
+		return nil, err
+	}
+	if index < 0 || index >= n {
+		return nil, fmt.Errorf("cuda: no device cuda:%d: %s", index, existing(n))
+	}
+	info, err := d.info(index)
+	if err != nil {
+		return nil, err
+	}
+	if has := 10*info.Major + info.Minor; has < m.capability {
+		return nil, fmt.Errorf("cuda: %v has compute capability %d.%d, want %d.%d or later",
+			info, info.Major, info.Minor, m.capability/10, m.capability%10)
+	}
+	dev := &Device{Info: info, Driver: d, jobs: make(chan *job), ended: make(chan struct{})}
+	opened := make(chan error)
+	go dev.serve(m, opened)
+	if err := <-opened; err != nil {
+		return nil, err
+	}
+	return dev, nil
+}
+
+// existing says which devices there are.
+func existing(n int) string {
+	switch n {
+	case 0:
+		return "the driver sees none"
+	case 1:
+		return "there is cuda:0 alone"
+	}
+	return fmt.Sprintf("there are cuda:0 to cuda:%d", n-1)
+}
+
+// A job is a function for the device's thread.
+type job struct {
+	run   func(*Stream) error // nil to close the device
+	err   error
+	value any // of a panic
+	done  chan struct{}
+}
+
+// serve is the device's thread: contexts belong to one.
+func (d *Device) serve(m *module, opened chan<- error) {
+	defer close(d.ended)
+	runtime.LockOSThread()
+	s, err := openStream(d.Driver, d.Info, m)
+	opened <- err
+	if err != nil {
+		runtime.UnlockOSThread()
+		return
+	}
+	defer s.close() // does nothing after the job to close
+	for j := range d.jobs {
+		if j.run == nil {
+			j.err = s.close()
+			runtime.UnlockOSThread() // no context is left there
+			close(j.done)
+			return
+		}
+		j.work(s)
+	}
+}
+
+// work runs the job on the device's thread.
+func (j *job) work(s *Stream) {
+	defer close(j.done)
+	defer s.inside.Store(false)
+	defer func() { j.value = recover() }()
+	s.inside.Store(true)
+	j.err = fmt.Errorf("cuda: a function on %v ended its goroutine", s.info) // unless it returns
+	j.err = j.run(s)
+}
+
+// Run runs f on the device's thread, and returns what f does; it panics with what f
+// panics with. Work that f has given to the stream may still be running then. f must
+// not call Run or Close, and must not keep the stream.
+func (d *Device) Run(f func(*Stream) error) error {
+	return d.do(&job{run: f, done: make(chan struct{})})
+}
+
+func (d *Device) do(j *job) error {
+	select {
+	case d.jobs <- j:
+	case <-d.ended:
+		return ErrClosed
+	}
+	if <-j.done; j.value != nil {
+		panic(j.value)
+	}
+	return j.err
+}
+
+// Close ends all work, and gives back all memory, of the device. Graphs and addresses
+// are void then. Only the first call does anything.
+func (d *Device) Close() error {
+	err := d.do(&job{done: make(chan struct{})})
+	if err == ErrClosed {
+		return nil
+	}
+	return err
+}
