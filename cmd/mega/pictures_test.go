@@ -58,7 +58,7 @@ func TestPhotos(t *testing.T) {
 		t.Errorf("eval printed %q", out)
 	}
 	plot := filepath.Join(t.TempDir(), "confusion.png")
-	if out, _ := mustRun(t, "eval", "--checkpoint", run, dir, "--plot", plot); !strings.Contains(out, "class \\ answer  blue  green  red") {
+	if out, _ := mustRun(t, "eval", "--checkpoint", run, dir, "--plot", plot); !strings.HasPrefix(out, filepath.Base(dir)+": ") || !strings.Contains(out, "class \\ answer  blue  green  red") {
 		t.Errorf("eval of all printed %q", out)
 	}
 	if _, err := os.Stat(plot); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
@@ -39,7 +40,7 @@ func (t *Task) Evaluate(ctx context.Context, m *mega.Vision, split string) (*Eva
 }
 
 // Evaluate runs the model of a checkpoint over the pictures that its training held
-// out, or those of another directory of classes. It returns an error for each picture
+// out, or those of another directory of classes, whose name the split then has. It returns an error for each picture
 // that this process has skipped too.
 func Evaluate(ctx context.Context, ev *train.Evaluator, c *checkpoint.Checkpoint, dir string) (*Evaluation, []error, error) {
 	m, err := c.Vision()
@@ -51,12 +52,14 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, c *checkpoint.Checkpoint
 		return nil, nil, err
 	}
 	var set *images.Set
+	split := validSplit
 	switch {
 	case dir == "" && d.Data == "":
 		return nil, nil, fmt.Errorf("%s does not say what it was trained on: name the directory of the pictures", c.Path)
 	case dir == "":
 		_, set, err = images.OpenSplits(d.Data, d.heldOut(), m.Config().Seed)
 	default:
+		split = nameOf(dir)
 		set, err = images.Open(dir, d.Classes)
 	}
 	if err != nil {
@@ -65,8 +68,16 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, c *checkpoint.Checkpoint
 	if n := m.Config().NumClasses; len(set.Classes) != n {
 		return nil, nil, fmt.Errorf("the pictures are of %d classes, and the model knows %d", len(set.Classes), n)
 	}
-	e, err := evaluate(ctx, ev, m, d.DataConfig, set, validSplit)
+	e, err := evaluate(ctx, ev, m, d.DataConfig, set, split)
 	return e, set.Skipped(), err
+}
+
+// nameOf returns the name of a directory, also of one such as "..".
+func nameOf(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	return filepath.Base(dir)
 }
 
 func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataConfig, set *images.Set, split string) (*Evaluation, error) {
