@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/mega-go/mega/internal/kernel"
@@ -23,12 +24,13 @@ type AdamSettings struct {
 //	w −= lr·decay·w
 //	w −= lr·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + eps)
 //
-// Results do not depend on the number of workers.
+// Results do not depend on the number of workers, nor on how parameters are
+// divided among several Adams.
 type Adam struct {
 	settings AdamSettings
 	weights  []*tensor.Tensor
-	moments  []*tensor.Tensor // m and v of every parameter, in turn
-	blocks   []block
+	moments  []*tensor.Tensor // m and v of every range, in turn
+	blocks   []adamBlock
 	sums     []float64 // of a block's squared gradients
 
 	// Of the call in progress. The tasks are made once, so that no call allocates.
@@ -37,30 +39,73 @@ type Adam struct {
 	square, step func(worker, i int)
 }
 
+// AdamBlock is how many numbers of a parameter are updated at a time. The squares
+// of their gradients are added first, then the sums of blocks.
+const AdamBlock = blockSize
+
+// An AdamRange is numbers [From, To) of a parameter of a list. From is a multiple of
+// AdamBlock, and so is To unless the parameter ends there.
+type AdamRange struct{ Param, From, To int }
+
+// An adamBlock is what one task updates: a block of a parameter, and where the block's
+// first moments lie. The second are in the tensor after theirs.
+type adamBlock struct{ param, moments block }
+
 // NewAdam returns an optimiser of parameters whose moments are zero.
 func NewAdam(params []*Variable, s AdamSettings) *Adam {
+	var whole []AdamRange
+	for i, p := range params {
+		whole = append(whole, AdamRange{i, 0, p.Value().Len()})
+	}
+	a := NewAdamOf(params, whole, s)
+	for i, m := range a.moments {
+		a.moments[i] = m.Reshape(params[i/2].Value().Shape()...)
+	}
+	return a
+}
+
+// NewAdamOf returns an optimiser of ranges of parameters, which has the moments of
+// these alone.
+func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	a := &Adam{settings: s}
 	for _, p := range params {
-		w := p.Value()
-		a.weights = append(a.weights, w)
-		a.moments = append(a.moments, tensor.New(w.Shape()...), tensor.New(w.Shape()...))
+		a.weights = append(a.weights, p.Value())
 	}
-	a.blocks = blocksOf(a.weights)
+	for i, r := range ranges {
+		n := a.weights[r.Param].Len()
+		if r.From%AdamBlock != 0 || r.From > r.To || r.To > n || r.To%AdamBlock != 0 && r.To != n {
+			panic(fmt.Sprintf("autograd: range %v of a parameter of %d numbers, want whole blocks of %d", r, n, AdamBlock))
+		}
+		a.moments = append(a.moments, tensor.New(r.To-r.From), tensor.New(r.To-r.From))
+		for from := r.From; from < r.To; from += AdamBlock {
+			to := min(from+AdamBlock, r.To)
+			a.blocks = append(a.blocks, adamBlock{block{r.Param, from, to}, block{2 * i, from - r.From, to - r.From}})
+		}
+	}
 	a.sums = make([]float64, len(a.blocks))
 	a.square, a.step = a.squareBlock, a.stepBlock
 	return a
 }
 
-// Moments returns m and v of every parameter in turn.
+// Moments returns m and v of every range in turn; of whole parameters, in their shapes.
 func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
 
-// Norm returns the L2 norm of all gradients together, summed in float64. A
-// parameter that no gradient has reached has nil.
-func (a *Adam) Norm(grads []*tensor.Tensor) float64 {
+// Squares returns the sum of the squared gradients of each block, range after range.
+// It is valid until the next call. A parameter that no gradient has reached has nil.
+func (a *Adam) Squares(grads []*tensor.Tensor) []float64 {
 	a.grads = grads
 	a.settings.Workers.Run(len(a.blocks), a.square)
+	return a.sums
+}
+
+// Norm returns the L2 norm of all gradients together, summed in float64.
+func (a *Adam) Norm(grads []*tensor.Tensor) float64 { return AdamNorm(a.Squares(grads)) }
+
+// AdamNorm returns the norm of gradients, the sums of whose squares are given for each
+// block of each parameter.
+func AdamNorm(squares []float64) float64 {
 	total := 0.0
-	for _, s := range a.sums {
+	for _, s := range squares {
 		total += s
 	}
 	return math.Sqrt(total)
@@ -71,7 +116,7 @@ func (a *Adam) Norm(grads []*tensor.Tensor) float64 {
 func (a *Adam) NotFinite() int {
 	for i, s := range a.sums {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
-			return a.blocks[i].index
+			return a.blocks[i].param.index
 		}
 	}
 	return -1
@@ -94,7 +139,7 @@ func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
 }
 
 func (a *Adam) squareBlock(_, i int) {
-	b := a.blocks[i]
+	b := a.blocks[i].param
 	a.sums[i] = 0
 	if a.grads[b.index] != nil {
 		a.sums[i] = kernel.SumSquares(b.of(a.grads))
@@ -102,7 +147,7 @@ func (a *Adam) squareBlock(_, i int) {
 }
 
 func (a *Adam) stepBlock(_, i int) {
-	b := a.blocks[i]
+	b, m := a.blocks[i].param, a.blocks[i].moments
 	if a.grads[b.index] == nil {
 		return
 	}
@@ -110,7 +155,7 @@ func (a *Adam) stepBlock(_, i int) {
 	if a.settings.Undecayed != nil && a.settings.Undecayed[b.index] {
 		numbers.Decay = 0
 	}
-	m, v := b, b // the same range of the moments
-	m.index, v.index = 2*b.index, 2*b.index+1
+	v := m
+	v.index++
 	kernel.AdamStep(b.of(a.weights), b.of(a.grads), m.of(a.moments), v.of(a.moments), numbers)
 }

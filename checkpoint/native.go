@@ -35,6 +35,11 @@ type Native struct {
 	Optimizer []*nn.Buffer    // the optimiser's tensors
 	ModelEMA  *nn.Params      // exponential averages of Params; nil for none
 	State     json.RawMessage // everything else that training needs; nil to save a model alone
+
+	// Give and Take are for an optimiser whose tensors share memory, and nil for
+	// others. Give puts the numbers of tensor i there before it is written, and Take
+	// takes them from there after it was read.
+	Give, Take func(i int) error
 }
 
 // Save writes n as the directory dir, whole or not at all. dir must not exist.
@@ -51,7 +56,7 @@ func (n *Native) Save(dir string) error {
 		if n.State == nil {
 			return nil
 		}
-		if err := writeTensors(file(OptimizerFile), bufferTensors(n.Optimizer), metadata); err != nil {
+		if err := writeTensors(file(OptimizerFile), n.optimizerTensors(), metadata); err != nil {
 			return err
 		}
 		if n.ModelEMA != nil {
@@ -88,6 +93,17 @@ func bufferTensors(buffers []*nn.Buffer) []safetensors.Tensor {
 	return out
 }
 
+// optimizerTensors lists the optimiser's tensors, which Give fills where there is one.
+func (n *Native) optimizerTensors() []safetensors.Tensor {
+	tensors := bufferTensors(n.Optimizer)
+	if n.Give != nil {
+		for i := range tensors {
+			tensors[i].Fill = func() error { return n.Give(i) }
+		}
+	}
+	return tensors
+}
+
 // Resume fills n.Params, n.Optimizer and n.ModelEMA, which fix the names and shapes,
 // from the checkpoint dir and sets the rest of n. An error leaves n half filled.
 func (n *Native) Resume(dir string) error {
@@ -102,7 +118,7 @@ func (n *Native) Resume(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = n.readStamped(dir, OptimizerFile, func(w Weights) error { return LoadBuffers(n.Optimizer, w) })
+	err = n.readStamped(dir, OptimizerFile, func(w Weights) error { return LoadBuffers(n.Optimizer, w, n.Take) })
 	if err != nil || n.ModelEMA == nil {
 		return err
 	}

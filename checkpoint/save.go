@@ -259,7 +259,7 @@ func (s *saving) moments() ([]*nn.Buffer, error) {
 			out = append(out, &nn.Buffer{Name: q.Name + "." + name, Tensor: tensor.New(q.Shape()...)})
 		}
 	}
-	return out, LoadBuffers(out, s.training.Adam.Moments)
+	return out, LoadBuffers(out, s.training.Adam.Moments, nil)
 }
 
 // single writes one safetensors file.

@@ -135,11 +135,14 @@ func (t *Training) state() (json.RawMessage, error) {
 	return json.MarshalIndent(s, "", "  ")
 }
 
-// LoadBuffers fills buffers from w, as strictly as LoadParams.
-func LoadBuffers(buffers []*nn.Buffer, w Weights) error {
+// LoadBuffers fills buffers from w, as strictly as LoadParams. Where they share memory,
+// take, which is nil elsewhere, takes the numbers of buffer i from there.
+func LoadBuffers(buffers []*nn.Buffer, w Weights, take func(i int) error) error {
 	l := loader{weights: w, wanted: make(map[string]bool)}
-	for _, b := range buffers {
-		l.load(b.Name, b.Tensor)
+	for i, b := range buffers {
+		if l.load(b.Name, b.Tensor) && take != nil {
+			l.Add(take(i))
+		}
 	}
 	return l.err()
 }

@@ -119,11 +119,14 @@ func (l *loader) check(name string, shape []int) bool {
 	return false
 }
 
-func (l *loader) load(name string, t *tensor.Tensor) {
+// load fills t and reports whether it did.
+func (l *loader) load(name string, t *tensor.Tensor) bool {
 	if !l.check(name, t.Shape()) {
-		return
+		return false
 	}
-	l.Add(fill(t, l.weights, name))
+	err := fill(t, l.weights, name)
+	l.Add(err)
+	return err == nil
 }
 
 // fill reads the tensor of that name into t.

@@ -112,6 +112,59 @@ func TestAdamIsTheSameForAnyWorkers(t *testing.T) {
 	}
 }
 
+// TestAdamOfRanges: an optimiser of parts of parameters does there what one of the whole
+// does, bit for bit, and nothing elsewhere.
+func TestAdamOfRanges(t *testing.T) {
+	settings := AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.1}
+	ranges := []autograd.AdamRange{{Param: 0, From: adamBlock, To: 2 * adamBlock}, {Param: 1, From: 2 * adamBlock, To: 2*adamBlock + 3}, {Param: 1, From: 0, To: adamBlock}}
+	updated := func(of ...autograd.AdamRange) (before, after [][]float32) {
+		params := nn.NewParams(1)
+		var variables []*autograd.Variable
+		var grads []*tensor.Tensor
+		for i, n := range []int{3 * adamBlock, 2*adamBlock + 3} {
+			p := params.Root().Index(i).Parameter("w", nn.Normal(0, 1), n)
+			before = append(before, slices.Clone(p.Value().Data()))
+			variables, grads = append(variables, p.Variable), append(grads, p.Value().Clone())
+		}
+		adam := autograd.NewAdam(variables, settings)
+		if of != nil {
+			adam = autograd.NewAdamOf(variables, of, settings)
+		}
+		for step := 1; step <= 3; step++ {
+			adam.Step(grads, step, 0.1, 0.5)
+		}
+		for _, p := range params.All() {
+			after = append(after, p.Value().Data())
+		}
+		return before, after
+	}
+	before, want := updated()
+	_, got := updated(ranges...)
+	for _, r := range ranges { // the rest is as before
+		copy(before[r.Param][r.From:r.To], want[r.Param][r.From:r.To])
+	}
+	for i := range got {
+		if !slices.Equal(got[i], before[i]) {
+			t.Errorf("parameter %d is not as the whole optimiser's in the ranges and as before elsewhere", i)
+		}
+	}
+}
+
+// TestAdamRangesAreOfBlocks: others would be updated otherwise than in the whole.
+func TestAdamRangesAreOfBlocks(t *testing.T) {
+	p := nn.NewParams(1).Root().Parameter("w", nn.Constant(0), 2*adamBlock+3)
+	for _, r := range []autograd.AdamRange{{From: 1, To: adamBlock}, {From: 0, To: adamBlock + 1}, {From: adamBlock, To: 3 * adamBlock}, {From: adamBlock, To: 0}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("range %v is taken", r)
+				}
+			}()
+			autograd.NewAdamOf([]*autograd.Variable{p.Variable}, []autograd.AdamRange{r}, AdamConfig{})
+		}()
+	}
+}
+
 func TestClipScale(t *testing.T) {
 	for _, c := range []struct{ norm, limit, want float64 }{
 		{2, 1, 1 / 2.000001}, {0.5, 1, 1}, {100, 0, 1}, {0, 1, 1},

@@ -31,8 +31,8 @@ type Communicator interface {
 
 	// Sum64 replaces x by its elementwise sum over all processes in the order of ranks.
 	Sum64(what string, x []float64) error
-	// Broadcast replaces x by what process 0 has.
-	Broadcast(what string, x []byte) error
+	// Broadcast replaces x by what process root has.
+	Broadcast(what string, x []byte, root int) error
 	// AllGather returns what each process gives, which may differ in length.
 	AllGather(what string, x []byte) ([][]byte, error)
 
@@ -68,7 +68,7 @@ func done() error { return nil }
 func (Alone) Sum64(string, []float64) error { return nil }
 
 // Broadcast leaves x as it is.
-func (Alone) Broadcast(string, []byte) error { return nil }
+func (Alone) Broadcast(string, []byte, int) error { return nil }
 
 // AllGather returns x.
 func (Alone) AllGather(_ string, x []byte) ([][]byte, error) { return [][]byte{x}, nil }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/config"
@@ -55,6 +56,8 @@ type Config struct {
 	BF16Gradients        bool `json:"bf16_gradients,omitempty" help:"with several processes, round gradients to bfloat16 while they travel; they are added in float32"`
 	CollectiveTimeout    int  `json:"collective_timeout" range:"0," help:"with several processes, seconds after which one that waits for the others in the middle of an update ends the job; ten times as many elsewhere; 0 for ever"`
 
+	ZeroSharding string `json:"zero_sharding,omitempty" help:"what several processes divide among them: none, or os for the optimiser's moments, each process then updating its share of the weights. The result is the same, bit for bit"`
+
 	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. Needs a processor with AVX512_BF16"`
 }
 
@@ -79,6 +82,7 @@ func DefaultConfig() Config {
 		MaxSkipped:           1000,
 		BucketMB:             25,
 		CollectiveTimeout:    120,
+		ZeroSharding:         shardNothing,
 	}
 }
 
@@ -109,6 +113,8 @@ func (c Config) Validate() error {
 	v.NotNegative("clip_norm", c.ClipNorm)
 	v.Check(c.ModelEMADecay >= 0 && c.ModelEMADecay < 1, "model_ema_decay is %g, want a number from 0 to below 1", c.ModelEMADecay)
 	v.Check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
+	v.Check(slices.Contains([]string{"", shardNothing, shardOptimizer}, c.ZeroSharding),
+		"zero_sharding is %q, want %s or %s, which shards the state of the optimiser", c.ZeroSharding, shardNothing, shardOptimizer)
 	if c.BF16 {
 		v.Add(config.Wrap("bf16 is set", autograd.CheckBF16()))
 	}

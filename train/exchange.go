@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -23,14 +24,17 @@ const alignment = 16
 // embedding, last. The memory is cut into buckets. A bucket is sent when all in it is
 // final and those before it are sent: the order is the same in all processes, whatever
 // gradients each of them has, so that nothing is negotiated.
+//
+// For a [sharding], sums stay in the process that adds them up.
 type exchange struct {
 	comm    Communicator
 	bf16    bool
+	sharded bool
 	params  []*nn.Parameter
 	set     *nn.Params
 	memory  []float32
 	at      []int     // where each parameter's gradient begins
-	flags   []float32 // 1 for each parameter that has a gradient in some process; at the end of memory
+	flags   []float32 // 1 for each parameter that has a gradient in some process; at the end of memory unless sharded
 	buckets []*bucket
 	within  [][]*bucket // which of them each parameter lies in
 
@@ -47,20 +51,46 @@ type bucket struct {
 }
 
 // newExchange lays out the gradients of all parameters.
-func newExchange(c Communicator, set *nn.Params, bucketMB int, bf16 bool) *exchange {
-	x := &exchange{comm: c, bf16: bf16, params: set.All(), set: set, at: make([]int, len(set.All())), final: make([]bool, len(set.All())), within: make([][]*bucket, len(set.All()))}
+func newExchange(c Communicator, set *nn.Params, bucketMB int, bf16, sharded bool) *exchange {
+	x := &exchange{comm: c, bf16: bf16, sharded: sharded, params: set.All(), set: set, at: make([]int, len(set.All())), final: make([]bool, len(set.All())), within: make([][]*bucket, len(set.All()))}
 	end := 0
 	x.eachInOrder(func(i int) {
-		x.at[i] = end
-		end += (tensor.Size(x.params[i].Shape()) + alignment - 1) / alignment * alignment
+		n := tensor.Size(x.params[i].Shape())
+		x.at[i] = x.place(end, n)
+		end = roundUp(x.at[i]+n, alignment)
 	})
-	x.memory = c.Memory(end + len(x.params))
-	x.flags = x.memory[end:]
+	if sharded {
+		x.memory, x.flags = c.Memory(roundUp(end, x.unit())), make([]float32, len(x.params))
+	} else {
+		x.memory = c.Memory(end + len(x.params))
+		x.flags = x.memory[end:]
+	}
 	for i, p := range x.params {
 		p.SetGradMemory(x.gradient(i))
 	}
 	x.cut(bucketMB * megabyte)
 	return x
+}
+
+func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
+
+// unit is what the length of a bucket is a multiple of: each process adds up one part,
+// which is of whole blocks of the optimiser where it also updates the weights there.
+func (x *exchange) unit() int {
+	if x.sharded {
+		return x.comm.Size() * autograd.AdamBlock
+	}
+	return x.comm.Size()
+}
+
+// place returns where a gradient of n numbers begins, at end or later. In sharded
+// memory no block of the optimiser crosses a multiple of a block's size, so that none
+// is in two parts.
+func (x *exchange) place(end, n int) int {
+	if !x.sharded || end%autograd.AdamBlock+n <= autograd.AdamBlock {
+		return end
+	}
+	return roundUp(end, autograd.AdamBlock)
 }
 
 // eachInOrder calls f for all parameters in the order in which their gradients become
@@ -87,12 +117,11 @@ func (x *exchange) gradient(i int) *tensor.Tensor {
 	return tensor.FromSlice(x.memory[x.at[i]:][:tensor.Size(shape)], shape...)
 }
 
-// cut makes buckets of so many numbers at most, each a multiple of the number of
-// processes. The last has the flags.
+// cut makes buckets of so many numbers at most, rounded up to a multiple of unit. The
+// last has the flags.
 func (x *exchange) cut(most int) {
-	size := x.comm.Size()
 	for from, limit := 0, min(firstBucket, most); from < len(x.memory); limit = most {
-		b := &bucket{from: from, to: min(from+(limit+size-1)/size*size, len(x.memory))}
+		b := &bucket{from: from, to: min(from+roundUp(limit, x.unit()), len(x.memory))}
 		for i, p := range x.params {
 			if x.at[i] < b.to && x.at[i]+tensor.Size(p.Shape()) > b.from {
 				x.within[i] = append(x.within[i], b)
@@ -158,29 +187,41 @@ func (x *exchange) start(i int) {
 	what := fmt.Sprintf("update %d, bucket %d of %d of the gradients", x.update, i+1, len(x.buckets))
 	sum := x.memory[b.from:b.to]
 	reduced := x.comm.StartReduceScatter(what, sum, x.bf16)
-	gathered := x.comm.StartAllGather(what, sum, x.bf16)
-	b.wait = func() error { return cmp.Or(reduced(), gathered()) }
+	if b.wait = reduced; !x.sharded {
+		gathered := x.comm.StartAllGather(what, sum, x.bf16)
+		b.wait = func() error { return cmp.Or(reduced(), gathered()) }
+	}
 }
 
-// finish sends what is left, waits for all sums and returns the gradients, nil for
-// parameters that none has reached in any process.
-func (x *exchange) finish(grads []*tensor.Tensor) error {
+// complete sends what is left.
+func (x *exchange) complete() {
 	for i := range x.params {
 		x.settle(i)
 	}
 	for ; x.sent < len(x.buckets); x.sent++ {
 		x.start(x.sent)
 	}
+}
+
+// finish sends what is left, waits for all sums and returns the gradients, nil for
+// parameters that none has reached in any process.
+func (x *exchange) finish(grads []*tensor.Tensor) error {
+	x.complete()
 	for _, b := range x.buckets {
 		if err := b.wait(); err != nil {
 			return err
 		}
 	}
+	x.results(grads)
+	return nil
+}
+
+// results returns the gradients of the parameters that have flags, nil for others.
+func (x *exchange) results(grads []*tensor.Tensor) {
 	for i := range x.params {
 		grads[i] = nil
 		if x.flags[i] > 0 {
 			grads[i] = x.gradient(i)
 		}
 	}
-	return nil
 }

@@ -49,15 +49,15 @@ func (r *run) sameEverywhere(rc RunConfig, version string) error {
 		if err := json.Unmarshal(text, &identities[rank]); err != nil {
 			return err
 		}
-		if what := identities[0].differs(identities[rank]); what != "" {
+		if what := identities[0].differs(identities[rank], rank); what != "" {
 			return fmt.Errorf("rank %d (on %s) cannot train together with rank 0 (on %s): %s", rank, identities[rank].Host, identities[0].Host, what)
 		}
 	}
 	return nil
 }
 
-// differs says what o has otherwise, "" if nothing.
-func (i identity) differs(o identity) string {
+// differs says what o, which is of a rank, has otherwise than i of rank 0, "" if nothing.
+func (i identity) differs(o identity, rank int) string {
 	var parts []string
 	if i.Version != o.Version {
 		parts = append(parts, fmt.Sprintf("it is version %q, not %q", o.Version, i.Version))
@@ -65,8 +65,8 @@ func (i identity) differs(o identity) string {
 	if i.Kernels != o.Kernels {
 		parts = append(parts, fmt.Sprintf("it has %s kernels, not %s (MEGA_KERNEL chooses)", o.Kernels, i.Kernels))
 	}
-	if err := sameConfig(i.Config, o.Config, nil); err != nil {
-		parts = append(parts, strings.NewReplacer(" was ", " is ", ", now ", " on rank 0, here ").Replace(err.Error()))
+	if err := sameConfig(i.Config, o.Config, nil, fmt.Sprintf("%%s is %%s on rank 0, %%s on rank %d", rank)); err != nil {
+		parts = append(parts, strings.NewReplacer("is not what it was", "is not what it is on rank 0", "was not there", "is not there on rank 0").Replace(err.Error()))
 	}
 	if i.Batches != o.Batches {
 		parts = append(parts, fmt.Sprintf("its first epoch has %d batches, not %d", o.Batches, i.Batches))
@@ -99,7 +99,7 @@ func (r *run) shareStart(resumed bool) (bool, error) {
 	for _, p := range r.task.Params().All() {
 		tensors = append(tensors, p.Value())
 	}
-	if s.Steps > 0 {
+	if s.Steps > 0 && r.adam.whole != nil { // who shares moments has its share from restore
 		for _, b := range r.adam.buffers() {
 			tensors = append(tensors, b.Tensor)
 		}
@@ -124,7 +124,7 @@ func (r *run) shareBuffers() error {
 	for i, c := range params.Counters() {
 		counts[i] = c.Value
 	}
-	if err := r.comm.Broadcast("counts of batches", dtype.Bytes(counts)); err != nil {
+	if err := r.comm.Broadcast("counts of batches", dtype.Bytes(counts), 0); err != nil {
 		return err
 	}
 	for i, c := range params.Counters() {
@@ -144,7 +144,7 @@ func (r *run) shareBuffers() error {
 // broadcast gives all processes the numbers of process 0.
 func (r *run) broadcast(what string, tensors ...*tensor.Tensor) error {
 	for _, t := range tensors {
-		if err := t.WriteHost(func(x []float32) error { return r.comm.Broadcast(what, dtype.Bytes(x)) }); err != nil {
+		if err := t.WriteHost(func(x []float32) error { return r.comm.Broadcast(what, dtype.Bytes(x), 0) }); err != nil {
 			return err
 		}
 	}

@@ -214,8 +214,8 @@ func TestErrorEndsAllProcesses(t *testing.T) {
 // TestForeignProcessesAreRefused: a process of another mind is named, with what differs.
 func TestForeignProcessesAreRefused(t *testing.T) {
 	for want, change := range map[string]func(c *Config, o *Options){
-		"training.max_update is 40 on rank 0, here 41": func(c *Config, _ *Options) { c.MaxUpdate++ },
-		`it is version "2", not "1"`:                   func(_ *Config, o *Options) { o.Version = "2" },
+		"training.max_update is 40 on rank 0, 41 on rank 2": func(c *Config, _ *Options) { c.MaxUpdate++ },
+		`it is version "2", not "1"`:                        func(_ *Config, o *Options) { o.Version = "2" },
 	} {
 		at := func(rank int) (Config, Options) {
 			c, o := toyConfig(), Options{Version: "1"}

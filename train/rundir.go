@@ -200,16 +200,19 @@ var mayChange = []string{
 	"disable_validation", "validate_interval", "validate_interval_updates", "validate_after_updates",
 	"no_save", "no_epoch_checkpoints", "save_interval", "save_interval_updates",
 	"keep_interval_updates", "keep_last_epochs", "keep_best_checkpoints",
-	"log_interval", "max_skipped_in_row", "max_skipped", "bucket_mb", "collective_timeout",
+	"log_interval", "max_skipped_in_row", "max_skipped", "bucket_mb", "collective_timeout", "zero_sharding",
 }
 
 // sameRun fails, listing the differences, if a run that began with the
 // configuration was cannot resume with now.
-func sameRun(was, now RunConfig) error { return sameConfig(was, now, mayChange) }
+func sameRun(was, now RunConfig) error {
+	return sameConfig(was, now, mayChange, "%s was %s, now %s")
+}
 
 // sameConfig fails, listing the differences, if two configurations differ in other
-// settings of training than free, or in their data, wherever that lies.
-func sameConfig(was, now RunConfig, free []string) error {
+// settings of training than free, or in their data, wherever that lies. format is for
+// a key and its two values.
+func sameConfig(was, now RunConfig, free []string, format string) error {
 	a, err := flatten(was)
 	if err != nil {
 		return err
@@ -227,7 +230,7 @@ func sameConfig(was, now RunConfig, free []string) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if a[key] != b[key] && !strings.HasPrefix(key, "content.") && !strings.HasPrefix(key, "data.seen.") && !slices.Contains(same, strings.TrimPrefix(key, "training.")) {
-			differences = append(differences, fmt.Sprintf("%s was %s, now %s", key, printable.Shorten(cmp.Or(a[key], "absent")), printable.Shorten(cmp.Or(b[key], "absent"))))
+			differences = append(differences, fmt.Sprintf(format, key, printable.Shorten(cmp.Or(a[key], "absent")), printable.Shorten(cmp.Or(b[key], "absent"))))
 		}
 	}
 	if len(differences) == 0 {

@@ -18,7 +18,7 @@ func (r *run) start(t *checkpoint.Training) error {
 		return nil
 	}
 	r.adam.steps = t.Adam.Steps
-	if err := checkpoint.LoadBuffers(r.adam.buffers(), t.Adam.Moments); err != nil {
+	if err := checkpoint.LoadBuffers(r.native.Optimizer, t.Adam.Moments, r.native.Take); err != nil {
 		return fmt.Errorf("%s: the optimiser's state: %w", t.Path, err)
 	}
 	return nil

@@ -41,12 +41,15 @@ type toy struct {
 
 func newToy() *toy { return newToyOf(nn.BatchNorm, 0.2) }
 
-func newToyOf(norm nn.NormType, dropout float64) *toy {
+func newToyOf(norm nn.NormType, dropout float64) *toy { return newToyWide(norm, dropout, 16) }
+
+// newToyWide returns a toy with so many channels.
+func newToyWide(norm nn.NormType, dropout float64, width int) *toy {
 	t := &toy{params: nn.NewParams(3), dropout: dropout}
 	root := t.params.Root()
-	t.in = nn.NewLinear(root.Sub("in"), toyInputs, 16, true, nn.XavierUniform)
-	t.block = root.Section(func() { t.norm = nn.NewNorm(root.Sub("mid"), norm, 16, true) })
-	t.out = nn.NewLinear(root.Sub("out"), 16, toyClasses, true, nn.XavierUniform)
+	t.in = nn.NewLinear(root.Sub("in"), toyInputs, width, true, nn.XavierUniform)
+	t.block = root.Section(func() { t.norm = nn.NewNorm(root.Sub("mid"), norm, width, true) })
+	t.out = nn.NewLinear(root.Sub("out"), width, toyClasses, true, nn.XavierUniform)
 	return t
 }
 

@@ -137,6 +137,9 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if !c.ModelEMA { // as in runs from before there were averages
 		c.ModelEMADecay = 0
 	}
+	if c.ZeroSharding == shardNothing { // as in runs from before it could be chosen
+		c.ZeroSharding = ""
+	}
 	about := task.Describe()
 	about.Metrics = metricNames(about.Metrics, c)
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
@@ -154,13 +157,17 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 			adam.Undecayed = append(adam.Undecayed, u.Undecayed(p))
 		}
 	}
-	r.adam = NewAdam(params, adam)
+	var sum *exchange
 	if comm.Size() > 1 {
-		r.adam.sum = newExchange(comm, params, c.BucketMB, c.BF16Gradients)
+		sum = newExchange(comm, params, c.BucketMB, c.BF16Gradients, c.ZeroSharding == shardOptimizer)
 		r.tape.SetSum(r.sumOverProcesses)
 	}
+	r.adam = newAdam(params, adam, sum)
 	r.buffers = newKeptBuffers(params)
 	r.native = checkpoint.Native{Params: params, Optimizer: r.adam.buffers()}
+	if s := r.adam.shared; s != nil {
+		r.native.Give, r.native.Take = s.give, s.take
+	}
 	if r.ema = newModelEMA(params, c, o.Workers); r.ema != nil {
 		r.native.ModelEMA = r.ema.averages
 	}
@@ -226,7 +233,7 @@ func (r *run) resume(o Options) (resumed bool, err error) {
 	if r.comm.Rank() == 0 {
 		resumed, err = r.restore(o)
 	}
-	if err = agree(r.comm, "resuming", err); err != nil {
+	if err = agree(r.comm, "resuming", errors.Join(err, r.adam.serve())); err != nil {
 		return false, err
 	}
 	if r.comm.Size() > 1 {
@@ -282,12 +289,20 @@ func (r *run) restore(o Options) (bool, error) {
 // state that were read.
 func (r *run) checkStart() error {
 	if where := r.adam.broken(r.task.Params().Buffers()); where != "" {
-		return fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
+		return errNotFinite(where)
 	}
 	if where := r.adam.impossible(); where != "" {
-		return fmt.Errorf("%s, a mean of squares, is negative in the optimiser's state to begin from: continue from another checkpoint", where)
+		return errNegative(where)
 	}
 	return nil
+}
+
+func errNotFinite(where string) error {
+	return fmt.Errorf("%s is not finite in the weights to begin from: continue from another checkpoint", where)
+}
+
+func errNegative(where string) error {
+	return fmt.Errorf("%s, a mean of squares, is negative in the optimiser's state to begin from: continue from another checkpoint", where)
 }
 
 // close releases what the run holds.
@@ -394,17 +409,33 @@ func (r *run) update(ctx context.Context, l *Loader, n int) error {
 		return r.skip(stats.Loss, norm)
 	}
 	clip := ClipScale(norm, r.config.ClipNorm)
-	rate := r.schedule.Rate(r.state.Updates, r.state.Epoch)
-	stepped := time.Now()
-	r.adam.Step(rate, clip/stats.SampleSize)
-	if r.ema != nil {
-		r.ema.update()
+	if err := r.step(clip / stats.SampleSize); err != nil {
+		return err
 	}
-	r.took("optimiser", stepped)
 	r.state.Updates++
 	r.state.SkippedInRow = 0
 	r.count(stats, norm, clip < 1, time.Since(started).Seconds())
 	return r.progress(n)
+}
+
+// step changes the weights by the gradients times scale.
+func (r *run) step(scale float64) error {
+	started := time.Now()
+	r.adam.Step(r.schedule.Rate(r.state.Updates, r.state.Epoch), scale)
+	r.took("optimiser", started)
+	if r.adam.shared != nil {
+		started = time.Now()
+		if err := r.adam.shared.arrive(); err != nil {
+			return err
+		}
+		r.took(r.adam.gathering(), started)
+	}
+	if r.ema != nil {
+		started = time.Now()
+		r.ema.update()
+		r.took("optimiser", started)
+	}
+	return nil
 }
 
 // accumulate adds up the gradients and statistics of this process's share of

@@ -177,7 +177,7 @@ func (r *run) save(m savePoint) error {
 		return err
 	}
 	r.saved = true
-	return agree(r.comm, "saving a checkpoint", r.saveFiles(m))
+	return agree(r.comm, "saving a checkpoint", errors.Join(r.saveFiles(m), r.adam.serve()))
 }
 
 // saveFiles writes a checkpoint in the process that has the run directory.

@@ -25,6 +25,7 @@ type job struct {
 	*collective.Group
 	stderr  io.Writer
 	command atomic.Pointer[cobra.Command] // in progress, for the flags in errors
+	same    bool                          // all processes run one command
 }
 
 // joinJob joins the processes that a launcher has started, nil if this one is alone.
@@ -104,7 +105,28 @@ func (j *job) leave() error {
 	if j == nil {
 		return nil
 	}
+	if !j.same { // help was asked for, and perhaps not everywhere
+		if err := j.sameCommand("mega help"); err != nil {
+			j.Abort(err)
+		}
+	}
 	return j.Close()
+}
+
+// sameCommand fails unless all processes run one command: others would wait for each
+// other in vain.
+func (j *job) sameCommand(path string) error {
+	all, err := j.AllGather("the start", []byte(path))
+	if err != nil {
+		return err
+	}
+	for rank, other := range all {
+		if string(other) != string(all[0]) {
+			return usage(fmt.Errorf("rank %d runs %s, and rank 0 %s: all processes of a job run one command", rank, other, all[0]))
+		}
+	}
+	j.same = true
+	return nil
 }
 
 // jobKey is the key of a context's job.
@@ -156,5 +178,5 @@ func takesProcesses(cmd *cobra.Command) error {
 	if !slices.Contains(sharing, cmd.Name()) {
 		return usage(errors.New(cmd.CommandPath() + " is for one process: start it without mpirun or srun"))
 	}
-	return nil
+	return j.sameCommand(cmd.CommandPath())
 }

@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	defer stop()
 	out := newStandardOutput(stdout, stop)
 	if err := autograd.CheckEnvironment(); err != nil {
+		processes(ctx).Abort(usage(err))
 		fmt.Fprintln(stderr, "mega:", err)
 		return exitUsage
 	}

@@ -138,6 +138,81 @@ func TestMPITraining(t *testing.T) {
 	}
 }
 
+// TestMPISharding goes on with a run in numbers of processes that change, whose moments
+// are shared but for one stage: weights, averages and moments are those of a run in the
+// same numbers of processes with whole moments, bit for bit, under each MPI.
+func TestMPISharding(t *testing.T) {
+	here := launchersHere(t)
+	stages := []struct {
+		processes int
+		sharding  string
+	}{{2, "os"}, {3, "none"}, {3, "os"}, {1, "os"}, {2, "os"}}
+	goOn := func(l launcher, dir string, stage int, sharding string) {
+		l.run(t, stages[stage].processes, tiny(dir, "--encoder-embed-dim", "64", "--encoder-hidden-dim", "128", "--encoder-ffn-embed-dim", "128", "--z-dim", "64",
+			"--norm-type", "syncbatchnorm", "--dropout", "0.1", "--clip-norm", "0.1", "--model-ema", "--model-ema-decay", "0.9",
+			"--distributed-world-size", "3", "--max-update", strconv.Itoa(2*stage+2), "--zero-sharding", sharding)...)
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	for stage := range stages {
+		goOn(here[0], whole, stage, "none")
+	}
+	for _, l := range here {
+		dir := filepath.Join(t.TempDir(), "sharded")
+		for stage, s := range stages {
+			goOn(l, dir, stage, s.sharding)
+		}
+		sameCheckpoint(t, "sharded, under "+l.name, dir, whole)
+		if !bytes.Equal(lastFile(t, dir, checkpoint.ModelEMAFile), lastFile(t, whole, checkpoint.ModelEMAFile)) {
+			t.Errorf("sharded, under %s: averages differ", l.name)
+		}
+	}
+}
+
+// TestMPIRefusals: a process of another mind than the others ends the job at once, by its
+// name, whatever it wants.
+func TestMPIRefusals(t *testing.T) {
+	here := launchersHere(t)
+	dir := t.TempDir()
+	const labelled = "testdata/reviews.csv"
+	other := filepath.Join(dir, "reviews.csv")
+	rows, err := os.ReadFile(labelled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, other, strings.Replace(string(rows), " ", "  ", 1))
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	onLabels := func(file string) []string { return labelledArgs(file, filepath.Join(dir, "labels")) }
+	onNumbers := func(more ...string) []string { return tiny(filepath.Join(dir, "run"), more...) }
+	for want, c := range map[string]struct {
+		environment string // of the last process
+		first, last []string
+	}{
+		`mega: rank 2: --lr is "x", want a number`: {"", onNumbers(), onNumbers("--lr", "x")},
+		"mega: rank 0: unknown flag --nope":        {"", onNumbers("--nope"), onNumbers()},
+		"rank 2 (on HOST) cannot train together with rank 0 (on HOST): model.seed is 1 on rank 0, 2 on rank 2": {"", onNumbers(), onNumbers("--seed", "2")},
+		"it has generic kernels, not ":                     {"MEGA_KERNEL=generic", onNumbers(), onNumbers()},
+		"mega: rank 2: MEGA_KERNEL":                        {"MEGA_KERNEL=nope", onNumbers(), onNumbers()},
+		"rank 2 runs mega version, and rank 0 mega train":  {"", onNumbers(), []string{"version"}},
+		"rank 2 runs mega help, and rank 0 mega train":     {"", onNumbers(), []string{"train", "--help"}},
+		"rank 2 runs mega train, and rank 0 mega help":     {"", []string{"train", "--help"}, onNumbers()},
+		"the file of the data is not what it is on rank 0": {"", onLabels(labelled), onLabels(other)},
+	} {
+		want = strings.ReplaceAll(want, "HOST", host)
+		for _, l := range here {
+			job := l.start(t, 2, c.first...)
+			job.Args = append(job.Args, ":", job.Args[len(l.command)-1], "1", "env", cmp.Or(c.environment, "LANG=C"), os.Args[0])
+			job.Args = append(job.Args, c.last...)
+			out, err := job.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) {
+				t.Errorf("%s: %v, want %s:\n%s", l.name, err, want, out)
+			}
+		}
+	}
+}
+
 // sameLosses fails unless the losses of two runs are within 1e-6 of each other, and
 // returns the greatest difference, all relative.
 func sameLosses(t *testing.T, dir, other string) (worst float64) {
@@ -234,18 +309,20 @@ func TestMPISharedWork(t *testing.T) {
 }
 
 // TestMPIKills kills one process of three, at random moments of a training that saves
-// often. The launcher ends the others, the same command goes on, and in the end weights
-// and moments are those of a training that nobody disturbed.
+// often. The launcher ends the others, the same command goes on, every second time with
+// shared moments, and in the end weights and moments are those of a training that nobody
+// disturbed, and whose moments were whole.
 func TestMPIKills(t *testing.T) {
 	for _, l := range launchersHere(t) {
 		t.Run(l.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			dir := filepath.Join(t.TempDir(), "run")
-			args := tiny(dir, "--norm-type", "syncbatchnorm", "--dropout", "0.1", "--save-interval-updates", "5", "--keep-interval-updates", "2",
+			args := tiny(dir, "--norm-type", "syncbatchnorm", "--dropout", "0.1", "--encoder-embed-dim", "64", "--encoder-hidden-dim", "128", "--save-interval-updates", "5", "--keep-interval-updates", "2",
 				"--disable-validation", "--total-num-update", "1000000", "--max-update", "1000000")
 			var longest time.Duration
-			for range *mpiKills {
-				longest = max(longest, killOne(t, l, rng, dir, args))
+			for i := range *mpiKills {
+				sharding := []string{"none", "os"}[i%2]
+				longest = max(longest, killOne(t, l, rng, dir, append(args[:len(args):len(args)], "--zero-sharding", sharding)))
 			}
 			updates := updatesSaved(t, dir)
 			if updates == 0 {

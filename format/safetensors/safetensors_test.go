@@ -3,7 +3,9 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -160,7 +162,7 @@ func TestRoundTrip(t *testing.T) {
 			for _, s := range shape {
 				n *= s
 			}
-			tensors = append(tensors, Tensor{name, d, shape, rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "data")})
+			tensors = append(tensors, Tensor{Name: name, DType: d, Shape: shape, Data: rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "data")})
 		}
 		metadata := rapid.MapOfN(rapid.String(), rapid.String(), 0, 3).Draw(t, "metadata")
 		r, err := Parse(encode(t, tensors, metadata))
@@ -190,6 +192,29 @@ func TestHeaderIsTheFormats(t *testing.T) {
 	}
 	if got, want := encode(t, nil, nil), file("{}      ", 0); !bytes.Equal(got, want) {
 		t.Errorf("an empty file is %q, want %q", got, want)
+	}
+}
+
+// TestFill writes tensors that share memory, and stops at the first that cannot be had.
+func TestFill(t *testing.T) {
+	memory := make([]float32, 2)
+	tensors := []Tensor{Of("a", []int{2}, memory), Of("b", []int{1}, memory[:1]), Of("c", []int{2}, memory)}
+	filled := 0
+	for i := range tensors {
+		tensors[i].Fill = func() error {
+			filled++
+			memory[0], memory[1] = float32(10*i), float32(10*i+1)
+			return nil
+		}
+	}
+	want := encode(t, []Tensor{Of("a", []int{2}, []float32{0, 1}), Of("b", []int{1}, []float32{10}), Of("c", []int{2}, []float32{20, 21})}, nil)
+	if got := encode(t, tensors, nil); !bytes.Equal(got, want) || filled != 3 {
+		t.Errorf("%d tensors were filled, and the file is %q, want %q", filled, got, want)
+	}
+	gone := errors.New("gone")
+	tensors[1].Fill = func() error { return gone }
+	if err := Encode(io.Discard, tensors, nil); !errors.Is(err, gone) || filled != 4 {
+		t.Errorf("%v after %d tensors, want %v after one more", err, filled, gone)
 	}
 }
 
@@ -385,7 +410,7 @@ func FuzzHeader(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tensors = append(tensors, Tensor{name, info.DType, info.Shape, raw})
+			tensors = append(tensors, Tensor{Name: name, DType: info.DType, Shape: info.Shape, Data: raw})
 		}
 		if _, err := Parse(encode(t, tensors, r.Metadata())); err != nil {
 			t.Fatalf("what was read cannot be written and read again: %v", err)

@@ -24,6 +24,11 @@ type Tensor struct {
 	DType dtype.DType
 	Shape []int
 	Data  []byte // little-endian numbers in row-major order
+
+	// Fill, if not nil, is called before Data is written, to put the numbers there.
+	// Tensors that have it may share memory. It is not called if an earlier tensor
+	// could not be written.
+	Fill func() error
 }
 
 // Of returns a tensor of values, which it does not copy. For F16 and BF16, fill
@@ -54,6 +59,11 @@ func Encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		return err
 	}
 	for _, t := range tensors {
+		if t.Fill != nil {
+			if err := t.Fill(); err != nil {
+				return err
+			}
+		}
 		if _, err := w.Write(t.Data); err != nil {
 			return err
 		}

@@ -24,8 +24,8 @@ type Transport interface {
 	AllToAll(recv, send []byte) error
 	// AllGather receives what process i sends as part i of recv.
 	AllGather(recv, send []byte) error
-	// Broadcast replaces x by what process 0 has.
-	Broadcast(x []byte) error
+	// Broadcast replaces x by what process root has.
+	Broadcast(x []byte, root int) error
 	// Rendezvous waits until all processes have called it, without computing
 	// meanwhile.
 	Rendezvous() error
@@ -265,9 +265,9 @@ func (g *Group) Sum64(what string, x []float64) error {
 	})()
 }
 
-// Broadcast replaces x by what process 0 has.
-func (g *Group) Broadcast(what string, x []byte) error {
-	return g.start(what, patient, func() error { return g.transport.Broadcast(x) })()
+// Broadcast replaces x by what process root has.
+func (g *Group) Broadcast(what string, x []byte, root int) error {
+	return g.start(what, patient, func() error { return g.transport.Broadcast(x, root) })()
 }
 
 // AllGather returns what each process gives, which may differ in length. It waits

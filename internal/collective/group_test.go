@@ -104,9 +104,11 @@ func TestBF16(t *testing.T) {
 // TestBytes: broadcasts, and gathering of different lengths, none among them.
 func TestBytes(t *testing.T) {
 	together(3, Options{}, func(g *Group) {
-		x := []byte(fmt.Sprint("from ", g.Rank()))
-		if err := g.Broadcast("a test", x); err != nil || string(x) != "from 0" {
-			t.Errorf("got %q, %v", x, err)
+		for root := range 3 {
+			x := []byte(fmt.Sprint("from ", g.Rank()))
+			if err := g.Broadcast("a test", x, root); err != nil || string(x) != fmt.Sprint("from ", root) {
+				t.Errorf("got %q of rank %d, %v", x, root, err)
+			}
 		}
 		for _, longest := range []int{0, 5} {
 			all, err := g.AllGather("a test", []byte(strings.Repeat("x", g.Rank()*longest)))

@@ -82,8 +82,8 @@ func (t thread) AllGather(recv, send []byte) error {
 	})
 }
 
-func (t thread) Broadcast(x []byte) error {
-	return t.meet(x, func(given [][]byte) { copy(x, given[0]) })
+func (t thread) Broadcast(x []byte, root int) error {
+	return t.meet(x, func(given [][]byte) { copy(x, given[root]) })
 }
 
 func (t thread) Rendezvous() error { return t.meet(nil, func([][]byte) {}) }

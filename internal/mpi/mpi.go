@@ -226,10 +226,10 @@ func (p *process) AllGather(recv, send []byte) error {
 	return err
 }
 
-func (p *process) Broadcast(x []byte) error {
+func (p *process) Broadcast(x []byte, root int) error {
 	for len(x) > 0 {
 		n := min(len(x), most)
-		if err := p.check("MPI_Bcast", p.broadcast(pointer(x), int32(n), p.bytes, 0, p.world)); err != nil {
+		if err := p.check("MPI_Bcast", p.broadcast(pointer(x), int32(n), p.bytes, int32(root), p.world)); err != nil {
 			return err
 		}
 		x = x[n:]
