@@ -3,6 +3,7 @@ package labelled
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -190,29 +191,38 @@ func (g groups) each(first int32, f func(i int32)) {
 
 // groups parts the samples that are to be divided by their content.
 func (x *index) groups(take func(i int) bool) groups {
-	free := make([]int32, 0, len(x.labels))
+	g := groups{make([]int32, 0, len(x.labels)), make([]int32, len(x.labels))}
 	for i := range x.labels {
 		if take(i) {
-			free = append(free, int32(i))
+			g.firsts = append(g.firsts, int32(i))
 		}
 	}
-	g := groups{free, make([]int32, len(x.labels))}
-	if x.kind == Sound { // whose content has not been read
-		return g
+	if x.kind != Sound { // whose content has not been read
+		g.firsts = x.joinCopies(g)
 	}
-	slices.SortFunc(free, func(a, b int32) int { return cmp.Or(cmp.Compare(x.hashes[a], x.hashes[b]), cmp.Compare(a, b)) })
-	g.firsts = free[:0]
-	last := int32(-1)
-	for _, i := range free {
-		if last >= 0 && x.hashes[last] == x.hashes[i] {
-			g.next[last] = i
-		} else {
-			g.firsts = append(g.firsts, i)
-		}
-		last = i
-	}
-	slices.Sort(g.firsts)
 	return g
+}
+
+// joinCopies joins groups of one sample each, in their order, and returns the firsts of
+// those that are left. It looks the samples up in a table of twice their number: sorting
+// a million of them would take longer than reading them.
+func (x *index) joinCopies(g groups) []int32 {
+	mask := uint64(1)<<bits.Len(uint(2*len(g.firsts))) - 1
+	last := make([]int32, mask+1) // of a group, and 1 more; 0 where there is none
+	firsts := g.firsts[:0]
+	for _, i := range g.firsts {
+		at := x.hashes[i] & mask
+		for last[at] > 0 && x.hashes[last[at]-1] != x.hashes[i] {
+			at = (at + 1) & mask
+		}
+		if last[at] > 0 {
+			g.next[last[at]-1] = i
+		} else {
+			firsts = append(firsts, i)
+		}
+		last[at] = i + 1
+	}
+	return firsts
 }
 
 // deal divides samples, class by class, in a random order.
