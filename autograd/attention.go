@@ -46,27 +46,29 @@ type AttentionConfig struct {
 // float32 on any tape.
 func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	start := t.start()
-	a := kernel.Attention{
-		Function: c.Function, Queries: c.Queries, Keys: c.Keys,
-		Z: q.Cols(), Causal: c.Causal, Scale: float32(c.Scale),
-		Workers: t.workers,
-	}
-	if c.Bias != nil {
-		a.Bias, a.BiasZero = t.value(c.Bias).Data(), c.BiasZero
-	}
 	var out *Variable
 	if s := c.State; s != nil {
 		t.carries("Attention")
-		a.H = s.Texts[0].h
+		t.hostOnly("attention that continues a text")
+		a := c.kernel(t.optional(c.Bias))
+		a.Z, a.H, a.Workers = q.Cols(), s.Texts[0].h, t.workers
 		out = t.allocCols(q, a.H)
 		s.attend(t, a, out.value, t.value(q), t.optional(k), t.optional(v))
 	} else {
-		a.Segments, a.H, a.KeyMask, a.BF16 = q.Rows()/c.Queries, v.Cols(), c.Mask, t.bf16
-		out = t.allocCols(q, a.H)
-		t.attentionWhole(a, out, q, k, v, c)
+		out = t.allocCols(q, v.Cols())
+		t.attentionWhole(out, q, k, v, c)
 	}
 	t.stop("attention", start)
 	return out
+}
+
+// kernel returns what the kernels know of c.
+func (c AttentionConfig) kernel(bias *tensor.Tensor) kernel.Attention {
+	a := kernel.Attention{Function: c.Function, Queries: c.Queries, Keys: c.Keys, Causal: c.Causal, Scale: float32(c.Scale)}
+	if bias != nil {
+		a.Bias, a.BiasZero = bias.Data(), c.BiasZero
+	}
+	return a
 }
 
 // optional is value for a variable that may be nil.
@@ -77,40 +79,65 @@ func (t *Tape) optional(v *Variable) *tensor.Tensor {
 	return t.value(v)
 }
 
+// An attentionCall is attention to sequences that begin here.
+type attentionCall struct {
+	AttentionConfig
+	bias  *tensor.Tensor // Bias's value, or nil
+	drop  float32        // what drops out
+	seed  uint64         // and by which numbers
+	stats *tensor.Tensor // [rows of queries] that the backward pass reads, nil if there is none
+}
+
 // attentionWhole is Attention for sequences that begin here.
-func (t *Tape) attentionWhole(a kernel.Attention, out, q, k, v *Variable, c AttentionConfig) {
+func (t *Tape) attentionWhole(out, q, k, v *Variable, c AttentionConfig) {
+	a := attentionCall{AttentionConfig: c, bias: t.optional(c.Bias)}
 	if t.drops(c.Dropout) {
-		a.Dropout, a.Seed = float32(c.Dropout), t.nextSeed()
+		a.drop, a.seed = float32(c.Dropout), t.nextSeed()
 	}
-	var stats *tensor.Tensor
-	var logSums []float32
 	record := t.wants(q, k, v, c.Bias)
 	if record {
-		stats = t.pool.Get(q.Rows())
-		logSums = stats.Data()
+		a.stats = t.pool.Get(q.Rows())
 	}
-	a.Forward(attentionRows(out.value), attentionRows(t.value(q)), attentionRows(t.value(k)), attentionRows(t.value(v)), logSums)
+	t.ops.attention(out.value, t.value(q), t.value(k), t.value(v), a)
 	if record {
-		t.pushMany("attention", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{q, k, v, out, c.Bias}, func() {
-			t.attentionGrad(a, q, k, v, c.Bias, out, stats.Data())
+		t.pushMany("attention", []*Variable{out}, []*tensor.Tensor{a.stats}, []*Variable{q, k, v, out, c.Bias}, func() {
+			t.attentionGrad(q, k, v, out, a)
 		})
 	}
 }
 
-// attentionGrad runs the kernel's backward.
-func (t *Tape) attentionGrad(a kernel.Attention, q, k, v, bias, out *Variable, stats []float32) {
-	var dbias []float32
-	if bias != nil {
-		a.Bias = t.value(bias).Data()
+func (t *Tape) attentionGrad(q, k, v, out *Variable, a attentionCall) {
+	var dbias *tensor.Tensor
+	if bias := a.Bias; bias != nil {
+		a.bias = t.value(bias)
 		if bias.needs {
-			dbias = t.zeroedGrad(bias).Data()
+			dbias = t.zeroedGrad(bias)
 		}
 	}
 	dout := t.outGrad(out)
 	t.addGrads(func(d []*tensor.Tensor) {
-		a.Backward(attentionRows(d[0]), attentionRows(d[1]), attentionRows(d[2]), dbias, attentionRows(dout),
-			attentionRows(t.value(q)), attentionRows(t.value(k)), attentionRows(t.value(v)), attentionRows(out.value), stats)
+		t.ops.attentionGrad(d[0], d[1], d[2], dbias, dout, t.value(q), t.value(k), t.value(v), t.value(out), a)
 	}, q, k, v)
+}
+
+// wholeAttention returns what the kernels know of attention by queries q to values v.
+func (h *host) wholeAttention(q, v *tensor.Tensor, c attentionCall) kernel.Attention {
+	a := c.kernel(c.bias)
+	a.Segments, a.Z, a.H, a.KeyMask = q.Rows()/c.Queries, q.Cols(), v.Cols(), c.Mask
+	a.Dropout, a.Seed = c.drop, c.seed
+	a.BF16, a.Workers = h.bf16, h.workers
+	return a
+}
+
+func (h *host) attention(dst, q, k, v *tensor.Tensor, c attentionCall) {
+	a := h.wholeAttention(q, v, c)
+	a.Forward(attentionRows(dst), attentionRows(q), attentionRows(k), attentionRows(v), optionalData(c.stats))
+}
+
+func (h *host) attentionGrad(dq, dk, dv, dbias, dy, q, k, v, out *tensor.Tensor, c attentionCall) {
+	a := h.wholeAttention(q, v, c)
+	a.Backward(attentionRows(dq), attentionRows(dk), attentionRows(dv), optionalData(dbias), attentionRows(dy),
+		attentionRows(q), attentionRows(k), attentionRows(v), attentionRows(out), c.stats.Data())
 }
 
 func attentionRows(x *tensor.Tensor) kernel.Rows {

@@ -47,7 +47,7 @@ func checkSelfAttention(t *testing.T, name string, segments, z, h int, mask []bo
 	checkGrad(t, name, operation{
 		fast:  func(t *Tape, x []*Variable) *Variable { return t.Attention(x[0], x[1], x[2], c) },
 		slow:  func(x []*naive.Matrix) *naive.Matrix { return slow(x, nil) },
-		views: []int{0, 1, 2},
+		views: []int{0, 1, 2}, device: 8,
 	}, shape{n, z}, shape{n, z}, shape{n, h})
 	reach := c.Queries + 2
 	checkGrad(t, name+" bias", operation{
@@ -57,7 +57,7 @@ func checkSelfAttention(t *testing.T, name string, segments, z, h int, mask []bo
 			return t.Attention(x[0], x[1], x[2], c)
 		},
 		slow:  func(x []*naive.Matrix) *naive.Matrix { return slow(x, naive.SimpleBias(x[3])(c.Queries)) },
-		views: []int{0, 2},
+		views: []int{0, 2}, device: 8,
 	}, shape{n, z}, shape{n, z}, shape{n, h}, shape{2*reach - 1})
 }
 
@@ -145,7 +145,7 @@ func TestCrossAttention(t *testing.T) {
 					return t.Attention(x[0], x[1], x[2], c)
 				},
 				slow:  func(x []*naive.Matrix) *naive.Matrix { return segmentwise(x[0], x[1], x[2], x[3], nil, c) },
-				views: []int{0, 1, 2},
+				views: []int{0, 1, 2}, device: 2,
 			}, shape{segments, c.Queries, z}, shape{segments, c.Keys, z}, shape{segments, c.Keys, h}, shape{c.Queries + c.Keys + 3})
 		}
 	}

@@ -9,17 +9,17 @@ import (
 func (t *Tape) MatMul(x, w *Variable) *Variable {
 	start := t.start()
 	out := t.allocCols(x, w.Cols())
-	t.multiply(out.value, t.value(x), t.value(w), plain, kernel.Epilogue{})
+	t.ops.multiply(out.value, t.value(x), t.value(w), plain, epilogue{})
 	if t.wants(x, w) {
 		t.push("linear", out, []*Variable{x, w}, func() {
 			dy := t.outGrad(out)
 			if w.needs {
 				dw, accumulate := t.grad(w)
-				t.multiply(dw, t.value(x), dy, transposedA, kernel.Epilogue{Accumulate: accumulate})
+				t.ops.multiply(dw, t.value(x), dy, transposedA, epilogue{accumulate: accumulate})
 			}
 			if x.needs {
 				dx, accumulate := t.grad(x)
-				t.multiply(dx, dy, t.value(w), transposedB, kernel.Epilogue{Accumulate: accumulate})
+				t.ops.multiply(dx, dy, t.value(w), transposedB, epilogue{accumulate: accumulate})
 			}
 		})
 	}
@@ -31,6 +31,7 @@ func (t *Tape) MatMul(x, w *Variable) *Variable {
 // give: row i of part p is row rows[p][i] of the result, of shape [shape..., D].
 // The positions must be a permutation of all rows.
 func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []int) *Variable {
+	t.hostOnly("an adaptive input")
 	start := t.start()
 	d := parts[0].Cols()
 	out := t.allocRows(shape, d)
@@ -56,18 +57,23 @@ func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []i
 // take logits.
 func (t *Tape) LogSoftmax(x *Variable) *Variable {
 	out := t.allocLike(x)
-	onRows(t, x.Rows(), 2*x.Cols(), operands{dst: out.value, a: t.value(x)}, func(o operands, from, to int) {
+	t.ops.logSoftmax(out.value, t.value(x))
+	return out
+}
+
+func (h *host) logSoftmax(dst, x *tensor.Tensor) {
+	onRows(h.tape(), x.Rows(), 2*x.Cols(), operands{dst: dst, a: x}, func(o operands, from, to int) {
 		for i := from; i < to; i++ {
 			kernel.LogSoftmaxRow(o.dst.Row(i), o.a.Row(i))
 		}
 	})
-	return out
 }
 
 // JoinBands returns the log-probabilities of a whole vocabulary from those of
 // an adaptive softmax: parts[0] holds the first words and after them one column
 // for each further band, whose words follow in parts[1:]. It has no gradient.
 func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
+	t.hostOnly("an adaptive softmax")
 	cols := words
 	for _, p := range parts[1:] {
 		cols += p.Cols()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
@@ -24,8 +25,14 @@ type operation struct {
 	leaves  int     // the last so many inputs must be leaves
 	trained bool    // outside training the value is another
 	spread  float64 // of the inputs; 0 stands for 1
+	device  int     // of so many checks like this one, one is done on a device; 0 stands for 1
+	lacks   string  // what a device says that it lacks, "" if it has the operation
 	slope   float64 // how steep parts of the gradient are that cancel out; 0 stands for 1
 }
+
+// notOnDevice is an operation's device where none of the checks is done on one, because
+// it would take long.
+const notOnDevice = math.MaxInt
 
 // Bounds on the error of values and gradients by the norm of what is right. A
 // float32 rounds by 6e-8; a few dozen additions of a few roundings each stay
@@ -62,6 +69,9 @@ func checkGrad(t *testing.T, name string, op operation, shapes ...shape) {
 				equal(t, "value without a tape that records", want.infer(), plain.value)
 			}
 		})
+		if want.hash%uint64(max(1, op.device)) == 0 {
+			t.Run("device", want.checkDevice)
+		}
 	})
 }
 
@@ -80,6 +90,7 @@ func forEachKernel(t *testing.T, f func(t *testing.T)) {
 
 // A specification is what an operation should give for some inputs.
 type specification struct {
+	hash    uint64 // of the check's name
 	op      operation
 	shapes  []shape
 	inputs  [][]float32
@@ -95,7 +106,7 @@ func specify(t *testing.T, op operation, shapes []shape) *specification {
 	h := fnv.New64a()
 	h.Write([]byte(t.Name()))
 	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
-	s := &specification{op: op, shapes: shapes}
+	s := &specification{hash: h.Sum64(), op: op, shapes: shapes}
 	var x []*naive.Matrix
 	for _, shape := range shapes {
 		s.inputs = append(s.inputs, normal(rng, tensor.Size(shape), op.spread))
@@ -183,11 +194,21 @@ func viewed(t *Tape, op operation, x []*Variable) *Variable {
 	for _, i := range op.views {
 		v := x[i]
 		outer := v.shape[:len(v.shape)-1]
-		left := NewConstant(tensor.New(slices.Concat(outer, []int{3})...))
-		right := NewConstant(tensor.New(slices.Concat(outer, []int{5})...))
+		left, right := t.zeros(slices.Concat(outer, []int{3})), t.zeros(slices.Concat(outer, []int{5}))
 		x[i] = t.Split(t.Concat(t.Concat(left, v), right), 3, v.Cols(), 5)[1]
 	}
 	return leaves(t, op, x)
+}
+
+// zeros returns a constant where the tape computes.
+func (t *Tape) zeros(shape []int) *Variable { return NewConstant(t.moved(tensor.New(shape...))) }
+
+// moved returns x, after it was moved to where the tape computes.
+func (t *Tape) moved(x *tensor.Tensor) *tensor.Tensor {
+	if t.device != nil {
+		x.Move(t.device)
+	}
+	return x
 }
 
 // copies returns variables with the values of x that can be computed again, but
@@ -203,8 +224,19 @@ func copies(t *Tape, op operation, x []*Variable) []*Variable {
 // run runs the operation forwards and backwards with the inputs but for those
 // that are frozen as parameters.
 func (s *specification) run(f situation, frozen ...int) result {
+	return s.runOn(nil, f, frozen...)
+}
+
+// runOn is run on a device, nil for the host.
+func (s *specification) runOn(on device.Device, f situation, frozen ...int) result {
 	t := NewTrainingTape()
+	t.SetDevice(on)
 	x := s.variables()
+	if on != nil {
+		for _, v := range x {
+			v.Value().Move(on)
+		}
+	}
 	for _, i := range frozen {
 		x[i].SetTrainable(false)
 	}

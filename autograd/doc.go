@@ -20,6 +20,11 @@
 // operations for decoding would save a few copies a layer, but each layer would
 // then be written twice.
 //
+// Devices. A tape computes on the processor or, after SetDevice, on a CUDA device, where
+// its tensors then are too. It does so through the interface operations, and is the same
+// above it. What a device has no kernels for panics with a device.Failure that names it;
+// nothing falls back to the processor.
+//
 // Shapes follow one alphabet: B batch, L length, D embed_dim, H hidden_dim,
 // Z z_dim, N n_dim, C chunk, V vocabulary; R is B·L rows. Layout is batch first,
 // channel last.

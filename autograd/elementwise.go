@@ -26,12 +26,12 @@ func (t *Tape) ActivateInPlace(act Activation, x *Variable) *Variable {
 
 func (t *Tape) activateTo(out *Variable, act Activation, x *Variable) *Variable {
 	start := t.start()
-	t.activate(act, out.value, t.value(x))
+	t.ops.activate(act, out.value, t.value(x))
 	if t.wants(x) {
-		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, t.value(x)) }
+		out.recompute = func(dst *tensor.Tensor) { t.ops.activate(act, dst, t.value(x)) }
 		t.push("activate", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { t.activateGrad(act, dx, dy, t.value(x)) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.activateGrad(act, dx, dy, t.value(x)) })
 		})
 	}
 	t.stop("activate", start)
@@ -43,11 +43,11 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 	sameShape("Add", a, b)
 	start := t.start()
 	out := t.allocLike(a)
-	t.add(out.value, t.value(a), t.value(b))
+	t.ops.add(out.value, t.value(a), t.value(b))
 	if t.wants(a, b) {
 		t.push("add", out, nil, func() {
 			dy := t.outGrad(out)
-			t.addGrad(b, func(db *tensor.Tensor) { db.Copy(dy) })
+			t.addGrad(b, func(db *tensor.Tensor) { t.ops.copy(db, dy) })
 			t.passGrad(a, out)
 		})
 	}
@@ -55,8 +55,8 @@ func (t *Tape) Add(a, b *Variable) *Variable {
 	return out
 }
 
-func (t *Tape) add(dst, a, b *tensor.Tensor) {
-	t.elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
+func (h *host) add(dst, a, b *tensor.Tensor) {
+	h.tape().elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
 		kernel.Add(s.of(o.dst), s.of(o.a), s.of(o.b))
 	})
 }
@@ -69,22 +69,23 @@ func (t *Tape) Dropout(x *Variable, p float64) *Variable {
 	}
 	start := t.start()
 	seed := t.nextSeed()
-	drop := func(dst, src *tensor.Tensor) {
-		cols := src.Cols()
-		t.eachSpan(2, func(s span) {
-			kernel.Dropout(s.of(dst), s.of(src), seed, uint64(s.from)*uint64(cols), float32(p))
-		}, dst, src)
-	}
 	out := t.allocLike(x)
-	t.compute(out, func(dst *tensor.Tensor) { drop(dst, t.value(x)) })
+	t.compute(out, func(dst *tensor.Tensor) { t.ops.dropout(dst, t.value(x), seed, float32(p)) })
 	if t.wants(x) {
 		t.push("dropout", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { drop(dx, dy) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.dropout(dx, dy, seed, float32(p)) })
 		})
 	}
 	t.stop("dropout", start)
 	return out
+}
+
+func (h *host) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
+	cols := x.Cols()
+	h.tape().eachSpan(2, func(s span) {
+		kernel.Dropout(s.of(dst), s.of(x), seed, uint64(s.from)*uint64(cols), p)
+	}, dst, x)
 }
 
 // FeatureDropout drops whole features: x [G·L, D] is G groups of rows, and each
@@ -96,6 +97,7 @@ func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *V
 	if !t.drops(p) {
 		return x
 	}
+	t.hostOnly("dropout of whole features")
 	start := t.start()
 	mask := t.featureMask(groups, x.Cols(), whole, float32(p))
 	length := x.Rows() / max(1, groups)
@@ -142,24 +144,24 @@ func (t *Tape) MaskRows(x *Variable, mask []bool) *Variable {
 	}
 	start := t.start()
 	out := t.allocLike(x)
-	t.copyUnmasked(out.value, t.value(x), mask)
+	t.ops.copyUnmasked(out.value, t.value(x), mask)
 	if t.wants(x) {
-		out.recompute = func(dst *tensor.Tensor) { t.copyUnmasked(dst, t.value(x), mask) }
+		out.recompute = func(dst *tensor.Tensor) { t.ops.copyUnmasked(dst, t.value(x), mask) }
 		t.push("mask", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { t.copyUnmasked(dx, dy, mask) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.copyUnmasked(dx, dy, mask) })
 		})
 	}
 	t.stop("mask", start)
 	return out
 }
 
-func (t *Tape) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
+func (h *host) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
 	type args struct {
 		dst, src *tensor.Tensor
 		mask     []bool
 	}
-	onRows(t, src.Rows(), src.Cols(), args{dst, src, mask}, func(o args, from, to int) {
+	onRows(h.tape(), src.Rows(), src.Cols(), args{dst, src, mask}, func(o args, from, to int) {
 		for i := from; i < to; i++ {
 			if o.mask[i] {
 				clear(o.dst.Row(i))
@@ -189,11 +191,11 @@ func (t *Tape) Head(x *Variable, l int) *Variable {
 // dimension or contiguous rows.
 func (t *Tape) Reshape(x *Variable, shape ...int) *Variable {
 	out := t.alloc(shape...)
-	t.compute(out, func(dst *tensor.Tensor) { copyShaped(dst, t.value(x)) })
+	t.compute(out, func(dst *tensor.Tensor) { t.copyShaped(dst, t.value(x)) })
 	if t.wants(x) {
 		t.push("reshape", out, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { copyShaped(dx, dy) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.copyShaped(dx, dy) })
 		})
 	}
 	return out
@@ -201,11 +203,11 @@ func (t *Tape) Reshape(x *Variable, shape ...int) *Variable {
 
 // copyShaped copies the elements of src to dst, which may have another shape if
 // their last dimensions are the same or both are contiguous.
-func copyShaped(dst, src *tensor.Tensor) {
+func (t *Tape) copyShaped(dst, src *tensor.Tensor) {
 	if dst.Cols() != src.Cols() {
 		src = src.Reshape(dst.Shape()...)
 	}
-	dst.Copy(src)
+	t.ops.copy(dst, src)
 }
 
 // Split returns views of consecutive column ranges of x, in a slice that is
@@ -245,13 +247,13 @@ func (t *Tape) recordSplit(x *Variable, views []*Variable) {
 func (t *Tape) Concat(a, b *Variable) *Variable {
 	n := a.Cols()
 	out := t.allocCols(a, n+b.Cols())
-	out.value.Columns(0, n).Copy(t.value(a))
-	out.value.Columns(n, n+b.Cols()).Copy(t.value(b))
+	t.ops.copy(out.value.Columns(0, n), t.value(a))
+	t.ops.copy(out.value.Columns(n, n+b.Cols()), t.value(b))
 	if t.wants(a, b) {
 		t.push("concat", out, nil, func() {
 			dy := t.outGrad(out)
-			t.addGrad(a, func(da *tensor.Tensor) { da.Copy(dy.Columns(0, n)) })
-			t.addGrad(b, func(db *tensor.Tensor) { db.Copy(dy.Columns(n, dy.Cols())) })
+			t.addGrad(a, func(da *tensor.Tensor) { t.ops.copy(da, dy.Columns(0, n)) })
+			t.addGrad(b, func(db *tensor.Tensor) { t.ops.copy(db, dy.Columns(n, dy.Cols())) })
 		})
 	}
 	return out

@@ -45,6 +45,7 @@ func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig, state
 	out := t.allocLike(x)
 	if state != nil {
 		t.carries("EMA")
+		t.hostOnly("a moving average that continues a text")
 		kernel.EMAStep(t.workers, out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)
 	} else {
 		t.emaWhole(out, x, mask, p, c)
@@ -63,18 +64,33 @@ func (t *Tape) carries(op string) {
 
 // emaWhole is EMA for sequences that begin here.
 func (t *Tape) emaWhole(out, x *Variable, mask []bool, p EMAParameters, c EMAConfig) {
-	coef := t.borrowCoefficients()
-	coef.Set(t.workers, c.shape(x.Cols()), p.numbers())
-	kernel.EMAForward(t.workers, out.value.Data(), t.value(x).Data(), mask, x.shape[0], x.shape[1], coef)
 	reads := append(p.list(), x)
-	if !t.wants(reads...) {
-		t.coefficients = append(t.coefficients, coef)
+	record := t.wants(reads...)
+	batch, length := x.shape[0], x.shape[1]
+	saved := t.ops.ema(out.value, t.value(x), mask, batch, length, p, c, record)
+	if !record {
 		return
 	}
 	t.push("ema", out, reads, func() {
-		t.emaGrad(x, mask, p, out, coef)
-		t.coefficients = append(t.coefficients, coef)
+		var dparams [5]*tensor.Tensor
+		for i, v := range p.list() {
+			dparams[i] = t.zeroedGrad(v)
+		}
+		dy := t.outGrad(out)
+		t.addGrads(func(d []*tensor.Tensor) {
+			t.ops.emaGrad(d[0], dparams, dy, t.value(x), mask, batch, length, p, c, saved)
+		}, x)
 	})
+}
+
+func (h *host) ema(dst, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, record bool) *kernel.EMACoefficients {
+	coef := h.tape().borrowCoefficients()
+	coef.Set(h.workers, c.shape(x.Cols()), p.numbers())
+	kernel.EMAForward(h.workers, dst.Data(), x.Data(), mask, batch, length, coef)
+	if !record {
+		h.coefficients = append(h.coefficients, coef)
+	}
+	return coef
 }
 
 func (c EMAConfig) shape(channels int) kernel.EMAShape {
@@ -84,16 +100,13 @@ func (c EMAConfig) shape(channels int) kernel.EMAShape {
 	}
 }
 
-func (t *Tape) emaGrad(x *Variable, mask []bool, p EMAParameters, out *Variable, coef *kernel.EMACoefficients) {
-	batch, length := x.shape[0], x.shape[1]
+func (h *host) emaGrad(dx *tensor.Tensor, dparams [5]*tensor.Tensor, dy, x *tensor.Tensor, mask []bool, batch, length int, _ EMAParameters, _ EMAConfig, saved *kernel.EMACoefficients) {
 	grads := kernel.EMAParams{
-		Delta: t.zeroedGrad(p.Delta).Data(), Alpha: t.zeroedGrad(p.Alpha).Data(), Beta: t.zeroedGrad(p.Beta).Data(),
-		Gamma: t.zeroedGrad(p.Gamma).Data(), Omega: t.zeroedGrad(p.Omega).Data(),
+		Delta: dparams[0].Data(), Alpha: dparams[1].Data(), Beta: dparams[2].Data(),
+		Gamma: dparams[3].Data(), Omega: dparams[4].Data(),
 	}
-	ds := t.outGrad(out)
-	t.addGrads(func(d []*tensor.Tensor) {
-		kernel.EMABackward(t.workers, d[0].Data(), &grads, ds.Data(), t.value(x).Data(), mask, batch, length, coef)
-	}, x)
+	kernel.EMABackward(h.workers, dx.Data(), &grads, dy.Data(), x.Data(), mask, batch, length, saved)
+	h.coefficients = append(h.coefficients, saved)
 }
 
 // numbers returns the parameters' numbers. It panics if one is no leaf.

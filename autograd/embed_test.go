@@ -124,7 +124,8 @@ func TestSumsOfManyRows(t *testing.T) {
 	}
 	column := naive.FromFloat32(rows, 1, numbers)
 	checkGrad(t, "numbers", operation{
-		fast: func(t *Tape, x []*Variable) *Variable { return t.RealEmbedding(numbers, []int{rows}, x[0], x[1]) },
-		slow: func(x []*naive.Matrix) *naive.Matrix { return naive.RealEmbedding(x[0], x[1], column.Data) },
+		fast:   func(t *Tape, x []*Variable) *Variable { return t.RealEmbedding(numbers, []int{rows}, x[0], x[1]) },
+		slow:   func(x []*naive.Matrix) *naive.Matrix { return naive.RealEmbedding(x[0], x[1], column.Data) },
+		device: notOnDevice,
 	}, shape{d}, shape{d})
 }

@@ -42,19 +42,23 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	}
 	out := t.allocCols(x, n)
 	record := t.wants(base, x, w, b)
-	epilogue := kernel.Epilogue{Activation: act, Accumulate: base != nil}
+	e := epilogue{act: act, accumulate: base != nil}
 	if base != nil {
-		out.value.Copy(t.value(base))
+		t.ops.copy(out.value, t.value(base))
 	}
 	if b != nil {
-		epilogue.Bias = t.value(b).Data()
+		e.bias = t.value(b)
 	}
 	var pre *tensor.Tensor
 	if record && act != Identity {
 		pre = t.pool.Get(out.shape...)
-		epilogue.Pre = pre.Data()
+		e.pre = pre
 	}
-	t.multiplyWeight(out.value, t.value(x), w, epilogue)
+	if w.packed == nil {
+		t.ops.multiply(out.value, t.value(x), t.value(w), transposedB, e)
+	} else {
+		t.ops.multiplyPacked(out.value, t.value(x), w.packed, e)
+	}
 	if record {
 		t.recordLinear(base, x, w, b, out, pre, act)
 	}
@@ -66,23 +70,23 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 	var buffers []*tensor.Tensor
 	if pre != nil {
 		buffers = append(buffers, pre)
-		out.recompute = func(dst *tensor.Tensor) { t.activate(act, dst, pre) }
+		out.recompute = func(dst *tensor.Tensor) { t.ops.activate(act, dst, pre) }
 	}
 	t.pushMany("linear", []*Variable{out}, buffers, []*Variable{x, w}, func() {
 		dpre := t.outGrad(out)
 		if pre != nil {
-			t.activateGrad(act, dpre, dpre, pre)
+			t.ops.activateGrad(act, dpre, dpre, pre)
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
-			t.multiply(dw, dpre, t.value(x), transposedA, kernel.Epilogue{Accumulate: accumulate})
+			t.ops.multiply(dw, dpre, t.value(x), transposedA, epilogue{accumulate: accumulate})
 		}
 		if b != nil && b.needs {
-			t.addGrad(b, func(dst *tensor.Tensor) { t.columnSums(dst.Data(), dpre) })
+			t.addGrad(b, func(dst *tensor.Tensor) { t.ops.columnSums(dst, dpre) })
 		}
 		if x.needs {
 			dx, accumulate := t.grad(x)
-			t.multiply(dx, dpre, t.value(w), plain, kernel.Epilogue{Accumulate: accumulate})
+			t.ops.multiply(dx, dpre, t.value(w), plain, epilogue{accumulate: accumulate})
 		}
 		if base != nil {
 			t.passGrad(base, out)
@@ -121,14 +125,22 @@ func Pack(w *Variable, in Precision) *Variable {
 	return p
 }
 
-// multiplyWeight computes c = x wᵀ.
-func (t *Tape) multiplyWeight(c, x *tensor.Tensor, w *Variable, e kernel.Epilogue) {
-	if w.packed == nil {
-		t.multiply(c, x, t.value(w), transposedB, e)
-		return
-	}
+// multiplyPacked computes c = x wᵀ.
+func (h *host) multiplyPacked(c, x *tensor.Tensor, w *kernel.Packed, e epilogue) {
 	a := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}
-	kernel.GemmPacked(t.workers, x.Rows(), w.packed.Columns(), w.packed.Rows(), a, w.packed, c.Data(), c.Stride(), e)
+	kernel.GemmPacked(h.workers, x.Rows(), w.Columns(), w.Rows(), a, w, c.Data(), c.Stride(), e.numbers())
+}
+
+// numbers returns an epilogue as the kernels take it.
+func (e epilogue) numbers() kernel.Epilogue {
+	k := kernel.Epilogue{Accumulate: e.accumulate, Activation: e.act}
+	if e.bias != nil {
+		k.Bias = e.bias.Data()
+	}
+	if e.pre != nil {
+		k.Pre = e.pre.Data()
+	}
+	return k
 }
 
 // The ways multiply reads its factors.
@@ -141,7 +153,7 @@ const (
 // multiply computes c = a b with one factor possibly transposed; all are seen
 // as matrices of rows. The factors are rounded to bfloat16 if the tape is set to
 // that.
-func (t *Tape) multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
+func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	ma := kernel.Matrix{Data: a.Data(), Stride: a.Stride(), Transposed: how == transposedA}
 	mb := kernel.Matrix{Data: b.Data(), Stride: b.Stride(), Transposed: how == transposedB}
 	k := a.Cols()
@@ -149,28 +161,28 @@ func (t *Tape) multiply(c, a, b *tensor.Tensor, how int, e kernel.Epilogue) {
 		k = a.Rows()
 	}
 	gemm := kernel.Gemm
-	if t.bf16 {
+	if h.bf16 {
 		gemm = kernel.GemmBF16
 	}
-	gemm(t.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e)
+	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers())
 }
 
 // activate computes dst = act(x) row by row.
-func (t *Tape) activate(act Activation, dst, x *tensor.Tensor) {
-	t.elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
+func (h *host) activate(act Activation, dst, x *tensor.Tensor) {
+	h.tape().elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
 		kernel.Activate(o.act, s.of(o.dst), s.of(o.a))
 	})
 }
 
 // activateGrad computes dx = dy · act'(x) row by row.
-func (t *Tape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
-	t.eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
+func (h *host) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
+	h.tape().eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
 }
 
 // columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.
-func (t *Tape) columnSums(dst []float32, x *tensor.Tensor) {
+func (h *host) columnSums(dst, x *tensor.Tensor) {
 	n := x.Cols()
-	t.reduceBlocks(dst[:n], x.Rows(), n, func(part []float32, from, to int) {
+	h.tape().reduceBlocks(dst.Data()[:n], x.Rows(), n, func(part []float32, from, to int) {
 		kernel.ColumnSums(part, rowsFrom(x, from), to-from, n, x.Stride())
 	})
 }

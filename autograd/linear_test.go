@@ -27,12 +27,12 @@ func TestLinear(t *testing.T) {
 		biased := operation{
 			fast:  func(t *Tape, x []*Variable) *Variable { return t.Linear(x[0], x[1], x[2], act) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return f(naive.Linear(x[0], x[1], x[2])) },
-			views: []int{0}, spread: 0.5,
+			views: []int{0}, spread: 0.5, device: 4,
 		}
 		plain := operation{
 			fast:  func(t *Tape, x []*Variable) *Variable { return t.Linear(x[0], x[1], nil, act) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return f(naive.Linear(x[0], x[1], nil)) },
-			views: []int{0, 1}, spread: 0.5,
+			views: []int{0, 1}, spread: 0.5, device: 4,
 		}
 		for _, n := range [][3]int{{1, 1, 1}, {3, 17, 5}, {21, 8, 33}} {
 			name := fmt.Sprintf("%v %v", act, n)
@@ -49,7 +49,7 @@ func TestLinearAdd(t *testing.T) {
 			slow: func(x []*naive.Matrix) *naive.Matrix {
 				return f(naive.Add(x[0], naive.Linear(x[1], x[2], x[3])))
 			},
-			views: []int{0, 1}, spread: 0.5,
+			views: []int{0, 1}, spread: 0.5, device: 4,
 		}
 		checkGrad(t, act.String()+" one", op, shape{1, 1}, shape{1, 1}, shape{1, 1}, shape{1})
 		checkGrad(t, act.String(), op, shape{2, 9, 19}, shape{2, 9, 5}, shape{19, 5}, shape{19})

@@ -45,45 +45,68 @@ func (t *Tape) AddLosses(l Loss, more ...Loss) Loss {
 func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smoothing float64) Loss {
 	start := t.start()
 	x := t.value(logits)
-	rows, v := x.Rows(), x.Cols()
-	if len(targets) != rows {
+	if len(targets) != x.Rows() {
 		panic(fmt.Sprintf("autograd: %d targets for logits of shape %v", len(targets), x.Shape()))
 	}
-	sums := t.pool.Get(rows)
-	terms := make([]rowLoss, rows)
-	t.eachRows(rows, v, func(i int) {
-		if targets[i] != ignore {
-			if targets[i] < 0 || int(targets[i]) >= v {
-				panic(fmt.Sprintf("autograd: target %d of %d classes", targets[i], v))
-			}
-			sums.Data()[i] = kernel.LogSumExp(x.Row(i))
-			terms[i] = lossOfRow(x.Row(i), int(targets[i]), smoothing)
-		}
-	})
-	loss := Loss{t.alloc(1), sumLoss(terms, smoothing)}
-	loss.value.Data()[0] = float32(loss.numbers.Sum)
+	sums := t.pool.Get(x.Rows())
+	classes := classTargets{targets, ignore, smoothing}
+	loss := Loss{t.alloc(1), t.ops.crossEntropy(sums, x, classes)}
+	t.ops.fill(loss.value, float32(loss.numbers.Sum))
 	if !t.wants(logits) {
 		t.pool.Put(sums)
 		t.stop("loss", start)
 		return loss
 	}
 	t.pushMany("loss", []*Variable{loss.Variable}, []*tensor.Tensor{sums}, []*Variable{logits}, func() {
-		scale := t.outGrad(loss.Variable).Data()[0]
-		t.addGrad(logits, func(dst *tensor.Tensor) {
-			x := t.value(logits)
-			t.eachRows(rows, v, func(i int) {
-				lossGradRow(dst.Row(i), x.Row(i), sums.Data()[i], int(targets[i]), targets[i] == ignore, scale, smoothing)
-			})
-		})
+		dloss := t.outGrad(loss.Variable)
+		t.addGrad(logits, func(dst *tensor.Tensor) { t.ops.crossEntropyGrad(dst, dloss, sums, t.value(logits), classes) })
 	})
 	t.stop("loss", start)
 	return loss
+}
+
+// classTargets are the classes that rows should have.
+type classTargets struct {
+	classes   []int32
+	ignore    int32 // stands for a row that does not count
+	smoothing float64
+}
+
+// check panics if a class of row i is none of v.
+func (t classTargets) check(i, v int) {
+	if c := t.classes[i]; c < 0 || int(c) >= v {
+		panic(fmt.Sprintf("autograd: target %d of %d classes", c, v))
+	}
+}
+
+// crossEntropy sets sums [rows] to log Σ exp x of each row that counts, and returns
+// what the loss is.
+func (h *host) crossEntropy(sums, x *tensor.Tensor, t classTargets) LossNumbers {
+	rows, v := x.Rows(), x.Cols()
+	terms := make([]rowLoss, rows)
+	h.tape().eachRows(rows, v, func(i int) {
+		if t.classes[i] != t.ignore {
+			t.check(i, v)
+			sums.Data()[i] = kernel.LogSumExp(x.Row(i))
+			terms[i] = lossOfRow(x.Row(i), int(t.classes[i]), t.smoothing)
+		}
+	})
+	return sumLoss(terms, t.smoothing)
+}
+
+func (h *host) crossEntropyGrad(dx, dloss, sums, x *tensor.Tensor, t classTargets) {
+	scale := dloss.Data()[0]
+	h.tape().eachRows(x.Rows(), x.Cols(), func(i int) {
+		class := t.classes[i]
+		lossGradRow(dx.Row(i), x.Row(i), sums.Data()[i], int(class), class == t.ignore, scale, t.smoothing)
+	})
 }
 
 // SoftCrossEntropy returns the summed cross-entropy Σ_v −t_v·log softmax(x)_v of
 // logits x [R, V] under targets t [R, V], each row a distribution (timm/loss
 // SoftTargetCrossEntropy) or one whose classes are weighted. A row is right where both are largest at one class.
 func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
+	t.hostOnly("cross-entropy of distributions or weighted classes")
 	start := t.start()
 	x := t.value(logits)
 	rows, v := x.Rows(), x.Cols()
@@ -216,6 +239,7 @@ func lossGradRow(dst, x []float32, logSum float32, target int, ignored bool, sca
 
 // Argmax returns the column of each row's largest number, the first of equals.
 func (t *Tape) Argmax(x *Variable) []int {
+	t.hostOnly("argmax")
 	value := t.value(x)
 	out := make([]int, value.Rows())
 	t.eachRows(value.Rows(), value.Cols(), func(i int) {
@@ -232,6 +256,7 @@ func (t *Tape) Argmax(x *Variable) []int {
 // Ranks returns how many numbers of each row of x [R, V] are greater than the one
 // of its target: 0 where that is the largest.
 func (t *Tape) Ranks(x *Variable, targets []int32) []int {
+	t.hostOnly("ranks")
 	value := t.value(x)
 	out := make([]int, value.Rows())
 	t.eachRows(value.Rows(), value.Cols(), func(i int) {
@@ -248,6 +273,7 @@ func (t *Tape) Ranks(x *Variable, targets []int32) []int {
 // TargetLogProbs returns the log-probability of each row's target under
 // softmax(logits [R, V]).
 func (t *Tape) TargetLogProbs(logits *Variable, targets []int32) []float64 {
+	t.hostOnly("log-probabilities of targets")
 	x := logits.Value()
 	out := make([]float64, x.Rows())
 	t.eachRows(x.Rows(), x.Cols(), func(i int) {

@@ -10,7 +10,7 @@ import (
 // LayerNorm normalises each row of x [..., D] to mean 0 and variance 1, then
 // multiplies by weight and adds bias, both [D] or both nil.
 func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32) *Variable {
-	return t.normRows(x, weight, bias, eps, layerNorm, layerNormGrad)
+	return t.normRows(x, weight, bias, eps, layerNorm)
 }
 
 // RMSNorm divides each row of x [..., D] by the root of its mean square and
@@ -20,72 +20,73 @@ func (t *Tape) RMSNorm(x, weight *Variable, eps float32) *Variable {
 	if weight == nil {
 		return t.ScaleNorm(x, nil, eps)
 	}
-	return t.normRows(x, weight, nil, eps, rmsNorm, rmsNormGrad)
+	return t.normRows(x, weight, nil, eps, rmsNorm)
 }
 
 // ScaleNorm divides each row of x [..., D] by the root of its mean square and
 // multiplies it by one number, scale [1] (reference scale_norm.py:28-34). A nil
 // scale is 1.
 func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
-	return t.normRows(x, scale, nil, eps, scaleNorm, scaleNormGrad)
+	return t.normRows(x, scale, nil, eps, scaleNorm)
 }
 
-// normRows computes a norm by the kernels of its forward and backward pass.
-func (t *Tape) normRows(x, weight, bias *Variable, eps float32, forward normForward, backward normBackward) *Variable {
+// A normKind is a norm over rows.
+type normKind int
+
+const (
+	layerNorm normKind = iota
+	rmsNorm
+	scaleNorm
+)
+
+// normRows computes a norm over rows.
+func (t *Tape) normRows(x, weight, bias *Variable, eps float32, kind normKind) *Variable {
 	start := t.start()
 	stats := t.pool.Get(2, x.Rows())
 	out := t.allocLike(x)
-	norm := rowNorm{t, x, weight, bias, stats.Row(0), stats.Row(1), eps, forward}
+	norm := rowNorm{t, x, weight, bias, stats, eps, kind}
 	norm.run(out.value)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 	} else {
 		out.recompute = norm.run
 		t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight, bias}, func() {
-			norm.grad(t.outGrad(out), backward)
+			norm.grad(t.outGrad(out))
 		})
 	}
 	t.stop("norm", start)
 	return out
 }
 
-// A rowNorm is a norm over rows that may be computed again: it fills mean and
-// rstd, one for each row, or rstd alone.
+// A rowNorm is a norm over rows that may be computed again: it fills stats with the mean
+// and rstd of each row, or rstd alone.
 type rowNorm struct {
 	t               *Tape
 	x, weight, bias *Variable
-	mean, rstd      []float32
+	stats           *tensor.Tensor // [2, rows]
 	eps             float32
-	forward         normForward
+	kind            normKind
 }
 
-// normOperands are the numbers that a rowNorm works on.
+// normOperands are what a norm over rows works on; weight and bias may be nil.
 type normOperands struct {
-	dst, x                   *tensor.Tensor
-	weight, bias, mean, rstd []float32
-	eps                      float32
+	kind         normKind
+	dst, x       *tensor.Tensor
+	weight, bias *tensor.Tensor
+	stats        *tensor.Tensor // mean and rstd [2, rows]
+	eps          float32
 }
-
-// A normForward computes rows of dst.
-type normForward func(o normOperands, from, to int)
-
-// A normBackward writes the gradient of rows of x to dst, or adds it, and adds
-// those of weight and bias to part.
-type normBackward func(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int)
 
 func (n rowNorm) operands(dst *tensor.Tensor) normOperands {
-	return normOperands{dst, n.t.value(n.x), n.t.numbers(n.weight), n.t.numbers(n.bias), n.mean, n.rstd, n.eps}
+	return normOperands{n.kind, dst, n.t.value(n.x), n.t.optional(n.weight), n.t.optional(n.bias), n.stats, n.eps}
 }
 
-func (n rowNorm) run(dst *tensor.Tensor) {
-	onRows(n.t, dst.Rows(), dst.Cols(), n.operands(dst), n.forward)
-}
+func (n rowNorm) run(dst *tensor.Tensor) { n.t.ops.norm(n.operands(dst)) }
 
 // grad passes dy on to x, whose gradient goes to scratch memory if it is not
 // wanted, and to the parameters.
-func (n rowNorm) grad(dy *tensor.Tensor, backward normBackward) {
+func (n rowNorm) grad(dy *tensor.Tensor) {
 	o := n.operands(nil)
-	dparams := make([]float32, max(1, len(o.weight)+len(o.bias)))
 	accumulate := false
 	if n.x.needs {
 		o.dst, accumulate = n.t.grad(n.x)
@@ -93,19 +94,59 @@ func (n rowNorm) grad(dy *tensor.Tensor, backward normBackward) {
 		o.dst = n.t.pool.Get(n.x.shape...)
 		defer n.t.pool.Put(o.dst)
 	}
-	n.t.reduceBlocks(dparams, o.dst.Rows(), o.dst.Cols(), func(part []float32, from, to int) {
-		backward(o, dy, accumulate, part, from, to)
-	})
-	n.t.addNumbers(n.weight, dparams[:len(o.weight)])
-	n.t.addNumbers(n.bias, dparams[len(o.weight):])
+	n.t.addGrads(func(d []*tensor.Tensor) { n.t.ops.normGrad(o, dy, d[0], d[1], accumulate) }, n.weight, n.bias)
 }
 
-func layerNorm(o normOperands, from, to int) {
+// normNumbers are the numbers of normOperands in the host's memory.
+type normNumbers struct {
+	dst, x                   *tensor.Tensor
+	weight, bias, mean, rstd []float32
+	eps                      float32
+}
+
+// A normForward computes rows of dst.
+type normForward func(o normNumbers, from, to int)
+
+// A normBackward writes the gradient of rows of x to dst, or adds it, and adds
+// those of weight and bias to part.
+type normBackward func(o normNumbers, dy *tensor.Tensor, accumulate bool, part []float32, from, to int)
+
+// The kernels of norms over rows, by their kind.
+var normForwards, normBackwards = [...]normForward{layerNormRows, rmsNormRows, scaleNormRows},
+	[...]normBackward{layerNormGrad, rmsNormGrad, scaleNormGrad}
+
+func (n normOperands) numbers() normNumbers {
+	return normNumbers{n.dst, n.x, optionalData(n.weight), optionalData(n.bias), n.stats.Row(0), n.stats.Row(1), n.eps}
+}
+
+// optionalData returns the numbers of a tensor that may be nil.
+func optionalData(x *tensor.Tensor) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x.Data()
+}
+
+func (h *host) norm(n normOperands) {
+	onRows(h.tape(), n.dst.Rows(), n.dst.Cols(), n.numbers(), normForwards[n.kind])
+}
+
+func (h *host) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) {
+	o := n.numbers()
+	dparams := make([]float32, max(1, len(o.weight)+len(o.bias)))
+	h.tape().reduceBlocks(dparams, o.dst.Rows(), o.dst.Cols(), func(part []float32, from, to int) {
+		normBackwards[n.kind](o, dy, accumulate, part, from, to)
+	})
+	copy(optionalData(dweight), dparams[:len(o.weight)])
+	copy(optionalData(dbias), dparams[len(o.weight):])
+}
+
+func layerNormRows(o normNumbers, from, to int) {
 	kernel.LayerNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias, o.mean[from:to], o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
 }
 
-func layerNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+func layerNormGrad(o normNumbers, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
 	var dw, db []float32
 	if o.weight != nil {
 		dw, db = part[:len(o.weight)], part[len(o.weight):]
@@ -114,22 +155,22 @@ func layerNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []fl
 		o.mean[from:to], o.rstd[from:to], to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
 }
 
-func rmsNorm(o normOperands, from, to int) {
+func rmsNormRows(o normNumbers, from, to int) {
 	kernel.RMSNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
 }
 
-func rmsNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+func rmsNormGrad(o normNumbers, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
 	kernel.RMSNormGrad(rowsFrom(o.dst, from), part, rowsFrom(dy, from), rowsFrom(o.x, from), o.weight, o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
 }
 
-func scaleNorm(o normOperands, from, to int) {
+func scaleNormRows(o normNumbers, from, to int) {
 	kernel.ScaleNorm(rowsFrom(o.dst, from), rowsFrom(o.x, from), first(o.weight), o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride(), o.eps)
 }
 
-func scaleNormGrad(o normOperands, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
+func scaleNormGrad(o normNumbers, dy *tensor.Tensor, accumulate bool, part []float32, from, to int) {
 	part[0] = kernel.ScaleNormGrad(rowsFrom(o.dst, from), rowsFrom(dy, from), rowsFrom(o.x, from), first(o.weight), o.rstd[from:to],
 		to-from, o.x.Cols(), o.dst.Stride(), dy.Stride(), o.x.Stride(), accumulate)
 }
@@ -158,6 +199,7 @@ func (t *Tape) SyncBatchNorm(x, weight, bias *Variable, runningMean, runningVar 
 }
 
 func (t *Tape) batchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32, sum func([]float64)) *Variable {
+	t.hostOnly("batch norm in training")
 	start := t.start()
 	d := x.Cols()
 	stats := t.pool.Get(6, d)
@@ -255,23 +297,32 @@ func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rst
 // constants (torch.nn.BatchNorm1d in evaluation).
 func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *tensor.Tensor, eps float32) *Variable {
 	start := t.start()
-	d := x.Cols()
-	stats := t.pool.Get(3, d)
-	scale, shift, rstd := stats.Row(0), stats.Row(1), stats.Row(2)
-	kernel.BatchNormAffine(scale, shift, rstd, mean.Data(), variance.Data(), t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
+	stats := t.pool.Get(3, x.Cols())
+	t.ops.batchNormStatistics(stats, mean, variance, t.optional(weight), t.optional(bias), eps)
 	out := t.allocLike(x)
-	t.columnAffine(out.value, t.value(x), scale, shift)
+	t.ops.batchNormInference(out.value, t.value(x), stats)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
 		return out
 	}
-	out.recompute = func(dst *tensor.Tensor) { t.columnAffine(dst, t.value(x), scale, shift) }
+	t.hostOnly("the gradient of batch norm by running statistics")
+	out.recompute = func(dst *tensor.Tensor) { t.ops.batchNormInference(dst, t.value(x), stats) }
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
-		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), scale, rstd)
+		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), stats.Row(0), stats.Row(2))
 	})
 	t.stop("norm", start)
 	return out
+}
+
+// batchNormStatistics sets stats [3, D] to scale and shift, of x, and rstd.
+func (h *host) batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32) {
+	d := stats.Cols()
+	kernel.BatchNormAffine(stats.Row(0), stats.Row(1), stats.Row(2), mean.Data(), variance.Data(), dataOr(weight, d, 1), dataOr(bias, d, 0), eps)
+}
+
+func (h *host) batchNormInference(dst, x, stats *tensor.Tensor) {
+	h.tape().columnAffine(dst, x, stats.Row(0), stats.Row(1))
 }
 
 func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scale, rstd []float32) {
@@ -292,8 +343,8 @@ func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scal
 
 // columnAffine computes dst = x scale + shift, row by row.
 func (t *Tape) columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
-	o := normOperands{dst: dst, x: x, weight: scale, bias: shift}
-	onRows(t, x.Rows(), x.Cols(), o, func(o normOperands, from, to int) {
+	o := normNumbers{dst: dst, x: x, weight: scale, bias: shift}
+	onRows(t, x.Rows(), x.Cols(), o, func(o normNumbers, from, to int) {
 		kernel.ColumnAffine(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias,
 			to-from, o.x.Cols(), o.dst.Stride(), o.x.Stride())
 	})
@@ -302,18 +353,15 @@ func (t *Tape) columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
 // rowsFrom returns the storage of x from row i on.
 func rowsFrom(x *tensor.Tensor, i int) []float32 { return x.Data()[i*x.Stride():] }
 
-// numbers returns a variable's numbers, nil for none.
-func (t *Tape) numbers(v *Variable) []float32 {
-	if v == nil {
-		return nil
-	}
-	return t.value(v).Data()
-}
-
 // numbersOr returns a variable's numbers, or n times c for none.
 func (t *Tape) numbersOr(v *Variable, n int, c float32) []float32 {
+	return dataOr(t.optional(v), n, c)
+}
+
+// dataOr returns a tensor's numbers, or n times c for none.
+func dataOr(v *tensor.Tensor, n int, c float32) []float32 {
 	if v != nil {
-		return t.value(v).Data()
+		return v.Data()
 	}
 	x := make([]float32, n)
 	kernel.Fill(x, c)

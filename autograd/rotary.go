@@ -18,31 +18,37 @@ import (
 // i−j alone, so 2C−1 numbers are the whole matrix.
 func (t *Tape) RotaryBias(alpha, beta *Variable, chunk int) *Variable {
 	start := t.start()
-	z := alpha.Cols()
-	table := t.rotaryTable(chunk, z)
 	out := t.alloc(2*chunk - 1)
-	coef := make([]float32, z)
-	t.compute(out, func(dst *tensor.Tensor) {
-		conjugateProduct(coef, t.value(alpha).Data(), t.value(beta).Data())
-		bias := dst.Data()
-		t.eachRows(len(bias), z, func(i int) { bias[i] = kernel.Dot(table.Row(i), coef) })
-	})
+	t.compute(out, func(dst *tensor.Tensor) { t.ops.rotaryBias(dst, t.value(alpha), t.value(beta), chunk) })
 	if t.wants(alpha, beta) {
 		t.push("rotary", out, []*Variable{alpha, beta}, func() {
-			dbias := t.outGrad(out).Data()
-			dcoef := make([]float32, z)
-			t.reduceBlocks(dcoef, len(dbias), z, func(part []float32, from, to int) {
-				for i := from; i < to; i++ {
-					kernel.Axpy(part, dbias[i], table.Row(i))
-				}
-			})
-			a, b := t.value(alpha).Data(), t.value(beta).Data()
-			t.addGrad(alpha, func(da *tensor.Tensor) { conjugateProductGrad(da.Data(), b, dcoef, 1) })
-			t.addGrad(beta, func(db *tensor.Tensor) { conjugateProductGrad(db.Data(), a, dcoef, -1) })
+			dbias := t.outGrad(out)
+			t.addGrads(func(d []*tensor.Tensor) {
+				t.ops.rotaryBiasGrad(d[0], d[1], dbias, t.value(alpha), t.value(beta), chunk)
+			}, alpha, beta)
 		})
 	}
 	t.stop("rotary", start)
 	return out
+}
+
+func (h *host) rotaryBias(dst, alpha, beta *tensor.Tensor, chunk int) {
+	z := alpha.Cols()
+	table, coef, bias := rotaryTable(h.workers, chunk, z), make([]float32, z), dst.Data()
+	conjugateProduct(coef, alpha.Data(), beta.Data())
+	h.tape().eachRows(len(bias), z, func(i int) { bias[i] = kernel.Dot(table.Row(i), coef) })
+}
+
+func (h *host) rotaryBiasGrad(dalpha, dbeta, dy, alpha, beta *tensor.Tensor, chunk int) {
+	z, dbias := alpha.Cols(), dy.Data()
+	table, dcoef := rotaryTable(h.workers, chunk, z), make([]float32, z)
+	h.tape().reduceBlocks(dcoef, len(dbias), z, func(part []float32, from, to int) {
+		for i := from; i < to; i++ {
+			kernel.Axpy(part, dbias[i], table.Row(i))
+		}
+	})
+	conjugateProductGrad(dalpha.Data(), beta.Data(), dcoef, 1)
+	conjugateProductGrad(dbeta.Data(), alpha.Data(), dcoef, -1)
 }
 
 // conjugateProduct computes a b̄ for complex vectors stored as real parts, then
@@ -74,7 +80,7 @@ var rotaryTables struct {
 }
 
 // rotaryTable returns the rows of offsets −(chunk−1)…chunk−1.
-func (t *Tape) rotaryTable(chunk, z int) *tensor.Tensor {
+func rotaryTable(w *Workers, chunk, z int) *tensor.Tensor {
 	rotaryTables.Lock()
 	defer rotaryTables.Unlock()
 	if rotaryTables.byWidth == nil {
@@ -82,7 +88,7 @@ func (t *Tape) rotaryTable(chunk, z int) *tensor.Tensor {
 	}
 	table := rotaryTables.byWidth[z]
 	if table == nil || table.Rows() < 2*chunk-1 {
-		table = t.newRotaryTable(chunk, z)
+		table = newRotaryTable(w, chunk, z)
 		rotaryTables.byWidth[z] = table
 	}
 	first := (table.Rows()+1)/2 - chunk
@@ -90,10 +96,10 @@ func (t *Tape) rotaryTable(chunk, z int) *tensor.Tensor {
 	return tensor.FromSlice(table.Data()[first*z:(first+rows)*z], rows, z)
 }
 
-func (t *Tape) newRotaryTable(chunk, z int) *tensor.Tensor {
+func newRotaryTable(w *Workers, chunk, z int) *tensor.Tensor {
 	half := z / 2
 	table := tensor.New(2*chunk-1, z)
-	t.eachRows(table.Rows(), 16*z, func(i int) {
+	(&Tape{workers: w}).eachRows(table.Rows(), 16*z, func(i int) {
 		row := table.Row(i)
 		for h := range half {
 			theta := math.Exp(-float64(h) * math.Log(10000) / float64(half))

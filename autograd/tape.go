@@ -20,6 +20,8 @@ import (
 // it has gone before. Operations keep to that by listing their shapes on the
 // stack and by making closures only where they record.
 type Tape struct {
+	ops      operations  // what computes
+	device   *deviceTape // ops, if that is a device
 	workers  *parallel.Workers
 	pool     tensor.Pool
 	nodes    []node
@@ -49,11 +51,19 @@ type node struct {
 
 // NewTape returns a tape for inference: nothing is recorded, dropout is off and
 // batch norms use their running statistics.
-func NewTape() *Tape { return &Tape{} }
+func NewTape() *Tape {
+	t := &Tape{}
+	t.ops = (*host)(t)
+	return t
+}
 
 // NewTrainingTape returns a tape that records, drops out and lets batch norms
 // learn. Its randomness is fixed by SetSeed.
-func NewTrainingTape() *Tape { return &Tape{record: true, training: true} }
+func NewTrainingTape() *Tape {
+	t := NewTape()
+	t.SetMode(true, true)
+	return t
+}
 
 // SetMode chooses whether operations are recorded for Backward and whether
 // layers behave as in training (dropout, batch statistics).
@@ -79,10 +89,6 @@ func (t *Tape) Training() bool { return t.training }
 
 // Recording reports whether operations are remembered for Backward.
 func (t *Tape) Recording() bool { return t.record }
-
-// Workers are threads that compute, for one tape or several. A nil *Workers
-// stands for those of the process, which all tapes share that were given none.
-type Workers = parallel.Workers
 
 // NewWorkers returns n threads, as many as there are cores if n < 1.
 func NewWorkers(n int) *Workers { return parallel.New(n) }
@@ -289,7 +295,7 @@ func (t *Tape) gradBuffer(v *Variable) *tensor.Tensor {
 		return t.gradBuffer(v.base).Columns(v.from, v.to)
 	case v.grad != nil:
 	case v.leaf:
-		v.grad = tensor.New(v.shape...)
+		v.grad = tensor.NewLike(v.value, v.shape...)
 	default:
 		v.grad = t.pool.Get(v.shape...)
 	}
@@ -305,12 +311,16 @@ func (t *Tape) addGrad(v *Variable, f func(dst *tensor.Tensor)) {
 }
 
 // addGrads is addGrad for an operation that computes the gradients of several
-// inputs at once; those that are not wanted go to scratch memory.
+// inputs at once; those that are not wanted go to scratch memory. Inputs that are not
+// there are nil, and so are their gradients.
 func (t *Tape) addGrads(f func(dst []*tensor.Tensor), vs ...*Variable) {
 	dst := make([]*tensor.Tensor, len(vs))
 	sums := make([]*tensor.Tensor, len(vs)) // non-nil where dst is scratch to be added
 	scratch := make([]bool, len(vs))
 	for i, v := range vs {
+		if v == nil {
+			continue
+		}
 		accumulate := true
 		if v.needs {
 			dst[i], accumulate = t.grad(v)
@@ -323,7 +333,7 @@ func (t *Tape) addGrads(f func(dst []*tensor.Tensor), vs ...*Variable) {
 	f(dst)
 	for i, sum := range sums {
 		if sum != nil {
-			t.add(sum, sum, dst[i])
+			t.ops.add(sum, sum, dst[i])
 		}
 		if scratch[i] {
 			t.pool.Put(dst[i])
@@ -341,7 +351,7 @@ func (t *Tape) passGrad(in, out *Variable) {
 		out.grad, out.hasGrad = nil, false
 		return
 	}
-	t.addGrad(in, func(d *tensor.Tensor) { d.Copy(dy) })
+	t.addGrad(in, func(d *tensor.Tensor) { t.ops.copy(d, dy) })
 }
 
 // outGrad returns the gradient that has reached an operation's output; an
@@ -349,7 +359,7 @@ func (t *Tape) passGrad(in, out *Variable) {
 func (t *Tape) outGrad(v *Variable) *tensor.Tensor {
 	dst, has := t.grad(v)
 	if !has {
-		dst.Zero()
+		t.ops.fill(dst, 0)
 	}
 	return dst
 }
@@ -362,11 +372,7 @@ func (t *Tape) Backward(v *Variable) {
 	if t.company {
 		one = 0
 	}
-	t.addGrad(v, func(seed *tensor.Tensor) {
-		for i := range seed.Rows() {
-			kernel.Fill(seed.Row(i), one)
-		}
-	})
+	t.addGrad(v, func(seed *tensor.Tensor) { t.ops.fill(seed, one) })
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		start := t.start()

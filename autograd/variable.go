@@ -82,6 +82,9 @@ func (v *Variable) Grad() *tensor.Tensor {
 // ZeroGrad forgets the gradient of a leaf; its buffer is kept.
 func (v *Variable) ZeroGrad() { v.hasGrad = false }
 
+// Forget drops the gradient of a leaf and its buffer.
+func (v *Variable) Forget() { v.grad, v.hasGrad = nil, false }
+
 // SetTrainable says whether a leaf collects a gradient.
 func (v *Variable) SetTrainable(on bool) {
 	v.needs, v.frozen = on, !on

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -91,6 +92,17 @@ func (p *Params) tensor(init Initializer, shape []int) *tensor.Tensor {
 	t := tensor.New(shape...)
 	init(p.rng, t)
 	return t
+}
+
+// Move moves the numbers of the parameters and buffers to a device, nil for the host.
+// Gradients are forgotten: the next ones are where the numbers are.
+func (p *Params) Move(to device.Memory) {
+	for _, q := range p.list {
+		q.Forget()
+	}
+	for _, t := range p.Tensors() {
+		t.Move(to)
+	}
 }
 
 // Clone returns a set with the same names and copies of the tensors.

@@ -13,6 +13,9 @@ import (
 // Host returns the numbers of t, row after row, to be read. They are valid until
 // t is written to.
 func (t *Tensor) Host() []float32 {
+	if t.device != nil {
+		return t.read()
+	}
 	if !t.Contiguous() {
 		t = t.Clone()
 	}
@@ -21,13 +24,26 @@ func (t *Tensor) Host() []float32 {
 
 // WriteHost lets f change the numbers of t, which must be contiguous, row after
 // row, and returns f's error.
-func (t *Tensor) WriteHost(f func(numbers []float32) error) error { return f(t.data) }
+func (t *Tensor) WriteHost(f func(numbers []float32) error) error {
+	if t.device == nil {
+		return f(t.data)
+	}
+	numbers := t.read()
+	err := f(numbers)
+	t.write(numbers)
+	return err
+}
 
 // Generate sets the numbers of t, which must be contiguous, to next(0), next(1)
 // and so on, row after row. next may read number i of t, as Host gave it before.
 func (t *Tensor) Generate(next func(i int) float32) {
-	for i := range t.data {
-		t.data[i] = next(i)
+	numbers := t.data
+	if t.device != nil {
+		numbers = make([]float32, t.Len())
+		defer func() { t.write(numbers) }()
+	}
+	for i := range numbers {
+		numbers[i] = next(i)
 	}
 }
 
@@ -44,7 +60,7 @@ func (t *Tensor) ZeroRow(row int) { clear(t.Row(row)) }
 // AllFinite reports whether no number of t, which must be contiguous, is NaN or
 // infinite: the sum of their squares is then finite in float64.
 func (t *Tensor) AllFinite() bool {
-	s := kernel.SumSquares(t.data)
+	s := kernel.SumSquares(t.Host())
 	return !math.IsNaN(s) && !math.IsInf(s, 0)
 }
 

@@ -1,8 +1,10 @@
 package tensor
 
 import (
+	"fmt"
 	"math/bits"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 )
 
@@ -13,7 +15,13 @@ type Pool struct {
 	free    [][][]float32 // by slot of their capacity
 	headers []*Tensor     // without memory
 	held    int           // elements ever allocated and not dropped
+
+	device    device.Memory      // nil for the host's memory
+	addresses [][]device.Address // on it that are free, by slot
 }
+
+// SetDevice makes a pool that has handed out nothing yet hand out memory of a device.
+func (p *Pool) SetDevice(d device.Memory) { p.device = d }
 
 // Get returns a tensor whose elements are undefined.
 func (p *Pool) Get(shape ...int) *Tensor {
@@ -49,6 +57,10 @@ func (p *Pool) fill(t *Tensor) {
 	n := t.rows * t.stride
 	i, c := class(n)
 	t.slot = i
+	if p.device != nil {
+		p.fillOnDevice(t, c)
+		return
+	}
 	for i >= len(p.free) {
 		p.free = append(p.free, nil)
 	}
@@ -61,8 +73,29 @@ func (p *Pool) fill(t *Tensor) {
 	t.data = parallel.Aligned(c)[:n:c]
 }
 
+// fillOnDevice gives t memory for capacity numbers on the pool's device.
+func (p *Pool) fillOnDevice(t *Tensor, capacity int) {
+	for t.slot >= len(p.addresses) {
+		p.addresses = append(p.addresses, nil)
+	}
+	list := &p.addresses[t.slot]
+	if last := len(*list) - 1; last >= 0 {
+		t.device, t.at, *list = p.device, (*list)[last], (*list)[:last]
+		return
+	}
+	at, err := p.device.Alloc(numberBytes * capacity)
+	device.Must(p.device, fmt.Sprintf("allocate %d bytes for a tensor of shape %v", numberBytes*capacity, t.shape), err)
+	p.held += capacity
+	t.device, t.at = p.device, at
+}
+
 // Drain takes back the memory of a tensor from Fill or Get, which has none then.
 func (p *Pool) Drain(t *Tensor) {
+	if t.device != nil {
+		p.addresses[t.slot] = append(p.addresses[t.slot], t.at)
+		t.device, t.at = nil, 0
+		return
+	}
 	list := &p.free[t.slot]
 	*list = append(*list, t.data[:0])
 	t.data = nil
@@ -71,8 +104,16 @@ func (p *Pool) Drain(t *Tensor) {
 // Held returns how many elements the pool has allocated, in use or not.
 func (p *Pool) Held() int { return p.held }
 
-// Trim forgets the free buffers, for the garbage collector to take.
+// Trim forgets the free buffers, for the garbage collector to take, and gives those of
+// a device back to it.
 func (p *Pool) Trim() {
+	for slot, list := range p.addresses {
+		for _, at := range list {
+			device.Must(p.device, "free memory", p.device.Free(at))
+			p.held -= capacity(slot)
+		}
+	}
+	clear(p.addresses)
 	for _, list := range p.free {
 		for _, memory := range list {
 			p.held -= cap(memory)
@@ -91,3 +132,9 @@ func class(n int) (slot, capacity int) {
 }
 
 const significantBits = 4
+
+// capacity is that of a slot.
+func capacity(slot int) int {
+	shift := max(0, slot>>(significantBits-1)-1)
+	return (slot - shift<<(significantBits-1)) << shift
+}

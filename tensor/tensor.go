@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 )
 
@@ -15,10 +16,14 @@ import (
 type Tensor struct {
 	shape  []int
 	rows   int // product of all dimensions but the last
+	cols   int // the last dimension, 1 for a scalar
 	stride int // elements from one row to the next, at least the width
 	data   []float32
 	dims   [inlineDims]int // where shape lies if it has no more dimensions
 	slot   int             // of a Pool that the memory is from
+
+	device device.Memory  // where the numbers are, nil for data
+	at     device.Address // of the first one
 }
 
 // inlineDims is how many dimensions a tensor holds without memory of their own.
@@ -37,7 +42,7 @@ func Unallocated(shape ...int) *Tensor {
 // Allocate gives a tensor of Unallocated its memory, zeros; it leaves others as
 // they are.
 func (t *Tensor) Allocate() {
-	if t.data == nil {
+	if t.data == nil && t.device == nil {
 		t.data = parallel.Aligned(Size(t.shape))
 	}
 }
@@ -53,7 +58,8 @@ func FromSlice(data []float32, shape ...int) *Tensor {
 
 // set makes t a tensor over data and returns it.
 func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
-	t.data, t.stride, t.rows = data, stride, 1
+	t.data, t.stride, t.rows, t.cols = data, stride, 1, width(shape)
+	t.device, t.at = nil, 0
 	if len(shape) > inlineDims {
 		t.shape = slices.Clone(shape)
 	} else {
@@ -70,7 +76,8 @@ func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
 
 // like gives t the shape of x with rows of cols numbers that lie together.
 func (t *Tensor) like(x *Tensor, cols int) {
-	t.rows, t.stride, t.dims = x.rows, cols, x.dims
+	t.rows, t.cols, t.stride, t.dims = x.rows, cols, cols, x.dims
+	t.device, t.at = nil, 0
 	last := len(x.shape) - 1
 	if last >= inlineDims {
 		t.shape = slices.Clone(x.shape)
@@ -115,7 +122,7 @@ func (t *Tensor) Len() int { return t.rows * t.Cols() }
 func (t *Tensor) Rows() int { return t.rows }
 
 // Cols returns the last dimension, the width of a row.
-func (t *Tensor) Cols() int { return width(t.shape) }
+func (t *Tensor) Cols() int { return t.cols }
 
 // Stride returns the distance in elements from a row to the next.
 func (t *Tensor) Stride() int { return t.stride }
@@ -124,13 +131,20 @@ func (t *Tensor) Stride() int { return t.stride }
 func (t *Tensor) Contiguous() bool { return t.stride == t.Cols() || t.Rows() <= 1 }
 
 // Data returns the storage from the first element on. For a tensor that is not
-// contiguous it spans the gaps between rows too.
-func (t *Tensor) Data() []float32 { return t.data }
+// contiguous it spans the gaps between rows too. It panics if the numbers are on a
+// device.
+func (t *Tensor) Data() []float32 {
+	if t.device != nil {
+		t.onDevice()
+	}
+	return t.data
+}
 
-// Row returns row i.
+// Row returns row i. Tensors on a device have none: an index is then out of range (a
+// check like that of Data would make every loop over rows slower).
 func (t *Tensor) Row(i int) []float32 {
-	c := t.Cols()
-	return t.data[i*t.stride : i*t.stride+c : i*t.stride+c]
+	from, end := i*t.stride, i*t.stride+t.cols
+	return t.data[from:end:end]
 }
 
 // Columns returns columns [from, to) of t, sharing its storage.
@@ -145,12 +159,17 @@ func (t *Tensor) SetColumns(x *Tensor, from, to int) {
 	if from < 0 || to < from || to > x.Cols() {
 		panic(fmt.Sprintf("tensor: columns [%d,%d) of a row of %d", from, to, x.Cols()))
 	}
+	t.like(x, to-from)
+	t.device, t.at, t.stride = x.device, x.at, x.stride
+	if x.device != nil {
+		t.data, t.at = nil, x.at+device.Address(numberBytes*from)
+		return
+	}
 	end := len(x.data)
 	if rows := x.Rows(); rows > 0 {
 		end = (rows-1)*x.stride + to
 	}
-	t.like(x, to-from)
-	t.data, t.stride = x.data[min(from, end):end], x.stride
+	t.data = x.data[min(from, end):end]
 }
 
 // Reshape returns t with another shape of the same size, sharing its storage.
@@ -159,16 +178,28 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 	if !t.Contiguous() {
 		panic("tensor: reshape of a tensor that is not contiguous")
 	}
-	r := FromSlice(t.data[:t.Len()], shape...)
-	r.slot = t.slot
+	if t.Len() != Size(shape) {
+		panic(fmt.Sprintf("tensor: %d numbers for shape %v, which holds %d", t.Len(), slices.Clone(shape), Size(shape)))
+	}
+	r := new(Tensor).set(nil, width(shape), shape)
+	if r.device, r.at, r.slot = t.device, t.at, t.slot; t.device == nil {
+		r.data = t.data[:t.Len()]
+	}
 	return r
 }
 
 // Copy copies the elements of src, which must have the same number of rows and
-// columns.
+// columns, by way of the host if one of them is on a device.
 func (t *Tensor) Copy(src *Tensor) {
 	if t.Rows() != src.Rows() || t.Cols() != src.Cols() {
 		panic(fmt.Sprintf("tensor: copy of shape %v to %v", src.shape, t.shape))
+	}
+	switch {
+	case t.device != nil:
+		t.write(src.Host())
+		return
+	case src.device != nil:
+		src = FromSlice(src.read(), src.shape...)
 	}
 	if t.Contiguous() && src.Contiguous() {
 		copy(t.data[:t.Len()], src.data)
@@ -185,9 +216,10 @@ func (t *Tensor) Swap(o *Tensor) {
 		panic(fmt.Sprintf("tensor: swap of %v and %v", t.shape, o.shape))
 	}
 	t.data, o.data, t.stride, o.stride = o.data, t.data, o.stride, t.stride
+	t.device, o.device, t.at, o.at = o.device, t.device, o.at, t.at
 }
 
-// Clone returns a contiguous copy of t.
+// Clone returns a contiguous copy of t in the host's memory.
 func (t *Tensor) Clone() *Tensor {
 	c := New(t.shape...)
 	c.Copy(t)
@@ -196,6 +228,10 @@ func (t *Tensor) Clone() *Tensor {
 
 // Zero sets every element to 0.
 func (t *Tensor) Zero() {
+	if t.device != nil {
+		t.write(make([]float32, t.Len()))
+		return
+	}
 	if t.Contiguous() {
 		clear(t.data[:t.Len()])
 		return

@@ -10,14 +10,16 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
 
 // Options say how Run runs a model.
 type Options struct {
-	Prefix string // of the names of the inputs
-	Train  bool   // in training mode without dropout, with gradients
+	Prefix string        // of the names of the inputs
+	Train  bool          // in training mode without dropout, with gradients
+	Device device.Device // computes, nil for the CPU
 }
 
 // Run runs the model of a checkpoint on given tensors. It reads
@@ -26,7 +28,8 @@ type Options struct {
 // returns logits (features and log_probs of an adaptive softmax), the summed
 // loss in nats where there is a target, and with Train grad.NAME of every
 // parameter and buffer.NAME of everything else that a step changes.
-func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safetensors.Tensor, error) {
+func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) (out []safetensors.Tensor, err error) {
+	defer device.Catch(&err)
 	f := runner{reader: in, options: o, tape: autograd.NewTape()}
 	if o.Train {
 		f.tape = autograd.NewTrainingTape()
@@ -36,6 +39,10 @@ func Run(c *checkpoint.Checkpoint, in *safetensors.Reader, o Options) ([]safeten
 	params, pass, err := f.model(c)
 	if err != nil {
 		return nil, err
+	}
+	if o.Device != nil {
+		f.tape.SetDevice(o.Device)
+		params.Move(o.Device)
 	}
 	return f.run(params, pass)
 }

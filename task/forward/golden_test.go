@@ -50,23 +50,33 @@ func checkGolden(t *testing.T, name string) {
 		if _, ok := golden.Info(batch + "net_input.src_tokens"); !ok {
 			continue
 		}
-		eval := forwardGolden(t, name, golden, Options{Prefix: batch})
-		for _, what := range []string{"logits", "features"} {
-			if _, ok := golden.Info(batch + "eval." + what); ok {
-				want := float32s(t, golden, batch+"eval."+what)
-				if d := largestDifference(float32s(t, eval, what), want); d > 1e-5 {
-					t.Errorf("%seval.%s: off by %.2g of the largest", batch, what, d)
-				}
-			}
-		}
-		checkLoss(t, eval, golden, batch+"eval.loss")
+		checkGoldenEval(t, name, golden, Options{Prefix: batch})
 		if _, ok := golden.Info(batch + "train.loss"); ok {
-			train := forwardGolden(t, name, golden, Options{Prefix: batch, Train: true})
-			checkLoss(t, train, golden, batch+"train.loss")
-			checkGradients(t, train, golden, batch+"train.grad.")
-			checkBuffers(t, train, golden, batch+"train.buffer.")
+			checkGoldenTrain(t, name, golden, Options{Prefix: batch, Train: true})
 		}
 	}
+}
+
+func checkGoldenEval(t *testing.T, name string, golden *safetensors.Reader, o Options) {
+	t.Helper()
+	eval := forwardGolden(t, name, golden, o)
+	for _, what := range []string{"logits", "features"} {
+		if _, ok := golden.Info(o.Prefix + "eval." + what); ok {
+			want := float32s(t, golden, o.Prefix+"eval."+what)
+			if d := largestDifference(float32s(t, eval, what), want); d > 1e-5 {
+				t.Errorf("%seval.%s: off by %.2g of the largest", o.Prefix, what, d)
+			}
+		}
+	}
+	checkLoss(t, eval, golden, o.Prefix+"eval.loss")
+}
+
+func checkGoldenTrain(t *testing.T, name string, golden *safetensors.Reader, o Options) {
+	t.Helper()
+	train := forwardGolden(t, name, golden, o)
+	checkLoss(t, train, golden, o.Prefix+"train.loss")
+	checkGradients(t, train, golden, o.Prefix+"train.grad.")
+	checkBuffers(t, train, golden, o.Prefix+"train.buffer.")
 }
 
 // checkLoss wants losses within 1e-6, where the reference gives one.

@@ -96,3 +96,63 @@ KERNEL BOUNDS void element_weights_grad(int f, float *dp, const float *s, const 
         dp[j] = d;
     }
 }
+
+// scores *= scale, divided as element_weights divides it.
+KERNEL BOUNDS void scale_scores(float *s, const float *lengths, int segments, int queries, int keys, float scale, int causal)
+{
+    long row = ROW;
+    if (row >= (long)segments * queries)
+        return;
+    scale /= lengths ? lengths[row / queries] : visible((int)(row % queries), queries, keys, causal);
+    for (int j = LANE; j < keys; j += 32)
+        s[row * keys + j] *= scale;
+}
+
+// The part of block y of the gradients of the bias, sum of dS[s, i, j] over equal j - i:
+// over height segments. Parts are [blocks, queries + keys - 1], that of j - i at
+// queries - 1 + j - i.
+KERNEL BOUNDS void bias_parts(float *parts, const float *ds, int segments, int queries, int keys, int height)
+{
+    long at = ELEMENT, all = queries + keys - 1;
+    if (at >= all)
+        return;
+    long from = (long)blockY * height, to = from + height < segments ? from + height : segments;
+    long offset = at - (queries - 1), first = offset < 0 ? -offset : 0, end = keys - offset < queries ? keys - offset : queries;
+    float sum = 0;
+    for (long s = from; s < to; s++)
+        for (long i = first; i < end; i++)
+            sum += ds[(s * queries + i) * keys + i + offset];
+    parts[blockY * all + at] = sum;
+}
+
+// The rotary bias: with w = a conj(b) as complex numbers, whose real parts come first,
+// dst[r] = sum over h of table[r, h] w[h].
+KERNEL BOUNDS void rotary_bias(float *dst, const float *table, const float *a, const float *b, int rows, int z)
+{
+    long row = ROW;
+    int half = z / 2;
+    if (row >= rows)
+        return;
+    table += row * z;
+    float sum = 0;
+    for (int h = LANE; h < half; h += 32) {
+        sum = fma(table[h], a[h] * b[h] + a[h + half] * b[h + half], sum);
+        sum = fma(table[h + half], a[h + half] * b[h] - a[h] * b[h + half], sum);
+    }
+    sum = warpSum(sum);
+    if (LANE == 0)
+        dst[row] = sum;
+}
+
+// da and db from dw [z].
+KERNEL BOUNDS void rotary_bias_grad(float *da, float *db, const float *dw, const float *a, const float *b, int z)
+{
+    long h = ELEMENT, half = z / 2;
+    if (h >= half)
+        return;
+    float re = dw[h], im = dw[h + half];
+    da[h] = re * b[h] - im * b[h + half];
+    da[h + half] = re * b[h + half] + im * b[h];
+    db[h] = re * a[h] + im * a[h + half];
+    db[h + half] = re * a[h + half] - im * a[h];
+}

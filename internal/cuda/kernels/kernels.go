@@ -33,10 +33,11 @@ type Address = uint64
 
 // What the kernels are compiled for (common.h, product.cu, ema.cu).
 const (
-	threads  = 256 // of a block
-	warps    = threads / 32
-	tile     = 64
-	channels = 64 // of a block of the moving average
+	threads   = 256 // of a block
+	warps     = threads / 32
+	tile      = 64
+	smallTile = 16
+	channels  = 64 // of a block of the moving average
 
 	// EMAStates is how many averages a channel has in the kernels of the moving
 	// average; EMASteps is how many steps a chunk of theirs has.
@@ -245,7 +246,11 @@ func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumul
 	if batch == 0 || m == 0 || n == 0 {
 		return nil
 	}
-	return d.Launch("product", [3]int{ceilDiv(n, tile), ceilDiv(m, tile), batch}, [3]int{threads, 1, 1}, c.At, a.At, b.At, bias,
+	name, size := "product", tile
+	if min(m, n) <= 2*smallTile {
+		name, size = "product_small", smallTile
+	}
+	return d.Launch(name, [3]int{ceilDiv(n, size), ceilDiv(m, size), batch}, [3]int{threads, 1, 1}, c.At, a.At, b.At, bias,
 		int32(m), int32(n), int32(k), int64(a.Row), int64(a.Col), int64(a.Batch), int64(b.Row), int64(b.Col), int64(b.Batch),
 		int64(c.Row), int64(c.Batch), flag(accumulate))
 }
@@ -290,11 +295,15 @@ func (s Scores) ElementWeightsGrad(d Device, f int, gradients, scores, lengths A
 
 // An EMA is a damped moving average of one direction. Decay (q), Output (c), Power
 // (q^EMASteps) and Slope (EMASteps q^(EMASteps-1), for gradients alone) are
-// [EMAStates, Channels]; powers are taken from the exact decay, before it is rounded.
+// [EMAStates, Channels]; powers are taken from the exact decay, before it is rounded. So
+// are Lag (q^Taps) and LagSlope (Taps q^(Taps-1)), of averages that reach back Taps steps
+// alone; Taps 0 stands for all.
 type EMA struct {
 	Batch, Length, Channels     int
 	FromRight                   bool
+	Taps                        int
 	Decay, Output, Power, Slope Address
+	Lag, LagSlope               Address
 }
 
 // Carries returns how many numbers of memory the scans need, for gradients twice that.
@@ -315,26 +324,26 @@ func (e EMA) launch(d Device, kernel string, y int, args ...any) error {
 // the averages, mute where they are not added; both may be 0. The gradient by x is the
 // same for ds from the other side, with mask and mute exchanged.
 func (e EMA) Forward(d Device, s, x, mask, mute, omega, carry Address) error {
-	length, width, right := int32(e.Length), int32(e.Channels), flag(e.FromRight)
-	if err := e.launch(d, "ema_local", e.chunks(), carry, x, mask, e.Decay, length, width, right); err != nil {
+	taps, length, width, right := int32(e.Taps), int32(e.Length), int32(e.Channels), flag(e.FromRight)
+	if err := e.launch(d, "ema_local", e.chunks(), carry, x, mask, e.Decay, e.Lag, taps, length, width, right); err != nil {
 		return err
 	}
 	if err := e.launch(d, "ema_carry", EMAStates, carry, e.Power, int32(e.chunks()), width); err != nil {
 		return err
 	}
-	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, omega, carry, length, width, right)
+	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, e.Lag, omega, carry, taps, length, width, right)
 }
 
 // Gradients adds the gradients of c and q to dOutput and dDecay, [EMAStates, Channels].
 func (e EMA) Gradients(d Device, dOutput, dDecay, ds, x, mask, carry Address) error {
-	batch, length, width, right := int32(e.Batch), int32(e.Length), int32(e.Channels), flag(e.FromRight)
-	if err := e.launch(d, "ema_grad_local", e.chunks(), carry, x, mask, e.Decay, batch, length, width, right); err != nil {
+	taps, batch, length, width, right := int32(e.Taps), int32(e.Batch), int32(e.Length), int32(e.Channels), flag(e.FromRight)
+	if err := e.launch(d, "ema_grad_local", e.chunks(), carry, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right); err != nil {
 		return err
 	}
 	if err := e.launch(d, "ema_grad_carry", EMAStates, carry, e.Power, e.Slope, batch, int32(e.chunks()), width); err != nil {
 		return err
 	}
-	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, batch, length, width, right); err != nil {
+	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right); err != nil {
 		return err
 	}
 	n := EMAStates * e.Channels

@@ -722,6 +722,8 @@ func TestMutants(t *testing.T) {
 		switch name {
 		case "product":
 			return Product(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 32, false)
+		case "product_small":
+			return Product(b, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, 0, 1, 32, 32, 32, false)
 		case "add":
 			return Add(b, up(b, b.normal(100)), x, x, 100)
 		case "layer_norm":
@@ -729,7 +731,7 @@ func TestMutants(t *testing.T) {
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "add": 1, "layer_norm": 1, "ema_local": 1} {
+	for name, count := range map[string]int{"product": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}
@@ -737,7 +739,7 @@ func TestMutants(t *testing.T) {
 		body := PTX[start:]
 		body = body[:strings.Index(body, "\n}")]
 		old, changed := "setp.ge.s", "setp.gt.s"
-		if name == "product" {
+		if strings.HasPrefix(name, "product") {
 			old, changed = "bar.sync \t0;", ""
 		}
 		if strings.Count(body, old) < count {

@@ -7,3 +7,6 @@
 #include "attention.cu"
 #include "ema.cu"
 #include "embed.cu"
+#include "rows.cu"
+#include "loss.cu"
+#include "coefficients.cu"

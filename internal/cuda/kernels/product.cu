@@ -45,3 +45,33 @@ KERNEL BOUNDS void product(float *c, const float *a, const float *b, const float
             c[at] = accumulate ? c[at] + v : v;
         }
 }
+
+#define SMALL 16 // rows and columns of C that a block computes, and depth
+
+// product for matrices with few rows or columns, of which the other's tiles would be
+// mostly empty: a thread an element. The sums are the same, in the same order.
+KERNEL BOUNDS void product_small(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
+    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+{
+    SHARED float as[SMALL][SMALL + 1], bs[SMALL][SMALL + 1];
+    int y = threadX / SMALL, x = threadX % SMALL, row = blockY * SMALL + y, col = blockX * SMALL + x;
+    // What a thread reads, so that neighbours read neighbours in memory.
+    int aRow = ak == 1 ? y : x, aDepth = ak == 1 ? x : y, bDepth = bj == 1 ? y : x, bCol = bj == 1 ? x : y;
+    a += blockZ * az + (long)(blockY * SMALL + aRow) * ai;
+    b += blockZ * bz + (long)(blockX * SMALL + bCol) * bj;
+    bool hasA = blockY * SMALL + aRow < m, hasB = blockX * SMALL + bCol < n;
+    float sum = 0;
+    for (int k0 = 0; k0 < k; k0 += SMALL) {
+        as[aRow][aDepth] = hasA && k0 + aDepth < k ? a[(k0 + aDepth) * ak] : 0;
+        bs[bDepth][bCol] = hasB && k0 + bDepth < k ? b[(k0 + bDepth) * bk] : 0;
+        BARRIER;
+        UNROLL for (int d = 0; d < SMALL; d++)
+            sum = fma(as[y][d], bs[d][x], sum);
+        BARRIER;
+    }
+    if (row >= m || col >= n)
+        return;
+    float v = bias ? sum + bias[col] : sum;
+    long at = blockZ * cz + row * ldc + col;
+    c[at] = accumulate ? c[at] + v : v;
+}

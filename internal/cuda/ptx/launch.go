@@ -62,7 +62,7 @@ func (k *Kernel) Run(m *Memory, l Launch, args ...any) error {
 		l.Limit = 1 << 32
 	}
 	for _, s := range m.segments {
-		clear(s.history)
+		s.forget()
 	}
 	b := newBlock(k, m, l, threads, params)
 	for i := range blocks {

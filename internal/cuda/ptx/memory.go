@@ -88,10 +88,24 @@ func (m *Memory) find(address uint64, n int) *segment {
 
 // A segment is bytes in a row, with what is known of each.
 type segment struct {
-	base    uint64
-	data    []byte
-	known   []bool // whether it has been written
-	history []history
+	base     uint64
+	data     []byte
+	known    []bool // whether it has been written
+	history  []history
+	from, to uint64 // of the bytes whose history is not empty
+}
+
+// forget empties the history.
+func (s *segment) forget() {
+	if s.from < s.to {
+		clear(s.history[s.from:s.to])
+	}
+	s.from, s.to = uint64(len(s.data)), 0
+}
+
+// accessed notes that bytes have a history.
+func (s *segment) accessed(at uint64, size int) {
+	s.from, s.to = min(s.from, at), max(s.to, at+uint64(size))
 }
 
 // newSegment returns n bytes of poison.
@@ -107,7 +121,7 @@ func (s *segment) poison() {
 		s.data[i] = 0xa5
 	}
 	clear(s.known)
-	clear(s.history)
+	s.forget()
 }
 
 func (s *segment) holds(address uint64, n int) bool {
@@ -198,6 +212,7 @@ type history struct{ wrote, read stamp }
 // or earlier, 0 if nobody. A read through the cache for constants (nc) allows no
 // writer at all.
 func (s *segment) reads(at uint64, size int, now stamp, constant bool) stamp {
+	s.accessed(at, size)
 	for i := range s.history[at : at+uint64(size)] {
 		h := &s.history[at+uint64(i)]
 		if h.wrote.disputes(now) || constant && h.wrote != 0 {
@@ -210,6 +225,7 @@ func (s *segment) reads(at uint64, size int, now stamp, constant bool) stamp {
 
 // writes notes that bytes are written, and returns who else accessed them.
 func (s *segment) writes(at uint64, size int, now stamp) stamp {
+	s.accessed(at, size)
 	for i := range s.history[at : at+uint64(size)] {
 		h := &s.history[at+uint64(i)]
 		if h.wrote.disputes(now) {

@@ -1,0 +1,202 @@
+package autograd
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/tensor"
+)
+
+// SetDevice makes a tape that has computed nothing yet do so on a device, nil for the
+// host. All that it works on must be there (tensor's Move). Operations panic with a
+// device.Failure if the device fails, or if they have no kernels yet: nothing falls back
+// to the host. device.Catch makes that an error.
+func (t *Tape) SetDevice(d device.Device) {
+	if d == nil {
+		return
+	}
+	if t.bf16 {
+		device.Lacks(d, bfloat16Products)
+	}
+	t.device = &deviceTape{Device: d, pool: &t.pool, tables: make(map[[2]int]device.Address)}
+	t.ops = t.device
+	t.pool.SetDevice(d)
+}
+
+// deviceTape computes on a device, by the kernels of package kernels. It waits for none
+// but where numbers come back.
+type deviceTape struct {
+	device.Device
+	pool    *tensor.Pool
+	tables  map[[2]int]device.Address // of rotary biases, by chunk and width
+	scratch []*tensor.Tensor          // memory of the operation in progress
+	results []pending                 // what it is still to copy to where it belongs
+}
+
+// A pending is a copy whose numbers belong in dst.
+type pending struct{ dst, copy *tensor.Tensor }
+
+var _ operations = (*deviceTape)(nil)
+
+// lacks panics: there are no kernels for something.
+func (d *deviceTape) lacks(op string) { device.Lacks(d, op) }
+
+// get returns memory for n numbers until the end of the operation.
+func (d *deviceTape) get(n int) device.Address {
+	s := d.pool.Get(n)
+	d.scratch = append(d.scratch, s)
+	return s.Address()
+}
+
+// zeros is get for numbers that are 0.
+func (d *deviceTape) zeros(n int) device.Address {
+	at := d.get(n)
+	d.must("fill", kernels.Fill(d, at, 0, n))
+	return at
+}
+
+// put returns the address of a copy of some bytes, which is there until the end of the
+// operation: 0 for none.
+func (d *deviceTape) put(bytes []byte) device.Address {
+	if len(bytes) == 0 {
+		return 0
+	}
+	at := d.get((len(bytes) + 3) / 4)
+	d.must("copy from the host", d.Write(at, bytes))
+	return at
+}
+
+func (d *deviceTape) putFloats(x []float32) device.Address {
+	bytes := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(v))
+	}
+	return d.put(bytes)
+}
+
+func (d *deviceTape) putInts(x []int32) device.Address {
+	bytes := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(v))
+	}
+	return d.put(bytes)
+}
+
+func (d *deviceTape) putMask(mask []bool) device.Address {
+	bytes := make([]byte, len(mask))
+	for i, m := range mask {
+		if m {
+			bytes[i] = 1
+		}
+	}
+	return d.put(bytes)
+}
+
+// in returns where x's numbers lie together: a copy if they do not in x.
+func (d *deviceTape) in(x *tensor.Tensor) device.Address {
+	if x.Contiguous() {
+		return x.Address()
+	}
+	at := d.get(x.Len())
+	d.copyRows(at, x.Address(), x.Rows(), x.Cols(), x.Cols(), x.Stride())
+	return at
+}
+
+// out returns where to write x's numbers together: memory that the end of the operation
+// copies to x if they do not lie so in x.
+func (d *deviceTape) out(x *tensor.Tensor) device.Address {
+	if x.Contiguous() {
+		return x.Address()
+	}
+	s := d.pool.Get(x.Rows(), x.Cols())
+	d.scratch, d.results = append(d.scratch, s), append(d.results, pending{x, s})
+	return s.Address()
+}
+
+func (d *deviceTape) copyRows(dst, src device.Address, rows, cols, ldd, lds int) {
+	d.must("copy", kernels.CopyRows(d, dst, src, rows, cols, ldd, lds))
+}
+
+// address is that of a tensor that may be nil: 0 then.
+func address(x *tensor.Tensor) device.Address {
+	if x == nil {
+		return 0
+	}
+	return x.Address()
+}
+
+func (d *deviceTape) must(step string, err error) { device.Must(d, step, err) }
+
+// end ends an operation.
+func (d *deviceTape) end(op string, err error) {
+	d.must(op, err)
+	for _, r := range d.results {
+		d.copyRows(r.dst.Address(), r.copy.Address(), r.dst.Rows(), r.dst.Cols(), r.dst.Stride(), r.dst.Cols())
+	}
+	for _, s := range d.scratch {
+		d.pool.Put(s)
+	}
+	d.results, d.scratch = d.results[:0], d.scratch[:0]
+}
+
+func (d *deviceTape) fill(dst *tensor.Tensor, x float32) {
+	d.end("fill", kernels.Fill(d, d.out(dst), x, dst.Len()))
+}
+
+func (d *deviceTape) copy(dst, src *tensor.Tensor) {
+	d.copyRows(dst.Address(), src.Address(), dst.Rows(), dst.Cols(), dst.Stride(), src.Stride())
+}
+
+func (d *deviceTape) add(dst, a, b *tensor.Tensor) {
+	d.end("add", kernels.Add(d, d.out(dst), d.in(a), d.in(b), dst.Len()))
+}
+
+func (d *deviceTape) activate(act Activation, dst, x *tensor.Tensor) {
+	d.end("activate", kernels.Activate(d, int(act), d.out(dst), d.in(x), dst.Len()))
+}
+
+func (d *deviceTape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
+	d.end("the gradient of an activation", kernels.ActivateGrad(d, int(act), d.out(dx), d.in(dy), d.in(x), dx.Len()))
+}
+
+func (d *deviceTape) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
+	d.end("dropout", kernels.Dropout(d, d.out(dst), d.in(x), dst.Len(), seed, 0, p))
+}
+
+func (d *deviceTape) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
+	err := kernels.MaskRows(d, dst.Address(), src.Address(), d.putMask(mask), dst.Rows(), dst.Cols(), dst.Stride(), src.Stride())
+	d.end("mask", err)
+}
+
+func (d *deviceTape) queryKey(dst, z, gamma, beta *tensor.Tensor) {
+	d.end("queries and keys", kernels.QueryKey(d, dst.Address(), z.Address(), d.in(gamma), d.in(beta), z.Rows(), z.Cols(), dst.Stride(), z.Stride()))
+}
+
+func (d *deviceTape) queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor) {
+	rows, n := z.Rows(), z.Cols()
+	dparams, parts := d.zeros(4*n), d.get(4*n*kernels.Parts(rows))
+	const op = "the gradient of queries and keys"
+	d.must(op, kernels.QueryKeyGrad(d, dz.Address(), dparams, dy.Address(), z.Address(), d.in(gamma), parts, rows, n, dz.Stride(), dy.Stride(), z.Stride()))
+	d.copyRows(dgamma.Address(), dparams, 2, n, dgamma.Stride(), n)
+	d.copyRows(dbeta.Address(), dparams+device.Address(8*n), 2, n, dbeta.Stride(), n)
+	d.end(op, nil)
+}
+
+func (d *deviceTape) siluMul(dst, r, a *tensor.Tensor) {
+	d.end("the reset gate", kernels.SiLUMultiply(d, d.out(dst), d.in(r), d.in(a), dst.Len()))
+}
+
+func (d *deviceTape) siluMulGrad(dr, da, dy, r, a *tensor.Tensor) {
+	d.end("the gradient of the reset gate", kernels.SiLUMultiplyGrad(d, d.out(dr), d.out(da), d.in(dy), d.in(r), d.in(a), dy.Len()))
+}
+
+func (d *deviceTape) gatedResidual(dst, residual, u, h *tensor.Tensor) {
+	d.end("the update gate", kernels.GatedResidual(d, d.out(dst), d.in(residual), d.in(u), d.in(h), dst.Len()))
+}
+
+func (d *deviceTape) gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor) {
+	err := kernels.GatedResidualGrad(d, d.out(dresidual), d.out(du), d.out(dh), d.in(dy), d.in(residual), d.in(u), d.in(h), dy.Len())
+	d.end("the gradient of the update gate", err)
+}

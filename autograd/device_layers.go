@@ -1,0 +1,223 @@
+package autograd
+
+import (
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// matrix returns x, or its transpose, as products take it.
+func matrix(x *tensor.Tensor, transposed bool) kernels.Matrix {
+	if transposed {
+		return kernels.Matrix{At: x.Address(), Row: 1, Col: x.Stride()}
+	}
+	return kernels.Matrix{At: x.Address(), Row: x.Stride(), Col: 1}
+}
+
+func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
+	k := a.Cols()
+	if how == transposedA {
+		k = a.Rows()
+	}
+	const op = "a product"
+	bias := device.Address(0)
+	if e.bias != nil {
+		bias = d.in(e.bias)
+	}
+	d.must(op, kernels.Product(d, matrix(c, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
+		bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
+	if e.pre != nil {
+		d.copy(e.pre, c)
+	}
+	if e.act != Identity {
+		d.activate(e.act, c, c)
+	}
+	d.end(op, nil)
+}
+
+func (d *deviceTape) multiplyPacked(_, _ *tensor.Tensor, _ *kernel.Packed, _ epilogue) {
+	d.lacks("a product with a packed weight")
+}
+
+func (d *deviceTape) columnSums(dst, x *tensor.Tensor) {
+	rows, cols := x.Rows(), x.Cols()
+	at, parts := d.out(dst), d.get(cols*kernels.Parts(rows))
+	d.must("fill", kernels.Fill(d, at, 0, cols))
+	d.end("sums of columns", kernels.ColumnSums(d, at, x.Address(), parts, rows, cols, x.Stride()))
+}
+
+// statistics are the addresses of mean and rstd of each row.
+func (n normOperands) statistics() (mean, rstd device.Address) {
+	return n.stats.Address(), n.stats.Address() + device.Address(4*n.stats.Stride())
+}
+
+// weightOf returns the address of a norm's weight: of 1 if it has none.
+func (d *deviceTape) weightOf(n normOperands) device.Address {
+	if n.weight != nil {
+		return d.in(n.weight)
+	}
+	return d.putFloats([]float32{1})
+}
+
+func (d *deviceTape) norm(n normOperands) {
+	rows, cols, ldy, ldx := n.x.Rows(), n.x.Cols(), n.dst.Stride(), n.x.Stride()
+	mean, rstd := n.statistics()
+	var err error
+	if n.kind == layerNorm {
+		err = kernels.LayerNorm(d, n.dst.Address(), n.x.Address(), address(n.weight), address(n.bias), mean, rstd, rows, cols, ldy, ldx, n.eps)
+	} else {
+		err = kernels.RMSNorm(d, n.dst.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, ldy, ldx, n.eps)
+	}
+	d.end("a norm", err)
+}
+
+func (d *deviceTape) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) {
+	const op = "the gradient of a norm"
+	rows, cols, lddx, lddy, ldx := n.x.Rows(), n.x.Cols(), n.dst.Stride(), dy.Stride(), n.x.Stride()
+	mean, rstd := n.statistics()
+	if n.kind == layerNorm {
+		d.must(op, kernels.LayerNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), address(n.weight), mean, rstd, rows, cols, lddx, lddy, ldx, accumulate))
+	} else {
+		mean = 0
+		d.must(op, kernels.RMSNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, lddx, lddy, ldx, accumulate))
+	}
+	if dweight == nil {
+		d.end(op, nil)
+		return
+	}
+	dw, db := d.zeros(cols), device.Address(0)
+	if dbias != nil {
+		db = d.zeros(cols)
+	}
+	d.must(op, kernels.NormWeightGrad(d, dw, db, dy.Address(), n.x.Address(), mean, rstd, d.get(2*cols*kernels.Parts(rows)), rows, cols, lddy, ldx))
+	switch {
+	case n.kind == scaleNorm:
+		total := d.zeros(1)
+		d.must(op, kernels.SumParts(d, total, dw, cols, 1))
+		d.copyRows(dweight.Address(), total, 1, 1, 1, 1)
+	default:
+		d.copyRows(dweight.Address(), dw, 1, cols, cols, cols)
+		if dbias != nil {
+			d.copyRows(dbias.Address(), db, 1, cols, cols, cols)
+		}
+	}
+	d.end(op, nil)
+}
+
+func (d *deviceTape) batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32) {
+	err := kernels.BatchNormStatistics(d, stats.Address(), mean.Address(), variance.Address(), address(weight), address(bias), stats.Cols(), eps)
+	d.end("a batch norm's statistics", err)
+}
+
+func (d *deviceTape) batchNormInference(dst, x, stats *tensor.Tensor) {
+	scale, shift := stats.Address(), stats.Address()+device.Address(4*stats.Stride())
+	d.end("a batch norm", kernels.ColumnAffine(d, dst.Address(), x.Address(), scale, shift, x.Rows(), x.Cols(), dst.Stride(), x.Stride()))
+}
+
+func (d *deviceTape) embed(dst, table *tensor.Tensor, tokens []int32, scale float32) {
+	for _, token := range tokens {
+		checkToken(token, table.Rows())
+	}
+	d.end("an embedding", kernels.Embed(d, d.out(dst), d.in(table), d.putInts(tokens), len(tokens), table.Cols(), scale))
+}
+
+func (d *deviceTape) embedGrad(dtable, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) {
+	index := kernels.NewTokenIndex(tokens, dtable.Rows(), padding)
+	at := d.putInts(append(append(append([]int32(nil), index.Tokens...), index.Starts...), index.Order...))
+	d.end("the gradient of an embedding", kernels.EmbedGrad(d, dtable.Address(), d.in(dy), index, at, dtable.Cols(), scale))
+}
+
+func (d *deviceTape) embedReals(dst *tensor.Tensor, x []float32, w, b *tensor.Tensor) {
+	d.end("an embedding of numbers", kernels.EmbedReals(d, d.out(dst), d.putFloats(x), d.in(w), d.in(b), len(x)/w.Rows(), w.Rows(), w.Cols()))
+}
+
+// embedRealsGrad computes dw = xᵀ dy.
+func (d *deviceTape) embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor) {
+	channels := dw.Rows()
+	a := kernels.Matrix{At: d.putFloats(x), Row: 1, Col: channels}
+	d.end("the gradient of an embedding of numbers", kernels.Product(d, matrix(dw, false), a, matrix(dy, false), 0, 1, channels, dy.Cols(), dy.Rows(), false))
+}
+
+func (d *deviceTape) meanPool(dst, x *tensor.Tensor, lengths []float32) {
+	batch := max(1, len(lengths))
+	d.end("a mean", kernels.MeanPool(d, d.out(dst), x.Address(), d.putFloats(lengths), batch, x.Rows()/batch, x.Cols(), x.Stride()))
+}
+
+func (d *deviceTape) meanPoolGrad(dx, dy *tensor.Tensor, lengths []float32) {
+	batch := max(1, len(lengths))
+	d.end("the gradient of a mean", kernels.MeanPoolGrad(d, dx.Address(), d.in(dy), d.putFloats(lengths), batch, dx.Rows()/batch, dx.Cols(), dx.Stride()))
+}
+
+func (d *deviceTape) rows(dst, src *tensor.Tensor, rows []int32) {
+	d.end("rows", kernels.GatherRows(d, dst.Address(), src.Address(), d.putInts(rows), len(rows), dst.Cols(), dst.Stride(), src.Stride()))
+}
+
+func (d *deviceTape) rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) {
+	d.end("the gradient of rows", kernels.ScatterRows(d, dsrc.Address(), dy.Address(), d.putInts(rows), len(rows), dy.Cols(), dsrc.Stride(), dy.Stride()))
+}
+
+// averages returns the directions of a moving average, ready to scan.
+func (d *deviceTape) averages(x *tensor.Tensor, batch, length int, p EMAParameters, c EMAConfig) []kernels.EMA {
+	switch {
+	case c.States > kernels.EMAStates:
+		d.lacks("a moving average of more than 16 states (n_dim)")
+	case c.Shifted:
+		d.lacks("the moving average of vision models")
+	}
+	var all []kernels.EMA
+	for direction := range c.directions() {
+		e := kernels.EMA{Batch: batch, Length: length, Channels: x.Cols(), FromRight: direction == 1, Taps: max(0, c.Truncation)}
+		d.must("a moving average's coefficients", e.SetCoefficients(d, d.get(kernels.EMACoefficients*e.Channels), p.direction(direction, c, x.Cols()), c.States))
+		all = append(all, e)
+	}
+	return all
+}
+
+func (c EMAConfig) directions() int {
+	if c.Bidirectional {
+		return 2
+	}
+	return 1
+}
+
+// direction returns the addresses of the parameters of a direction.
+func (p EMAParameters) direction(i int, c EMAConfig, channels int) kernels.EMAParameters {
+	return emaAddresses(p.Delta.Value(), p.Alpha.Value(), p.Beta.Value(), p.Gamma.Value(), i, c, channels)
+}
+
+func emaAddresses(delta, alpha, beta, gamma *tensor.Tensor, i int, c EMAConfig, channels int) kernels.EMAParameters {
+	offset := device.Address(4 * i * channels * c.States)
+	if c.Swapped {
+		delta, alpha = alpha, delta
+	}
+	return kernels.EMAParameters{Delta: delta.Address() + offset, Alpha: alpha.Address() + offset, Beta: beta.Address() + offset, Gamma: gamma.Address() + offset}
+}
+
+func (d *deviceTape) ema(dst, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, _ bool) *kernel.EMACoefficients {
+	all := d.averages(x, batch, length, p, c)
+	hidden, carry, omega := d.putMask(mask), d.get(all[0].Carries()), p.Omega.Value().Address()
+	for _, e := range all {
+		d.must("a moving average", e.Forward(d, dst.Address(), x.Address(), hidden, 0, omega, carry))
+		omega = 0 // the next one adds to it
+	}
+	d.end("a moving average", nil)
+	return nil
+}
+
+func (d *deviceTape) emaGrad(dx *tensor.Tensor, dparams [5]*tensor.Tensor, dy, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, _ *kernel.EMACoefficients) {
+	const op = "the gradient of a moving average"
+	all, rows, cols := d.averages(x, batch, length, p, c), x.Rows(), x.Cols()
+	hidden, carry, omega := d.putMask(mask), d.get(2*all[0].Carries()), p.Omega.Value().Address()
+	for i, e := range all {
+		back := e
+		back.FromRight = !e.FromRight
+		d.must(op, back.Forward(d, dx.Address(), dy.Address(), 0, hidden, omega, carry))
+		omega = 0
+		dOutput, dDecay := d.zeros(kernels.EMAStates*cols), d.zeros(kernels.EMAStates*cols)
+		d.must(op, e.Gradients(d, dOutput, dDecay, dy.Address(), x.Address(), hidden, carry))
+		grads := emaAddresses(dparams[0], dparams[1], dparams[2], dparams[3], i, c, cols)
+		d.must(op, e.Chain(d, grads, dOutput, dDecay, p.direction(i, c, cols), c.States))
+	}
+	d.end(op, kernels.ColumnProducts(d, dparams[4].Address(), dy.Address(), x.Address(), d.get(cols*kernels.Parts(rows)), rows, cols, cols, cols))
+}

@@ -1,0 +1,104 @@
+package autograd
+
+import (
+	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
+	"github.com/mega-go/mega/tensor"
+)
+
+// operations are what a tape computes with: one call is one operation on whole tensors,
+// which all are in the memory of who computes. The host's, in host's methods, are this
+// package's files of families of operations; those of a device are in device*.go.
+//
+// The border is drawn here, at operations, and not below at the kernels for rows. A
+// device runs an operation as a few launches over all rows, and what goes with it (which
+// rows a task takes, in which memory the sums of blocks are, how a sum is cut) is another
+// matter on each side. Above, in Tape, are shapes, what is recorded, and the life of
+// buffers, which are the same for both. Gradients are of fixed order on either side, so
+// that runs can be repeated bit for bit.
+//
+// dst is overwritten unless its comment says that it is added to. Where no comment says
+// otherwise, operands have dst's shape and may be columns of wider tensors.
+type operations interface {
+	fill(dst *tensor.Tensor, x float32)
+	copy(dst, src *tensor.Tensor)
+	add(dst, a, b *tensor.Tensor)
+	activate(act Activation, dst, x *tensor.Tensor)
+	activateGrad(act Activation, dx, dy, x *tensor.Tensor)
+	dropout(dst, x *tensor.Tensor, seed uint64, p float32)
+	copyUnmasked(dst, src *tensor.Tensor, mask []bool) // zero in rows whose mask is true
+
+	multiply(c, a, b *tensor.Tensor, how int, e epilogue) // c = a b, see plain, transposedA, transposedB
+	multiplyPacked(c, x *tensor.Tensor, w *kernel.Packed, e epilogue)
+	columnSums(dst, x *tensor.Tensor)
+
+	queryKey(dst, z, gamma, beta *tensor.Tensor) // queries and keys side by side
+	queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor)
+	siluMul(dst, r, a *tensor.Tensor)
+	siluMulGrad(dr, da, dy, r, a *tensor.Tensor)
+	gatedResidual(dst, residual, u, h *tensor.Tensor)
+	gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor)
+
+	norm(n normOperands)
+	normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) // adds to dst if accumulate is set
+	batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32)
+	batchNormInference(dst, x, stats *tensor.Tensor)
+
+	embed(dst, table *tensor.Tensor, tokens []int32, scale float32)
+	embedGrad(dtable, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) // adds to dtable
+	embedReals(dst *tensor.Tensor, x []float32, w, b *tensor.Tensor)
+	embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor)
+	meanPool(dst, x *tensor.Tensor, lengths []float32)
+	meanPoolGrad(dx, dy *tensor.Tensor, lengths []float32)
+	rows(dst, src *tensor.Tensor, rows []int32)     // dst[i] = src[rows[i]]
+	rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) // adds dy[i] to dsrc[rows[i]]
+
+	// ema returns what emaGrad takes if it is to come.
+	ema(dst, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, record bool) *kernel.EMACoefficients
+	emaGrad(dx *tensor.Tensor, dparams [5]*tensor.Tensor, dy, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, saved *kernel.EMACoefficients) // adds to dparams
+
+	attention(dst, q, k, v *tensor.Tensor, a attentionCall)
+	attentionGrad(dq, dk, dv, dbias, dy, q, k, v, out *tensor.Tensor, a attentionCall) // adds to dbias
+	rotaryBias(dst, alpha, beta *tensor.Tensor, chunk int)
+	rotaryBiasGrad(dalpha, dbeta, dy, alpha, beta *tensor.Tensor, chunk int)
+
+	logSoftmax(dst, x *tensor.Tensor)
+	crossEntropy(logSums, x *tensor.Tensor, t classTargets) LossNumbers
+	crossEntropyGrad(dx, dloss, logSums, x *tensor.Tensor, t classTargets)
+}
+
+// An epilogue is what a product does with its sums before it writes them.
+type epilogue struct {
+	accumulate bool           // add what c holds
+	bias       *tensor.Tensor // of a row, added to each; nil for none
+	act        Activation
+	pre        *tensor.Tensor // if not nil takes what act is given; laid out as c
+}
+
+// host computes on the processor: it is a tape as its operations see it.
+type host Tape
+
+func (h *host) tape() *Tape { return (*Tape)(h) }
+
+func (h *host) fill(dst *tensor.Tensor, x float32) {
+	if x == 0 {
+		dst.Zero()
+		return
+	}
+	dst.Fill(x)
+}
+
+func (h *host) copy(dst, src *tensor.Tensor) { dst.Copy(src) }
+
+// hostOnly panics if the tape computes on a device, which op has not come to.
+func (t *Tape) hostOnly(op string) {
+	if t.device != nil {
+		t.device.lacks(op)
+	}
+}
+
+var _ operations = (*host)(nil)
+
+// Workers are threads that compute, for one tape or several. A nil *Workers
+// stands for those of the process, which all tapes share that were given none.
+type Workers = parallel.Workers

@@ -1,0 +1,68 @@
+// Package device says what a CUDA device is to the rest of the program: memory and
+// kernels. A driver has one (package internal/cuda/driver), and so has the interpreter
+// of kernels (Interpreter), so that every machine tests what devices run.
+//
+// It knows no model and no operation.
+package device
+
+import "fmt"
+
+// An Address is where something is in a device's memory; 0 is nowhere.
+type Address = uint64
+
+// Memory is a device's memory. A transfer comes after all launches before it, and is
+// over when the call returns.
+type Memory interface {
+	// Alloc returns the address of some bytes, aligned to 256. What they hold is
+	// undefined.
+	Alloc(bytes int) (Address, error)
+	Free(at Address) error
+	Write(at Address, data []byte) error // from the host
+	Read(data []byte, at Address) error  // to the host
+	String() string                      // names the device in messages
+}
+
+// A Device is memory and what computes on it, one launch after the other. Arguments of
+// a kernel are int32, uint32, int64, uint64 (for addresses too) or float32.
+type Device interface {
+	Memory
+	Launch(kernel string, grid, block [3]int, args ...any) error
+}
+
+// A Failure is what operations on a device panic with: they have no result that an
+// error could go beside. Catch makes it an error again.
+type Failure struct {
+	Device string // its name
+	Step   string // what was tried
+	Err    error  // nil where a device lacks Step
+}
+
+func (f *Failure) Error() string {
+	if f.Err == nil {
+		return fmt.Sprintf("%s is not available on the device %s: use the CPU for it", f.Step, f.Device)
+	}
+	return fmt.Sprintf("device %s: %s: %v", f.Device, f.Step, f.Err)
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Must panics with a Failure if a step on a device went wrong.
+func Must(m Memory, step string, err error) {
+	if err != nil {
+		panic(&Failure{m.String(), step, err})
+	}
+}
+
+// Lacks panics with the Failure of a step that no device has.
+func Lacks(m Memory, step string) { panic(&Failure{m.String(), step, nil}) }
+
+// Catch sets err to the Failure that the function which defers it panics with.
+func Catch(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case *Failure:
+		*err = p
+	default:
+		panic(p)
+	}
+}

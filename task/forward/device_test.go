@@ -1,0 +1,102 @@
+package forward
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/cuda/ptx"
+)
+
+// interpreter returns a device that is the interpreter of kernels.
+func interpreter(t *testing.T) device.Device {
+	t.Helper()
+	m, err := ptx.Parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return device.NewInterpreter(m)
+}
+
+// TestGoldenOnDevice holds a training step whose kernels run in the interpreter against
+// the reference, as TestGoldenForward holds that of the CPU: loss and gradients.
+func TestGoldenOnDevice(t *testing.T) {
+	checkGoldenTrain(t, "lra_text", openGolden(t, "lra_text"), Options{Prefix: "b1.", Train: true, Device: interpreter(t)})
+}
+
+// TestGoldenLogitsOnDevice holds the first rows of other classifiers against the
+// reference, padding included: layer norm without chunks, two texts, batch norm and
+// laplace on real numbers, RMS norm and relu2.
+func TestGoldenLogitsOnDevice(t *testing.T) {
+	for _, name := range []string{"lra_listops", "lra_retrieval", "lra_image", "lra_pathfinder"} {
+		t.Run(name, func(t *testing.T) {
+			golden := openGolden(t, name)
+			in, m := firstRow(t, golden, name)
+			on, tape := interpreter(t), autograd.NewTape()
+			m.Params().Move(on)
+			tape.SetDevice(on)
+			logits, err := m.Forward(tape, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := float32s(t, golden, "b0.eval.logits")
+			if d := largestDifference(logits.Value().Host(), want[:logits.Cols()]); d > 1e-5 {
+				t.Errorf("off by %.2g of the largest", d)
+			}
+		})
+	}
+}
+
+// firstRow returns the first row of a case's first batch, and the model.
+func firstRow(t *testing.T, golden *safetensors.Reader, name string) (*mega.Input, *mega.Classifier) {
+	t.Helper()
+	c, err := checkpoint.Open(goldenDir(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	model, err := c.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.(*mega.Classifier)
+	f := runner{reader: golden, options: Options{Prefix: "b0."}}
+	first := func(group string) *mega.Input {
+		in, err := f.input(group, m.Config().Tokens())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Rows = 1
+		if in.Tokens != nil {
+			in.Tokens = in.Tokens[:in.Length]
+		} else {
+			in.Samples = in.Samples[:in.Length]
+		}
+		in.Lengths = in.Lengths[:1]
+		return in
+	}
+	in := first("net_input")
+	if m.Config().Pair() {
+		in.Pair = first("net_input1")
+	}
+	return in, m
+}
+
+// TestDeviceLacks holds that what has no kernels is an error which names it.
+func TestDeviceLacks(t *testing.T) {
+	c, err := checkpoint.Open(goldenDir("lra_image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = Run(c, openGolden(t, "lra_image"), Options{Prefix: "b0.", Train: true, Device: interpreter(t)})
+	var failure *device.Failure
+	if want := "batch norm in training is not available on the device interpreter: use the CPU for it"; err == nil || err.Error() != want || !errors.As(err, &failure) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}

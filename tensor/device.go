@@ -1,0 +1,102 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/mega-go/mega/internal/cuda/device"
+)
+
+// The numbers of a tensor are in the host's memory, or in that of a device, where only
+// operations of package autograd reach them. They go from one to the other by the
+// functions of host.go and by Move, and never by themselves.
+
+// Device returns the memory that the numbers of t are in, nil for the host's.
+func (t *Tensor) Device() device.Memory { return t.device }
+
+// Address returns where the first number of t is on its device. It panics if t is in
+// the host's memory.
+func (t *Tensor) Address() device.Address {
+	if t.device == nil {
+		panic(fmt.Sprintf("tensor: the numbers of shape %v are in the host's memory, and an operation wants them on a device: Move them", t.shape))
+	}
+	return t.at
+}
+
+// NewLike returns a tensor of undefined numbers in the memory that those of like are in.
+func NewLike(like *Tensor, shape ...int) *Tensor {
+	if like.device == nil {
+		return New(shape...)
+	}
+	t := new(Tensor).set(nil, width(shape), shape)
+	t.allocateOn(like.device)
+	return t
+}
+
+// Move moves the numbers of t, which must have memory of its own that nothing else
+// shares, to a device, nil for the host.
+func (t *Tensor) Move(to device.Memory) {
+	if to == t.device {
+		return
+	}
+	numbers, from, at := t.Host(), t.device, t.at
+	t.stride = t.Cols()
+	if t.data, t.device, t.at = numbers, nil, 0; to != nil {
+		t.data = nil
+		t.allocateOn(to)
+		t.write(numbers)
+	}
+	if from != nil {
+		device.Must(from, "free memory", from.Free(at))
+	}
+}
+
+// allocateOn gives t memory on a device.
+func (t *Tensor) allocateOn(d device.Memory) {
+	at, err := d.Alloc(numberBytes * t.rows * t.stride)
+	device.Must(d, fmt.Sprintf("allocate %d bytes for a tensor of shape %v", numberBytes*t.rows*t.stride, t.shape), err)
+	t.device, t.at = d, at
+}
+
+// numberBytes is the size of a number.
+const numberBytes = 4
+
+// onDevice panics: something of the host's asked for the numbers of t.
+func (t *Tensor) onDevice() {
+	panic(fmt.Sprintf("tensor: the numbers of shape %v are on the device %s: Host copies them", t.shape, t.device))
+}
+
+// read returns a copy of numbers that are on a device, row after row.
+func (t *Tensor) read() []float32 {
+	cols := t.Cols()
+	bytes := make([]byte, numberBytes*t.rows*cols)
+	rows, width, apart := t.rows, numberBytes*cols, device.Address(numberBytes*t.stride)
+	if t.Contiguous() {
+		rows, width = 1, len(bytes)
+	}
+	for i := range rows {
+		device.Must(t.device, "copy to the host", t.device.Read(bytes[i*width:][:width], t.at+device.Address(i)*apart))
+	}
+	numbers := make([]float32, t.rows*cols)
+	for i := range numbers {
+		numbers[i] = math.Float32frombits(binary.LittleEndian.Uint32(bytes[numberBytes*i:]))
+	}
+	return numbers
+}
+
+// write sets numbers that are on a device, row after row.
+func (t *Tensor) write(numbers []float32) {
+	cols := t.Cols()
+	bytes := make([]byte, 0, numberBytes*len(numbers))
+	for _, x := range numbers {
+		bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(x))
+	}
+	rows, width, apart := t.rows, numberBytes*cols, device.Address(numberBytes*t.stride)
+	if t.Contiguous() {
+		rows, width = 1, len(bytes)
+	}
+	for i := range rows {
+		device.Must(t.device, "copy from the host", t.device.Write(t.at+device.Address(i)*apart, bytes[i*width:][:width]))
+	}
+}
