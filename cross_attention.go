@@ -64,28 +64,29 @@ type crossState struct {
 }
 
 // ready returns the layer with its linear layers made ready for sessions, but for
-// those of sources, which are read once.
+// those of sources.
 func (a *CrossAttention) ready(linear func(*nn.Linear) *nn.Linear) *CrossAttention {
 	r := *a
 	r.qProj, r.hProj = linear(a.qProj), linear(a.hProj)
 	return &r
 }
 
-// begin returns the state of translations of encoded sources, whose tokens lie
-// between columns.
-func (a *CrossAttention) begin(t *autograd.Tape, source *autograd.Variable, columns [][2]int) *crossState {
-	s := &crossState{sources: new(autograd.AttentionState)}
+// newCrossState returns the state of translations of sources that are yet to be read.
+func newCrossState(rows int) *crossState {
+	return &crossState{sources: &autograd.AttentionState{Texts: make([]*autograd.KeyValueCache, rows)}}
+}
+
+// read lets a state hold the encoded sources of a group.
+func (a *CrossAttention) read(t *autograd.Tape, source *autograd.Variable, g sourceGroup, s *crossState) {
 	keys, values := a.project(t, source)
-	length := source.Shape()[1]
-	for row, c := range columns {
-		from, to := row*length+c[0], row*length+c[1]
+	for i, c := range g.columns {
+		from, to := i*g.length+c[0], i*g.length+c[1]
 		k, v := autograd.RowRange(keys, from, to), autograd.RowRange(values, from, to)
-		s.sources.Texts = append(s.sources.Texts, autograd.NewSource(k.Value(), v.Value(), c[0]))
+		s.sources.Texts[g.rows[i]] = autograd.NewSource(k.Value(), v.Value(), c[0])
 		s.reach = max(s.reach, c[1])
 	}
 	t.Release(keys)
 	t.Release(values)
-	return s
 }
 
 // project returns the keys [B, S, Z] and values [B, S, D] of encoded sources.

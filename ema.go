@@ -48,9 +48,12 @@ func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state
 	return t.ActivateInPlace(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
 }
 
-// ready returns the layer with what sessions need of its parameters.
+// ready returns the layer with what sessions need of its parameters. A bidirectional
+// one, which reads sources whole, needs nothing.
 func (e *EMA) ready() *EMA {
 	r := *e
-	r.beginning = autograd.NewEMAState(e.parameters, e.config)
+	if !e.config.Bidirectional {
+		r.beginning = autograd.NewEMAState(e.parameters, e.config)
+	}
 	return &r
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -44,9 +43,16 @@ func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
 //
 // Products with packed weights add in another order, so log-probabilities differ in
 // their last bits from those of a model that is not frozen: by 2e-6 at most in the
-// models of the tests. Sessions of a frozen model agree bit for bit with each other.
+// models of the tests. Sessions of a frozen model agree bit for bit with each other,
+// whatever texts are side by side in them.
 func (m *LanguageModel) Freeze() (thaw func()) {
-	return freeze(&m.frozen, func() *readyWeights { return packWeights(&m.decoder, m.projection, m.ofWeights()) })
+	return freeze(&m.frozen, func() *readyWeights {
+		w := packWeights(&m.decoder, m.projection, m.ofWeights())
+		if m.adaptive != nil {
+			w.adaptive = m.adaptive.Pack(autograd.Float32)
+		}
+		return w
+	})
 }
 
 // NewSession returns a session at the beginning of one text. The first token of a
@@ -61,11 +67,9 @@ func (m *LanguageModel) NewBatch(texts int) *Session {
 	}
 	w := m.frozen
 	if w == nil {
-		w = &readyWeights{stack: m.decoder.ready(func(l *nn.Linear) *nn.Linear { return l }), projection: m.projection}
+		w = &readyWeights{stack: m.decoder.ready(asItIs, asItIs), projection: m.projection, adaptive: m.adaptive}
 	}
-	s := &Session{model: m, reader: newReader(w, texts, m.workers)}
-	s.adaptive = m.adaptive
-	return s
+	return &Session{model: m, reader: newReader(w, texts, m.workers)}
 }
 
 // Model returns the model that the session reads with.

@@ -15,7 +15,9 @@ import (
 // sessions need of their parameters. Sessions share them and only read.
 type readyWeights struct {
 	stack      *stack
-	projection *nn.Parameter // nil with an adaptive softmax
+	projection *nn.Parameter       // nil with an adaptive softmax
+	adaptive   *nn.AdaptiveSoftmax // nil with a projection
+	source     *stack              // of a translator, nil for others
 
 	sum      sync.Once // guards checksum
 	checksum string    // of the parameters, for the files of sessions
@@ -52,13 +54,23 @@ func (p *precision) ofWeights() autograd.Precision {
 }
 
 // packWeights makes a stack and a projection, which may be nil, ready for many
-// steps: linear layers are packed.
+// steps: linear layers are packed. Products with packed weights add in an order that
+// does not depend on how many rows they have, so that no bit of what is said of a
+// text depends on the texts beside it.
 func packWeights(s *stack, projection *nn.Parameter, in autograd.Precision) *readyWeights {
 	if projection != nil {
 		projection = projection.Pack(in)
 	}
-	return &readyWeights{stack: s.ready(func(l *nn.Linear) *nn.Linear { return l.Pack(in) }), projection: projection}
+	return &readyWeights{stack: s.ready(packed(in), packed(autograd.Float32)), projection: projection}
 }
+
+// packed returns the function that packs a linear layer.
+func packed(in autograd.Precision) func(*nn.Linear) *nn.Linear {
+	return func(l *nn.Linear) *nn.Linear { return l.Pack(in) }
+}
+
+// asItIs returns a linear layer that is not packed.
+func asItIs(l *nn.Linear) *nn.Linear { return l }
 
 // freeze sets frozen to what pack returns, unless it is set, until thaw is called.
 func freeze(frozen **readyWeights, pack func() *readyWeights) (thaw func()) {
@@ -74,7 +86,6 @@ func freeze(frozen **readyWeights, pack func() *readyWeights) (thaw func()) {
 // of training, on a tape that does not record and with a state each.
 type reader struct {
 	*readyWeights
-	adaptive  *nn.AdaptiveSoftmax // nil with a projection
 	states    []blockState
 	positions []int // tokens read of each text
 

@@ -11,6 +11,7 @@ import (
 // norm (reference mega_lra_encoder.py, mega_lm.py, mega.py).
 type stack struct {
 	embed     func(t *autograd.Tape, in *Input) *autograd.Variable // [B, L, width]
+	adaptive  *nn.AdaptiveInput                                    // what embed looks tokens up in, nil if it is of another kind
 	project   *nn.Linear                                           // width to D, nil where they are equal
 	embedNorm *nn.Norm                                             // nil unless normalize_embedding
 	dropout   nn.Dropout
@@ -56,6 +57,7 @@ type tokenEmbedding interface {
 
 // embedTokens makes the stack read token ids through an embedding.
 func (s *stack) embedTokens(e tokenEmbedding) {
+	s.adaptive, _ = e.(*nn.AdaptiveInput)
 	s.embed = func(t *autograd.Tape, in *Input) *autograd.Variable {
 		return e.Forward(t, in.Tokens, in.Rows, in.Length)
 	}
@@ -69,9 +71,16 @@ func (s *stack) embedReals(e *nn.RealEmbedding) {
 }
 
 // ready returns the stack with what sessions need of its parameters, each linear
-// layer of its blocks as linear returns it. Sessions share it and only read.
-func (s *stack) ready(linear func(*nn.Linear) *nn.Linear) *stack {
+// layer of its blocks as linear returns it, and those before them as first does.
+// Sessions share it and only read.
+func (s *stack) ready(linear, first func(*nn.Linear) *nn.Linear) *stack {
 	r := *s
+	if s.adaptive != nil {
+		r.embedTokens(s.adaptive.With(first))
+	}
+	if s.project != nil {
+		r.project = first(s.project)
+	}
 	r.blocks = nil
 	for _, b := range s.blocks {
 		r.blocks = append(r.blocks, b.ready(linear))

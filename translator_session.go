@@ -25,14 +25,23 @@ type TranslatorSession struct {
 
 // sessionWeights makes what sessions need of the parameters.
 func (m *Translator) sessionWeights() *readyWeights {
-	return packWeights(&m.target, m.projection, m.ofWeights())
+	w := packWeights(&m.target, m.projection, m.ofWeights())
+	in := autograd.Float32
+	if m.bf16 {
+		in = autograd.BFloat16
+	}
+	w.source = m.source.ready(packed(in), packed(in))
+	for i, b := range w.stack.blocks {
+		b.cross.kProj, b.cross.vProj = m.target.blocks[i].cross.kProj.Pack(in), m.target.blocks[i].cross.vProj.Pack(in)
+	}
+	return w
 }
 
 // SetWorkers says which threads compute for the sessions made afterwards.
 func (m *Translator) SetWorkers(w *autograd.Workers) { m.workers = w }
 
-// Freeze makes what sessions need of the parameters, in as much memory as the
-// decoder's take, once for all sessions until thaw is called, instead of once
+// Freeze makes what sessions need of the parameters, in as much memory as these
+// take, once for all sessions until thaw is called, instead of once
 // for each: not a bit of what they say changes. Until then the parameters must not
 // change. It is not to be called while another goroutine makes a session.
 func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.sessionWeights) }
@@ -41,12 +50,14 @@ func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.session
 // returns a session at the beginning of one translation of each. The first token to
 // give to Step is by convention </s>, 2. With padding on the left
 // the attention to the source counts it as positions, as in the reference
-// (gated_cross_attention.py:114-122); on the right it makes no difference.
+// (gated_cross_attention.py:114-122); on the right it makes no difference, and then
+// no bit of a translation depends on the sources beside it.
 func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {
-	t := newTape(m.workers)
-	t.SetBF16(m.bf16)
-	defer m.workers.Hot()()
-	encoded, err := m.Encode(t, sources, rows, length)
+	c := m.config
+	if err := checkText("source", sources, rows, length, c.SourceVocabSize, c.MaxSourcePositions); err != nil {
+		return nil, err
+	}
+	groups, err := sourceGroups(sources, rows, length)
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +66,71 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 		w = m.sessionWeights()
 	}
 	s := &TranslatorSession{model: m, reader: newReader(w, rows, m.workers)}
-	columns := make([][2]int, rows)
-	for row := range rows {
-		if columns[row], err = sourceColumns(sources[row*length:][:length]); err != nil {
-			return nil, fmt.Errorf("source %d: %w", row, err)
-		}
+	for i := range s.states {
+		s.states[i].cross = newCrossState(rows)
 	}
-	for i, b := range s.stack.blocks {
-		s.states[i].cross = b.cross.begin(t, encoded.Output, columns)
+	t := newTape(m.workers)
+	t.SetBF16(m.bf16)
+	defer m.workers.Hot()()
+	for _, g := range groups {
+		if err := s.readSources(t, g, sources, length); err != nil {
+			return nil, err
+		}
+		t.Reset()
 	}
 	return s, nil
+}
+
+// readSources reads the sources of a group among all, which are padded to a length.
+func (s *TranslatorSession) readSources(t *autograd.Tape, g sourceGroup, sources []int32, length int) error {
+	in := Input{Rows: len(g.rows), Length: g.length}
+	for _, row := range g.rows {
+		in.Tokens = append(in.Tokens, sources[row*length:][:g.length]...)
+	}
+	encoded, _, err := s.source.forward(t, &in, nil)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	for i, b := range s.stack.blocks {
+		b.cross.read(t, encoded, g, s.states[i].cross)
+	}
+	return nil
+}
+
+// A sourceGroup is sources that are read at once.
+type sourceGroup struct {
+	rows    []int    // of the session
+	columns [][2]int // where the tokens of each begin and end
+	length  int      // columns that are read
+}
+
+// shortSource is the length up to which sources of one length are read together. The
+// sums over a longer one may be cut in another way where it has others beside it.
+const shortSource = 64
+
+// sourceGroups cuts sources [rows, length] into groups: those of the same length, so
+// that none is read with padding that would not be there if it were alone, but for
+// those that are padded on the left, which are as long as the longest.
+func sourceGroups(sources []int32, rows, length int) ([]sourceGroup, error) {
+	var groups []sourceGroup
+	at := map[int]int{} // the place among groups of those that a source may join, by its length
+	for row := range rows {
+		columns, err := sourceColumns(sources[row*length:][:length])
+		if err != nil {
+			return nil, fmt.Errorf("source %d: %w", row, err)
+		}
+		n, key := columns[1], columns[1]
+		if columns[0] > 0 {
+			n, key = length, -1
+		}
+		i, found := at[key]
+		if !found || n > shortSource && key >= 0 {
+			i, groups = len(groups), append(groups, sourceGroup{length: n})
+			at[key] = i
+		}
+		groups[i].rows, groups[i].columns = append(groups[i].rows, row), append(groups[i].columns, columns)
+	}
+	return groups, nil
 }
 
 // sourceColumns returns where the tokens of a padded source begin and end.

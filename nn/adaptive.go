@@ -97,6 +97,16 @@ func (a *AdaptiveInput) Forward(t *autograd.Tape, tokens []int32, batch, length 
 	return t.Merge(parts, rows, a.scale, []int{batch, length})
 }
 
+// With returns the embedding with its projections as linear returns them.
+func (a *AdaptiveInput) With(linear func(*Linear) *Linear) *AdaptiveInput {
+	r := *a
+	r.projections = nil
+	for _, p := range a.projections {
+		r.projections = append(r.projections, linear(p))
+	}
+	return &r
+}
+
 // AdaptiveSoftmax predicts frequent words directly and rare ones by way of
 // their band (reference adaptive_softmax.py; Grave et al. 2017).
 type AdaptiveSoftmax struct {
@@ -138,6 +148,25 @@ func NewAdaptiveSoftmax(p Path, bands Bands, dim int, o AdaptiveSoftmaxOptions) 
 		s.tails = append(s.tails, newTail(p.Sub("tail").Index(i), bands, i, dim, o))
 	}
 	return s
+}
+
+// Pack returns the layer for LogProbs with its weights packed, but for projections that
+// are shared with the input: see autograd.Pack.
+func (s *AdaptiveSoftmax) Pack(in autograd.Precision) *AdaptiveSoftmax {
+	r := &AdaptiveSoftmax{bands: s.bands, dropout: s.dropout}
+	if s.head != nil {
+		r.head = s.head.Pack(in)
+	} else {
+		r.words, r.classes = s.words.Pack(in), s.classes.Pack(in)
+	}
+	for _, tail := range s.tails {
+		if !tail.transposed {
+			tail.projection = tail.projection.Pack(in)
+		}
+		tail.words = tail.words.Pack(in)
+		r.tails = append(r.tails, tail)
+	}
+	return r
 }
 
 func newTail(p Path, bands Bands, i, dim int, o AdaptiveSoftmaxOptions) adaptiveTail {

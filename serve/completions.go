@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data"
@@ -73,6 +74,8 @@ func (p *prompts) UnmarshalJSON(text []byte) error {
 	switch first := firstByte(text); {
 	case first == 'n': // null
 		return nil
+	case first == '"' && bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text): // as it is
+		p.texts = []string{string(text[1 : len(text)-1])}
 	case first != '[':
 		p.texts = make([]string, 1)
 		err = json.Unmarshal(text, &p.texts[0])

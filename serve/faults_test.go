@@ -201,26 +201,38 @@ func TestTimeLimit(t *testing.T) {
 	}
 }
 
-// TestSlowReader: a client that does not read holds up no other, and half a request
-// holds nothing.
+// TestSlowReader: clients that do not read, and connections on which a request is begun
+// and not ended, hold up nobody, and leave nothing behind when they are gone.
 func TestSlowReader(t *testing.T) {
-	s := newServer(t, Options{})
+	if _, err := randomText(t).Model.NewSession().Step(5); err != nil { // the workers that compute stay for good
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	s, err := New(Options{Reload: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.addText("text", randomText(t))
 	web := serveOn(t, s)
-	address := strings.TrimPrefix(web.URL, "http://")
-	slow, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
+	const slow = `{"prompt":"a","max_tokens":3000,"min_tokens":3000,"stream":true,"logprobs":20}`
+	var open []net.Conn
+	for _, sent := range []string{
+		fmt.Sprintf("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(slow), slow),
+		"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
+		"POST /models/text/stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc",
+		"POST /v1/compl", "",
+	} {
+		for range 20 {
+			c, err := net.Dial("tcp", strings.TrimPrefix(web.URL, "http://"))
+			if err == nil {
+				_, err = io.WriteString(c, sent)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, c)
+		}
 	}
-	defer slow.Close()
-	body := `{"prompt":"a","max_tokens":3000,"min_tokens":3000,"stream":true,"logprobs":20}`
-	fmt.Fprintf(slow, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	half, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer half.Close()
-	fmt.Fprintf(half, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
 	for range 3 {
 		r := mustPost(t, web, "/v1/completions", `{"prompt":"b","max_tokens":20,"min_tokens":20}`)
 		if text := readAll(t, r.Body); r.StatusCode != 200 {
@@ -228,6 +240,13 @@ func TestSlowReader(t *testing.T) {
 		}
 		r.Body.Close()
 	}
+	for _, c := range open {
+		c.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	web.Close()
+	s.Close()
+	atRest(t, before)
 }
 
 // TestReload: a checkpoint that is replaced while requests are answered drops none, and

@@ -65,11 +65,61 @@ func (*passedOver) UnmarshalJSON([]byte) error { return nil }
 // Strict is Decode into a struct. A key that the struct does not have is an
 // error, and names the nearest.
 func Strict(text []byte, into any) error {
+	known, err := Keys(reflect.TypeOf(into).Elem()), Decode(text, into)
+	if err == nil && hasOnly(text, known) {
+		return nil
+	}
+	if unknown := checkKeys(text, known); unknown != nil {
+		return unknown
+	}
+	return err
+}
+
+// hasOnly reports whether the keys of a JSON object are among known ones, as far as
+// that is seen without reading its values again, which may be megabytes: a key that
+// is written with escapes counts as unknown. The text is JSON.
+func hasOnly(text []byte, known []string) bool {
+	depth, key := 0, false
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{', '[':
+			depth++
+			key = true
+		case '}', ']':
+			depth--
+		case ',':
+			key = true
+		case '"':
+			n := stringLength(text[i+1:])
+			if key && depth == 1 && !slices.Contains(known, string(text[i+1:][:n])) {
+				return false
+			}
+			i, key = i+1+n, false
+		}
+	}
+	return true
+}
+
+// stringLength returns the length of a JSON string whose opening quote is before text.
+func stringLength(text []byte) int {
+	for n := 0; ; n++ {
+		n += bytes.IndexByte(text[n:], '"')
+		escapes := 0
+		for escapes < n && text[n-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return n
+		}
+	}
+}
+
+// checkKeys reports keys of a JSON object that are not among known ones.
+func checkKeys(text []byte, known []string) error {
 	var keys map[string]*passedOver
 	if err := Decode(text, &keys); err != nil {
 		return err
 	}
-	known := Keys(reflect.TypeOf(into).Elem())
 	var unknown []string
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if slices.Contains(known, key) {
@@ -84,7 +134,7 @@ func Strict(text []byte, into any) error {
 	if len(unknown) > 0 {
 		return errors.New(strings.Join(unknown, "; "))
 	}
-	return Decode(text, into)
+	return nil
 }
 
 // Keys lists the JSON keys of a struct's fields, embedded ones included.

@@ -50,9 +50,16 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", text, err, want)
 		}
 	}
-	var e example
-	if err := Strict([]byte(`{"depth": 3, "pair": [1, 2]}`), &e); err != nil || e.Depth != 3 || e.Pair[1] != 2 {
-		t.Errorf("%v, %+v", err, e)
+	for _, text := range []string{
+		`{"depth": 3, "pair": [1, 2], "name": "a\\\", \"x\": 1"}`, `{"sub": {"x": [{"y": 1}]}, "dep\u0074h": 3, "pair": [0, 2]}`,
+	} {
+		var e example
+		if err := Strict([]byte(text), &e); err != nil || e.Depth != 3 || e.Pair[1] != 2 {
+			t.Errorf("%s: %v, %+v", text, err, e)
+		}
+	}
+	if err := Strict([]byte("null"), &example{}); err != nil {
+		t.Error(err)
 	}
 }
 

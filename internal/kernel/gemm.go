@@ -65,7 +65,8 @@ func (e *Epilogue) check(m, n, ldc int) {
 // overlaps neither A nor B. Any of m, n, k may be 0: with k = 0 the product is 0.
 //
 // Every number of C is a sum in an order that depends on m, n and k alone:
-// results are the same for any number of workers.
+// results are the same for any number of workers. If A is not transposed, the order
+// depends on k alone, but for up to three rows times a transposed B.
 func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
@@ -74,7 +75,8 @@ func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e
 
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
 // been packed: k and n may be less than b holds. If that is in bfloat16, so is
-// the product.
+// the product. Rows of an A that is not transposed become the same rows of C, bit for
+// bit, however many there are.
 func GemmPacked(w *parallel.Workers, m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, packed: b, out: output{c, ldc, e}}

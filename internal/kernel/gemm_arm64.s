@@ -11,7 +11,9 @@ TEXT ·gemmNEONx1(SB), NOSPLIT, $0-88
 	MOVD n+64(FP), R1
 	MOVD bias+72(FP), R0
 
-panel:
+wide:
+	CMP $0x40, R1
+	BLT narrow
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -28,50 +30,322 @@ panel:
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD a+8(FP), R9
+	MOVD a+8(FP), R8
 	MOVD as+16(FP), R16
-	MOVD R9, R6
+	MOVD R8, R6
+	MOVD R2, R10
+	MOVD bs+40(FP), R16
+	ADD R16, R10, R11
+	ADD R16, R11, R12
+	ADD R16, R12, R13
 	MOVD k+0(FP), R7
-	MOVD ks+24(FP), R10
-	MOVD R2, R8
-	MOVD $0x00, R9
+	MOVD ks+24(FP), R9
+	MOVD $0x00, R8
 	CMP $0x04, R7
-	BLT rest
+	BLT wide_rest
 
-loop:
-	FLDPQ 0(R8), (F24, F25)
-	FLDPQ 32(R8), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+wide_loop:
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R10, R9, R9
-	FLDPQ 64(R8), (F24, F25)
-	FLDPQ 96(R8), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
 	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
-	ADD R10, R9, R9
-	FLDPQ 128(R8), (F24, F25)
-	FLDPQ 160(R8), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
 	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	ADD R10, R9, R9
-	FLDPQ 192(R8), (F24, F25)
-	FLDPQ 224(R8), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
 	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	ADD R10, R9, R9
-	ADD $0x0100, R8, R8
+	ADD R9, R8, R8
+	FLDPQ 64(R10), (F24, F25)
+	FLDPQ 96(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	FLDPQ 64(R11), (F24, F25)
+	FLDPQ 96(R11), (F26, F27)
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	FLDPQ 64(R12), (F24, F25)
+	FLDPQ 96(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	FLDPQ 64(R13), (F24, F25)
+	FLDPQ 96(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	FLDPQ 128(R10), (F24, F25)
+	FLDPQ 160(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	FLDPQ 128(R11), (F24, F25)
+	FLDPQ 160(R11), (F26, F27)
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	FLDPQ 128(R12), (F24, F25)
+	FLDPQ 160(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	FLDPQ 128(R13), (F24, F25)
+	FLDPQ 160(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	FLDPQ 192(R10), (F24, F25)
+	FLDPQ 224(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	FLDPQ 192(R11), (F24, F25)
+	FLDPQ 224(R11), (F26, F27)
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	FLDPQ 192(R12), (F24, F25)
+	FLDPQ 224(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	FLDPQ 192(R13), (F24, F25)
+	FLDPQ 224(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	ADD $0x0100, R10, R10
+	ADD $0x0100, R11, R11
+	ADD $0x0100, R12, R12
+	ADD $0x0100, R13, R13
+	SUB $0x04, R7, R7
+	CMP $0x04, R7
+	BGE wide_loop
+
+wide_rest:
+	CBZ R7, wide_multiplied
+
+wide_one:
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	ADD $0x40, R10, R10
+	ADD $0x40, R11, R11
+	ADD $0x40, R12, R12
+	ADD $0x40, R13, R13
+	SUB $0x01, R7, R7
+	CBNZ R7, wide_one
+
+wide_multiplied:
+	MOVD ldc+56(FP), R16
+	MOVD R3, R6
+	CBZ R0, wide_wholeUnbiased
+	FMOVQ 0(R0), F24
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	FMOVQ 16(R0), F25
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	FMOVQ 32(R0), F26
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	FMOVQ 48(R0), F27
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	FMOVQ 64(R0), F24
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	FMOVQ 80(R0), F25
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	FMOVQ 96(R0), F26
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	FMOVQ 112(R0), F27
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	FMOVQ 128(R0), F24
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	FMOVQ 144(R0), F25
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	FMOVQ 160(R0), F26
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	FMOVQ 176(R0), F27
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	FMOVQ 192(R0), F24
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	FMOVQ 208(R0), F25
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	FMOVQ 224(R0), F26
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	FMOVQ 240(R0), F27
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	ADD $0x0100, R0, R0
+
+wide_wholeUnbiased:
+	MOVD add+80(FP), R16
+	CBZ R16, wide_wholeStore
+	FMOVQ 0(R6), F28
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ 16(R6), F29
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	FMOVQ 32(R6), F30
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	FMOVQ 48(R6), F31
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	FMOVQ 64(R6), F28
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	FMOVQ 80(R6), F29
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	FMOVQ 96(R6), F30
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	FMOVQ 112(R6), F31
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	FMOVQ 128(R6), F28
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	FMOVQ 144(R6), F29
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	FMOVQ 160(R6), F30
+	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
+	FMOVQ 176(R6), F31
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	FMOVQ 192(R6), F28
+	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
+	FMOVQ 208(R6), F29
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	FMOVQ 224(R6), F30
+	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
+	FMOVQ 240(R6), F31
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+
+wide_wholeStore:
+	FMOVQ F0, 0(R6)
+	FMOVQ F1, 16(R6)
+	FMOVQ F2, 32(R6)
+	FMOVQ F3, 48(R6)
+	FMOVQ F4, 64(R6)
+	FMOVQ F5, 80(R6)
+	FMOVQ F6, 96(R6)
+	FMOVQ F7, 112(R6)
+	FMOVQ F8, 128(R6)
+	FMOVQ F9, 144(R6)
+	FMOVQ F10, 160(R6)
+	FMOVQ F11, 176(R6)
+	FMOVQ F12, 192(R6)
+	FMOVQ F13, 208(R6)
+	FMOVQ F14, 224(R6)
+	FMOVQ F15, 240(R6)
+	ADD $0x0100, R3, R3
+	MOVD bs+40(FP), R16
+	ADD R16, R2, R2
+	ADD R16, R2, R2
+	ADD R16, R2, R2
+	ADD R16, R2, R2
+	SUB $0x40, R1, R1
+	JMP wide
+
+narrow:
+	CBZ R1, end
+
+panel:
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	MOVD a+8(FP), R8
+	MOVD as+16(FP), R16
+	MOVD R8, R6
+	MOVD R2, R10
+	MOVD k+0(FP), R7
+	MOVD ks+24(FP), R9
+	MOVD $0x00, R8
+	CMP $0x04, R7
+	BLT rest
+
+loop:
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	FLDPQ 64(R10), (F24, F25)
+	FLDPQ 96(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	FLDPQ 128(R10), (F24, F25)
+	FLDPQ 160(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	FLDPQ 192(R10), (F24, F25)
+	FLDPQ 224(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	ADD R9, R8, R8
+	ADD $0x0100, R10, R10
 	SUB $0x04, R7, R7
 	CMP $0x04, R7
 	BGE loop
@@ -80,31 +354,19 @@ rest:
 	CBZ R7, multiplied
 
 one:
-	FLDPQ 0(R8), (F24, F25)
-	FLDPQ 32(R8), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
+	WORD $0xbc6868dc // ldr s28, [x6, x8]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R10, R9, R9
-	ADD $0x40, R8, R8
+	ADD R9, R8, R8
+	ADD $0x40, R10, R10
 	SUB $0x01, R7, R7
 	CBNZ R7, one
 
 multiplied:
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
 	MOVD ldc+56(FP), R16
 	MOVD R3, R6
 	CMP $0x10, R1
@@ -142,6 +404,8 @@ wholeStore:
 	ADD R16, R2, R2
 	SUB $0x10, R1, R1
 	CBNZ R1, panel
+
+end:
 	RET
 
 tail:
@@ -231,7 +495,9 @@ TEXT ·gemmNEONx2(SB), NOSPLIT, $0-88
 	MOVD n+64(FP), R1
 	MOVD bias+72(FP), R0
 
-panel:
+wide:
+	CMP $0x20, R1
+	BLT narrow
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -248,71 +514,318 @@ panel:
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD a+8(FP), R10
+	MOVD a+8(FP), R9
 	MOVD as+16(FP), R16
-	MOVD R10, R6
+	MOVD R9, R6
 	ADD R16, R6, R7
+	MOVD R2, R11
+	MOVD bs+40(FP), R16
+	ADD R16, R11, R12
 	MOVD k+0(FP), R8
-	MOVD ks+24(FP), R11
-	MOVD R2, R9
-	MOVD $0x00, R10
+	MOVD ks+24(FP), R10
+	MOVD $0x00, R9
+	CMP $0x04, R8
+	BLT wide_rest
+
+wide_loop:
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	FLDPQ 64(R11), (F24, F25)
+	FLDPQ 96(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 64(R12), (F24, F25)
+	FLDPQ 96(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	FLDPQ 128(R11), (F24, F25)
+	FLDPQ 160(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 128(R12), (F24, F25)
+	FLDPQ 160(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	FLDPQ 192(R11), (F24, F25)
+	FLDPQ 224(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 192(R12), (F24, F25)
+	FLDPQ 224(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	ADD $0x0100, R11, R11
+	ADD $0x0100, R12, R12
+	SUB $0x04, R8, R8
+	CMP $0x04, R8
+	BGE wide_loop
+
+wide_rest:
+	CBZ R8, wide_multiplied
+
+wide_one:
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	ADD $0x40, R11, R11
+	ADD $0x40, R12, R12
+	SUB $0x01, R8, R8
+	CBNZ R8, wide_one
+
+wide_multiplied:
+	MOVD ldc+56(FP), R16
+	MOVD R3, R6
+	ADD R16, R6, R7
+	CBZ R0, wide_wholeUnbiased
+	FMOVQ 0(R0), F24
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	FMOVQ 16(R0), F25
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	FMOVQ 32(R0), F26
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	FMOVQ 48(R0), F27
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	FMOVQ 64(R0), F24
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	FMOVQ 80(R0), F25
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	FMOVQ 96(R0), F26
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	FMOVQ 112(R0), F27
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	ADD $0x80, R0, R0
+
+wide_wholeUnbiased:
+	MOVD add+80(FP), R16
+	CBZ R16, wide_wholeStore
+	FMOVQ 0(R6), F28
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ 16(R6), F29
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	FMOVQ 32(R6), F30
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	FMOVQ 48(R6), F31
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	FMOVQ 64(R6), F28
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	FMOVQ 80(R6), F29
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	FMOVQ 96(R6), F30
+	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
+	FMOVQ 112(R6), F31
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	FMOVQ 0(R7), F28
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	FMOVQ 16(R7), F29
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	FMOVQ 32(R7), F30
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	FMOVQ 48(R7), F31
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	FMOVQ 64(R7), F28
+	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
+	FMOVQ 80(R7), F29
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	FMOVQ 96(R7), F30
+	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
+	FMOVQ 112(R7), F31
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+
+wide_wholeStore:
+	FMOVQ F0, 0(R6)
+	FMOVQ F1, 16(R6)
+	FMOVQ F2, 32(R6)
+	FMOVQ F3, 48(R6)
+	FMOVQ F8, 64(R6)
+	FMOVQ F9, 80(R6)
+	FMOVQ F10, 96(R6)
+	FMOVQ F11, 112(R6)
+	FMOVQ F4, 0(R7)
+	FMOVQ F5, 16(R7)
+	FMOVQ F6, 32(R7)
+	FMOVQ F7, 48(R7)
+	FMOVQ F12, 64(R7)
+	FMOVQ F13, 80(R7)
+	FMOVQ F14, 96(R7)
+	FMOVQ F15, 112(R7)
+	ADD $0x80, R3, R3
+	MOVD bs+40(FP), R16
+	ADD R16, R2, R2
+	ADD R16, R2, R2
+	SUB $0x20, R1, R1
+	JMP wide
+
+narrow:
+	CBZ R1, end
+
+panel:
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD a+8(FP), R9
+	MOVD as+16(FP), R16
+	MOVD R9, R6
+	ADD R16, R6, R7
+	MOVD R2, R11
+	MOVD k+0(FP), R8
+	MOVD ks+24(FP), R10
+	MOVD $0x00, R9
 	CMP $0x04, R8
 	BLT rest
 
 loop:
-	FLDPQ 0(R9), (F24, F25)
-	FLDPQ 32(R9), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R11, R10, R10
-	FLDPQ 64(R9), (F24, F25)
-	FLDPQ 96(R9), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
-	ADD R11, R10, R10
-	FLDPQ 128(R9), (F24, F25)
-	FLDPQ 160(R9), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	ADD R10, R9, R9
+	FLDPQ 64(R11), (F24, F25)
+	FLDPQ 96(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R11, R10, R10
-	FLDPQ 192(R9), (F24, F25)
-	FLDPQ 224(R9), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
-	ADD R11, R10, R10
-	ADD $0x0100, R9, R9
+	ADD R10, R9, R9
+	FLDPQ 128(R11), (F24, F25)
+	FLDPQ 160(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	FLDPQ 192(R11), (F24, F25)
+	FLDPQ 224(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	ADD R10, R9, R9
+	ADD $0x0100, R11, R11
 	SUB $0x04, R8, R8
 	CMP $0x04, R8
 	BGE loop
@@ -321,32 +834,24 @@ rest:
 	CBZ R8, multiplied
 
 one:
-	FLDPQ 0(R9), (F24, F25)
-	FLDPQ 32(R9), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0xbc6968dc // ldr s28, [x6, x9]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0xbc6968fd // ldr s29, [x7, x9]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R11, R10, R10
-	ADD $0x40, R9, R9
+	ADD R10, R9, R9
+	ADD $0x40, R11, R11
 	SUB $0x01, R8, R8
 	CBNZ R8, one
 
 multiplied:
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
 	MOVD ldc+56(FP), R16
 	MOVD R3, R6
 	ADD R16, R6, R7
@@ -401,6 +906,8 @@ wholeStore:
 	ADD R16, R2, R2
 	SUB $0x10, R1, R1
 	CBNZ R1, panel
+
+end:
 	RET
 
 tail:
@@ -518,7 +1025,9 @@ TEXT ·gemmNEONx3(SB), NOSPLIT, $0-88
 	MOVD n+64(FP), R1
 	MOVD bias+72(FP), R0
 
-panel:
+wide:
+	CMP $0x20, R1
+	BLT narrow
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -543,92 +1052,422 @@ panel:
 	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
 	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
 	WORD $0x6f00e417 // movi v23.2d, #0000000000000000
-	MOVD a+8(FP), R11
+	MOVD a+8(FP), R10
 	MOVD as+16(FP), R16
-	MOVD R11, R6
+	MOVD R10, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
+	MOVD R2, R12
+	MOVD bs+40(FP), R16
+	ADD R16, R12, R13
 	MOVD k+0(FP), R9
-	MOVD ks+24(FP), R12
-	MOVD R2, R10
-	MOVD $0x00, R11
+	MOVD ks+24(FP), R11
+	MOVD $0x00, R10
+	CMP $0x04, R9
+	BLT wide_rest
+
+wide_loop:
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	FLDPQ 64(R12), (F24, F25)
+	FLDPQ 96(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 64(R13), (F24, F25)
+	FLDPQ 96(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	FLDPQ 128(R12), (F24, F25)
+	FLDPQ 160(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 128(R13), (F24, F25)
+	FLDPQ 160(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	FLDPQ 192(R12), (F24, F25)
+	FLDPQ 224(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 192(R13), (F24, F25)
+	FLDPQ 224(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	ADD $0x0100, R12, R12
+	ADD $0x0100, R13, R13
+	SUB $0x04, R9, R9
+	CMP $0x04, R9
+	BGE wide_loop
+
+wide_rest:
+	CBZ R9, wide_multiplied
+
+wide_one:
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	ADD $0x40, R12, R12
+	ADD $0x40, R13, R13
+	SUB $0x01, R9, R9
+	CBNZ R9, wide_one
+
+wide_multiplied:
+	MOVD ldc+56(FP), R16
+	MOVD R3, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	CBZ R0, wide_wholeUnbiased
+	FMOVQ 0(R0), F24
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	FMOVQ 16(R0), F25
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	FMOVQ 32(R0), F26
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	FMOVQ 48(R0), F27
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
+	FMOVQ 64(R0), F24
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	FMOVQ 80(R0), F25
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
+	FMOVQ 96(R0), F26
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
+	FMOVQ 112(R0), F27
+	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
+	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
+	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
+	ADD $0x80, R0, R0
+
+wide_wholeUnbiased:
+	MOVD add+80(FP), R16
+	CBZ R16, wide_wholeStore
+	FMOVQ 0(R6), F28
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	FMOVQ 16(R6), F29
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	FMOVQ 32(R6), F30
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	FMOVQ 48(R6), F31
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	FMOVQ 64(R6), F28
+	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
+	FMOVQ 80(R6), F29
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	FMOVQ 96(R6), F30
+	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
+	FMOVQ 112(R6), F31
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	FMOVQ 0(R7), F28
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	FMOVQ 16(R7), F29
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	FMOVQ 32(R7), F30
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	FMOVQ 48(R7), F31
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	FMOVQ 64(R7), F28
+	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
+	FMOVQ 80(R7), F29
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	FMOVQ 96(R7), F30
+	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
+	FMOVQ 112(R7), F31
+	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	FMOVQ 0(R8), F28
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	FMOVQ 16(R8), F29
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	FMOVQ 32(R8), F30
+	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
+	FMOVQ 48(R8), F31
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	FMOVQ 64(R8), F28
+	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
+	FMOVQ 80(R8), F29
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	FMOVQ 96(R8), F30
+	WORD $0x4e3ed6d6 // fadd v22.4s, v22.4s, v30.4s
+	FMOVQ 112(R8), F31
+	WORD $0x4e3fd6f7 // fadd v23.4s, v23.4s, v31.4s
+
+wide_wholeStore:
+	FMOVQ F0, 0(R6)
+	FMOVQ F1, 16(R6)
+	FMOVQ F2, 32(R6)
+	FMOVQ F3, 48(R6)
+	FMOVQ F12, 64(R6)
+	FMOVQ F13, 80(R6)
+	FMOVQ F14, 96(R6)
+	FMOVQ F15, 112(R6)
+	FMOVQ F4, 0(R7)
+	FMOVQ F5, 16(R7)
+	FMOVQ F6, 32(R7)
+	FMOVQ F7, 48(R7)
+	FMOVQ F16, 64(R7)
+	FMOVQ F17, 80(R7)
+	FMOVQ F18, 96(R7)
+	FMOVQ F19, 112(R7)
+	FMOVQ F8, 0(R8)
+	FMOVQ F9, 16(R8)
+	FMOVQ F10, 32(R8)
+	FMOVQ F11, 48(R8)
+	FMOVQ F20, 64(R8)
+	FMOVQ F21, 80(R8)
+	FMOVQ F22, 96(R8)
+	FMOVQ F23, 112(R8)
+	ADD $0x80, R3, R3
+	MOVD bs+40(FP), R16
+	ADD R16, R2, R2
+	ADD R16, R2, R2
+	SUB $0x20, R1, R1
+	JMP wide
+
+narrow:
+	CBZ R1, end
+
+panel:
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	MOVD a+8(FP), R10
+	MOVD as+16(FP), R16
+	MOVD R10, R6
+	ADD R16, R6, R7
+	ADD R16, R7, R8
+	MOVD R2, R12
+	MOVD k+0(FP), R9
+	MOVD ks+24(FP), R11
+	MOVD $0x00, R10
 	CMP $0x04, R9
 	BLT rest
 
 loop:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R12, R11, R11
-	FLDPQ 64(R10), (F24, F25)
-	FLDPQ 96(R10), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
-	ADD R12, R11, R11
-	FLDPQ 128(R10), (F24, F25)
-	FLDPQ 160(R10), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
+	ADD R11, R10, R10
+	FLDPQ 64(R12), (F24, F25)
+	FLDPQ 96(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R12, R11, R11
-	FLDPQ 192(R10), (F24, F25)
-	FLDPQ 224(R10), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
-	ADD R12, R11, R11
-	ADD $0x0100, R10, R10
+	ADD R11, R10, R10
+	FLDPQ 128(R12), (F24, F25)
+	FLDPQ 160(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	FLDPQ 192(R12), (F24, F25)
+	FLDPQ 224(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	ADD R11, R10, R10
+	ADD $0x0100, R12, R12
 	SUB $0x04, R9, R9
 	CMP $0x04, R9
 	BGE loop
@@ -637,41 +1476,29 @@ rest:
 	CBZ R9, multiplied
 
 one:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0xbc6a68dc // ldr s28, [x6, x10]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
+	WORD $0xbc6a68fd // ldr s29, [x7, x10]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
+	WORD $0xbc6a691e // ldr s30, [x8, x10]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R12, R11, R11
-	ADD $0x40, R10, R10
+	ADD R11, R10, R10
+	ADD $0x40, R12, R12
 	SUB $0x01, R9, R9
 	CBNZ R9, one
 
 multiplied:
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
-	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
-	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
-	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
-	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
 	MOVD ldc+56(FP), R16
 	MOVD R3, R6
 	ADD R16, R6, R7
@@ -743,6 +1570,8 @@ wholeStore:
 	ADD R16, R2, R2
 	SUB $0x10, R1, R1
 	CBNZ R1, panel
+
+end:
 	RET
 
 tail:
@@ -905,113 +1734,113 @@ panel:
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD a+8(FP), R12
+	MOVD a+8(FP), R11
 	MOVD as+16(FP), R16
-	MOVD R12, R6
+	MOVD R11, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	ADD R16, R8, R9
+	MOVD R2, R13
 	MOVD k+0(FP), R10
-	MOVD ks+24(FP), R13
-	MOVD R2, R11
-	MOVD $0x00, R12
+	MOVD ks+24(FP), R12
+	MOVD $0x00, R11
 	CMP $0x04, R10
 	BLT rest
 
 loop:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
+	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
+	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
+	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R13, R12, R12
-	FLDPQ 64(R11), (F24, F25)
-	FLDPQ 96(R11), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
+	ADD R12, R11, R11
+	FLDPQ 64(R13), (F24, F25)
+	FLDPQ 96(R13), (F26, F27)
+	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
+	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
+	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
+	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R13, R12, R12
-	FLDPQ 128(R11), (F24, F25)
-	FLDPQ 160(R11), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
+	ADD R12, R11, R11
+	FLDPQ 128(R13), (F24, F25)
+	FLDPQ 160(R13), (F26, F27)
+	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
+	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
+	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
+	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R13, R12, R12
-	FLDPQ 192(R11), (F24, F25)
-	FLDPQ 224(R11), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
+	ADD R12, R11, R11
+	FLDPQ 192(R13), (F24, F25)
+	FLDPQ 224(R13), (F26, F27)
+	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
+	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
+	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
+	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R13, R12, R12
-	ADD $0x0100, R11, R11
+	ADD R12, R11, R11
+	ADD $0x0100, R13, R13
 	SUB $0x04, R10, R10
 	CMP $0x04, R10
 	BGE loop
@@ -1020,30 +1849,30 @@ rest:
 	CBZ R10, multiplied
 
 one:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
+	FLDPQ 0(R13), (F24, F25)
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
+	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
+	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
+	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R13, R12, R12
-	ADD $0x40, R11, R11
+	ADD R12, R11, R11
+	ADD $0x40, R13, R13
 	SUB $0x01, R10, R10
 	CBNZ R10, one
 
@@ -1330,134 +2159,134 @@ panel:
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
 	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
 	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	MOVD a+8(FP), R13
+	MOVD a+8(FP), R12
 	MOVD as+16(FP), R16
-	MOVD R13, R6
+	MOVD R12, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	ADD R16, R8, R9
 	ADD R16, R9, R10
+	MOVD R2, R14
 	MOVD k+0(FP), R11
-	MOVD ks+24(FP), R14
-	MOVD R2, R12
-	MOVD $0x00, R13
+	MOVD ks+24(FP), R13
+	MOVD $0x00, R12
 	CMP $0x04, R11
 	BLT rest
 
 loop:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
+	FLDPQ 0(R14), (F24, F25)
+	FLDPQ 32(R14), (F26, F27)
+	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
+	WORD $0xbc6c68fd // ldr s29, [x7, x12]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
+	WORD $0xbc6c691e // ldr s30, [x8, x12]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
+	WORD $0xbc6c693f // ldr s31, [x9, x12]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
+	WORD $0xbc6c695c // ldr s28, [x10, x12]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R14, R13, R13
-	FLDPQ 64(R12), (F24, F25)
-	FLDPQ 96(R12), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
+	ADD R13, R12, R12
+	FLDPQ 64(R14), (F24, F25)
+	FLDPQ 96(R14), (F26, F27)
+	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
+	WORD $0xbc6c68fd // ldr s29, [x7, x12]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
+	WORD $0xbc6c691e // ldr s30, [x8, x12]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
+	WORD $0xbc6c693f // ldr s31, [x9, x12]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
+	WORD $0xbc6c695c // ldr s28, [x10, x12]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R14, R13, R13
-	FLDPQ 128(R12), (F24, F25)
-	FLDPQ 160(R12), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
+	ADD R13, R12, R12
+	FLDPQ 128(R14), (F24, F25)
+	FLDPQ 160(R14), (F26, F27)
+	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
+	WORD $0xbc6c68fd // ldr s29, [x7, x12]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
+	WORD $0xbc6c691e // ldr s30, [x8, x12]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
+	WORD $0xbc6c693f // ldr s31, [x9, x12]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
+	WORD $0xbc6c695c // ldr s28, [x10, x12]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R14, R13, R13
-	FLDPQ 192(R12), (F24, F25)
-	FLDPQ 224(R12), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
+	ADD R13, R12, R12
+	FLDPQ 192(R14), (F24, F25)
+	FLDPQ 224(R14), (F26, F27)
+	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
+	WORD $0xbc6c68fd // ldr s29, [x7, x12]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
+	WORD $0xbc6c691e // ldr s30, [x8, x12]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
+	WORD $0xbc6c693f // ldr s31, [x9, x12]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
+	WORD $0xbc6c695c // ldr s28, [x10, x12]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R14, R13, R13
-	ADD $0x0100, R12, R12
+	ADD R13, R12, R12
+	ADD $0x0100, R14, R14
 	SUB $0x04, R11, R11
 	CMP $0x04, R11
 	BGE loop
@@ -1466,35 +2295,35 @@ rest:
 	CBZ R11, multiplied
 
 one:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
+	FLDPQ 0(R14), (F24, F25)
+	FLDPQ 32(R14), (F26, F27)
+	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
+	WORD $0xbc6c68fd // ldr s29, [x7, x12]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
+	WORD $0xbc6c691e // ldr s30, [x8, x12]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
+	WORD $0xbc6c693f // ldr s31, [x9, x12]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
+	WORD $0xbc6c695c // ldr s28, [x10, x12]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R14, R13, R13
-	ADD $0x40, R12, R12
+	ADD R13, R12, R12
+	ADD $0x40, R14, R14
 	SUB $0x01, R11, R11
 	CBNZ R11, one
 
@@ -1830,155 +2659,155 @@ panel:
 	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
 	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
 	WORD $0x6f00e417 // movi v23.2d, #0000000000000000
-	MOVD a+8(FP), R14
+	MOVD a+8(FP), R13
 	MOVD as+16(FP), R16
-	MOVD R14, R6
+	MOVD R13, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	ADD R16, R8, R9
 	ADD R16, R9, R10
 	ADD R16, R10, R11
+	MOVD R2, R15
 	MOVD k+0(FP), R12
-	MOVD ks+24(FP), R15
-	MOVD R2, R13
-	MOVD $0x00, R14
+	MOVD ks+24(FP), R14
+	MOVD $0x00, R13
 	CMP $0x04, R12
 	BLT rest
 
 loop:
-	FLDPQ 0(R13), (F24, F25)
-	FLDPQ 32(R13), (F26, F27)
-	WORD $0xbc6e68dc // ldr s28, [x6, x14]
+	FLDPQ 0(R15), (F24, F25)
+	FLDPQ 32(R15), (F26, F27)
+	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e68fd // ldr s29, [x7, x14]
+	WORD $0xbc6d68fd // ldr s29, [x7, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6e691e // ldr s30, [x8, x14]
+	WORD $0xbc6d691e // ldr s30, [x8, x13]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e693f // ldr s31, [x9, x14]
+	WORD $0xbc6d693f // ldr s31, [x9, x13]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6e695c // ldr s28, [x10, x14]
+	WORD $0xbc6d695c // ldr s28, [x10, x13]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e697d // ldr s29, [x11, x14]
+	WORD $0xbc6d697d // ldr s29, [x11, x13]
 	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R15, R14, R14
-	FLDPQ 64(R13), (F24, F25)
-	FLDPQ 96(R13), (F26, F27)
-	WORD $0xbc6e68dc // ldr s28, [x6, x14]
+	ADD R14, R13, R13
+	FLDPQ 64(R15), (F24, F25)
+	FLDPQ 96(R15), (F26, F27)
+	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e68fd // ldr s29, [x7, x14]
+	WORD $0xbc6d68fd // ldr s29, [x7, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6e691e // ldr s30, [x8, x14]
+	WORD $0xbc6d691e // ldr s30, [x8, x13]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e693f // ldr s31, [x9, x14]
+	WORD $0xbc6d693f // ldr s31, [x9, x13]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6e695c // ldr s28, [x10, x14]
+	WORD $0xbc6d695c // ldr s28, [x10, x13]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e697d // ldr s29, [x11, x14]
+	WORD $0xbc6d697d // ldr s29, [x11, x13]
 	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R15, R14, R14
-	FLDPQ 128(R13), (F24, F25)
-	FLDPQ 160(R13), (F26, F27)
-	WORD $0xbc6e68dc // ldr s28, [x6, x14]
+	ADD R14, R13, R13
+	FLDPQ 128(R15), (F24, F25)
+	FLDPQ 160(R15), (F26, F27)
+	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e68fd // ldr s29, [x7, x14]
+	WORD $0xbc6d68fd // ldr s29, [x7, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6e691e // ldr s30, [x8, x14]
+	WORD $0xbc6d691e // ldr s30, [x8, x13]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e693f // ldr s31, [x9, x14]
+	WORD $0xbc6d693f // ldr s31, [x9, x13]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6e695c // ldr s28, [x10, x14]
+	WORD $0xbc6d695c // ldr s28, [x10, x13]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e697d // ldr s29, [x11, x14]
+	WORD $0xbc6d697d // ldr s29, [x11, x13]
 	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R15, R14, R14
-	FLDPQ 192(R13), (F24, F25)
-	FLDPQ 224(R13), (F26, F27)
-	WORD $0xbc6e68dc // ldr s28, [x6, x14]
+	ADD R14, R13, R13
+	FLDPQ 192(R15), (F24, F25)
+	FLDPQ 224(R15), (F26, F27)
+	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e68fd // ldr s29, [x7, x14]
+	WORD $0xbc6d68fd // ldr s29, [x7, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6e691e // ldr s30, [x8, x14]
+	WORD $0xbc6d691e // ldr s30, [x8, x13]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e693f // ldr s31, [x9, x14]
+	WORD $0xbc6d693f // ldr s31, [x9, x13]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6e695c // ldr s28, [x10, x14]
+	WORD $0xbc6d695c // ldr s28, [x10, x13]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e697d // ldr s29, [x11, x14]
+	WORD $0xbc6d697d // ldr s29, [x11, x13]
 	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R15, R14, R14
-	ADD $0x0100, R13, R13
+	ADD R14, R13, R13
+	ADD $0x0100, R15, R15
 	SUB $0x04, R12, R12
 	CMP $0x04, R12
 	BGE loop
@@ -1987,40 +2816,40 @@ rest:
 	CBZ R12, multiplied
 
 one:
-	FLDPQ 0(R13), (F24, F25)
-	FLDPQ 32(R13), (F26, F27)
-	WORD $0xbc6e68dc // ldr s28, [x6, x14]
+	FLDPQ 0(R15), (F24, F25)
+	FLDPQ 32(R15), (F26, F27)
+	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e68fd // ldr s29, [x7, x14]
+	WORD $0xbc6d68fd // ldr s29, [x7, x13]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6e691e // ldr s30, [x8, x14]
+	WORD $0xbc6d691e // ldr s30, [x8, x13]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6e693f // ldr s31, [x9, x14]
+	WORD $0xbc6d693f // ldr s31, [x9, x13]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6e695c // ldr s28, [x10, x14]
+	WORD $0xbc6d695c // ldr s28, [x10, x13]
 	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6e697d // ldr s29, [x11, x14]
+	WORD $0xbc6d697d // ldr s29, [x11, x13]
 	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R15, R14, R14
-	ADD $0x40, R13, R13
+	ADD R14, R13, R13
+	ADD $0x40, R15, R15
 	SUB $0x01, R12, R12
 	CBNZ R12, one
 

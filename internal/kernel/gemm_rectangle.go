@@ -13,8 +13,8 @@ type rectangle struct {
 //
 //	c[i*ldc+j] = Σ_p a[i*as+p*ks] b[j/nr*bs+p*nr+j%nr] [+ c[i*ldc+j]] [+ bias[j]]
 //
-// for i < m, j < n, p < k; with scales, b is ints times the scale of column j. The sum is taken in the order of p in every
-// implementation, except that fewer than three rows may sum several runs.
+// for i < m, j < n, p < k; with scales, b is ints times the scale of column j. The sum is
+// taken in the order of p in every implementation, whatever m is.
 type strip struct {
 	m, n, k int
 	a       []float32

@@ -14,9 +14,10 @@ const (
 
 // countSplits returns the number of parts that the reduction is cut into: more
 // than one if it is long and C so small that it does not make tasks enough, as
-// the gradient of a weight is.
+// the gradient of a weight is. Rows that are multiplied by a weight are never cut, for
+// whether it would pay depends on how many there are.
 func (p *product) countSplits() int {
-	if p.serial {
+	if p.serial || !p.a.Transposed {
 		return 1
 	}
 	columns := splitColumns

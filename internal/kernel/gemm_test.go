@@ -321,6 +321,61 @@ func TestGemmWiderThanShared(t *testing.T) {
 	g.run(t, r, "Gemm")
 }
 
+// TestGemmRowsAlone: a row that is multiplied by a packed B, or by a plain one, becomes
+// what it would alone, bit for bit, however many others are beside it.
+func TestGemmRowsAlone(t *testing.T) {
+	type multiplying func(m, n, k int, a Matrix, c []float32, e Epilogue)
+	ways := map[string]func(n, k int, b Matrix) multiplying{
+		"plain": func(_, _ int, b Matrix) multiplying {
+			return func(m, n, k int, a Matrix, c []float32, e Epilogue) { Gemm(nil, m, n, k, a, b, c, n, e) }
+		},
+	}
+	for name, pack := range map[string]func(*Packed, *parallel.Workers, int, int, Matrix){
+		"packed": (*Packed).Pack, "bf16": (*Packed).PackBF16, "int8": (*Packed).PackInt8,
+	} {
+		ways[name] = func(n, k int, b Matrix) multiplying {
+			var p Packed
+			pack(&p, nil, k, n, b)
+			return func(m, n, k int, a Matrix, c []float32, e Epilogue) { GemmPacked(nil, m, n, k, a, &p, c, n, e) }
+		}
+	}
+	eachGemmImplementation(t, func(t *testing.T) {
+		skipSlow(t)
+		nr := tilings[Current()].nr
+		for name, way := range ways {
+			for _, size := range [][2]int{{7*nr + 5, 33}, {4 * nr, 2*depthMax + 3}, {nr + 1, 2*splitDepth + 1}, {3, 5}} {
+				n, k := size[0], size[1]
+				r := rand.New(rand.NewPCG(uint64(n), uint64(k)))
+				const rows = rowsFew + 1
+				multiply := way(n, k, gemmOperand(r, k, n, false, 3))
+				a, before := gemmOperand(r, rows, k, false, 0), uniform(r, rows*n)
+				e := Epilogue{Bias: uniform(r, n), Accumulate: true, Activation: SiLU}
+				alone := slices.Clone(before)
+				for i := range rows {
+					multiply(1, n, k, Matrix{Data: a.Data[i*k:], Stride: k}, alone[i*n:][:n], e)
+				}
+				for _, m := range []int{2, 3, 4, 6, 7, 13, 14, 15, rowsFew/2 + 1, rows} {
+					together := slices.Clone(before)
+					multiply(m, n, k, a, together, e)
+					if i := slices.IndexFunc(together[:m*n], differsFrom(alone)); i >= 0 {
+						t.Fatalf("%s, %d rows of %d columns and %d terms: row %d, column %d is %v, alone %v", name, m, n, k, i/n, i%n, together[i], alone[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+// differsFrom returns a function that, called for one number after another, reports
+// whether it differs from that of want, to the bit.
+func differsFrom(want []float32) func(float32) bool {
+	i := -1
+	return func(x float32) bool {
+		i++
+		return math.Float32bits(x) != math.Float32bits(want[i])
+	}
+}
+
 func TestGemmSameForAnyWorkers(t *testing.T) {
 	eachGemmImplementation(t, func(t *testing.T) {
 		skipSlow(t)

@@ -32,28 +32,38 @@ const (
 )
 
 // A neonStrip emits the product of a few rows of A and the packed panels of B,
-// as stripKernel does. Numbers of A are loaded into lane 0 and multiplied from
-// there, since to broadcast them would take a unit that multiplies.
+// as stripKernel does, some panels side by side too. Numbers of A are loaded into
+// lane 0 and multiplied from there, since to broadcast them would take a unit that
+// multiplies.
 type neonStrip struct {
 	rows                     int
+	panels                   int // side by side, in the part that is being emitted
 	bias, columns, bPanel, c GPVirtual
 	row                      []GPVirtual // of A, then of C
 }
 
 func newNEONStrip(rows int) *neonStrip {
-	s := &neonStrip{rows: rows, bias: GP64(), columns: GP64(), bPanel: GP64(), c: GP64()}
+	s := &neonStrip{rows: rows, panels: 1, bias: GP64(), columns: GP64(), bPanel: GP64(), c: GP64()}
 	for range rows {
 		s.row = append(s.row, GP64())
 	}
 	return s
 }
 
-// sets is the number of sets of sums, which take the terms in turn: one has too
-// few sums where there are few rows.
-func (s *neonStrip) sets() int { return [...]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}[s.rows] }
+// beside is the number of panels that are taken side by side while there are as
+// many: one has too few sums where there are few rows.
+func (s *neonStrip) beside() int { return [...]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}[s.rows] }
 
-// sum is vector v of row i's sums in a set.
-func (s *neonStrip) sum(set, i, v int) VecPhysical { return Z[4*(set*s.rows+i)+v] }
+// label names a place in the part being emitted.
+func (s *neonStrip) label(name string) string {
+	if s.panels > 1 {
+		return "wide_" + name
+	}
+	return name
+}
+
+// sum is vector v of row i's sums in a panel.
+func (s *neonStrip) sum(panel, i, v int) VecPhysical { return Z[4*(panel*s.rows+i)+v] }
 
 // ofB is vector v of B's row, spare one of four registers more.
 func ofB(v int) VecPhysical   { return Z[24+v] }
@@ -67,23 +77,46 @@ func (s *neonStrip) emit() {
 	armParam("c", s.c)
 	armParam("n", s.columns)
 	armParam("bias", s.bias)
+	if s.beside() > 1 {
+		s.panels = s.beside()
+		neon.Label("wide")
+		armCompare(s.columns, Imm(uint64(s.panels*neonColumns)))
+		armBranch("BLT", "narrow")
+		s.multiply()
+		s.pointRows("ldc", s.c)
+		s.finishWhole()
+		armBranch("JMP", "wide")
+		s.panels = 1
+		neon.Label("narrow")
+		armBranch("CBZ", "end", s.columns)
+	}
 	neon.Label("panel")
 	s.multiply()
 	s.pointRows("ldc", s.c)
 	armCompare(s.columns, Imm(neonColumns))
 	armBranch("BLT", "tail")
-	s.finish(neonColumns, "whole")
-	armAdd(Imm(4*neonColumns), s.c)
-	armParam("bs", scratch)
-	armAdd(scratch, s.bPanel)
-	armGP("SUB", Imm(neonColumns), s.columns, s.columns)
+	s.finishWhole()
 	armBranch("CBNZ", "panel", s.columns)
+	if s.beside() > 1 {
+		neon.Label("end")
+	}
 	armReturn()
 	neon.Label("tail")
 	for n := neonColumns / 2; n > 0; n /= 2 {
 		s.tail(n)
 	}
 	armReturn()
+}
+
+// finishWhole finishes whole panels and moves on to what follows them.
+func (s *neonStrip) finishWhole() {
+	s.finish(neonColumns, s.label("whole"))
+	armAdd(Imm(uint64(4*neonColumns*s.panels)), s.c)
+	armParam("bs", scratch)
+	for range s.panels {
+		armAdd(scratch, s.bPanel)
+	}
+	armGP("SUB", Imm(uint64(neonColumns*s.panels)), s.columns, s.columns)
 }
 
 // pointRows makes the row registers point to rows from base on, as many bytes
@@ -96,88 +129,108 @@ func (s *neonStrip) pointRows(stride string, base Op) {
 	}
 }
 
-// multiply sets the sums to the products of A's rows and the panel of B.
+// multiply sets the sums to the products of A's rows and the panels of B, whose terms
+// are added in order.
 func (s *neonStrip) multiply() {
-	for i := range 4 * s.rows * s.sets() {
+	for i := range 4 * s.rows * s.panels {
 		arm("zero", Z[i])
 	}
-	left, bRow, at, step := GP64(), GP64(), GP64(), GP64()
+	left, at, step := GP64(), GP64(), GP64()
 	armParam("a", at)
 	s.pointRows("as", at)
-	armParam("k", left)
-	armParam("ks", step)
-	armMove("MOVD", s.bPanel, bRow)
-	armMove("MOVD", U8(0), at)
-	armCompare(left, Imm(neonUnroll))
-	armBranch("BLT", "rest")
-	neon.Label("loop")
-	for u := range neonUnroll {
-		s.step(u, bRow, at, step)
-	}
-	armAdd(Imm(neonUnroll*4*neonColumns), bRow)
-	armGP("SUB", Imm(neonUnroll), left, left)
-	armCompare(left, Imm(neonUnroll))
-	armBranch("BGE", "loop")
-	neon.Label("rest")
-	armBranch("CBZ", "multiplied", left)
-	neon.Label("one")
-	s.step(0, bRow, at, step)
-	armAdd(Imm(4*neonColumns), bRow)
-	armGP("SUB", Imm(1), left, left)
-	armBranch("CBNZ", "one", left)
-	neon.Label("multiplied")
-	for set := 1; set < s.sets(); set++ {
-		for i := range 4 * s.rows {
-			arm("fadd.4s", Z[i], Z[i], s.sum(set, 0, i))
+	bRows := []GPVirtual{GP64()}
+	armMove("MOVD", s.bPanel, bRows[0])
+	if s.panels > 1 {
+		armParam("bs", scratch)
+		for q := 1; q < s.panels; q++ {
+			bRows = append(bRows, GP64())
+			armGP("ADD", scratch, bRows[q-1], bRows[q])
 		}
 	}
+	next := func(rows int) {
+		for _, r := range bRows {
+			armAdd(Imm(uint64(rows*4*neonColumns)), r)
+		}
+	}
+	armParam("k", left)
+	armParam("ks", step)
+	armMove("MOVD", U8(0), at)
+	armCompare(left, Imm(neonUnroll))
+	armBranch("BLT", s.label("rest"))
+	neon.Label(s.label("loop"))
+	for u := range neonUnroll {
+		s.step(u, bRows, at, step)
+	}
+	next(neonUnroll)
+	armGP("SUB", Imm(neonUnroll), left, left)
+	armCompare(left, Imm(neonUnroll))
+	armBranch("BGE", s.label("loop"))
+	neon.Label(s.label("rest"))
+	armBranch("CBZ", s.label("multiplied"), left)
+	neon.Label(s.label("one"))
+	s.step(0, bRows, at, step)
+	next(1)
+	armGP("SUB", Imm(1), left, left)
+	armBranch("CBNZ", s.label("one"), left)
+	neon.Label(s.label("multiplied"))
 }
 
-// step adds the products with row u of B from bRow on and numbers at of A, and
-// steps along A.
-func (s *neonStrip) step(u int, bRow, at, step GPVirtual) {
-	for v := 0; v < 4; v += 2 {
-		armLoadPair(Mem{Base: bRow, Disp: 4*neonColumns*u + 16*v}, ofB(v), ofB(v+1))
-	}
-	for i := range s.rows {
-		arm("ldr.s", spare(i), s.row[i], at)
-		for v := range 4 {
-			armInto("fmla.s0", s.sum(u%s.sets(), i, v), ofB(v), spare(i))
+// step adds the products with row u of B's panels from bRows on and numbers at of A,
+// and steps along A.
+func (s *neonStrip) step(u int, bRows []GPVirtual, at, step GPVirtual) {
+	for q, bRow := range bRows {
+		for v := 0; v < 4; v += 2 {
+			armLoadPair(Mem{Base: bRow, Disp: 4*neonColumns*u + 16*v}, ofB(v), ofB(v+1))
+		}
+		for i := range s.rows {
+			if q == 0 {
+				arm("ldr.s", spare(i), s.row[i], at)
+			}
+			for v := range 4 {
+				armInto("fmla.s0", s.sum(q, i, v), ofB(v), spare(i))
+			}
 		}
 	}
 	armAdd(step, at)
 }
 
-// finish adds the bias and C, as far as asked for, to the leading n columns of the
-// tile, and stores them.
+// finish adds the bias and C, as far as asked for, to the leading n columns of each
+// panel, and stores them.
 func (s *neonStrip) finish(n int, label string) {
 	vectors := max(1, n/4)
 	move := map[int]string{2: "FMOVD", 1: "FMOVS"}[n]
 	if n >= 4 {
 		move = "FMOVQ"
 	}
-	armBranch("CBZ", label+"Unbiased", s.bias)
-	for v := range vectors {
-		armMove(move, Mem{Base: s.bias, Disp: 16 * v}, ofB(v))
-		for i := range s.rows {
-			arm("fadd.4s", s.sum(0, i, v), s.sum(0, i, v), ofB(v))
+	each := func(f func(q, v, disp int)) {
+		for q := range s.panels {
+			for v := range vectors {
+				f(q, v, 4*neonColumns*q+16*v)
+			}
 		}
 	}
-	armAdd(Imm(uint64(4*n)), s.bias)
+	armBranch("CBZ", label+"Unbiased", s.bias)
+	each(func(q, v, disp int) {
+		armMove(move, Mem{Base: s.bias, Disp: disp}, ofB(v))
+		for i := range s.rows {
+			arm("fadd.4s", s.sum(q, i, v), s.sum(q, i, v), ofB(v))
+		}
+	})
+	armAdd(Imm(uint64(4*n*s.panels)), s.bias)
 	neon.Label(label + "Unbiased")
 	armParam("add", scratch)
 	armBranch("CBZ", label+"Store", scratch)
 	for i := range s.rows {
-		for v := range vectors {
-			armMove(move, Mem{Base: s.row[i], Disp: 16 * v}, spare(v))
-			arm("fadd.4s", s.sum(0, i, v), s.sum(0, i, v), spare(v))
-		}
+		each(func(q, v, disp int) {
+			armMove(move, Mem{Base: s.row[i], Disp: disp}, spare(v))
+			arm("fadd.4s", s.sum(q, i, v), s.sum(q, i, v), spare(v))
+		})
 	}
 	neon.Label(label + "Store")
 	for i := range s.rows {
-		for v := range vectors {
-			armMove(move, s.sum(0, i, v), Mem{Base: s.row[i], Disp: 16 * v})
-		}
+		each(func(q, v, disp int) {
+			armMove(move, s.sum(q, i, v), Mem{Base: s.row[i], Disp: disp})
+		})
 	}
 }
 

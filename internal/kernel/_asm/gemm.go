@@ -44,41 +44,46 @@ type stripRegisters struct {
 	times5  GPPhysical
 	bias    GPPhysical
 	scales  GPPhysical // of the panel's columns
+	bStride GPPhysical // between panels that are side by side: aRow7's and times3's
+	bTimes3 GPPhysical // registers, which so few rows do not need
 }
 
 // A stripKernel emits the product of a few rows of A and the packed panels of
 // B, two vectors wide. The tile's sums are in registers: row i's in v[2i] and
 // v[2i+1]. With one or two rows there are too few of them to hide the latency
-// of an FMA, and several sets take the terms in turn.
+// of an FMA, and several panels are taken side by side as long as there are as
+// many. Terms are always added in the order of B's rows, so that a row of C is
+// the same, bit for bit, whatever rows are beside it.
 type stripKernel struct {
 	stripRegisters
-	isa   string
-	rows  int
-	pairs bool // whether numbers are pairs of bfloat16 ones
-	ints  bool // whether B's are bytes, which have a scale for each column
-	v     []VecPhysical
-	lanes int
-	b     int // number of the two registers of B's row; temporaries follow
+	isa    string
+	rows   int
+	panels int  // side by side, in the part that is being emitted
+	pairs  bool // whether numbers are pairs of bfloat16 ones
+	ints   bool // whether B's are bytes, which have a scale for each column
+	v      []VecPhysical
+	lanes  int
+	b      int // number of the two registers of B's row; temporaries follow
 }
 
 // newStripKernel returns the kernel of an instruction set for a number of rows.
 func newStripKernel(isa string, rows int) *stripKernel {
-	s := &stripKernel{isa: isa, rows: rows, v: Y, lanes: 8, b: 12}
+	s := &stripKernel{isa: isa, rows: rows, panels: 1, v: Y, lanes: 8, b: 12}
 	if isa == "AVX512" {
 		s.v, s.lanes, s.b = Z, 16, 28
 	}
 	s.stripRegisters = stripRegisters{
 		left: RCX, aRow: RAX, aRow7: R15, aStride: RDX, kStride: RSI, bPanel: RBX, bRow: R12,
 		cTile: RDI, cStride: R8, columns: R9, times3: R10, times5: R11, bias: R13,
-		scales: R14,
+		scales: R14, bStride: R15, bTimes3: R10,
 	}
 	return s
 }
 
 const stripUnroll = 4 // rows of B a turn of the loop
 
-// sets is the number of sets of sums.
-func (s *stripKernel) sets() int {
+// beside is the number of panels that are taken side by side.
+func (s *stripKernel) beside() int {
 	switch s.rows {
 	case 1:
 		return 4
@@ -88,8 +93,22 @@ func (s *stripKernel) sets() int {
 	return 1
 }
 
-// sum is the register of row i's half h in a set.
-func (s *stripKernel) sum(set, i, h int) VecPhysical { return s.v[2*(set*s.rows+i)+h] }
+// wide reports whether the part being emitted takes several panels.
+func (s *stripKernel) wide() bool { return s.panels > 1 }
+
+// label names a place in the part being emitted.
+func (s *stripKernel) label(name string) string {
+	if s.wide() {
+		return "wide_" + name
+	}
+	return name
+}
+
+// sum is the register of row i's half h in a panel.
+func (s *stripKernel) sum(panel, i, h int) VecPhysical { return s.v[2*(panel*s.rows+i)+h] }
+
+// ofPanel returns the address of a panel's part of what is laid out as a row of C is.
+func (s *stripKernel) ofPanel(m Mem, panel int) Mem { return m.Offset(4 * s.width() * panel) }
 
 // width is the number of columns of a panel.
 func (s *stripKernel) width() int { return 2 * s.lanes }
@@ -129,6 +148,9 @@ func (s *stripKernel) emit() {
 	if s.ints {
 		param("scales", s.scales)
 	}
+	if s.beside() > 1 {
+		s.emitWide()
+	}
 	Label("panel")
 	s.start()
 	s.prefetchC()
@@ -137,39 +159,67 @@ func (s *stripKernel) emit() {
 	s.store()
 }
 
+// emitWide emits the part that takes panels side by side.
+func (s *stripKernel) emitWide() {
+	s.panels = s.beside()
+	columns := U32(uint32(s.panels * s.width()))
+	Label("wide")
+	CMPQ(s.columns, columns)
+	JLT(LabelRef("narrow"))
+	s.start()
+	s.prefetchC()
+	s.multiply()
+	s.addC()
+	s.storeWhole(s.rowsOfC())
+	LEAQ(Mem{Base: s.bPanel, Index: s.bStride, Scale: uint8(s.panels)}, s.bPanel)
+	SUBQ(columns, s.columns)
+	JMP(LabelRef("wide"))
+	s.panels = 1
+	Label("narrow")
+	TESTQ(s.columns, s.columns)
+	JZ(LabelRef("end"))
+}
+
 // start sets the sums to the bias or to zero, and loads the scales.
 func (s *stripKernel) start() {
-	if s.ints && s.holdsScales() {
+	for q := range s.panels {
 		for h := range 2 {
-			VMOVUPS(s.half(Mem{Base: s.scales}, h), s.v[s.b-2+h])
-		}
-	}
-	for set := range s.sets() {
-		for i := range s.rows {
-			s.zero(s.sum(set, i, 0))
-			s.zero(s.sum(set, i, 1))
+			if s.ints && s.holdsScales() {
+				VMOVUPS(s.half(s.ofPanel(Mem{Base: s.scales}, q), h), s.scale(q, h))
+			}
+			for i := range s.rows {
+				s.zero(s.sum(q, i, h))
+			}
 		}
 	}
 	TESTQ(s.bias, s.bias)
-	JZ(LabelRef("started"))
-	CMPQ(s.columns, Imm(uint64(s.width())))
-	JLT(LabelRef("biasTail"))
-	for h := range 2 {
-		VMOVUPS(s.half(Mem{Base: s.bias}, h), s.sum(0, 0, h))
+	JZ(LabelRef(s.label("started")))
+	if !s.wide() {
+		CMPQ(s.columns, Imm(uint64(s.width())))
+		JLT(LabelRef("biasTail"))
 	}
-	ADDQ(U32(uint32(4*s.width())), s.bias)
-	JMP(LabelRef("biasRows"))
-	Label("biasTail")
-	s.tailMasks()
-	for h := range 2 {
-		s.loadTail(s.half(Mem{Base: s.bias}, h), h, s.sum(0, 0, h))
+	for q := range s.panels {
+		for h := range 2 {
+			VMOVUPS(s.half(s.ofPanel(Mem{Base: s.bias}, q), h), s.sum(q, 0, h))
+		}
 	}
-	Label("biasRows")
-	for i := 1; i < s.rows; i++ {
-		VMOVAPS(s.sum(0, 0, 0), s.sum(0, i, 0))
-		VMOVAPS(s.sum(0, 0, 1), s.sum(0, i, 1))
+	ADDQ(U32(uint32(4*s.width()*s.panels)), s.bias)
+	if !s.wide() {
+		JMP(LabelRef("biasRows"))
+		Label("biasTail")
+		s.tailMasks()
+		for h := range 2 {
+			s.loadTail(s.half(Mem{Base: s.bias}, h), h, s.sum(0, 0, h))
+		}
+		Label("biasRows")
 	}
-	Label("started")
+	for q := range s.panels {
+		for i := 1; i < s.rows; i++ {
+			VMOVAPS(s.sum(q, 0, 0), s.sum(q, i, 0))
+			VMOVAPS(s.sum(q, 0, 1), s.sum(q, i, 1))
+		}
+	}
+	Label(s.label("started"))
 }
 
 func (s *stripKernel) zero(r VecPhysical) {
@@ -190,69 +240,82 @@ func (s *stripKernel) prefetchC() {
 		if i > 0 {
 			ADDQ(s.cStride, s.aRow)
 		}
-		for at := 0; at < 4*s.width(); at += 64 {
+		for at := 0; at < 4*s.width()*s.panels; at += 64 {
 			PREFETCHT0(Mem{Base: s.aRow, Disp: at})
 		}
 	}
 }
 
-// multiply adds the products of A's rows and the panel of B to the sums.
+// multiply adds the products of A's rows and the panels of B to the sums.
 func (s *stripKernel) multiply() {
 	param("k", s.left)
 	param("a", s.aRow)
 	rows := newRowSet(s.rows, s.aRow, s.aRow7, s.aStride, s.times3, s.times5)
+	if s.wide() {
+		param("bs", s.bStride)
+		LEAQ(Mem{Base: s.bStride, Index: s.bStride, Scale: 2}, s.bTimes3)
+	}
 	MOVQ(s.bPanel, s.bRow)
 	SUBQ(Imm(stripUnroll), s.left)
-	JLT(LabelRef("rest"))
-	Label("loop")
+	JLT(LabelRef(s.label("rest")))
+	Label(s.label("loop"))
 	for u := range stripUnroll {
 		s.step(rows, u)
 	}
 	ADDQ(U32(uint32(stripUnroll*s.rowBytes())), s.bRow)
 	SUBQ(Imm(stripUnroll), s.left)
-	JGE(LabelRef("loop"))
-	Label("rest")
+	JGE(LabelRef(s.label("loop")))
+	Label(s.label("rest"))
 	ADDQ(Imm(stripUnroll), s.left)
-	JZ(LabelRef("multiplied"))
-	Label("one")
+	JZ(LabelRef(s.label("multiplied")))
+	Label(s.label("one"))
 	s.step(rows, 0)
 	ADDQ(U32(uint32(s.rowBytes())), s.bRow)
 	DECQ(s.left)
-	JNZ(LabelRef("one"))
-	Label("multiplied")
-	for set := 1; set < s.sets(); set++ {
-		for i := range s.rows {
-			VADDPS(s.sum(set, i, 0), s.sum(0, i, 0), s.sum(0, i, 0))
-			VADDPS(s.sum(set, i, 1), s.sum(0, i, 1), s.sum(0, i, 1))
-		}
-	}
+	JNZ(LabelRef(s.label("one")))
+	Label(s.label("multiplied"))
 }
 
-// step adds the products with row u of B from bRow on, and steps along A.
+// rowOfB returns the address of row u from bRow on in a panel.
+func (s *stripKernel) rowOfB(panel, u int) Mem {
+	m := Mem{Base: s.bRow, Disp: u * s.rowBytes()}
+	switch panel {
+	case 1, 2:
+		m.Index, m.Scale = s.bStride, uint8(panel)
+	case 3:
+		m.Index, m.Scale = s.bTimes3, 1
+	}
+	return m
+}
+
+// step adds the products with row u of B from bRow on, and steps along A. Where there
+// are several panels there are no more rows than temporaries.
 func (s *stripKernel) step(rows rowSet, u int) {
 	b0, b1 := s.v[s.b], s.v[s.b+1]
-	at := Mem{Base: s.bRow, Disp: u * s.rowBytes()}
-	for h := range 2 {
-		if s.ints {
-			s.loadInts(at, h)
-		} else {
-			VMOVUPS(s.half(at, h), s.v[s.b+h])
+	for q := range s.panels {
+		at := s.rowOfB(q, u)
+		for h := range 2 {
+			if s.ints {
+				s.loadInts(at, q, h)
+			} else {
+				VMOVUPS(s.half(at, h), s.v[s.b+h])
+			}
 		}
-	}
-	if at.Disp%64 == 0 {
-		s.prefetchB(at)
-	}
-	for i := range s.rows {
-		set := u % s.sets()
-		if s.pairs {
-			VBROADCASTSS(rows.at(i, 0), s.temporary(i))
-			vdpbf16ps(s.temporary(i), b0, s.sum(set, i, 0))
-			vdpbf16ps(s.temporary(i), b1, s.sum(set, i, 1))
-			continue
+		if at.Disp%64 == 0 {
+			s.prefetchB(at)
 		}
-		VBROADCASTSS(rows.at(i, 0), s.temporary(i))
-		VFMADD231PS(s.temporary(i), b0, s.sum(set, i, 0))
-		VFMADD231PS(s.temporary(i), b1, s.sum(set, i, 1))
+		for i := range s.rows {
+			if q == 0 {
+				VBROADCASTSS(rows.at(i, 0), s.temporary(i))
+			}
+			if s.pairs {
+				vdpbf16ps(s.temporary(i), b0, s.sum(q, i, 0))
+				vdpbf16ps(s.temporary(i), b1, s.sum(q, i, 1))
+				continue
+			}
+			VFMADD231PS(s.temporary(i), b0, s.sum(q, i, 0))
+			VFMADD231PS(s.temporary(i), b1, s.sum(q, i, 1))
+		}
 	}
 	ADDQ(s.kStride, s.aRow)
 	if s.rows > 7 {
@@ -260,19 +323,22 @@ func (s *stripKernel) step(rows rowSet, u int) {
 	}
 }
 
-// holdsScales says whether two registers are left for the scales.
-func (s *stripKernel) holdsScales() bool { return 2*s.sets()*s.rows <= s.b-2 }
+// holdsScales says whether registers are left for the scales: those before B's.
+func (s *stripKernel) holdsScales() bool { return 2*s.panels*(s.rows+1) <= s.b }
+
+// scale is the register of the scales of a panel's half h.
+func (s *stripKernel) scale(panel, h int) VecPhysical { return s.v[s.b-2*s.panels+2*panel+h] }
 
 // loadInts loads half h of a row of bytes and makes them numbers: as float32 numbers
 // and then times their scales, so that they are what a float32 product would read.
-func (s *stripKernel) loadInts(row Mem, h int) {
+func (s *stripKernel) loadInts(row Mem, panel, h int) {
 	b := s.v[s.b+h]
 	VPMOVSXBD(row.Offset(s.lanes*h), b)
 	VCVTDQ2PS(b, b)
 	if s.holdsScales() {
-		VMULPS(s.v[s.b-2+h], b, b)
+		VMULPS(s.scale(panel, h), b, b)
 	} else {
-		VMULPS(s.half(Mem{Base: s.scales}, h), b, b)
+		VMULPS(s.half(s.ofPanel(Mem{Base: s.scales}, panel), h), b, b)
 	}
 }
 
@@ -302,13 +368,15 @@ func (s *stripKernel) addC() {
 	rows := s.rowsOfC()
 	param("add", s.aRow)
 	TESTQ(s.aRow, s.aRow)
-	JZ(LabelRef("store"))
-	CMPQ(s.columns, Imm(uint64(s.width())))
-	JLT(LabelRef("addTail"))
-	for i := range s.rows {
-		for h := range 2 {
-			VADDPS(s.half(rows.at(i, 0), h), s.sum(0, i, h), s.sum(0, i, h))
-		}
+	JZ(LabelRef(s.label("store")))
+	if !s.wide() {
+		CMPQ(s.columns, Imm(uint64(s.width())))
+		JLT(LabelRef("addTail"))
+	}
+	s.eachOfC(rows, func(m Mem, sum VecPhysical) { VADDPS(m, sum, sum) })
+	if s.wide() {
+		Label(s.label("store"))
+		return
 	}
 	JMP(LabelRef("storeWhole"))
 	Label("addTail")
@@ -321,6 +389,26 @@ func (s *stripKernel) addC() {
 	}
 }
 
+// eachOfC calls f with each whole vector of the tile of C and its sums.
+func (s *stripKernel) eachOfC(rows rowSet, f func(m Mem, sum VecPhysical)) {
+	for i := range s.rows {
+		for q := range s.panels {
+			for h := range 2 {
+				f(s.half(s.ofPanel(rows.at(i, 0), q), h), s.sum(q, i, h))
+			}
+		}
+	}
+}
+
+// storeWhole writes the sums of whole panels, and moves on to what follows them.
+func (s *stripKernel) storeWhole(rows rowSet) {
+	s.eachOfC(rows, func(m Mem, sum VecPhysical) { VMOVUPS(sum, m) })
+	ADDQ(U32(uint32(4*s.width()*s.panels)), s.cTile)
+	if s.ints {
+		ADDQ(U32(uint32(4*s.width()*s.panels)), s.scales)
+	}
+}
+
 // store writes the sums, and goes on with the next panel if there is one.
 func (s *stripKernel) store() {
 	rows := rowSet{base: [2]GPPhysical{s.cTile, s.aRow7}, stride: s.cStride, times3: s.times3, times5: s.times5}
@@ -328,16 +416,8 @@ func (s *stripKernel) store() {
 	CMPQ(s.columns, Imm(uint64(s.width())))
 	JLT(LabelRef("storeTail"))
 	Label("storeWhole")
-	for i := range s.rows {
-		for h := range 2 {
-			VMOVUPS(s.sum(0, i, h), s.half(rows.at(i, 0), h))
-		}
-	}
-	ADDQ(U32(uint32(4*s.width())), s.cTile)
+	s.storeWhole(rows)
 	ADDQ(Load(Param("bs"), s.aRow), s.bPanel)
-	if s.ints {
-		ADDQ(U32(uint32(4*s.width())), s.scales)
-	}
 	SUBQ(Imm(uint64(s.width())), s.columns)
 	JG(LabelRef("panel"))
 	JMP(LabelRef("end"))
