@@ -2,14 +2,26 @@
 
 package driver
 
-import "github.com/ebitengine/purego"
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/ebitengine/purego"
+)
 
 // libraries are where the driver is looked for, the second one being WSL's.
 var libraries = []string{"libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"}
 
-// openLibrary opens a file. Errors name it.
+// openLibrary opens a file. Errors name it, and what is missing that it needs.
 func openLibrary(name string) (uintptr, error) {
-	return purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	runtime.LockOSThread() // dlerror tells a thread about its own errors
+	defer runtime.UnlockOSThread()
+	library, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil && !strings.HasPrefix(err.Error(), name) {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return library, err
 }
 
 // find returns the address of a function, 0 if there is none.

@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 )
 
 // compiled returns a library made of a file in C, where there is a compiler.
-func compiled(t *testing.T, source string) string {
+func compiled(t testing.TB, source string) string {
 	t.Helper()
 	for _, compiler := range []string{"clang-22", "clang", "cc"} {
 		if _, err := exec.LookPath(compiler); err != nil {
@@ -93,5 +94,35 @@ func TestLibraryLacks(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "cuGraphInstantiateWithFlags") {
 		t.Errorf("a function that need not be there is missed: %v", err)
+	}
+}
+
+// BenchmarkLaunch measures what a launch costs the processor, without the driver's share:
+// the library does next to nothing.
+func BenchmarkLaunch(b *testing.B) {
+	b.Setenv(LibraryVariable, compiled(b, filepath.Join("testdata", "libcuda.c")))
+	calls, name, err := open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := newDriver(calls, name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dev, err := d.Open(0, kernels.PTX)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dev.Close()
+	b.ReportAllocs()
+	err = dev.Run(func(s *Stream) error {
+		at, err := s.Alloc(4)
+		for b.Loop() {
+			err = errors.Join(err, kernels.Scale(s, at, at, 1, 1))
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 }

@@ -8,15 +8,16 @@ KERNEL BOUNDS void embed(float *dst, const float *table, const int *tokens, int 
         dst[i] = scale * table[(long)tokens[r] * cols + c];
 }
 
-// table[t] += scale sum of dy[i] over the i with token t, in their order. Block y is one
-// of the tokens that occur, tokens[y]; its rows are order[starts[y]] to order[starts[y+1]-1].
+// table[t] += scale sum of dy[i] over the i with token t, in their order. Block x is one
+// of the tokens that occur, tokens[x]; its rows are order[starts[x]] to order[starts[x+1]-1].
+// (Along y a grid has room for 65535 blocks alone.)
 KERNEL BOUNDS void embed_grad(float *table, const float *dy, const int *tokens, const int *starts, const int *order, int cols, float scale)
 {
-    long c = ELEMENT;
+    int c = blockY * THREADS + threadX;
     if (c >= cols)
         return;
-    int from = starts[blockY], to = starts[blockY + 1];
-    float *w = table + (long)tokens[blockY] * cols + c, sum = *w;
+    int from = starts[blockX], to = starts[blockX + 1];
+    float *w = table + (long)tokens[blockX] * cols + c, sum = *w;
     for (int i = from; i < to; i++)
         sum = fma(scale, dy[(long)order[i] * cols + c], sum);
     *w = sum;

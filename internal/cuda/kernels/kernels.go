@@ -240,17 +240,43 @@ type Matrix struct {
 	Row, Col, Batch int
 }
 
+// from returns the matrices from number z on.
+func (m Matrix) from(z int) Matrix {
+	m.At += Address(4 * z * m.Batch)
+	return m
+}
+
+// mostBlocks is how many blocks a grid has at most along y and z.
+const mostBlocks = 65535
+
 // Product sets C = A B + bias, for each of batch products of [m, k] by [k, n]; bias [n]
 // may be 0. Col of c must be 1.
 func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
+	if min(m, n) <= 2*smallTile {
+		return product(d, "product_small", smallTile, c, a, b, bias, batch, m, n, k, accumulate)
+	}
+	return product(d, "product", tile, c, a, b, bias, batch, m, n, k, accumulate)
+}
+
+// ProductBF16 is Product with factors rounded to bfloat16, to the nearest, as
+// kernel.GemmBF16 has them; products are exact and sums are float32.
+func ProductBF16(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
+	return product(d, "product_bf16", tile, c, a, b, bias, batch, m, n, k, accumulate)
+}
+
+// product launches a kernel whose blocks compute size rows and columns of C each.
+func product(d Device, kernel string, size int, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
 	if batch == 0 || m == 0 || n == 0 {
 		return nil
 	}
-	name, size := "product", tile
-	if min(m, n) <= 2*smallTile {
-		name, size = "product_small", smallTile
+	if batch > mostBlocks {
+		half := batch / 2
+		if err := product(d, kernel, size, c, a, b, bias, half, m, n, k, accumulate); err != nil {
+			return err
+		}
+		return product(d, kernel, size, c.from(half), a.from(half), b.from(half), bias, batch-half, m, n, k, accumulate)
 	}
-	return d.Launch(name, [3]int{ceilDiv(n, size), ceilDiv(m, size), batch}, [3]int{threads, 1, 1}, c.At, a.At, b.At, bias,
+	return d.Launch(kernel, [3]int{ceilDiv(m, size), ceilDiv(n, size), batch}, [3]int{threads, 1, 1}, c.At, a.At, b.At, bias,
 		int32(m), int32(n), int32(k), int64(a.Row), int64(a.Col), int64(a.Batch), int64(b.Row), int64(b.Col), int64(b.Batch),
 		int64(c.Row), int64(c.Batch), flag(accumulate))
 }
@@ -366,7 +392,7 @@ func EmbedGrad(d Device, table, dy Address, t *TokenIndex, index Address, cols i
 	}
 	starts := index + Address(4*len(t.Tokens))
 	order := starts + Address(4*len(t.Starts))
-	return d.Launch("embed_grad", [3]int{ceilDiv(cols, threads), len(t.Tokens), 1}, [3]int{threads, 1, 1},
+	return d.Launch("embed_grad", [3]int{len(t.Tokens), ceilDiv(cols, threads), 1}, [3]int{threads, 1, 1},
 		table, dy, index, starts, order, int32(cols), scale)
 }
 

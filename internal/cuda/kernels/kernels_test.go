@@ -6,7 +6,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -387,7 +390,19 @@ func TestColumns(t *testing.T) {
 }
 
 // TestProduct compares with sums in float64, for matrices that lie either way.
-func TestProduct(t *testing.T) {
+func TestProduct(t *testing.T) { testProduct(t, Product, func(x float32) float32 { return x }) }
+
+// TestProductBF16 is the same for factors that are rounded.
+func TestProductBF16(t *testing.T) {
+	testProduct(t, ProductBF16, func(x float32) float32 {
+		bits := math.Float32bits(x)
+		return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
+	})
+}
+
+type productFunction func(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error
+
+func testProduct(t *testing.T, product productFunction, rounded func(float32) float32) {
 	b := newBench(t)
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 2}, {64, 64, 16}, {65, 63, 17}, {7, 130, 33}, {2, 3, 0}} {
 		for variant := range 8 {
@@ -409,7 +424,7 @@ func TestProduct(t *testing.T) {
 			if accumulate {
 				at = 0
 			}
-			b.must(Product(b, c, a, bm, at, batch, m, n, k, accumulate))
+			b.must(product(b, c, a, bm, at, batch, m, n, k, accumulate))
 			got := down[float32](b, c.At, len(old))
 			for z := range batch {
 				for i := range m {
@@ -417,7 +432,7 @@ func TestProduct(t *testing.T) {
 						p := z*c.Batch + i*c.Row + j
 						sum, size := 0.0, 1.0
 						for d := range k {
-							term := float64(x[z*a.Batch+i*a.Row+d*a.Col]) * float64(y[z*bm.Batch+d*bm.Row+j*bm.Col])
+							term := float64(rounded(x[z*a.Batch+i*a.Row+d*a.Col])) * float64(rounded(y[z*bm.Batch+d*bm.Row+j*bm.Col]))
 							sum, size = sum+term, size+math.Abs(term)
 						}
 						rest := float64(old[p])
@@ -720,18 +735,24 @@ func TestMutants(t *testing.T) {
 		b := &bench{t, interpret(t, text), rand.New(rand.NewPCG(1, 2))}
 		x := up(b, b.normal(64*64))
 		switch name {
-		case "product":
-			return Product(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 32, false)
+		case "product", "product_bf16":
+			multiply := Product
+			if name == "product_bf16" {
+				multiply = ProductBF16
+			}
+			return multiply(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
 		case "product_small":
 			return Product(b, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, 0, 1, 32, 32, 32, false)
 		case "add":
 			return Add(b, up(b, b.normal(100)), x, x, 100)
+		case "square_parts":
+			return SumSquares(b, up(b, []float64{0}), x, b.Alloc(8), 64*64)
 		case "layer_norm":
 			return LayerNorm(b, up(b, b.normal(70)), x, 0, 0, b.empty(7), b.empty(7), 7, 10, 10, 10, 1e-5)
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1} {
+	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}
@@ -739,7 +760,7 @@ func TestMutants(t *testing.T) {
 		body := PTX[start:]
 		body = body[:strings.Index(body, "\n}")]
 		old, changed := "setp.ge.s", "setp.gt.s"
-		if strings.HasPrefix(name, "product") {
+		if strings.HasPrefix(name, "product") || name == "square_parts" {
 			old, changed = "bar.sync \t0;", ""
 		}
 		if strings.Count(body, old) < count {
@@ -773,6 +794,29 @@ func TestText(t *testing.T) {
 	}
 	if string(got) != PTX {
 		t.Error("mega.ptx is not what go generate writes")
+	}
+}
+
+// TestAssembler has NVIDIA's assembler make code for devices, where it is installed: it is
+// part of the CUDA toolkit, and needs no GPU. No kernel may need many more registers than
+// there are.
+func TestAssembler(t *testing.T) {
+	if _, err := exec.LookPath("ptxas"); err != nil {
+		t.Skip("ptxas is not installed")
+	}
+	for _, device := range []string{"sm_80", "sm_86", "sm_90"} {
+		out, err := exec.Command("ptxas", "-v", "-arch", device, "-o", filepath.Join(t.TempDir(), "cubin"), "mega.ptx").CombinedOutput()
+		switch {
+		case strings.Contains(string(out), "is not defined for option 'gpu-name'"):
+			t.Logf("ptxas does not know %s", device)
+		case err != nil:
+			t.Errorf("%s: %v: %s", device, err, out)
+		}
+		for _, spilled := range regexp.MustCompile(`(\d+) bytes spill stores`).FindAllStringSubmatch(string(out), -1) {
+			if n, _ := strconv.Atoi(spilled[1]); n > 16 {
+				t.Errorf("%s: a kernel keeps %d bytes of registers in memory", device, n)
+			}
+		}
 	}
 }
 

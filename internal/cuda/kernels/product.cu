@@ -6,12 +6,13 @@
 
 // C = A B + bias, or C += A B, for each z: element (i, k) of A is at z az + i ai + k ak,
 // (k, j) of B at z bz + k bk + j bj, (i, j) of C at z cz + i ldc + j. So a matrix may be
-// transposed. bias [n] may be null. Each element is one sum in the order of k.
+// transposed. bias [n] may be null. Each element is one sum in the order of k. Rows are
+// blocks along x, where a grid has room for the most.
 KERNEL BOUNDS void product(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
     long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
 {
     SHARED float as[DEPTH][TILE + 4], bs[DEPTH][TILE + 4]; // + 4: columns in other banks
-    int row0 = blockY * TILE, col0 = blockX * TILE, ty = threadX / 16 * OWN, tx = threadX % 16 * OWN;
+    int row0 = blockX * TILE, col0 = blockY * TILE, ty = threadX / 16 * OWN, tx = threadX % 16 * OWN;
     a += blockZ * az;
     b += blockZ * bz;
     c += blockZ * cz;
@@ -54,12 +55,12 @@ KERNEL BOUNDS void product_small(float *c, const float *a, const float *b, const
     long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
 {
     SHARED float as[SMALL][SMALL + 1], bs[SMALL][SMALL + 1];
-    int y = threadX / SMALL, x = threadX % SMALL, row = blockY * SMALL + y, col = blockX * SMALL + x;
+    int y = threadX / SMALL, x = threadX % SMALL, row = blockX * SMALL + y, col = blockY * SMALL + x;
     // What a thread reads, so that neighbours read neighbours in memory.
     int aRow = ak == 1 ? y : x, aDepth = ak == 1 ? x : y, bDepth = bj == 1 ? y : x, bCol = bj == 1 ? x : y;
-    a += blockZ * az + (long)(blockY * SMALL + aRow) * ai;
-    b += blockZ * bz + (long)(blockX * SMALL + bCol) * bj;
-    bool hasA = blockY * SMALL + aRow < m, hasB = blockX * SMALL + bCol < n;
+    a += blockZ * az + (long)(blockX * SMALL + aRow) * ai;
+    b += blockZ * bz + (long)(blockY * SMALL + bCol) * bj;
+    bool hasA = blockX * SMALL + aRow < m, hasB = blockY * SMALL + bCol < n;
     float sum = 0;
     for (int k0 = 0; k0 < k; k0 += SMALL) {
         as[aRow][aDepth] = hasA && k0 + aDepth < k ? a[(k0 + aDepth) * ak] : 0;

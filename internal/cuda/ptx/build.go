@@ -129,6 +129,9 @@ func (p *parser) build(in *instruction, opcode string, operands []operand) {
 	case "shfl":
 		in.kind = collective
 		in.run = p.shuffle(in, opcode, operands)
+	case "mma":
+		in.kind = collective
+		in.run = p.product(in, opcode, operands)
 	case "bra":
 		p.branch(in, opcode, operands)
 	case "ret":

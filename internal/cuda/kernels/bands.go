@@ -1,0 +1,47 @@
+package kernels
+
+import "math"
+
+// PlaceRows sets row index[r] (int32) of dst to scale times row r of src. No row may be
+// named twice.
+func PlaceRows(d Device, dst, src, index Address, rows, cols, ldd, lds int, scale float32) error {
+	return elements(d, "place_rows", rows*cols, dst, src, index, int32(rows), int32(cols), int32(ldd), int32(lds), scale)
+}
+
+// TakeRows sets row r of dst to scale times row index[r] (int32) of src.
+func TakeRows(d Device, dst, src, index Address, rows, cols, ldd, lds int, scale float32) error {
+	return elements(d, "take_rows", rows*cols, dst, src, index, int32(rows), int32(cols), int32(ldd), int32(lds), scale)
+}
+
+// AddColumn sets dst = x + column, which has one number for each row, ldc apart.
+func AddColumn(d Device, dst, x, column Address, rows, cols, ldd, ldx, ldc int) error {
+	return elements(d, "add_column", rows*cols, dst, x, column, int32(rows), int32(cols), int32(ldd), int32(ldx), int32(ldc))
+}
+
+// FeatureDropout drops each column of a group of length rows as one, with probability p in
+// (0, 1), and divides by 1-p otherwise; with whole set it drops each group as one. The
+// words of seed decide that decide it on the CPU.
+func FeatureDropout(d Device, dst, x Address, rows, cols, ldd, ldx, length int, whole bool, seed uint64, p float32) error {
+	threshold := uint32(math.Round(float64(p) * (1 << 32)))
+	return elements(d, "feature_dropout", rows*cols, dst, x, int32(rows), int32(cols), int32(ldd), int32(ldx), int32(max(1, length)), flag(whole),
+		seed, threshold, float32(1/(1-float64(p))))
+}
+
+// squares is how many numbers a block of a sum of squares takes.
+const squares = 64 * threads
+
+// SquareParts returns how many float64s of memory SumSquares needs for n numbers.
+func SquareParts(n int) int { return ceilDiv(n, squares) }
+
+// SumSquares adds Σ x² of n numbers to dst, one float64. parts is memory of SquareParts(n)
+// float64s.
+func SumSquares(d Device, dst, x, parts Address, n int) error {
+	if n == 0 {
+		return nil
+	}
+	count := SquareParts(n)
+	if err := d.Launch("square_parts", [3]int{count, 1, 1}, [3]int{threads, 1, 1}, parts, x, int64(n)); err != nil {
+		return err
+	}
+	return elements(d, "sum_parts_double", 1, dst, parts, int32(count), int64(1))
+}
