@@ -22,6 +22,7 @@ var flagValues = map[string][]string{
 	"criterion":               {"lra_cross_entropy", "cross_entropy", "adaptive_loss", "label_smoothed_cross_entropy"},
 	"optimizer":               {"adam"},
 	"sample-break-mode":       {"none", "complete", "complete_doc", "complete_doc_with_boundary", "eos", "stream"},
+	"device":                  {"cpu", "auto", "cuda:0"},
 	"shorten-method":          {"none", "truncate"},
 	"eval-bleu-detok":         {"space", "moses"},
 	"bpe":                     {"subword_nmt", "sentencepiece"},

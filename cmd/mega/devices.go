@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/driver"
+	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newDevices() *cobra.Command {
@@ -17,7 +21,8 @@ func newDevices() *cobra.Command {
 		Short: "List the processor and the GPUs",
 		Long: `devices lists what mega could compute on: the processor with the kernels that are
 used on it, and each of NVIDIA's GPUs with its compute capability, its memory and the
-driver, or why there is none. All commands compute on the processor so far.
+driver, or why there is none. mega forward --device cuda:0 computes on one, which has
+not been tried yet; all other commands compute on the processor.
 
 A GPU needs a program that was built with go build -tags cuda and NVIDIA's driver.
 ` + driver.LibraryVariable + ` names the driver's library where it is not found.`,
@@ -27,6 +32,50 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 			return printDevices(cmd.OutOrStdout())
 		},
 	}
+}
+
+// addDevice adds the flag of the device that computes.
+func addDevice(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "device", "cpu", "what computes: cpu, cuda:N (a GPU, see mega devices), or auto for the first GPU that there is; no GPU has been tried yet")
+}
+
+// onDevice runs f on the device that a value of --device names, with nil for the CPU.
+func onDevice(name string, f func(device.Device) error) (err error) {
+	index, gpu := 0, name == "cuda"
+	if number, numbered := strings.CutPrefix(name, "cuda:"); numbered {
+		n, err := strconv.ParseUint(number, 10, 16)
+		index, gpu = int(n), err == nil
+	}
+	switch {
+	case name == "cpu" || name == "auto" && !hasGPU():
+		return f(nil)
+	case !gpu && name != "auto":
+		return usagef("--device %q: want cpu, cuda, cuda:N with a number from 0 on, or auto", name)
+	}
+	d, err := driver.Load()
+	if err != nil {
+		return fmt.Errorf("--device %s: %w", name, err)
+	}
+	dev, err := d.Open(index, kernels.PTX)
+	if err != nil {
+		return fmt.Errorf("--device %s: %w", name, err)
+	}
+	defer func() {
+		if failed := dev.Close(); err == nil {
+			err = failed
+		}
+	}()
+	return dev.Run(func(s *driver.Stream) error { return f(s) })
+}
+
+// hasGPU reports whether there is a GPU that can be asked for.
+func hasGPU() bool {
+	d, err := driver.Load()
+	if err != nil {
+		return false
+	}
+	all, err := d.Devices()
+	return err == nil && len(all) > 0
 }
 
 // printDevices prints a line for each device.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -39,6 +40,33 @@ func TestGPULines(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestForwardOnDevice: what --device is, and what is said where there is no GPU.
+func TestForwardOnDevice(t *testing.T) {
+	t.Setenv(driver.LibraryVariable, "/nowhere/libcuda.so")
+	why := "this program was built without CUDA"
+	if driver.Built {
+		why = "no driver: "
+	}
+	for name, want := range map[string]struct {
+		status int
+		words  string
+	}{
+		"cpu":     {exitOK, ""},
+		"auto":    {exitOK, ""},
+		"cuda":    {exitFailure, "mega: --device cuda: cuda: " + why},
+		"cuda:0":  {exitFailure, "mega: --device cuda:0: cuda: " + why},
+		"cuda:":   {exitUsage, `mega: --device "cuda:": want cpu, cuda, cuda:N with a number from 0 on, or auto`},
+		"cuda:-1": {exitUsage, `mega: --device "cuda:-1": want cpu, `},
+		"gpu":     {exitUsage, `mega: --device "gpu": want cpu, `},
+	} {
+		status, _, err := command(t, "forward", golden("lra_text"), "--input", filepath.Join(golden("lra_text"), "golden.safetensors"),
+			"--prefix", "b0.", "--device", name, "--output", filepath.Join(t.TempDir(), "out.safetensors"))
+		if status != want.status || !strings.HasPrefix(err, want.words) || want.words == "" && err != "" {
+			t.Errorf("--device %s: status %d, %q, want %d, %q", name, status, err, want.status, want.words)
 		}
 	}
 }

@@ -5,12 +5,13 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/forward"
 	"github.com/spf13/cobra"
 )
 
 func newForward() *cobra.Command {
-	var path, input, output string
+	var path, input, output, on string
 	var options forward.Options
 	cmd := &cobra.Command{
 		Use:   "forward MODEL --input IN.safetensors --output OUT.safetensors",
@@ -32,7 +33,10 @@ buffer.NAME.`,
 					return usagef("mega forward needs --%s", flag)
 				}
 			}
-			return runForward(path, input, output, options)
+			return onDevice(on, func(d device.Device) error {
+				options.Device = d
+				return runForward(path, input, output, options)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&path, "checkpoint", "", "the model")
@@ -40,6 +44,7 @@ buffer.NAME.`,
 	cmd.Flags().StringVar(&options.Prefix, "prefix", "", "what the names of the inputs begin with")
 	cmd.Flags().BoolVar(&options.Train, "train", false, "run in training mode, with dropout off, and write gradients")
 	cmd.Flags().StringVar(&output, "output", "", "safetensors file to write")
+	addDevice(cmd.Flags(), &on)
 	takesModel(cmd, &path)
 	return cmd
 }

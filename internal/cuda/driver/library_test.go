@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ebitengine/purego"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/kernels"
 )
 
@@ -94,6 +95,37 @@ func TestLibraryLacks(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "cuGraphInstantiateWithFlags") {
 		t.Errorf("a function that need not be there is missed: %v", err)
+	}
+}
+
+// TestGPU has a tape compute on the first GPU of a machine that has one. It gives, bit for
+// bit, what the interpreter gives.
+func TestGPU(t *testing.T) {
+	d, err := Load()
+	if err != nil {
+		t.Skip(err)
+	}
+	m, err := parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := newNetwork(device.NewInterpreter(m)).step()
+	dev, err := d.Open(0, kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = dev.Run(func(stream *Stream) (err error) {
+		defer device.Catch(&err)
+		for i, got := range newNetwork(stream).step() {
+			if got != want[i] {
+				t.Errorf("number %d of %d is %v, want %v", i, len(want), got, want[i])
+				break
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, dev.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -9,5 +9,5 @@ const Built = false
 
 // open fails: the program was built without CUDA.
 func open() (*table, string, error) {
-	return nil, "", errors.New("this program was built without CUDA: build it with go build -tags cuda (on Linux or Windows, for amd64 or arm64)")
+	return nil, "", errors.New("cuda: this program was built without CUDA: build it with go build -tags cuda (on Linux or Windows, for amd64 or arm64)")
 }
