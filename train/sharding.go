@@ -45,7 +45,7 @@ type part struct{ mine, theirs []*share }
 type share struct {
 	param, from, to int
 	at              int // in the exchange's memory
-	bucket, owner   int
+	owner           int
 	moments         []*tensor.Tensor // m and v; nil in other processes
 }
 
@@ -62,15 +62,7 @@ func newSharding(x *exchange, params []*autograd.Variable, c AdamConfig) *shardi
 		}
 	}
 	for _, p := range s.parts {
-		var ranges []autograd.AdamRange
-		for _, h := range p.mine {
-			ranges = append(ranges, autograd.AdamRange{Param: h.param, From: h.from, To: h.to})
-		}
-		adam := autograd.NewAdamOf(params, ranges, c)
-		for i, h := range p.mine {
-			h.moments = adam.Moments()[2*i : 2*i+2]
-		}
-		s.adams = append(s.adams, adam)
+		s.adams = append(s.adams, p.adam(params, c))
 	}
 	blocks := make([]int, x.comm.Size())
 	s.eachShare(func(h *share) { blocks[h.owner] += blocksIn(h.to - h.from) })
@@ -79,6 +71,19 @@ func newSharding(x *exchange, params []*autograd.Variable, c AdamConfig) *shardi
 	}
 	s.news = x.comm.Memory(x.comm.Size() * (float64Words*s.most + len(params)))
 	return s
+}
+
+// adam returns an optimiser of this process's shares of a bucket, which get its moments.
+func (p part) adam(params []*autograd.Variable, c AdamConfig) *autograd.Adam {
+	var ranges []autograd.AdamRange
+	for _, h := range p.mine {
+		ranges = append(ranges, autograd.AdamRange{Param: h.param, From: h.from, To: h.to})
+	}
+	adam := autograd.NewAdamOf(params, ranges, c)
+	for i, h := range p.mine {
+		h.moments = adam.Moments()[2*i : 2*i+2]
+	}
+	return adam
 }
 
 // blocksIn returns how many blocks n numbers are.
@@ -95,7 +100,7 @@ func (s *sharding) divide(i int) {
 		b := s.buckets[k]
 		each := (b.to - b.from) / s.comm.Size()
 		owner := (at - b.from) / each
-		h := &share{param: i, from: from, to: min(n, b.from+(owner+1)*each-s.at[i]), at: at, bucket: k, owner: owner}
+		h := &share{param: i, from: from, to: min(n, b.from+(owner+1)*each-s.at[i]), at: at, owner: owner}
 		s.shares[i] = append(s.shares[i], h)
 		if p := &s.parts[k]; owner == s.comm.Rank() {
 			p.mine = append(p.mine, h)

@@ -31,7 +31,10 @@ import (
 //
 // With -v they say what they measured.
 
-var mpiKills = flag.Int("mpi-kills", 3, "how often TestMPIKills kills a training under each MPI")
+var (
+	mpiKills     = flag.Int("mpi-kills", 3, "how often TestMPIKills kills a training under each MPI")
+	mpiProcesses = flag.Int("mpi-processes", 3, "how many processes TestMPITraining trains in at most")
+)
 
 // A launcher starts processes.
 type launcher struct {
@@ -103,11 +106,23 @@ var mpiTrainings = map[string]mpiTraining{
 		size:     "--batch-size 4",
 		together: func(n int) []string { return []string{"--batch-size", strconv.Itoa(4 * n)} },
 	},
+	// Without padding, which a batch norm counts, and which depends on what is in a batch.
+	"pixels": {
+		flags: refImage + ` -a mega_lra_pf32 --pixel-normalization 0.5 0.5 --norm-type syncbatchnorm ` + tinyFlags + fiftyUpdates + " --no-shuffle --required-batch-size-multiple 1",
+		data: func(t *testing.T) string {
+			from, flags := distribution(t, "pathfinder-images")
+			dir := filepath.Join(t.TempDir(), "data")
+			mustRun(t, append([]string{"data", "pathfinder-images", from, dir}, flags...)...)
+			return dir
+		},
+		size:     "--batch-size 2",
+		together: func(n int) []string { return []string{"--batch-size", strconv.Itoa(2 * n)} },
+	},
 	"language model": {flags: smallTrainings["language model"].flags + fiftyUpdates + " --hidden-dropout 0", data: smallTrainings["language model"].data, together: worldSize},
 	"translator":     {flags: smallTrainings["translator"].flags + fiftyUpdates + " --hidden-dropout 0", data: smallTrainings["translator"].data, together: worldSize},
 }
 
-// TestMPITraining trains a model of each kind in 1, 2 and 3 processes. Their losses are
+// TestMPITraining trains a model of each kind in 1, 2 and 3 processes, or more. Their losses are
 // those of one process whose updates are as large, and their weights and moments the
 // same, bit for bit, each time and under each MPI.
 func TestMPITraining(t *testing.T) {
@@ -120,7 +135,7 @@ func TestMPITraining(t *testing.T) {
 			}
 			args = append(append([]string{"train"}, args...), refFlags(c.flags)...)
 			dirs := t.TempDir()
-			for n := 1; n <= 3; n++ {
+			for n := 1; n <= *mpiProcesses; n++ {
 				alone := filepath.Join(dirs, fmt.Sprint("alone-", n))
 				mustRun(t, append(append(args, c.together(n)...), "--save-dir", alone)...)
 				first := ""
