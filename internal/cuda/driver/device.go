@@ -116,6 +116,35 @@ func (d *Device) do(j *job) error {
 	return j.err
 }
 
+// The methods below are the stream's, each run by itself: they serve where work is not at
+// hand as one function, and each takes a change of threads.
+
+// Launch gives a kernel to the device and does not wait for it.
+func (d *Device) Launch(kernel string, grid, block [3]int, args ...any) error {
+	return d.Run(func(s *Stream) error { return s.Launch(kernel, grid, block, args...) })
+}
+
+// Alloc returns the address of n bytes, at a multiple of 256. They hold anything.
+func (d *Device) Alloc(n int) (address uint64, err error) {
+	err = d.Run(func(s *Stream) (err error) { address, err = s.Alloc(n); return err })
+	return address, err
+}
+
+// Free ends the use of memory that Alloc returned.
+func (d *Device) Free(address uint64) error {
+	return d.Run(func(s *Stream) error { return s.Free(address) })
+}
+
+// Write copies data to an address, and returns when it is there.
+func (d *Device) Write(address uint64, data []byte) error {
+	return d.Run(func(s *Stream) error { return s.Write(address, data) })
+}
+
+// Read copies what is at an address to data, when all work before it is done.
+func (d *Device) Read(data []byte, address uint64) error {
+	return d.Run(func(s *Stream) error { return s.Read(data, address) })
+}
+
 // Close ends all work, and gives back all memory, of the device. Graphs and addresses
 // are void then. Only the first call does anything.
 func (d *Device) Close() error {

@@ -11,8 +11,11 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// The stream of a device is one that tapes compute on.
-var _ device.Device = (*Stream)(nil)
+// Tapes compute on a device, and on its stream.
+var (
+	_ device.Device = (*Device)(nil)
+	_ device.Device = (*Stream)(nil)
+)
 
 // A network is a small one of the operations of a block, with a loss.
 type network struct {
@@ -84,6 +87,9 @@ func TestTape(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	if got := newNetwork(dev).step(); !slices.Equal(got, want) {
+		t.Error("operations that run by themselves give other numbers than those of one function")
 	}
 }
 
