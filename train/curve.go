@@ -138,7 +138,7 @@ func axisLabel(metric string) string {
 	case "accuracy":
 		return "accuracy (%)"
 	case "ppl":
-		return "perplexity"
+		return "perplexity (logarithmic)"
 	}
 	return strings.ToUpper(metric)
 }

@@ -221,7 +221,7 @@ func (r *run) open(about Description, o Options) error {
 	}
 	if reason := r.finished(); reason != "" && !r.state.Pending {
 		r.report.drawMissing()
-		return fmt.Errorf("%s: %w: %s; extend it, or choose another directory to train anew", o.Dir, ErrFinished, reason)
+		return fmt.Errorf("%s: %w: %s; raise that to go on, or choose another directory (save_dir) to train anew", o.Dir, ErrFinished, reason)
 	}
 	r.report.say("resuming", "epoch", r.state.Epoch, "update", r.state.Updates)
 	return nil

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/mega-go/mega/recipe"
 	"github.com/spf13/cobra"
@@ -27,6 +29,8 @@ var flagValues = map[string][]string{
 	"eval-bleu-detok":         {"space", "moses"},
 	"bpe":                     {"subword_nmt", "sentencepiece"},
 	"tokenizer":               {"moses", "space"},
+	"encoding":                {"utf-8", "utf-16le", "utf-16be", "latin-1", "windows-1252"},
+	"class-weights":           {"none", "balanced"},
 }
 
 // addCompletion adds cobra's command for completion, with our errors. It writes to
@@ -38,8 +42,38 @@ func addCompletion(root *cobra.Command) {
 			chooses(c, "shell")
 			for _, shell := range c.Commands() {
 				shell.Args = exactArgs(0, "no arguments")
+				if shell.Name() == "bash" {
+					completeBash(root, shell)
+				}
 			}
 		}
+	}
+}
+
+// bashWords stands in for the function of the package bash-completion that cobra's
+// script calls at every Tab: many machines have bash alone.
+const bashWords = `# Words of the command line, where the package bash-completion is not installed.
+if ! declare -F _get_comp_words_by_ref >/dev/null; then
+    _get_comp_words_by_ref() {
+        local line=${COMP_LINE:0:COMP_POINT}
+        read -ra words <<< "$line"
+        [[ $line == *[[:space:]] ]] && words+=("")
+        cword=$((${#words[@]} - 1))
+        cur=${words[cword]}
+        prev=${words[cword-1]}
+    }
+fi
+`
+
+// completeBash lets the script for bash work without the package bash-completion.
+func completeBash(root, bash *cobra.Command) {
+	bash.Long = strings.Replace(bash.Long, "This script depends on the 'bash-completion' package.\nIf it is not installed already, you can install it via your OS's package manager.\n\n", "", 1)
+	script := bash.RunE
+	bash.RunE = func(cmd *cobra.Command, args []string) error {
+		if _, err := fmt.Fprint(root.OutOrStdout(), bashWords); err != nil {
+			return err
+		}
+		return script(cmd, args)
 	}
 }
 

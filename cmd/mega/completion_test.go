@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,6 +29,37 @@ func TestCompletion(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if got := lines[:len(lines)-1]; !slices.Equal(got, want) {
 			t.Errorf("%s<TAB>: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestBashCompletion: a bash without the package bash-completion completes words, also
+// behind "=" and in the middle of a line.
+func TestBashCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	script, _ := mustRun(t, "completion", "bash")
+	help, _ := mustRun(t, "completion", "bash", "--help")
+	if strings.Contains(help, "depends on") {
+		t.Errorf("the help says that a package is wanted: %s", help)
+	}
+	for line, want := range map[string]string{
+		"mega train --preset li":  "mega|train|--preset|li cur=li prev=--preset cword=3",
+		"mega train --preset=li":  "mega|train|--preset=li cur=--preset=li prev=train cword=2",
+		"mega train ":             "mega|train| cur= prev=train cword=2",
+		"mega tr|ain --preset li": "mega|tr cur=tr prev=mega cword=1",
+	} {
+		before, after, _ := strings.Cut(line, "|")
+		cmd := exec.Command(bash, "--norc", "-c", script+`
+COMP_LINE=$1 COMP_POINT=$2
+__mega_init_completion -n =:
+IFS='|'; echo "${words[*]} cur=$cur prev=$prev cword=$cword"`, "bash", before+after, strconv.Itoa(len(before)))
+		cmd.Env = []string{} // no function of the tester's
+		out, err := cmd.CombinedOutput()
+		if got := strings.TrimSuffix(string(out), "\n"); err != nil || got != want {
+			t.Errorf("%q: %q, %v, want %q", line, got, err, want)
 		}
 	}
 }

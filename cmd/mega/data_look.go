@@ -35,7 +35,7 @@ may end in .gz or .zst.`,
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), s)
 			}
-			return s.WriteText(cmd.OutOrStdout())
+			return toFit(cmd.OutOrStdout(), s.WriteText)
 		},
 	}
 	flags = bind(cmd.Flags(), &labelled.Options{})

@@ -57,7 +57,7 @@ lists them: ARCHIVE.zip:NAME is one.`,
 			if asJSON {
 				return inspectJSON(cmd.OutOrStdout(), c, layers)
 			}
-			if err := inspect.WriteSummary(cmd.OutOrStdout(), c, layers); err != nil || !full {
+			if err := toFit(cmd.OutOrStdout(), func(w io.Writer) error { return inspect.WriteSummary(w, c, layers) }); err != nil || !full {
 				return err
 			}
 			return inspectText(cmd.OutOrStdout(), c, layers)

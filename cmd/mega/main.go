@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		processes(ctx).Abort(err)
 	}
 	code := status(err)
-	fmt.Fprintln(stderr, "mega:", inFlags(oneLine(err), cmd.Flags()))
+	say(stderr, "mega: %s", inFlags(oneLine(err), cmd.Flags()))
 	return code
 }
 
@@ -137,6 +137,7 @@ configurations, data and checkpoints of the reference implementation.`,
 	addGroup(root, "Checkpoints", newInspect(), newConvert(), newAverage())
 	root.AddCommand(newBench(), newDevices(), newVersion())
 	root.SetHelpCommand(newHelp())
+	fitHelp(root)
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Version}}\n")
 	complete(root)

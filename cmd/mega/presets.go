@@ -33,7 +33,7 @@ ready for a shell.`,
 			if len(args) == 1 {
 				return printPreset(cmd.OutOrStdout(), args[0])
 			}
-			return listPresets(cmd.OutOrStdout())
+			return toFit(cmd.OutOrStdout(), listPresets)
 		},
 	}
 }
@@ -91,6 +91,9 @@ func printPreset(w io.Writer, name string) error {
 		if near := spell.Nearest(name, names); near != "" {
 			return usagef("unknown preset %q, did you mean %q?", name, near)
 		}
+		if begun := beginningWith(name, names); len(begun) > 0 {
+			return usagef("unknown preset %q, want one of %s", name, strings.Join(begun, ", "))
+		}
 		return usagef("unknown preset %q; mega presets lists them", name)
 	}
 	r, err := recipe.Find(name)
@@ -98,6 +101,16 @@ func printPreset(w io.Writer, name string) error {
 		return err
 	}
 	return printCommand(w, r.Summary, r.Flags)
+}
+
+// beginningWith returns the names that begin with a word.
+func beginningWith(word string, names []string) (begun []string) {
+	for _, name := range names {
+		if word != "" && strings.HasPrefix(name, word) {
+			begun = append(begun, name)
+		}
+	}
+	return begun
 }
 
 func printArch(w io.Writer, a archInfo) error {

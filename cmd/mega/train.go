@@ -158,7 +158,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	c.tellForeign(cmd.ErrOrStderr(), kind, arch)
 	if !c.flags.Changed("lr") {
-		fmt.Fprintf(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual\n", training.LR)
+		say(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual", training.LR)
 	}
 	job := jobOf(cmd)
 	job.use(c.workers)
@@ -177,12 +177,12 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if labels, ok := t.(*classify.Task); ok && labels.Corpus().Seen != nil {
-		if err := labels.Corpus().Seen.WriteText(cmd.ErrOrStderr()); err != nil {
+		if err := toFit(cmd.ErrOrStderr(), labels.Corpus().Seen.WriteText); err != nil {
 			return err
 		}
 	}
 	dir := c.directory(arch)
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s\n", t.Params().Count(), t.Summary(), dir)
+	say(cmd.ErrOrStderr(), "%d parameters, %s; run directory %s", t.Params().Count(), t.Summary(), dir)
 	defer c.restore.close()
 	start, err := c.restore.open(t.Params(), dir, cmd.ErrOrStderr())
 	if err != nil {
@@ -211,7 +211,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return nil // process 0 evaluates
 	}
 	if errors.Is(err, train.ErrFinished) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "mega:", err)
+		say(cmd.ErrOrStderr(), "mega: %s", inFlags(err.Error(), c.flags))
 		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
 	}
 	if err != nil {
@@ -221,8 +221,8 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	job.tell(cmd.ErrOrStderr(), c.profile)
-	fmt.Fprintf(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, and training waited for %.2f s of that\n",
-		summary.Updates, summary.Seconds, summary.Reason, summary.Reading, summary.Waiting)
+	say(cmd.ErrOrStderr(), "trained %d updates in %.0f s: %s; preparing batches took %.2f s beside it, and training waited for %.2f s of that",
+		summary.Updates, summary.Seconds, inFlags(summary.Reason, c.flags), summary.Reading, summary.Waiting)
 	if training.NoSave {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
 		return nil
@@ -323,8 +323,8 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind
 	if c.json {
 		return printJSON(w, e)
 	}
-	fmt.Fprintln(w, e.Line())
-	fmt.Fprintf(w, "run directory: %s (learning curve: %s)\n", dir, filepath.Join(dir, "curve.png"))
+	say(w, "%s", e.Line())
+	say(w, "run directory: %s (learning curve: %s)", dir, filepath.Join(dir, "curve.png"))
 	return nil
 }
 

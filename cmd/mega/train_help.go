@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
 // groupKey is the annotation of a flag of mega train that says where its help stands.
@@ -57,15 +57,14 @@ func groupFlag(f *pflag.Flag, group string) {
 // if an architecture or a preset is named, else those of every kind.
 func (c *trainCommand) help(cmd *cobra.Command, _ []string) {
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s\n\nUsage:\n  %s\n\nExamples:\n%s\n", cmd.Long, cmd.UseLine(), cmd.Example)
+	sayHelp(out, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\n\nUsage:\n  %s\n\nExamples:\n%s\n", cmd.Long, cmd.UseLine(), cmd.Example)
+	})
 	kinds := modelKinds
 	if kind, err := c.kind(c.flags.Lookup("arch").Value.String()); err == nil {
 		kinds = []string{kind.name()}
 	}
-	width := 0 // lines as long as they are
-	if f := terminal(out); f != nil {
-		width, _, _ = term.GetSize(int(f.Fd()))
-	}
+	width := columnsOf(out) // 0 leaves lines as long as they are
 	for _, group := range flagGroups {
 		set := pflag.NewFlagSet(group, pflag.ContinueOnError)
 		set.SortFlags = false
@@ -81,9 +80,9 @@ func (c *trainCommand) help(cmd *cobra.Command, _ []string) {
 	switch {
 	case c.helpAll:
 	case len(kinds) == 1:
-		fmt.Fprintf(out, "\nThese are the flags for %s. --help-all shows all.\n", kinds[0])
+		say(out, "\nThese are the flags for %s. --help-all shows all.", kinds[0])
 	default:
-		fmt.Fprintf(out, "\nThese flags are for every kind of model. With --preset NAME or --arch ARCH, --help\nshows those for its kind too; --help-all shows all.\n")
+		say(out, "\nThese flags are for every kind of model. With --preset NAME or --arch ARCH, --help\nshows those for its kind too; --help-all shows all.")
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -158,6 +159,19 @@ func newHelp() *cobra.Command {
 			return about.Help()
 		},
 	}
+}
+
+// fitHelp lets the help of commands fit the terminal.
+func fitHelp(root *cobra.Command) {
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		out := cmd.OutOrStdout()
+		defer cmd.SetOut(out)
+		sayHelp(out, func(w io.Writer) {
+			cmd.SetOut(w)
+			help(cmd, args)
+		})
+	})
 }
 
 // withoutSystemCall returns the text of an error with the name of a file in place

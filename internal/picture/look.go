@@ -55,14 +55,21 @@ func LogY(p *plot.Plot, low, high float64) {
 	p.Y.Min, p.Y.Max = low, high
 }
 
-// decadeTicks marks 1, 2 and 5 times the powers of ten between low and high.
+// decadeTicks marks 1 to 9 times the powers of ten between low and high, and names 1, 2
+// and 5 times them. The marks between show that the axis is logarithmic.
 func decadeTicks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for exponent := math.Floor(math.Log10(low)); exponent <= math.Ceil(math.Log10(high)); exponent++ {
-		for _, m := range []float64{1, 2, 5} {
-			if v := m * math.Pow(10, exponent); v >= low && v <= high {
-				ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g", v)})
+		for m := 1.0; m < 10; m++ {
+			v := m * math.Pow(10, exponent)
+			if v < low || v > high {
+				continue
 			}
+			tick := plot.Tick{Value: v}
+			if m == 1 || m == 2 || m == 5 {
+				tick.Label = fmt.Sprintf("%g", v)
+			}
+			ticks = append(ticks, tick)
 		}
 	}
 	return ticks

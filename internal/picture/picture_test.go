@@ -102,8 +102,14 @@ func TestTicksAreDistinct(t *testing.T) {
 // A logarithmic axis names what it spans.
 func TestDecades(t *testing.T) {
 	var labels []string
-	for _, m := range decadeTicks(0.9, 1200) {
-		labels = append(labels, m.Label)
+	marks := decadeTicks(0.9, 1200)
+	for _, m := range marks {
+		if m.Label != "" {
+			labels = append(labels, m.Label)
+		}
+	}
+	if len(marks) != 29 { // 0.9, 1 to 9 in three decades, and 1000
+		t.Errorf("%d marks", len(marks))
 	}
 	if got, want := strings.Join(labels, " "), "1 2 5 10 20 50 100 200 500 1000"; got != want {
 		t.Errorf("got %s, want %s", got, want)

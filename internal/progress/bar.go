@@ -87,11 +87,23 @@ func (b *Bar) put(line string) {
 	b.line = line
 }
 
-// Print prints a line above the bar.
+// Print prints a line above the bar, or several if the terminal is narrower than it:
+// they end between its parts, which have two spaces between.
 func (b *Bar) Print(text string) {
 	line := b.line
 	b.Close()
-	fmt.Fprintln(b.w, printable.String(text))
+	at := 0
+	for i, part := range strings.Split(printable.String(text), "  ") {
+		separator := "  "
+		if i == 0 {
+			separator = ""
+		} else if at+2+len(part) > b.width() {
+			separator, at = "\n  ", 0
+		}
+		fmt.Fprint(b.w, separator, part)
+		at += len(separator) + len(part)
+	}
+	fmt.Fprintln(b.w)
 	b.put(line)
 }
 

@@ -88,6 +88,22 @@ func TestBar(t *testing.T) {
 	}
 }
 
+// A long line ends between its parts.
+func TestPrintFits(t *testing.T) {
+	for width, want := range map[int]string{
+		80: "epoch 12  update 12/60  validation  loss 0.7344  accuracy 75.00  best so far\n",
+		60: "epoch 12  update 12/60  validation  loss 0.7344\n  accuracy 75.00  best so far\n",
+		8:  "epoch 12\n  update 12/60\n  validation\n  loss 0.7344\n  accuracy 75.00\n  best so far\n",
+	} {
+		var out strings.Builder
+		b := &Bar{w: &out, width: func() int { return width }}
+		b.Print("epoch 12  update 12/60  validation  loss 0.7344  accuracy 75.00  best so far")
+		if got, _, _ := strings.Cut(out.String(), "\r"); got != want {
+			t.Errorf("%d columns: %q", width, got)
+		}
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for x, want := range map[float64]string{0: "0:00", 59.6: "1:00", 3599: "59:59", 3600: "1:00:00", 90061: "25:01:01"} {
 		if got := Clock(x); got != want {

@@ -33,6 +33,9 @@ var plans = map[string]plan{
 // told apart, and what suggested models hear.
 const soundRate = 4000
 
+// mostValidations is how often, about, a suggested training validates after epochs.
+const mostValidations = 16
+
 // Suggest chooses a recipe and its sizes by what data holds.
 func Suggest(s *labelled.Summary) Suggestion {
 	p := plans[s.Kind]
@@ -66,6 +69,10 @@ func Suggest(s *labelled.Summary) Suggestion {
 		together = 1
 	}
 	set("max-sentences-valid", together)
+	// A validation after every epoch would be most of the work on few samples.
+	if epochs := updates / mostValidations / ((s.Parts[0] + batch - 1) / batch); epochs > 1 {
+		set("validate-interval", epochs)
+	}
 	for _, name := range []string{"max-update", "total-num-update"} {
 		set(name, updates)
 	}
