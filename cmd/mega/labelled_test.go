@@ -63,6 +63,22 @@ func TestChosenUnderGiven(t *testing.T) {
 	}
 }
 
+// TestNothingLearned: a training after which a model knows no more than which class is
+// the most frequent says so.
+func TestNothingLearned(t *testing.T) {
+	rows := "text,label\n"
+	for i := range 40 {
+		rows += fmt.Sprintf("%x,%t\n", uint32(i+1)*2654435769, i%10 == 3)
+	}
+	args := append(labelledArgs(tableFile(t, "noise.csv", rows), filepath.Join(t.TempDir(), "run")), "--max-update", "2")
+	if _, stderr := mustRun(t, args...); !strings.Contains(stderr, "no better than always answering the most frequent class") {
+		t.Errorf("training says %s", stderr)
+	}
+	if _, stderr := mustRun(t, labelledArgs("testdata/reviews.csv", filepath.Join(t.TempDir(), "run"))...); strings.Contains(stderr, "no better") {
+		t.Errorf("a training that learns says %s", stderr)
+	}
+}
+
 // TestModelPaths: colons part models, and archives from what is in them.
 func TestModelPaths(t *testing.T) {
 	for path, want := range map[string]string{

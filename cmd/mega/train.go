@@ -212,7 +212,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	if errors.Is(err, train.ErrFinished) {
 		say(cmd.ErrOrStderr(), "mega: %s", inFlags(err.Error(), c.flags))
-		return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
+		return c.evaluate(ctx, cmd, kind, dir, training)
 	}
 	if err != nil {
 		return err
@@ -227,7 +227,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
 		return nil
 	}
-	return c.evaluate(ctx, cmd.OutOrStdout(), kind, dir, training)
+	return c.evaluate(ctx, cmd, kind, dir, training)
 }
 
 // moreTexts takes files that follow --text FILE, as a shell expands --text *.go, as
@@ -304,7 +304,7 @@ func (c *trainCommand) directory(arch string) string {
 
 // evaluate runs the best checkpoint on held-out data and prints how it did: its
 // averages, if they decided that it is the best.
-func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind, dir string, training train.Config) error {
+func (c *trainCommand) evaluate(ctx context.Context, cmd *cobra.Command, kind modelKind, dir string, training train.Config) error {
 	ck, err := checkpoint.Open(dir)
 	if err != nil {
 		return err
@@ -320,6 +320,10 @@ func (c *trainCommand) evaluate(ctx context.Context, w io.Writer, kind modelKind
 	if !e.Finite() {
 		return fmt.Errorf("the loss of the final evaluation of %s is not finite: training has diverged; want a lower learning rate, a longer warm-up or --clip-norm", ck.Path)
 	}
+	if e, ok := e.(*classify.Evaluation); ok && !e.Better() {
+		say(cmd.ErrOrStderr(), "mega: the model is no better than always answering the most frequent class: a lower --lr, more updates (--max-update, --total-num-update) or more samples may help")
+	}
+	w := cmd.OutOrStdout()
 	if c.json {
 		return printJSON(w, e)
 	}

@@ -218,6 +218,10 @@ func (e *Evaluation) macroF1() Ratio {
 // Finite reports whether the loss is a number.
 func (e *Evaluation) Finite() bool { return !math.IsNaN(e.Loss) && !math.IsInf(e.Loss, 0) }
 
+// Better tells whether the model is right more often than always answering the most
+// frequent class would be.
+func (e *Evaluation) Better() bool { return e.Accuracy > e.Majority }
+
 // Line returns the evaluation in a line.
 func (e *Evaluation) Line() string {
 	return fmt.Sprintf("%s: accuracy %.2f%% of %d held-out samples; always answering the most frequent class: %.2f%%; loss %.3f (base 2)",
