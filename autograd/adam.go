@@ -37,6 +37,8 @@ type Adam struct {
 	grads        []*tensor.Tensor
 	numbers      kernel.AdamParams
 	square, step func(worker, i int)
+
+	device *deviceAdam // where the parameters are, nil for the host
 }
 
 // AdamBlock is how many numbers of a parameter are updated at a time. The squares
@@ -65,7 +67,7 @@ func NewAdam(params []*Variable, s AdamSettings) *Adam {
 }
 
 // NewAdamOf returns an optimiser of ranges of parameters, which has the moments of
-// these alone.
+// these alone. Parameters that are on a device are updated there.
 func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	a := &Adam{settings: s}
 	for _, p := range params {
@@ -76,7 +78,11 @@ func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 		if r.From%AdamBlock != 0 || r.From > r.To || r.To > n || r.To%AdamBlock != 0 && r.To != n {
 			panic(fmt.Sprintf("autograd: range %v of a parameter of %d numbers, want whole blocks of %d", r, n, AdamBlock))
 		}
-		a.moments = append(a.moments, tensor.New(r.To-r.From), tensor.New(r.To-r.From))
+		for range 2 {
+			m := tensor.New(r.To - r.From)
+			m.Move(a.weights[r.Param].Device())
+			a.moments = append(a.moments, m)
+		}
 		for from := r.From; from < r.To; from += AdamBlock {
 			to := min(from+AdamBlock, r.To)
 			a.blocks = append(a.blocks, adamBlock{block{r.Param, from, to}, block{2 * i, from - r.From, to - r.From}})
@@ -84,6 +90,7 @@ func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	}
 	a.sums = make([]float64, len(a.blocks))
 	a.square, a.step = a.squareBlock, a.stepBlock
+	a.device = newDeviceAdam(a.weights, ranges, len(a.blocks))
 	return a
 }
 
@@ -93,6 +100,10 @@ func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
 // Squares returns the sum of the squared gradients of each block, range after range.
 // It is valid until the next call. A parameter that no gradient has reached has nil.
 func (a *Adam) Squares(grads []*tensor.Tensor) []float64 {
+	if a.device != nil {
+		a.device.squares(a.sums, grads)
+		return a.sums
+	}
 	a.grads = grads
 	a.settings.Workers.Run(len(a.blocks), a.square)
 	return a.sums
@@ -134,6 +145,10 @@ func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
 		Eps:       s.Eps,
 		Decay:     lr * s.WeightDecay,
 		GradScale: scale,
+	}
+	if a.device != nil {
+		a.device.step(a, grads, a.numbers)
+		return
 	}
 	a.settings.Workers.Run(len(a.blocks), a.step)
 }

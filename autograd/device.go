@@ -165,6 +165,14 @@ func (d *deviceTape) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
 	d.end("dropout", kernels.Dropout(d, d.out(dst), d.in(x), dst.Len(), seed, 0, p))
 }
 
+// drawFeatures does nothing: dropFeatures draws the same numbers each time.
+func (d *deviceTape) drawFeatures(featureDrop) {}
+
+func (d *deviceTape) dropFeatures(dst, x *tensor.Tensor, f featureDrop) {
+	length := x.Rows() / max(1, f.mask.Rows())
+	d.end("dropout of whole features", kernels.FeatureDropout(d, dst.Address(), x.Address(), x.Rows(), x.Cols(), dst.Stride(), x.Stride(), length, f.whole, f.seed, f.p))
+}
+
 func (d *deviceTape) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
 	err := kernels.MaskRows(d, dst.Address(), src.Address(), d.putMask(mask), dst.Rows(), dst.Cols(), dst.Stride(), src.Stride())
 	d.end("mask", err)

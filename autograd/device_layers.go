@@ -110,9 +110,47 @@ func (d *deviceTape) batchNormStatistics(stats, mean, variance, weight, bias *te
 	d.end("a batch norm's statistics", err)
 }
 
-func (d *deviceTape) batchNormInference(dst, x, stats *tensor.Tensor) {
-	scale, shift := stats.Address(), stats.Address()+device.Address(4*stats.Stride())
-	d.end("a batch norm", kernels.ColumnAffine(d, dst.Address(), x.Address(), scale, shift, x.Rows(), x.Cols(), dst.Stride(), x.Stride()))
+// row returns the address of a row of x.
+func row(x *tensor.Tensor, i int) device.Address {
+	return x.Address() + device.Address(4*i*x.Stride())
+}
+
+func (d *deviceTape) columnAffine(dst, x, stats *tensor.Tensor, i int) {
+	d.end("a batch norm", kernels.ColumnAffine(d, dst.Address(), x.Address(), row(stats, i), row(stats, i+1), x.Rows(), x.Cols(), dst.Stride(), x.Stride()))
+}
+
+func (d *deviceTape) batchNorm(c batchNormCall) (rows int) {
+	if c.sum != nil {
+		d.lacks("batch norm over several processes")
+	}
+	const op = "a batch norm's statistics"
+	n, cols := c.x.Rows(), c.x.Cols()
+	moments, mean, variance := d.zeros(4*cols), row(c.stats, batchMean), row(c.stats, batchVariance) // moments are float64
+	d.must(op, kernels.ColumnMoments(d, moments, c.x.Address(), d.get(4*cols*kernels.Parts(n)), n, cols, c.x.Stride()))
+	d.must(op, kernels.ColumnStatistics(d, mean, row(c.stats, batchMeanRest), variance, moments, n, cols))
+	d.must(op, kernels.UpdateRunning(d, c.runningMean.Address(), mean, 1, c.momentum, cols))
+	d.must(op, kernels.UpdateRunning(d, c.runningVar.Address(), variance, float32(n)/float32(max(1, n-1)), c.momentum, cols))
+	d.end(op, kernels.BatchNormStatistics(d, row(c.stats, batchScale), mean, variance, address(c.weight), address(c.bias), cols, c.eps))
+	return n
+}
+
+func (d *deviceTape) batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) {
+	const op = "the gradient of a batch norm"
+	n, cols, mean, rstd := c.x.Rows(), c.x.Cols(), row(c.stats, batchMean), row(c.stats, batchRstd)
+	sums := d.zeros(4 * cols) // float64
+	d.must(op, kernels.BatchNormSums(d, sums, dy.Address(), c.x.Address(), mean, d.get(4*cols*kernels.Parts(n)), n, cols, dy.Stride(), c.x.Stride()))
+	if dx != nil {
+		factor, meanDy, slope, rest := d.get(cols), d.get(cols), d.get(cols), d.get(cols)
+		d.must(op, kernels.BatchNormCoefficients(d, factor, meanDy, slope, rest, address(c.weight), rstd, row(c.stats, batchMeanRest), sums, c.rows, cols))
+		d.must(op, kernels.BatchNormGrad(d, dx.Address(), dy.Address(), c.x.Address(), mean, factor, meanDy, slope, rest,
+			n, cols, dx.Stride(), dy.Stride(), c.x.Stride(), accumulate))
+	}
+	for _, v := range []*tensor.Tensor{dweight, dbias} {
+		if v != nil {
+			d.must(op, kernels.Fill(d, v.Address(), 0, cols))
+		}
+	}
+	d.end(op, kernels.BatchNormWeightGrad(d, address(dweight), address(dbias), rstd, sums, cols))
 }
 
 func (d *deviceTape) embed(dst, table *tensor.Tensor, tokens []int32, scale float32) {

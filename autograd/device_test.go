@@ -2,6 +2,8 @@ package autograd
 
 import (
 	"errors"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -71,5 +74,53 @@ func TestTensorsElsewhere(t *testing.T) {
 			}()
 			c.run()
 		})
+	}
+}
+
+// TestAdamOnDevice holds steps on a device against those of the CPU's plain kernels, bit for
+// bit, and norms of gradients within their rounding.
+func TestAdamOnDevice(t *testing.T) {
+	before := kernel.Current()
+	defer kernel.Use(before)
+	if err := kernel.Use(kernel.Generic); err != nil {
+		t.Fatal(err)
+	}
+	on := interpreter(t)
+	settings := AdamSettings{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.1, Undecayed: []bool{false, true, false, false}}
+	shapes := []shape{{3, 5}, {11}, {7}, {2, AdamBlock/2 + 3}} // the third gets no gradient
+	begin := func(to device.Memory) (*Adam, []*Variable, []*tensor.Tensor) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		var params []*Variable
+		var grads []*tensor.Tensor
+		for i, s := range shapes {
+			w := tensor.FromSlice(normal(rng, tensor.Size(s), 1), s...)
+			g := tensor.FromSlice(normal(rng, tensor.Size(s), 1), s...)
+			w.Move(to)
+			g.Move(to)
+			if i == 2 {
+				g = nil
+			}
+			params, grads = append(params, NewParameter(w)), append(grads, g)
+		}
+		return NewAdam(params, settings), params, grads
+	}
+	cpu, want, grads := begin(nil)
+	gpu, got, there := begin(on)
+	for step := range 3 {
+		n, m := cpu.Norm(grads), gpu.Norm(there)
+		if math.Abs(m-n) > 1e-12*n {
+			t.Errorf("norm %v, want %v", m, n)
+		}
+		cpu.Step(grads, step+1, 0.01, 0.7)
+		gpu.Step(there, step+1, 0.01, 0.7)
+	}
+	for i := range want {
+		equal(t, "weight", got[i].Value().Host(), want[i].Value().Host())
+		equal(t, "first moment", gpu.Moments()[2*i].Host(), cpu.Moments()[2*i].Host())
+		equal(t, "second moment", gpu.Moments()[2*i+1].Host(), cpu.Moments()[2*i+1].Host())
+	}
+	there[3].WriteHost(func(x []float32) error { x[len(x)-1] = float32(math.Inf(1)); return nil })
+	if gpu.Norm(there); gpu.NotFinite() != 3 {
+		t.Errorf("parameter %d is not finite, want 3", gpu.NotFinite())
 	}
 }

@@ -97,44 +97,53 @@ func (t *Tape) FeatureDropout(x *Variable, groups int, whole bool, p float64) *V
 	if !t.drops(p) {
 		return x
 	}
-	t.hostOnly("dropout of whole features")
 	start := t.start()
-	mask := t.featureMask(groups, x.Cols(), whole, float32(p))
-	length := x.Rows() / max(1, groups)
-	apply := func(dst, src *tensor.Tensor) {
-		t.eachRows(src.Rows(), src.Cols(), func(i int) { kernel.Mul(dst.Row(i), src.Row(i), mask.Row(i/length)) })
-	}
+	mask := t.pool.Get(groups, x.Cols())
+	f := featureDrop{mask, whole, t.nextSeed(), float32(p)}
+	t.ops.drawFeatures(f)
 	out := t.allocLike(x)
-	t.compute(out, func(dst *tensor.Tensor) { apply(dst, t.value(x)) })
+	t.compute(out, func(dst *tensor.Tensor) { t.ops.dropFeatures(dst, t.value(x), f) })
 	if !t.wants(x) {
 		t.pool.Put(mask)
 	} else {
 		t.pushMany("dropout", []*Variable{out}, []*tensor.Tensor{mask}, []*Variable{x}, func() {
 			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { apply(dx, dy) })
+			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.dropFeatures(dx, dy, f) })
 		})
 	}
 	t.stop("dropout", start)
 	return out
 }
 
-// featureMask draws 0 or 1/(1−p) for each group's columns, or for each group.
-func (t *Tape) featureMask(groups, cols int, whole bool, p float32) *tensor.Tensor {
-	mask := t.pool.Get(groups, cols)
-	seed := t.nextSeed()
+// A featureDrop is a dropout of features: its mask [groups, cols] has room for a factor,
+// 0 or 1/(1−p), of each.
+type featureDrop struct {
+	mask  *tensor.Tensor
+	whole bool
+	seed  uint64
+	p     float32
+}
+
+// drawFeatures draws the factors of each group's columns, or of each group.
+func (h *host) drawFeatures(f featureDrop) {
+	cols := f.mask.Cols()
 	one := [1]float32{}
-	for g := range groups {
-		row := mask.Row(g)
-		if whole {
+	for g := range f.mask.Rows() {
+		row := f.mask.Row(g)
+		if f.whole {
 			one[0] = 1
-			kernel.Dropout(one[:], one[:], seed, uint64(g), p)
+			kernel.Dropout(one[:], one[:], f.seed, uint64(g), f.p)
 			kernel.Fill(row, one[0])
 			continue
 		}
 		kernel.Fill(row, 1)
-		kernel.Dropout(row, row, seed, uint64(g)*uint64(cols), p)
+		kernel.Dropout(row, row, f.seed, uint64(g)*uint64(cols), f.p)
 	}
-	return mask
+}
+
+func (h *host) dropFeatures(dst, x *tensor.Tensor, f featureDrop) {
+	length := x.Rows() / max(1, f.mask.Rows())
+	h.tape().eachRows(x.Rows(), x.Cols(), func(i int) { kernel.Mul(dst.Row(i), x.Row(i), f.mask.Row(i/length)) })
 }
 
 // MaskRows sets the rows of x whose mask is true to zero; a nil mask returns x.

@@ -198,35 +198,76 @@ func (t *Tape) SyncBatchNorm(x, weight, bias *Variable, runningMean, runningVar 
 	return t.batchNorm(x, weight, bias, runningMean, runningVar, momentum, eps, t.sum)
 }
 
+// A batchNormCall is a batch norm in training.
+type batchNormCall struct {
+	x, weight, bias         *tensor.Tensor // weight and bias may be nil
+	runningMean, runningVar *tensor.Tensor
+	momentum, eps           float32
+	sum                     func([]float64) // over processes, nil for this one alone
+
+	stats *tensor.Tensor // [6, D], see below
+	rows  int            // of the whole batch
+}
+
+// The rows of a batchNormCall's stats.
+const (
+	batchMean     = iota
+	batchMeanRest // what rounding takes off the mean
+	batchVariance // biased
+	batchScale    // and the shift after it are what the norm does to x
+	batchShift
+	batchRstd
+	batchStats // how many they are
+)
+
 func (t *Tape) batchNorm(x, weight, bias *Variable, runningMean, runningVar *tensor.Tensor, momentum, eps float32, sum func([]float64)) *Variable {
-	t.hostOnly("batch norm in training")
 	start := t.start()
-	d := x.Cols()
-	stats := t.pool.Get(6, d)
-	mean, meanRest, variance := stats.Row(0), stats.Row(1), stats.Row(2)
-	scale, shift, rstd := stats.Row(3), stats.Row(4), stats.Row(5)
-	n := t.columnMoments(mean, meanRest, variance, t.value(x), sum)
-	updateRunning(runningMean.Data(), mean, momentum)
-	for i := range variance {
-		variance[i] *= float32(n) / float32(max(1, n-1))
+	c := batchNormCall{
+		x: t.value(x), weight: t.optional(weight), bias: t.optional(bias), runningMean: runningMean, runningVar: runningVar,
+		momentum: momentum, eps: eps, sum: sum, stats: t.pool.Get(batchStats, x.Cols()),
 	}
-	updateRunning(runningVar.Data(), variance, momentum)
-	for i := range variance {
-		variance[i] *= float32(max(1, n-1)) / float32(n)
-	}
-	kernel.BatchNormAffine(scale, shift, rstd, mean, variance, t.numbersOr(weight, d, 1), t.numbersOr(bias, d, 0), eps)
+	c.rows = t.ops.batchNorm(c)
 	out := t.allocLike(x)
-	t.compute(out, func(dst *tensor.Tensor) { t.columnAffine(dst, t.value(x), scale, shift) })
+	t.compute(out, func(dst *tensor.Tensor) { t.ops.columnAffine(dst, t.value(x), c.stats, batchScale) })
 	if !t.wants(x, weight, bias) {
-		t.pool.Put(stats)
+		t.pool.Put(c.stats)
 		t.stop("norm", start)
 		return out
 	}
-	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
-		t.batchNormGrad(x, weight, bias, out, mean, meanRest, rstd, n, sum)
+	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{c.stats}, []*Variable{x, weight}, func() {
+		c.x, c.weight = t.value(x), t.optional(weight)
+		t.batchNormGrad(x, weight, bias, out, c)
 	})
 	t.stop("norm", start)
 	return out
+}
+
+func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, c batchNormCall) {
+	dy := t.outGrad(out)
+	var dx *tensor.Tensor
+	accumulate := false
+	if x.needs {
+		dx, accumulate = t.grad(x)
+	}
+	t.addGrads(func(d []*tensor.Tensor) { t.ops.batchNormGrad(dx, d[0], d[1], dy, c, accumulate) }, weight, bias)
+}
+
+// batchNorm computes the statistics of c and moves the running ones.
+func (h *host) batchNorm(c batchNormCall) (rows int) {
+	d := c.x.Cols()
+	mean, variance := c.stats.Row(batchMean), c.stats.Row(batchVariance)
+	n := h.tape().columnMoments(mean, c.stats.Row(batchMeanRest), variance, c.x, c.sum)
+	updateRunning(c.runningMean.Data(), mean, c.momentum)
+	for i := range variance {
+		variance[i] *= float32(n) / float32(max(1, n-1))
+	}
+	updateRunning(c.runningVar.Data(), variance, c.momentum)
+	for i := range variance {
+		variance[i] *= float32(max(1, n-1)) / float32(n)
+	}
+	kernel.BatchNormAffine(c.stats.Row(batchScale), c.stats.Row(batchShift), c.stats.Row(batchRstd), mean, variance,
+		dataOr(c.weight, d, 1), dataOr(c.bias, d, 0), c.eps)
+	return n
 }
 
 // updateRunning moves running towards value by momentum.
@@ -261,36 +302,48 @@ func (t *Tape) addUp(x []float64, sum func([]float64)) {
 	sum(x)
 }
 
-func (t *Tape) batchNormGrad(x, weight, bias, out *Variable, mean, meanRest, rstd []float32, n int, sum func([]float64)) {
-	src, dy := t.value(x), t.outGrad(out)
-	rows, d := src.Rows(), src.Cols()
-	own := t.reduceBlocks64(2*d, rows, d, func(part []float64, from, to int) {
-		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
+func (h *host) batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) {
+	rows, d := c.x.Rows(), c.x.Cols()
+	mean, rstd := c.stats.Row(batchMean), c.stats.Row(batchRstd)
+	own := h.tape().reduceBlocks64(2*d, rows, d, func(part []float64, from, to int) {
+		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(c.x, from), mean, to-from, d, dy.Stride(), c.x.Stride())
 	})
 	sums := own
-	if sum != nil {
+	if c.sum != nil {
 		sums = slices.Clone(own)
-		t.addUp(sums, sum)
+		h.tape().addUp(sums, c.sum)
 	}
-	coef := t.pool.Get(4, d)
+	if dx != nil {
+		h.batchNormInputGrad(dx, dy, c, sums, accumulate)
+	}
+	if dweight != nil {
+		for i, v := range own[d:] {
+			dweight.Data()[i] = float32(float64(rstd[i]) * v)
+		}
+	}
+	if dbias != nil {
+		for i, v := range own[:d] {
+			dbias.Data()[i] = float32(v)
+		}
+	}
+}
+
+func (h *host) batchNormInputGrad(dx, dy *tensor.Tensor, c batchNormCall, sums []float64, accumulate bool) {
+	rows, d := c.x.Rows(), c.x.Cols()
+	if h.company && c.sum != nil { // other rows decide the mean of dy, which is 0 of these
+		if !accumulate {
+			dx.Zero()
+		}
+		return
+	}
+	coef := h.pool.Get(4, d)
 	factor, meanDy, slope, rest := coef.Row(0), coef.Row(1), coef.Row(2), coef.Row(3)
-	kernel.BatchNormCoefficients(factor, meanDy, slope, rest, t.numbersOr(weight, d, 1), rstd, meanRest, sums[:d], sums[d:], n)
-	if x.needs && t.company && sum != nil { // other rows decide the mean of dy, which is 0 of these
-		t.addGrad(x, func(dx *tensor.Tensor) { dx.Zero() })
-	} else if x.needs {
-		dx, accumulate := t.grad(x)
-		t.eachBlock(rows, d, func(_, from, to int) {
-			kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(src, from), mean, factor, meanDy, slope, rest,
-				to-from, d, dx.Stride(), dy.Stride(), src.Stride(), accumulate)
-		})
-	}
-	t.pool.Put(coef)
-	dparams := make([]float32, 2*d)
-	for i := range d {
-		dparams[i], dparams[d+i] = float32(float64(rstd[i])*own[d+i]), float32(own[i])
-	}
-	t.addNumbers(weight, dparams[:d])
-	t.addNumbers(bias, dparams[d:])
+	kernel.BatchNormCoefficients(factor, meanDy, slope, rest, dataOr(c.weight, d, 1), c.stats.Row(batchRstd), c.stats.Row(batchMeanRest), sums[:d], sums[d:], c.rows)
+	h.tape().eachBlock(rows, d, func(_, from, to int) {
+		kernel.BatchNormGrad(rowsFrom(dx, from), rowsFrom(dy, from), rowsFrom(c.x, from), c.stats.Row(batchMean), factor, meanDy, slope, rest,
+			to-from, d, dx.Stride(), dy.Stride(), c.x.Stride(), accumulate)
+	})
+	h.pool.Put(coef)
 }
 
 // BatchNormInference normalises x [..., D] by given statistics, [D], which are
@@ -300,14 +353,14 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 	stats := t.pool.Get(3, x.Cols())
 	t.ops.batchNormStatistics(stats, mean, variance, t.optional(weight), t.optional(bias), eps)
 	out := t.allocLike(x)
-	t.ops.batchNormInference(out.value, t.value(x), stats)
+	t.ops.columnAffine(out.value, t.value(x), stats, 0)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
 		t.stop("norm", start)
 		return out
 	}
 	t.hostOnly("the gradient of batch norm by running statistics")
-	out.recompute = func(dst *tensor.Tensor) { t.ops.batchNormInference(dst, t.value(x), stats) }
+	out.recompute = func(dst *tensor.Tensor) { t.ops.columnAffine(dst, t.value(x), stats, 0) }
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
 		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), stats.Row(0), stats.Row(2))
 	})
@@ -321,8 +374,8 @@ func (h *host) batchNormStatistics(stats, mean, variance, weight, bias *tensor.T
 	kernel.BatchNormAffine(stats.Row(0), stats.Row(1), stats.Row(2), mean.Data(), variance.Data(), dataOr(weight, d, 1), dataOr(bias, d, 0), eps)
 }
 
-func (h *host) batchNormInference(dst, x, stats *tensor.Tensor) {
-	h.tape().columnAffine(dst, x, stats.Row(0), stats.Row(1))
+func (h *host) columnAffine(dst, x, stats *tensor.Tensor, row int) {
+	h.tape().scaleColumns(dst, x, stats.Row(row), stats.Row(row+1))
 }
 
 func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scale, rstd []float32) {
@@ -332,7 +385,7 @@ func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scal
 		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
 	})
 	zero := make([]float32, d)
-	t.addGrad(x, func(dx *tensor.Tensor) { t.columnAffine(dx, dy, scale, zero) })
+	t.addGrad(x, func(dx *tensor.Tensor) { t.scaleColumns(dx, dy, scale, zero) })
 	dparams := make([]float32, 2*d)
 	for i := range d {
 		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
@@ -341,8 +394,8 @@ func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scal
 	t.addNumbers(bias, dparams[d:])
 }
 
-// columnAffine computes dst = x scale + shift, row by row.
-func (t *Tape) columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
+// scaleColumns computes dst = x scale + shift, row by row.
+func (t *Tape) scaleColumns(dst, x *tensor.Tensor, scale, shift []float32) {
 	o := normNumbers{dst: dst, x: x, weight: scale, bias: shift}
 	onRows(t, x.Rows(), x.Cols(), o, func(o normNumbers, from, to int) {
 		kernel.ColumnAffine(rowsFrom(o.dst, from), rowsFrom(o.x, from), o.weight, o.bias,
@@ -352,11 +405,6 @@ func (t *Tape) columnAffine(dst, x *tensor.Tensor, scale, shift []float32) {
 
 // rowsFrom returns the storage of x from row i on.
 func rowsFrom(x *tensor.Tensor, i int) []float32 { return x.Data()[i*x.Stride():] }
-
-// numbersOr returns a variable's numbers, or n times c for none.
-func (t *Tape) numbersOr(v *Variable, n int, c float32) []float32 {
-	return dataOr(t.optional(v), n, c)
-}
 
 // dataOr returns a tensor's numbers, or n times c for none.
 func dataOr(v *tensor.Tensor, n int, c float32) []float32 {

@@ -81,21 +81,21 @@ func TestBatchNorm(t *testing.T) {
 		mean, variance := statistics(d)
 		checkGrad(t, fmt.Sprint(s), operation{
 			fast: func(t *Tape, x []*Variable) *Variable {
-				return t.BatchNorm(x[0], nil, nil, toTensor(mean), toTensor(variance), 0.1, eps)
+				return t.BatchNorm(x[0], nil, nil, t.moved(toTensor(mean)), t.moved(toTensor(variance)), 0.1, eps)
 			},
 			slow: func(x []*naive.Matrix) *naive.Matrix {
 				return naive.BatchNorm(x[0], nil, nil, slices.Clone(mean), slices.Clone(variance), true)
 			},
-			views: []int{0}, slope: normSlope, lacks: "batch norm in training",
+			views: []int{0}, slope: normSlope,
 		}, s)
 		checkGrad(t, fmt.Sprint(s, " affine"), operation{
 			fast: func(t *Tape, x []*Variable) *Variable {
-				return t.BatchNorm(x[0], x[1], x[2], toTensor(mean), toTensor(variance), 0.1, eps)
+				return t.BatchNorm(x[0], x[1], x[2], t.moved(toTensor(mean)), t.moved(toTensor(variance)), 0.1, eps)
 			},
 			slow: func(x []*naive.Matrix) *naive.Matrix {
 				return naive.BatchNorm(x[0], x[1], x[2], slices.Clone(mean), slices.Clone(variance), true)
 			},
-			views: []int{0}, slope: normSlope, lacks: "batch norm in training",
+			views: []int{0}, slope: normSlope,
 		}, s, shape{d}, shape{d})
 		checkGrad(t, fmt.Sprint(s, " inference"), operation{
 			fast: func(t *Tape, x []*Variable) *Variable {

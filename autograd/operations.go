@@ -26,6 +26,8 @@ type operations interface {
 	activate(act Activation, dst, x *tensor.Tensor)
 	activateGrad(act Activation, dx, dy, x *tensor.Tensor)
 	dropout(dst, x *tensor.Tensor, seed uint64, p float32)
+	drawFeatures(f featureDrop)
+	dropFeatures(dst, x *tensor.Tensor, f featureDrop)
 	copyUnmasked(dst, src *tensor.Tensor, mask []bool) // zero in rows whose mask is true
 
 	multiply(c, a, b *tensor.Tensor, how int, e epilogue) // c = a b, see plain, transposedA, transposedB
@@ -42,7 +44,9 @@ type operations interface {
 	norm(n normOperands)
 	normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) // adds to dst if accumulate is set
 	batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32)
-	batchNormInference(dst, x, stats *tensor.Tensor)
+	batchNorm(c batchNormCall) (rows int)
+	batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) // adds to dx if accumulate is set; all three may be nil
+	columnAffine(dst, x, stats *tensor.Tensor, row int)                                    // dst = x stats[row] + stats[row+1], of each column
 
 	embed(dst, table *tensor.Tensor, tokens []int32, scale float32)
 	embedGrad(dtable, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) // adds to dtable

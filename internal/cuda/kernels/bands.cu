@@ -46,7 +46,7 @@ KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int col
     dst[r * ldd + c] = x[r * ldx + c] * (drawn < threshold ? 0 : factor);
 }
 
-#define SQUARES 64 // numbers that a thread adds up
+#define SQUARES 32 // numbers that a thread adds up
 
 // The sum of squares of a block's numbers, in float64: those of a thread in their order,
 // then the threads' in the order of a tree.

@@ -27,21 +27,26 @@ func FeatureDropout(d Device, dst, x Address, rows, cols, ldd, ldx, length int, 
 		seed, threshold, float32(1/(1-float64(p))))
 }
 
-// squares is how many numbers a block of a sum of squares takes.
-const squares = 64 * threads
+// SquareBlock is how many numbers SquareSums adds up for each sum.
+const SquareBlock = 32 * threads
 
-// SquareParts returns how many float64s of memory SumSquares needs for n numbers.
-func SquareParts(n int) int { return ceilDiv(n, squares) }
+// SquareParts returns how many sums SquareSums makes of n numbers.
+func SquareParts(n int) int { return ceilDiv(n, SquareBlock) }
+
+// SquareSums sets sums, float64s, to Σ x² of each SquareBlock of n numbers; the last may
+// have fewer.
+func SquareSums(d Device, sums, x Address, n int) error {
+	if n == 0 {
+		return nil
+	}
+	return d.Launch("square_parts", [3]int{SquareParts(n), 1, 1}, [3]int{threads, 1, 1}, sums, x, int64(n))
+}
 
 // SumSquares adds Σ x² of n numbers to dst, one float64. parts is memory of SquareParts(n)
 // float64s.
 func SumSquares(d Device, dst, x, parts Address, n int) error {
-	if n == 0 {
-		return nil
-	}
-	count := SquareParts(n)
-	if err := d.Launch("square_parts", [3]int{count, 1, 1}, [3]int{threads, 1, 1}, parts, x, int64(n)); err != nil {
+	if err := SquareSums(d, parts, x, n); err != nil || n == 0 {
 		return err
 	}
-	return elements(d, "sum_parts_double", 1, dst, parts, int32(count), int64(1))
+	return elements(d, "sum_parts_double", 1, dst, parts, int32(SquareParts(n)), int64(1))
 }

@@ -69,7 +69,7 @@ func TestFeatureDropout(t *testing.T) {
 
 func TestSumSquares(t *testing.T) {
 	b := newBench(t)
-	for _, n := range []int{0, 1, 255, 257, squares - 1, squares, squares + 1, 2*squares + 300} {
+	for _, n := range []int{0, 1, 255, 257, SquareBlock - 1, SquareBlock, SquareBlock + 1, 2*SquareBlock + 300} {
 		x := b.normal(n)
 		total, parts := up(b, []float64{0.5}), b.Alloc(8*max(1, SquareParts(n)))
 		b.must(SumSquares(b, total, up(b, x), parts, n))
