@@ -69,7 +69,7 @@ func value[T any](v *visitor, expression string) T {
 // wait waits until an expression is true.
 func (v *visitor) wait(expression string) {
 	v.Helper()
-	_, err := chromedp.Run(v.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(3*time.Minute)))
+	_, err := chromedp.Run(v.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(time.Minute)))
 	if err != nil {
 		v.Fatalf("%s: %v; the page says %q", expression, err, value[string](v, `document.getElementById("trouble").textContent`))
 	}
@@ -220,7 +220,10 @@ func (v *visitor) fill(panel string) {
 		v.wait(`!document.getElementById("write-more").disabled`)
 		v.do(script("write.pick(25)"))
 	case "classify":
+		v.model("classify", "pictures")
+		turn := v.turn()
 		v.draw()
+		v.answered(turn)
 	case "translate":
 		v.do(chromedp.SendKeys(chromedp.CSS("#source"), "forty two thousand"), chromedp.Click(chromedp.CSS("#translate-form button")))
 		v.wait(`document.querySelector("#translation .best") != null`)
@@ -316,7 +319,7 @@ func TestClassifyText(t *testing.T) {
 			t.Errorf("%q is of %s, want %s", text, got, want)
 		}
 	}
-	v.do(chromedp.SetValue(chromedp.CSS("#text0"), ""), chromedp.Click(chromedp.CSS("#ask button")))
+	v.do(script(`document.getElementById("text0").value = ""`), chromedp.Click(chromedp.CSS("#ask button")))
 	if got := v.text("#trouble"); got != "Enter a text first." {
 		t.Errorf("without a text it says %q", got)
 	}
