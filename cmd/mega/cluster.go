@@ -36,7 +36,7 @@ func joinJob(stderr io.Writer) (*job, error) {
 	j := &job{stderr: stderr}
 	open := func() (collective.Transport, error) { return mpi.Open(j.report) }
 	var err error
-	if j.Group, err = collective.New(open, collective.Options{Timeout: seconds(train.DefaultConfig().CollectiveTimeout)}); err != nil {
+	if j.Group, err = collective.New(open, collective.Options{Timeout: seconds(train.DefaultConfig().CollectiveTimeout), Slow: j.slow}); err != nil {
 		return nil, fmt.Errorf("one of %d processes: %w", mpi.Processes(), err)
 	}
 	if os.Getenv("GOMAXPROCS") == "" { // one more, to exchange numbers meanwhile
@@ -52,12 +52,24 @@ func coresEach() int { return max(1, runtime.NumCPU()/mpi.Neighbours()) }
 
 // report says why a process ends the job, and with which status.
 func (j *job) report(rank int, err error) int {
+	j.say(rank, err)
+	return status(err)
+}
+
+// slow says that the first process waits for long; the others wait for the same one.
+func (j *job) slow(err error) {
+	if j.Rank() == 0 {
+		j.say(0, err)
+	}
+}
+
+// say prints an error of a process.
+func (j *job) say(rank int, err error) {
 	text := oneLine(err)
 	if cmd := j.command.Load(); cmd != nil {
 		text = inFlags(text, cmd.Flags())
 	}
 	fmt.Fprintf(j.stderr, "mega: rank %d: %s\n", rank, text)
-	return status(err)
 }
 
 // outputs are where a process writes: one of several, only the first.

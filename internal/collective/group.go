@@ -42,6 +42,9 @@ type Options struct {
 	// before it ends the job; 0 for ever. Operations at which one process may well be
 	// late, such as after it has saved a checkpoint, wait ten times as long.
 	Timeout time.Duration
+	// Slow is told once in a wait when half of its time has passed, since the
+	// launcher may notice first that a machine is gone; nil for nobody.
+	Slow func(error)
 }
 
 // How often Options.Timeout passes before a wait ends the job.
@@ -55,6 +58,7 @@ const (
 type Group struct {
 	transport Transport
 	timeout   atomic.Int64
+	slow      func(error)
 	jobs      chan job
 	failed    error // after which nothing is exchanged; the queue's goroutine's own
 
@@ -73,7 +77,7 @@ type job struct {
 // New returns the group of the processes that open joins. It calls open, and all
 // methods of the transport, on a thread of their own.
 func New(open func() (Transport, error), o Options) (*Group, error) {
-	g := &Group{jobs: make(chan job, 64)}
+	g := &Group{jobs: make(chan job, 64), slow: o.Slow}
 	g.SetTimeout(o.Timeout)
 	opened := make(chan error)
 	go func() {
@@ -107,6 +111,10 @@ func (g *Group) perform(j job) error {
 		watchdog := time.AfterFunc(limit, func() { g.Abort(g.late(j.what, limit)) })
 		defer watchdog.Stop()
 	}
+	if limit > 0 && g.slow != nil {
+		half := time.AfterFunc(limit/2, func() { g.slow(waiting(j.what, limit)) })
+		defer half.Stop()
+	}
 	if err := j.run(); err != nil {
 		g.failed = fmt.Errorf("%s: %w", j.what, err)
 	}
@@ -115,6 +123,10 @@ func (g *Group) perform(j job) error {
 
 func (g *Group) late(what string, limit time.Duration) error {
 	return fmt.Errorf("%s: waited %v (collective_timeout) for the other processes: one of them, or the network, is gone or slow", what, limit)
+}
+
+func waiting(what string, limit time.Duration) error {
+	return fmt.Errorf("%s: has waited %v for the other processes, and ends the job after %v (collective_timeout)", what, limit/2, limit)
 }
 
 // Rank is this process's number in [0, Size()).

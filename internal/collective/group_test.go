@@ -139,9 +139,15 @@ func TestAbort(t *testing.T) {
 	})
 }
 
-// TestWatchdog: who waits too long ends the job, and says for what.
+// TestWatchdog: who waits too long says so, then ends the job, and says for what.
 func TestWatchdog(t *testing.T) {
-	together(2, Options{Timeout: 20 * time.Millisecond}, func(g *Group) {
+	slow := make(chan error, 1)
+	defer func() {
+		if err := <-slow; !strings.Contains(err.Error(), "update 3, bucket 1 of 2 of the gradients: has waited 10ms for the other processes, and ends the job after 20ms") {
+			t.Errorf("told %v", err)
+		}
+	}()
+	together(2, Options{Timeout: 20 * time.Millisecond, Slow: func(err error) { slow <- err }}, func(g *Group) {
 		if g.Rank() == 1 {
 			return // never comes
 		}
