@@ -314,3 +314,51 @@ func TestMPINetworkCut(t *testing.T) {
 	n.run(t, append(slices.Clone(args), "--save-dir", whole)...)
 	sameCheckpoint(t, "after a cut", dir, whole)
 }
+
+// mpiScaling and mpiModel say what TestMPIScaling trains.
+var (
+	mpiScaling = flag.Bool("mpi-scaling", false, "run TestMPIScaling, as root, with nothing else on the machine")
+	mpiText    = flag.String("mpi-text", "", "a text of some megabytes for TestMPIScaling")
+)
+
+// TestMPIScaling prints what the network costs: seconds of an update of a language model
+// of 12.7 million parameters on two hosts of one thread each, by the rate and delay of the
+// links, with gradients that travel while backward goes on and with one bucket, which
+// begins when it has ended. The table of docs/scaling.md is made of it.
+func TestMPIScaling(t *testing.T) {
+	if !*mpiScaling {
+		t.Skip("only with -mpi-scaling")
+	}
+	const updates = 8
+	args := func(dir string, more ...string) []string {
+		return append([]string{"train", "--preset", "bytes-small", "--text", *mpiText, "--save-dir", dir, "--decoder-embed-dim", "512",
+			"--decoder-hidden-dim", "1024", "--decoder-ffn-embed-dim", "1024", "--decoder-z-dim", "128", "--decoder-layers", "4",
+			"--max-tokens", "1024", "--variant-block-multiple-max", "2", "--disable-validation", "--no-save", "--profile", "--workers", "1",
+			"--max-update", strconv.Itoa(updates)}, more...)
+	}
+	measure := func(what string, stderr string) {
+		number := func(pattern string) float64 {
+			m := regexp.MustCompile(pattern).FindStringSubmatch(stderr)
+			if m == nil {
+				t.Fatalf("no %q in\n%s", pattern, stderr)
+			}
+			x, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x / updates
+		}
+		t.Logf("%s: waited %.3f, moved %.3f, exposed %.3f s an update\n%s", what, number(`waited ([0-9.]+) s for others`),
+			number(`then took ([0-9.]+) s`), number(`communication +\d+ +([0-9.]+) s`), stderr)
+	}
+	for _, link := range []struct {
+		rate  string
+		delay time.Duration
+	}{{"10gbit", 0}, {"1gbit", 0}, {"1gbit", 100 * time.Microsecond}, {"1gbit", time.Millisecond}} {
+		for _, bucket := range []string{"8", "4096"} {
+			n := newNetwork(t, 2, link.rate, link.delay)
+			stderr := n.run(t, args(filepath.Join(t.TempDir(), "run"), "--bucket-mb", bucket)...)
+			measure(fmt.Sprintf("%s, %v, --bucket-mb %s", link.rate, link.delay, bucket), stderr)
+		}
+	}
+}
