@@ -53,7 +53,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
-	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16")
+	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16 or ARM's BF16")
 	flags.BoolVar(&c.decode.Int8, "int8", false, "decode: read the weights in eight bits, as of a model that mega convert --int8 wrote")
 	number(flags, &c.options.Reps, "reps", 3, positive, "steps to measure")
 	threads(flags, &c.threads, "threads", "threads that compute; 0 for all cores")

@@ -529,55 +529,53 @@ loop1:
 	WORD $0x4eb3d463 // fsub v3.4s, v3.4s, v19.4s
 	WORD $0x4eb4d484 // fsub v4.4s, v4.4s, v20.4s
 	WORD $0x4eb1d421 // fsub v1.4s, v1.4s, v17.4s
-	FMOVQ 64(R1), F17
-	FMOVQ 64(R1), F18
-	FMOVQ 64(R1), F19
-	FMOVQ 64(R1), F20
-	FMOVQ 80(R1), F21
-	WORD $0x4e35cc51 // fmla v17.4s, v2.4s, v21.4s
-	WORD $0x4e35cc72 // fmla v18.4s, v3.4s, v21.4s
-	WORD $0x4e35cc93 // fmla v19.4s, v4.4s, v21.4s
-	WORD $0x4e35cc34 // fmla v20.4s, v1.4s, v21.4s
-	FMOVQ 112(R1), F21
-	FMOVQ 112(R1), F22
-	FMOVQ 112(R1), F23
-	FMOVQ 112(R1), F24
-	WORD $0x4e22ce35 // fmla v21.4s, v17.4s, v2.4s
-	WORD $0x4e23ce56 // fmla v22.4s, v18.4s, v3.4s
-	WORD $0x4e24ce77 // fmla v23.4s, v19.4s, v4.4s
-	WORD $0x4e21ce98 // fmla v24.4s, v20.4s, v1.4s
-	FMOVQ 96(R1), F17
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 96(R1), F20
-	WORD $0x4e22ceb1 // fmla v17.4s, v21.4s, v2.4s
-	WORD $0x4e23ced2 // fmla v18.4s, v22.4s, v3.4s
-	WORD $0x4e24cef3 // fmla v19.4s, v23.4s, v4.4s
-	WORD $0x4e21cf14 // fmla v20.4s, v24.4s, v1.4s
-	FMOVQ 144(R1), F21
-	FMOVQ 144(R1), F22
-	FMOVQ 144(R1), F23
-	FMOVQ 144(R1), F24
-	WORD $0x4e22ce35 // fmla v21.4s, v17.4s, v2.4s
-	WORD $0x4e23ce56 // fmla v22.4s, v18.4s, v3.4s
-	WORD $0x4e24ce77 // fmla v23.4s, v19.4s, v4.4s
-	WORD $0x4e21ce98 // fmla v24.4s, v20.4s, v1.4s
-	FMOVQ 128(R1), F17
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	WORD $0x4e22ceb1 // fmla v17.4s, v21.4s, v2.4s
-	WORD $0x4e23ced2 // fmla v18.4s, v22.4s, v3.4s
-	WORD $0x4e24cef3 // fmla v19.4s, v23.4s, v4.4s
-	WORD $0x4e21cf14 // fmla v20.4s, v24.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
+	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
+	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
+	WORD $0x6e21dc34 // fmul v20.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F21
+	FMOVQ 64(R1), F22
+	FMOVQ 64(R1), F23
+	FMOVQ 64(R1), F24
+	FMOVQ 80(R1), F25
+	WORD $0x4e39cc55 // fmla v21.4s, v2.4s, v25.4s
+	WORD $0x4e39cc76 // fmla v22.4s, v3.4s, v25.4s
+	WORD $0x4e39cc97 // fmla v23.4s, v4.4s, v25.4s
+	WORD $0x4e39cc38 // fmla v24.4s, v1.4s, v25.4s
+	FMOVQ 96(R1), F25
+	FMOVQ 96(R1), F26
+	FMOVQ 96(R1), F27
+	FMOVQ 96(R1), F28
+	FMOVQ 112(R1), F29
+	WORD $0x4e3dcc59 // fmla v25.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc7a // fmla v26.4s, v3.4s, v29.4s
+	WORD $0x4e3dcc9b // fmla v27.4s, v4.4s, v29.4s
+	WORD $0x4e3dcc3c // fmla v28.4s, v1.4s, v29.4s
+	WORD $0x4e31ceb9 // fmla v25.4s, v21.4s, v17.4s
+	WORD $0x4e32ceda // fmla v26.4s, v22.4s, v18.4s
+	WORD $0x4e33cefb // fmla v27.4s, v23.4s, v19.4s
+	WORD $0x4e34cf1c // fmla v28.4s, v24.4s, v20.4s
+	FMOVQ 128(R1), F21
+	FMOVQ 128(R1), F22
+	FMOVQ 128(R1), F23
+	FMOVQ 128(R1), F24
+	FMOVQ 144(R1), F29
+	WORD $0x4e3dcc55 // fmla v21.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc76 // fmla v22.4s, v3.4s, v29.4s
+	WORD $0x4e3dcc97 // fmla v23.4s, v4.4s, v29.4s
+	WORD $0x4e3dcc38 // fmla v24.4s, v1.4s, v29.4s
+	WORD $0x4e31cf35 // fmla v21.4s, v25.4s, v17.4s
+	WORD $0x4e32cf56 // fmla v22.4s, v26.4s, v18.4s
+	WORD $0x4e33cf77 // fmla v23.4s, v27.4s, v19.4s
+	WORD $0x4e34cf98 // fmla v24.4s, v28.4s, v20.4s
 	WORD $0x4f3755c1 // shl v1.4s, v14.4s, #23
 	WORD $0x4f3755e2 // shl v2.4s, v15.4s, #23
 	WORD $0x4f375603 // shl v3.4s, v16.4s, #23
 	WORD $0x4f3755a4 // shl v4.4s, v13.4s, #23
-	WORD $0x6e21de21 // fmul v1.4s, v17.4s, v1.4s
-	WORD $0x6e22de42 // fmul v2.4s, v18.4s, v2.4s
-	WORD $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
-	WORD $0x6e24de84 // fmul v4.4s, v20.4s, v4.4s
+	WORD $0x6e21dea1 // fmul v1.4s, v21.4s, v1.4s
+	WORD $0x6e22dec2 // fmul v2.4s, v22.4s, v2.4s
+	WORD $0x6e23dee3 // fmul v3.4s, v23.4s, v3.4s
+	WORD $0x6e24df04 // fmul v4.4s, v24.4s, v4.4s
 	WORD $0x6e29dd2d // fmul v13.4s, v9.4s, v9.4s
 	WORD $0x6e2add4e // fmul v14.4s, v10.4s, v10.4s
 	WORD $0x6e2bdd6f // fmul v15.4s, v11.4s, v11.4s
@@ -681,19 +679,20 @@ loop3:
 	FMOVQ 48(R1), F5
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	FMOVQ 64(R1), F5
-	FMOVQ 80(R1), F6
-	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	FMOVQ 144(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 128(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F6
+	FMOVQ 80(R1), F7
+	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
+	FMOVQ 96(R1), F7
+	FMOVQ 112(R1), F8
+	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	FMOVQ 128(R1), F6
+	FMOVQ 144(R1), F8
+	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
 	FMOVQ 288(R1), F5
 	FMOVQ 304(R1), F6
@@ -749,19 +748,20 @@ loop5:
 	FMOVQ 48(R1), F5
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	FMOVQ 64(R1), F5
-	FMOVQ 80(R1), F6
-	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	FMOVQ 144(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 128(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F6
+	FMOVQ 80(R1), F7
+	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
+	FMOVQ 96(R1), F7
+	FMOVQ 112(R1), F8
+	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	FMOVQ 128(R1), F6
+	FMOVQ 144(R1), F8
+	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
 	FMOVQ 288(R1), F5
 	FMOVQ 304(R1), F6
@@ -1128,31 +1128,31 @@ loop1:
 	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	FMOVQ 64(R1), F9
-	FMOVQ 64(R1), F10
-	FMOVQ 80(R1), F11
-	WORD $0x4e2bcc49 // fmla v9.4s, v2.4s, v11.4s
-	WORD $0x4e2bcc2a // fmla v10.4s, v1.4s, v11.4s
-	FMOVQ 112(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e22cd2b // fmla v11.4s, v9.4s, v2.4s
-	WORD $0x4e21cd4c // fmla v12.4s, v10.4s, v1.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	WORD $0x4e22cd69 // fmla v9.4s, v11.4s, v2.4s
-	WORD $0x4e21cd8a // fmla v10.4s, v12.4s, v1.4s
-	FMOVQ 144(R1), F11
-	FMOVQ 144(R1), F12
-	WORD $0x4e22cd2b // fmla v11.4s, v9.4s, v2.4s
-	WORD $0x4e21cd4c // fmla v12.4s, v10.4s, v1.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	WORD $0x4e22cd69 // fmla v9.4s, v11.4s, v2.4s
-	WORD $0x4e21cd8a // fmla v10.4s, v12.4s, v1.4s
+	WORD $0x6e22dc49 // fmul v9.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F11
+	FMOVQ 64(R1), F12
+	FMOVQ 80(R1), F13
+	WORD $0x4e2dcc4b // fmla v11.4s, v2.4s, v13.4s
+	WORD $0x4e2dcc2c // fmla v12.4s, v1.4s, v13.4s
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc4d // fmla v13.4s, v2.4s, v15.4s
+	WORD $0x4e2fcc2e // fmla v14.4s, v1.4s, v15.4s
+	WORD $0x4e29cd6d // fmla v13.4s, v11.4s, v9.4s
+	WORD $0x4e2acd8e // fmla v14.4s, v12.4s, v10.4s
+	FMOVQ 128(R1), F11
+	FMOVQ 128(R1), F12
+	FMOVQ 144(R1), F15
+	WORD $0x4e2fcc4b // fmla v11.4s, v2.4s, v15.4s
+	WORD $0x4e2fcc2c // fmla v12.4s, v1.4s, v15.4s
+	WORD $0x4e29cdab // fmla v11.4s, v13.4s, v9.4s
+	WORD $0x4e2acdcc // fmla v12.4s, v14.4s, v10.4s
 	WORD $0x4f375501 // shl v1.4s, v8.4s, #23
 	WORD $0x4f3754e2 // shl v2.4s, v7.4s, #23
-	WORD $0x6e21dd21 // fmul v1.4s, v9.4s, v1.4s
-	WORD $0x6e22dd42 // fmul v2.4s, v10.4s, v2.4s
+	WORD $0x6e21dd61 // fmul v1.4s, v11.4s, v1.4s
+	WORD $0x6e22dd82 // fmul v2.4s, v12.4s, v2.4s
 	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
 	WORD $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
 	FMOVQ 288(R1), F9
@@ -1242,19 +1242,20 @@ loop3:
 	FMOVQ 48(R1), F5
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	FMOVQ 64(R1), F5
-	FMOVQ 80(R1), F6
-	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	FMOVQ 144(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 128(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F6
+	FMOVQ 80(R1), F7
+	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
+	FMOVQ 96(R1), F7
+	FMOVQ 112(R1), F8
+	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	FMOVQ 128(R1), F6
+	FMOVQ 144(R1), F8
+	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
 	FMOVQ 288(R1), F5
 	FMOVQ 304(R1), F6
@@ -1319,19 +1320,20 @@ loop5:
 	FMOVQ 48(R1), F5
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	FMOVQ 64(R1), F5
-	FMOVQ 80(R1), F6
-	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	FMOVQ 144(R1), F6
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	FMOVQ 128(R1), F5
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	FMOVQ 64(R1), F6
+	FMOVQ 80(R1), F7
+	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
+	FMOVQ 96(R1), F7
+	FMOVQ 112(R1), F8
+	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	FMOVQ 128(R1), F6
+	FMOVQ 144(R1), F8
+	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
-	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
 	FMOVQ 288(R1), F5
 	FMOVQ 304(R1), F6

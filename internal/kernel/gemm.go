@@ -100,7 +100,11 @@ func (p *product) multiply(bf16 bool) {
 		return
 	}
 	if bf16 {
-		p.k, p.terms = ceilDiv(p.k, 2), p.k
+		impl := pairImplementation()
+		if p.packed != nil {
+			impl = p.packed.impl
+		}
+		p.k, p.terms = pairsOf(impl, p.k), p.k
 	}
 	p.plan()
 	p.run()

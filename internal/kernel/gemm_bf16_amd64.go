@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
+// bf16Implementation is the one that multiplies in bfloat16, on bf16Processors.
+const (
+	bf16Implementation = AVX512
+	bf16Processors     = "a processor with AVX512_BF16 (AMD from Zen 4 on, Intel from Cooper Lake on)"
+)
+
 // hasBF16 says whether the avx512 kernels can multiply in bfloat16 here.
 var hasBF16 = cpu.X86.HasAVX512BF16 && slices.Contains(native(), AVX512)
 

@@ -1,8 +1,12 @@
-//go:build !amd64 || purego
+//go:build (!amd64 && !arm64) || purego
 
 package kernel
 
-const hasBF16 = false
+const (
+	hasBF16            = false
+	bf16Implementation = Generic
+	bf16Processors     = "a processor with AVX512_BF16 (AMD from Zen 4 on, Intel from Cooper Lake on) or ARM's BF16"
+)
 
 func (s *strip) runPairs(Implementation) { s.runPairsGeneric() }
 

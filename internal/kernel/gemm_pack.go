@@ -41,7 +41,12 @@ func (p *Packed) pack(w *parallel.Workers, impl Implementation, k, n, terms int,
 }
 
 // Rows returns the number of rows k that p holds.
-func (p *Packed) Rows() int { return max(p.k, p.terms) }
+func (p *Packed) Rows() int {
+	if p.terms > 0 {
+		return p.terms
+	}
+	return p.k
+}
 
 // Columns returns the number of columns n that p holds.
 func (p *Packed) Columns() int { return p.n }

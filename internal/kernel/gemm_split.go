@@ -55,8 +55,17 @@ func (p *product) runPart(i int) {
 	p.compute(rectangle{
 		p0: row * p.panels / rows, p1: (row + 1) * p.panels / rows,
 		j0: min(column*width, p.n), j1: min((column+1)*width, p.n),
-		k0: part * p.k / p.splits, k1: (part + 1) * p.k / p.splits,
+		k0: p.startOfPart(part), k1: p.startOfPart(part + 1),
 	}, &output{c: c, ldc: p.n})
+}
+
+// startOfPart returns the first term of a part of the reduction. Quads are not cut.
+func (p *product) startOfPart(part int) int {
+	k := part * p.k / p.splits
+	if p.terms > 0 && p.impl == NEON {
+		k &^= 1
+	}
+	return k
 }
 
 const sumRows = 8 // rows a task of sumParts

@@ -36,7 +36,7 @@ func TestNEONCodes(t *testing.T) {
 	for comment := range codes {
 		comments = append(comments, comment)
 	}
-	assembler := exec.Command(llvm, "-triple=aarch64", "-show-encoding")
+	assembler := exec.Command(llvm, "-triple=aarch64", "-mattr=+bf16", "-show-encoding")
 	assembler.Stdin = strings.NewReader(strings.Join(comments, "\n"))
 	out, err := assembler.Output()
 	if err != nil {

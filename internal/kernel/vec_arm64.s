@@ -86,26 +86,26 @@ DATA constants<>+80(SB)/4, $0xb102e308
 DATA constants<>+84(SB)/4, $0xb102e308
 DATA constants<>+88(SB)/4, $0xb102e308
 DATA constants<>+92(SB)/4, $0xb102e308
-DATA constants<>+96(SB)/4, $0x3c891db5
-DATA constants<>+100(SB)/4, $0x3c891db5
-DATA constants<>+104(SB)/4, $0x3c891db5
-DATA constants<>+108(SB)/4, $0x3c891db5
-DATA constants<>+112(SB)/4, $0x3b3510d6
-DATA constants<>+116(SB)/4, $0x3b3510d6
-DATA constants<>+120(SB)/4, $0x3b3510d6
-DATA constants<>+124(SB)/4, $0x3b3510d6
-DATA constants<>+128(SB)/4, $0x3daaac7d
-DATA constants<>+132(SB)/4, $0x3daaac7d
-DATA constants<>+136(SB)/4, $0x3daaac7d
-DATA constants<>+140(SB)/4, $0x3daaac7d
-DATA constants<>+144(SB)/4, $0x3eaaaa48
-DATA constants<>+148(SB)/4, $0x3eaaaa48
-DATA constants<>+152(SB)/4, $0x3eaaaa48
-DATA constants<>+156(SB)/4, $0x3eaaaa48
-DATA constants<>+160(SB)/4, $0x3f7ffffe
-DATA constants<>+164(SB)/4, $0x3f7ffffe
-DATA constants<>+168(SB)/4, $0x3f7ffffe
-DATA constants<>+172(SB)/4, $0x3f7ffffe
+DATA constants<>+96(SB)/4, $0x3daaac7d
+DATA constants<>+100(SB)/4, $0x3daaac7d
+DATA constants<>+104(SB)/4, $0x3daaac7d
+DATA constants<>+108(SB)/4, $0x3daaac7d
+DATA constants<>+112(SB)/4, $0x3c891db5
+DATA constants<>+116(SB)/4, $0x3c891db5
+DATA constants<>+120(SB)/4, $0x3c891db5
+DATA constants<>+124(SB)/4, $0x3c891db5
+DATA constants<>+128(SB)/4, $0x3b3510d6
+DATA constants<>+132(SB)/4, $0x3b3510d6
+DATA constants<>+136(SB)/4, $0x3b3510d6
+DATA constants<>+140(SB)/4, $0x3b3510d6
+DATA constants<>+144(SB)/4, $0x3f7ffffe
+DATA constants<>+148(SB)/4, $0x3f7ffffe
+DATA constants<>+152(SB)/4, $0x3f7ffffe
+DATA constants<>+156(SB)/4, $0x3f7ffffe
+DATA constants<>+160(SB)/4, $0x3eaaaa48
+DATA constants<>+164(SB)/4, $0x3eaaaa48
+DATA constants<>+168(SB)/4, $0x3eaaaa48
+DATA constants<>+172(SB)/4, $0x3eaaaa48
 DATA constants<>+176(SB)/4, $0x40000000
 DATA constants<>+180(SB)/4, $0x40000000
 DATA constants<>+184(SB)/4, $0x40000000
@@ -694,67 +694,63 @@ loop1:
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 112(R1), F18
-	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
-	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
-	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
-	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
-	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
-	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
-	FMOVQ 160(R1), F18
-	FMOVQ 160(R1), F19
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
+	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
+	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 112(R1), F24
+	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
+	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
+	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
+	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
+	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
+	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
+	FMOVQ 128(R1), F24
+	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
+	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
+	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
+	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
+	FMOVQ 144(R1), F24
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7b // fmla v27.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9c // fmla v28.4s, v4.4s, v30.4s
+	WORD $0x4e3eccbd // fmla v29.4s, v5.4s, v30.4s
+	WORD $0x4e2cce58 // fmla v24.4s, v18.4s, v12.4s
+	WORD $0x4e2dce79 // fmla v25.4s, v19.4s, v13.4s
+	WORD $0x4e2ece9a // fmla v26.4s, v20.4s, v14.4s
+	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
+	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
+	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
+	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
+	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
+	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
+	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
 	FMOVQ 176(R1), F20
@@ -802,17 +798,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -841,17 +838,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -939,67 +937,63 @@ loop1:
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 112(R1), F18
-	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
-	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
-	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
-	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
-	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
-	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
-	FMOVQ 160(R1), F18
-	FMOVQ 160(R1), F19
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
+	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
+	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 112(R1), F24
+	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
+	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
+	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
+	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
+	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
+	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
+	FMOVQ 128(R1), F24
+	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
+	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
+	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
+	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
+	FMOVQ 144(R1), F24
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7b // fmla v27.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9c // fmla v28.4s, v4.4s, v30.4s
+	WORD $0x4e3eccbd // fmla v29.4s, v5.4s, v30.4s
+	WORD $0x4e2cce58 // fmla v24.4s, v18.4s, v12.4s
+	WORD $0x4e2dce79 // fmla v25.4s, v19.4s, v13.4s
+	WORD $0x4e2ece9a // fmla v26.4s, v20.4s, v14.4s
+	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
+	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
+	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
+	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
+	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
+	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
+	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
 	FMOVQ 176(R1), F20
@@ -1063,17 +1057,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -1108,17 +1103,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -1210,67 +1206,63 @@ loop1:
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 112(R1), F18
-	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
-	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
-	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
-	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
-	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
-	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
-	FMOVQ 160(R1), F18
-	FMOVQ 160(R1), F19
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
+	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
+	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 112(R1), F24
+	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
+	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
+	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
+	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
+	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
+	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
+	FMOVQ 128(R1), F24
+	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
+	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
+	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
+	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
+	FMOVQ 144(R1), F24
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7b // fmla v27.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9c // fmla v28.4s, v4.4s, v30.4s
+	WORD $0x4e3eccbd // fmla v29.4s, v5.4s, v30.4s
+	WORD $0x4e2cce58 // fmla v24.4s, v18.4s, v12.4s
+	WORD $0x4e2dce79 // fmla v25.4s, v19.4s, v13.4s
+	WORD $0x4e2ece9a // fmla v26.4s, v20.4s, v14.4s
+	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
+	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
+	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
+	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
+	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
+	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
+	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
 	FMOVQ 176(R1), F20
@@ -1337,17 +1329,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -1382,17 +1375,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -1596,57 +1590,54 @@ loop1:
 	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
 	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
 	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 112(R1), F20
-	WORD $0x4e34cc0f // fmla v15.4s, v0.4s, v20.4s
-	WORD $0x4e34cc30 // fmla v16.4s, v1.4s, v20.4s
-	WORD $0x4e34cc51 // fmla v17.4s, v2.4s, v20.4s
-	WORD $0x4e34cc72 // fmla v18.4s, v3.4s, v20.4s
-	WORD $0x4e34cc93 // fmla v19.4s, v4.4s, v20.4s
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	FMOVQ 128(R1), F24
-	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
-	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
-	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
-	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
-	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
-	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
-	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
-	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
-	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	FMOVQ 160(R1), F24
-	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
-	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
-	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
-	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
-	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	WORD $0x6e20dc0f // fmul v15.4s, v0.4s, v0.4s
+	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
+	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
+	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 96(R1), F24
+	FMOVQ 112(R1), F25
+	WORD $0x4e39cc14 // fmla v20.4s, v0.4s, v25.4s
+	WORD $0x4e39cc35 // fmla v21.4s, v1.4s, v25.4s
+	WORD $0x4e39cc56 // fmla v22.4s, v2.4s, v25.4s
+	WORD $0x4e39cc77 // fmla v23.4s, v3.4s, v25.4s
+	WORD $0x4e39cc98 // fmla v24.4s, v4.4s, v25.4s
+	FMOVQ 128(R1), F25
+	WORD $0x4e39cdf4 // fmla v20.4s, v15.4s, v25.4s
+	WORD $0x4e39ce15 // fmla v21.4s, v16.4s, v25.4s
+	WORD $0x4e39ce36 // fmla v22.4s, v17.4s, v25.4s
+	WORD $0x4e39ce57 // fmla v23.4s, v18.4s, v25.4s
+	WORD $0x4e39ce78 // fmla v24.4s, v19.4s, v25.4s
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc19 // fmla v25.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc3a // fmla v26.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5b // fmla v27.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7c // fmla v28.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9d // fmla v29.4s, v4.4s, v30.4s
+	WORD $0x4e2fce99 // fmla v25.4s, v20.4s, v15.4s
+	WORD $0x4e30ceba // fmla v26.4s, v21.4s, v16.4s
+	WORD $0x4e31cedb // fmla v27.4s, v22.4s, v17.4s
+	WORD $0x4e32cefc // fmla v28.4s, v23.4s, v18.4s
+	WORD $0x4e33cf1d // fmla v29.4s, v24.4s, v19.4s
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
-	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
-	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
-	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
-	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
-	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	WORD $0x4e20cf2f // fmla v15.4s, v25.4s, v0.4s
+	WORD $0x4e21cf50 // fmla v16.4s, v26.4s, v1.4s
+	WORD $0x4e22cf71 // fmla v17.4s, v27.4s, v2.4s
+	WORD $0x4e23cf92 // fmla v18.4s, v28.4s, v3.4s
+	WORD $0x4e24cfb3 // fmla v19.4s, v29.4s, v4.4s
 	FMOVQ 176(R1), F20
 	FMOVQ 176(R1), F21
 	FMOVQ 176(R1), F22
@@ -1757,17 +1748,18 @@ loop3:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -1836,17 +1828,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -2510,57 +2503,54 @@ loop1:
 	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
 	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
 	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 112(R1), F20
-	WORD $0x4e34cc0f // fmla v15.4s, v0.4s, v20.4s
-	WORD $0x4e34cc30 // fmla v16.4s, v1.4s, v20.4s
-	WORD $0x4e34cc51 // fmla v17.4s, v2.4s, v20.4s
-	WORD $0x4e34cc72 // fmla v18.4s, v3.4s, v20.4s
-	WORD $0x4e34cc93 // fmla v19.4s, v4.4s, v20.4s
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	FMOVQ 128(R1), F24
-	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
-	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
-	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
-	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
-	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
-	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
-	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
-	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
-	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	FMOVQ 160(R1), F24
-	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
-	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
-	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
-	WORD $0x4e23ce57 // fmla v23.4s, v18.4s, v3.4s
-	WORD $0x4e24ce78 // fmla v24.4s, v19.4s, v4.4s
+	WORD $0x6e20dc0f // fmul v15.4s, v0.4s, v0.4s
+	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
+	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
+	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 96(R1), F24
+	FMOVQ 112(R1), F25
+	WORD $0x4e39cc14 // fmla v20.4s, v0.4s, v25.4s
+	WORD $0x4e39cc35 // fmla v21.4s, v1.4s, v25.4s
+	WORD $0x4e39cc56 // fmla v22.4s, v2.4s, v25.4s
+	WORD $0x4e39cc77 // fmla v23.4s, v3.4s, v25.4s
+	WORD $0x4e39cc98 // fmla v24.4s, v4.4s, v25.4s
+	FMOVQ 128(R1), F25
+	WORD $0x4e39cdf4 // fmla v20.4s, v15.4s, v25.4s
+	WORD $0x4e39ce15 // fmla v21.4s, v16.4s, v25.4s
+	WORD $0x4e39ce36 // fmla v22.4s, v17.4s, v25.4s
+	WORD $0x4e39ce57 // fmla v23.4s, v18.4s, v25.4s
+	WORD $0x4e39ce78 // fmla v24.4s, v19.4s, v25.4s
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc19 // fmla v25.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc3a // fmla v26.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5b // fmla v27.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7c // fmla v28.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9d // fmla v29.4s, v4.4s, v30.4s
+	WORD $0x4e2fce99 // fmla v25.4s, v20.4s, v15.4s
+	WORD $0x4e30ceba // fmla v26.4s, v21.4s, v16.4s
+	WORD $0x4e31cedb // fmla v27.4s, v22.4s, v17.4s
+	WORD $0x4e32cefc // fmla v28.4s, v23.4s, v18.4s
+	WORD $0x4e33cf1d // fmla v29.4s, v24.4s, v19.4s
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
-	WORD $0x4e20ce8f // fmla v15.4s, v20.4s, v0.4s
-	WORD $0x4e21ceb0 // fmla v16.4s, v21.4s, v1.4s
-	WORD $0x4e22ced1 // fmla v17.4s, v22.4s, v2.4s
-	WORD $0x4e23cef2 // fmla v18.4s, v23.4s, v3.4s
-	WORD $0x4e24cf13 // fmla v19.4s, v24.4s, v4.4s
+	WORD $0x4e20cf2f // fmla v15.4s, v25.4s, v0.4s
+	WORD $0x4e21cf50 // fmla v16.4s, v26.4s, v1.4s
+	WORD $0x4e22cf71 // fmla v17.4s, v27.4s, v2.4s
+	WORD $0x4e23cf92 // fmla v18.4s, v28.4s, v3.4s
+	WORD $0x4e24cfb3 // fmla v19.4s, v29.4s, v4.4s
 	FMOVQ 176(R1), F20
 	FMOVQ 176(R1), F21
 	FMOVQ 176(R1), F22
@@ -2682,17 +2672,18 @@ loop3:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -2771,17 +2762,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -2904,67 +2896,63 @@ loop1:
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 96(R1), F16
-	FMOVQ 96(R1), F17
-	FMOVQ 112(R1), F18
-	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
-	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
-	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
-	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
-	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
-	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
-	FMOVQ 160(R1), F18
-	FMOVQ 160(R1), F19
-	FMOVQ 160(R1), F20
-	FMOVQ 160(R1), F21
-	FMOVQ 160(R1), F22
-	FMOVQ 160(R1), F23
-	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
-	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
-	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
-	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
-	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
-	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
+	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
+	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
+	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F18
+	FMOVQ 96(R1), F19
+	FMOVQ 96(R1), F20
+	FMOVQ 96(R1), F21
+	FMOVQ 96(R1), F22
+	FMOVQ 96(R1), F23
+	FMOVQ 112(R1), F24
+	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
+	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
+	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
+	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
+	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
+	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
+	FMOVQ 128(R1), F24
+	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
+	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
+	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
+	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
+	FMOVQ 144(R1), F24
+	FMOVQ 144(R1), F25
+	FMOVQ 144(R1), F26
+	FMOVQ 144(R1), F27
+	FMOVQ 144(R1), F28
+	FMOVQ 144(R1), F29
+	FMOVQ 160(R1), F30
+	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
+	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
+	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
+	WORD $0x4e3ecc7b // fmla v27.4s, v3.4s, v30.4s
+	WORD $0x4e3ecc9c // fmla v28.4s, v4.4s, v30.4s
+	WORD $0x4e3eccbd // fmla v29.4s, v5.4s, v30.4s
+	WORD $0x4e2cce58 // fmla v24.4s, v18.4s, v12.4s
+	WORD $0x4e2dce79 // fmla v25.4s, v19.4s, v13.4s
+	WORD $0x4e2ece9a // fmla v26.4s, v20.4s, v14.4s
+	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
+	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
+	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
 	FMOVQ 176(R1), F15
 	FMOVQ 176(R1), F16
 	FMOVQ 176(R1), F17
-	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
-	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
-	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
-	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
-	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
-	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
+	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
+	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
+	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
+	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
+	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
 	FMOVQ 176(R1), F18
 	FMOVQ 176(R1), F19
 	FMOVQ 176(R1), F20
@@ -3036,17 +3024,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -3086,17 +3075,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -3170,47 +3160,45 @@ loop1:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -3273,17 +3261,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -3320,17 +3309,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -3405,37 +3395,36 @@ loop1:
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc89 // fmla v9.4s, v4.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
-	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
-	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e24cd89 // fmla v9.4s, v12.4s, v4.4s
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
-	WORD $0x4e23cdcb // fmla v11.4s, v14.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
-	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
-	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
+	WORD $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
+	WORD $0x6e25dcaa // fmul v10.4s, v5.4s, v5.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc8c // fmla v12.4s, v4.4s, v15.4s
+	WORD $0x4e2fccad // fmla v13.4s, v5.4s, v15.4s
+	WORD $0x4e2fcc6e // fmla v14.4s, v3.4s, v15.4s
+	FMOVQ 128(R1), F15
+	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
+	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
+	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 160(R1), F18
+	WORD $0x4e32cc8f // fmla v15.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb0 // fmla v16.4s, v5.4s, v18.4s
+	WORD $0x4e32cc71 // fmla v17.4s, v3.4s, v18.4s
+	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
+	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
+	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e24cd89 // fmla v9.4s, v12.4s, v4.4s
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
-	WORD $0x4e23cdcb // fmla v11.4s, v14.4s, v3.4s
+	WORD $0x4e24cde9 // fmla v9.4s, v15.4s, v4.4s
+	WORD $0x4e25ce0a // fmla v10.4s, v16.4s, v5.4s
+	WORD $0x4e23ce2b // fmla v11.4s, v17.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -3505,17 +3494,18 @@ loop3:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -3560,17 +3550,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -3733,37 +3724,36 @@ loop1:
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
-	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
-	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
+	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
+	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4b // fmul v11.4s, v2.4s, v2.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
+	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
+	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
+	FMOVQ 128(R1), F15
+	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
+	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
+	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 160(R1), F18
+	WORD $0x4e32cc0f // fmla v15.4s, v0.4s, v18.4s
+	WORD $0x4e32cc30 // fmla v16.4s, v1.4s, v18.4s
+	WORD $0x4e32cc51 // fmla v17.4s, v2.4s, v18.4s
+	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
+	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
+	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd89 // fmla v9.4s, v12.4s, v0.4s
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
-	WORD $0x4e22cdcb // fmla v11.4s, v14.4s, v2.4s
+	WORD $0x4e20cde9 // fmla v9.4s, v15.4s, v0.4s
+	WORD $0x4e21ce0a // fmla v10.4s, v16.4s, v1.4s
+	WORD $0x4e22ce2b // fmla v11.4s, v17.4s, v2.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -3889,17 +3879,18 @@ loop3:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -3988,17 +3979,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
@@ -4234,47 +4226,45 @@ loop1:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -4343,17 +4333,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -4393,17 +4384,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -4495,47 +4487,45 @@ loop1:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -4595,17 +4585,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -4645,17 +4636,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -4741,37 +4733,36 @@ loop1:
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	FMOVQ 96(R1), F6
-	FMOVQ 96(R1), F7
-	FMOVQ 96(R1), F8
-	FMOVQ 112(R1), F9
-	WORD $0x4e29cc06 // fmla v6.4s, v0.4s, v9.4s
-	WORD $0x4e29cc27 // fmla v7.4s, v1.4s, v9.4s
-	WORD $0x4e29cc48 // fmla v8.4s, v2.4s, v9.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	FMOVQ 128(R1), F11
-	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
-	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
-	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
-	FMOVQ 144(R1), F6
-	FMOVQ 144(R1), F7
-	FMOVQ 144(R1), F8
-	WORD $0x4e20cd26 // fmla v6.4s, v9.4s, v0.4s
-	WORD $0x4e21cd47 // fmla v7.4s, v10.4s, v1.4s
-	WORD $0x4e22cd68 // fmla v8.4s, v11.4s, v2.4s
-	FMOVQ 160(R1), F9
-	FMOVQ 160(R1), F10
-	FMOVQ 160(R1), F11
-	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
-	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
-	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
+	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
+	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
+	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
+	FMOVQ 96(R1), F9
+	FMOVQ 96(R1), F10
+	FMOVQ 96(R1), F11
+	FMOVQ 112(R1), F12
+	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
+	FMOVQ 128(R1), F12
+	WORD $0x4e2cccc9 // fmla v9.4s, v6.4s, v12.4s
+	WORD $0x4e2cccea // fmla v10.4s, v7.4s, v12.4s
+	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 160(R1), F15
+	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
+	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
+	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
+	WORD $0x4e26cd2c // fmla v12.4s, v9.4s, v6.4s
+	WORD $0x4e27cd4d // fmla v13.4s, v10.4s, v7.4s
+	WORD $0x4e28cd6e // fmla v14.4s, v11.4s, v8.4s
 	FMOVQ 176(R1), F6
 	FMOVQ 176(R1), F7
 	FMOVQ 176(R1), F8
-	WORD $0x4e20cd26 // fmla v6.4s, v9.4s, v0.4s
-	WORD $0x4e21cd47 // fmla v7.4s, v10.4s, v1.4s
-	WORD $0x4e22cd68 // fmla v8.4s, v11.4s, v2.4s
+	WORD $0x4e20cd86 // fmla v6.4s, v12.4s, v0.4s
+	WORD $0x4e21cda7 // fmla v7.4s, v13.4s, v1.4s
+	WORD $0x4e22cdc8 // fmla v8.4s, v14.4s, v2.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
@@ -4870,17 +4861,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -4940,17 +4932,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5041,47 +5034,45 @@ loop1:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -5148,17 +5139,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5197,17 +5189,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5288,37 +5281,36 @@ loop1:
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	FMOVQ 96(R1), F6
-	FMOVQ 96(R1), F7
-	FMOVQ 96(R1), F8
-	FMOVQ 112(R1), F9
-	WORD $0x4e29cc06 // fmla v6.4s, v0.4s, v9.4s
-	WORD $0x4e29cc27 // fmla v7.4s, v1.4s, v9.4s
-	WORD $0x4e29cc48 // fmla v8.4s, v2.4s, v9.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	FMOVQ 128(R1), F11
-	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
-	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
-	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
-	FMOVQ 144(R1), F6
-	FMOVQ 144(R1), F7
-	FMOVQ 144(R1), F8
-	WORD $0x4e20cd26 // fmla v6.4s, v9.4s, v0.4s
-	WORD $0x4e21cd47 // fmla v7.4s, v10.4s, v1.4s
-	WORD $0x4e22cd68 // fmla v8.4s, v11.4s, v2.4s
-	FMOVQ 160(R1), F9
-	FMOVQ 160(R1), F10
-	FMOVQ 160(R1), F11
-	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
-	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
-	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
+	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
+	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
+	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
+	FMOVQ 96(R1), F9
+	FMOVQ 96(R1), F10
+	FMOVQ 96(R1), F11
+	FMOVQ 112(R1), F12
+	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
+	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
+	FMOVQ 128(R1), F12
+	WORD $0x4e2cccc9 // fmla v9.4s, v6.4s, v12.4s
+	WORD $0x4e2cccea // fmla v10.4s, v7.4s, v12.4s
+	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
+	FMOVQ 144(R1), F12
+	FMOVQ 144(R1), F13
+	FMOVQ 144(R1), F14
+	FMOVQ 160(R1), F15
+	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
+	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
+	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
+	WORD $0x4e26cd2c // fmla v12.4s, v9.4s, v6.4s
+	WORD $0x4e27cd4d // fmla v13.4s, v10.4s, v7.4s
+	WORD $0x4e28cd6e // fmla v14.4s, v11.4s, v8.4s
 	FMOVQ 176(R1), F6
 	FMOVQ 176(R1), F7
 	FMOVQ 176(R1), F8
-	WORD $0x4e20cd26 // fmla v6.4s, v9.4s, v0.4s
-	WORD $0x4e21cd47 // fmla v7.4s, v10.4s, v1.4s
-	WORD $0x4e22cd68 // fmla v8.4s, v11.4s, v2.4s
+	WORD $0x4e20cd86 // fmla v6.4s, v12.4s, v0.4s
+	WORD $0x4e21cda7 // fmla v7.4s, v13.4s, v1.4s
+	WORD $0x4e22cdc8 // fmla v8.4s, v14.4s, v2.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
@@ -5403,17 +5395,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5463,17 +5456,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5558,47 +5552,45 @@ loop1:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -5660,17 +5652,18 @@ loop3:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5707,17 +5700,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -5794,37 +5788,36 @@ loop1:
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc89 // fmla v9.4s, v4.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
-	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
-	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e24cd89 // fmla v9.4s, v12.4s, v4.4s
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
-	WORD $0x4e23cdcb // fmla v11.4s, v14.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
-	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
-	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
+	WORD $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
+	WORD $0x6e25dcaa // fmul v10.4s, v5.4s, v5.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc8c // fmla v12.4s, v4.4s, v15.4s
+	WORD $0x4e2fccad // fmla v13.4s, v5.4s, v15.4s
+	WORD $0x4e2fcc6e // fmla v14.4s, v3.4s, v15.4s
+	FMOVQ 128(R1), F15
+	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
+	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
+	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 160(R1), F18
+	WORD $0x4e32cc8f // fmla v15.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb0 // fmla v16.4s, v5.4s, v18.4s
+	WORD $0x4e32cc71 // fmla v17.4s, v3.4s, v18.4s
+	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
+	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
+	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e24cd89 // fmla v9.4s, v12.4s, v4.4s
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
-	WORD $0x4e23cdcb // fmla v11.4s, v14.4s, v3.4s
+	WORD $0x4e24cde9 // fmla v9.4s, v15.4s, v4.4s
+	WORD $0x4e25ce0a // fmla v10.4s, v16.4s, v5.4s
+	WORD $0x4e23ce2b // fmla v11.4s, v17.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -5912,17 +5905,18 @@ loop3:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -5973,17 +5967,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -6082,47 +6077,45 @@ loop3:
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc08 // fmla v8.4s, v0.4s, v12.4s
-	WORD $0x4e2ccc29 // fmla v9.4s, v1.4s, v12.4s
-	WORD $0x4e2ccc4a // fmla v10.4s, v2.4s, v12.4s
-	WORD $0x4e2ccc6b // fmla v11.4s, v3.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	FMOVQ 128(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
-	FMOVQ 144(R1), F8
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	FMOVQ 160(R1), F15
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
-	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
-	WORD $0x4e23cd6f // fmla v15.4s, v11.4s, v3.4s
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 96(R1), F15
+	FMOVQ 112(R1), F16
+	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
+	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
+	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
+	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
+	FMOVQ 128(R1), F16
+	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
+	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
+	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
+	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 144(R1), F18
+	FMOVQ 144(R1), F19
+	FMOVQ 160(R1), F20
+	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
+	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
+	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
+	WORD $0x4e34cc73 // fmla v19.4s, v3.4s, v20.4s
+	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
+	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
+	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
+	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
-	WORD $0x4e21cda9 // fmla v9.4s, v13.4s, v1.4s
-	WORD $0x4e22cdca // fmla v10.4s, v14.4s, v2.4s
-	WORD $0x4e23cdeb // fmla v11.4s, v15.4s, v3.4s
+	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
+	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
+	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
+	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -6200,17 +6193,18 @@ loop5:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -6252,17 +6246,18 @@ loop7:
 	FMOVQ 80(R1), F3
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 96(R1), F2
-	FMOVQ 112(R1), F3
-	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 128(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 160(R1), F3
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F4
+	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
+	FMOVQ 128(R1), F4
+	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
+	FMOVQ 144(R1), F4
+	FMOVQ 160(R1), F5
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
 	FMOVQ 176(R1), F2
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
 	FMOVQ 176(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
@@ -6359,27 +6354,27 @@ loop3:
 	WORD $0x4ea8ccc2 // fmls v2.4s, v6.4s, v8.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	FMOVQ 96(R1), F6
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
-	WORD $0x4e28cc66 // fmla v6.4s, v3.4s, v8.4s
-	WORD $0x4e28cc47 // fmla v7.4s, v2.4s, v8.4s
-	FMOVQ 128(R1), F8
-	FMOVQ 128(R1), F9
-	WORD $0x4e23ccc8 // fmla v8.4s, v6.4s, v3.4s
-	WORD $0x4e22cce9 // fmla v9.4s, v7.4s, v2.4s
-	FMOVQ 144(R1), F6
-	FMOVQ 144(R1), F7
-	WORD $0x4e23cd06 // fmla v6.4s, v8.4s, v3.4s
-	WORD $0x4e22cd27 // fmla v7.4s, v9.4s, v2.4s
-	FMOVQ 160(R1), F8
-	FMOVQ 160(R1), F9
-	WORD $0x4e23ccc8 // fmla v8.4s, v6.4s, v3.4s
-	WORD $0x4e22cce9 // fmla v9.4s, v7.4s, v2.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x6e22dc47 // fmul v7.4s, v2.4s, v2.4s
+	FMOVQ 96(R1), F8
+	FMOVQ 96(R1), F9
+	FMOVQ 112(R1), F10
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acc49 // fmla v9.4s, v2.4s, v10.4s
+	FMOVQ 128(R1), F10
+	WORD $0x4e2accc8 // fmla v8.4s, v6.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	FMOVQ 144(R1), F10
+	FMOVQ 144(R1), F11
+	FMOVQ 160(R1), F12
+	WORD $0x4e2ccc6a // fmla v10.4s, v3.4s, v12.4s
+	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
+	WORD $0x4e26cd0a // fmla v10.4s, v8.4s, v6.4s
+	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
 	FMOVQ 176(R1), F6
 	FMOVQ 176(R1), F7
-	WORD $0x4e23cd06 // fmla v6.4s, v8.4s, v3.4s
-	WORD $0x4e22cd27 // fmla v7.4s, v9.4s, v2.4s
+	WORD $0x4e23cd46 // fmla v6.4s, v10.4s, v3.4s
+	WORD $0x4e22cd67 // fmla v7.4s, v11.4s, v2.4s
 	FMOVQ 176(R1), F8
 	FMOVQ 176(R1), F9
 	WORD $0x4e23ccc8 // fmla v8.4s, v6.4s, v3.4s
@@ -6475,17 +6470,18 @@ loop5:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -6549,17 +6545,18 @@ loop7:
 	FMOVQ 80(R1), F4
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
-	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 128(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F5
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	FMOVQ 128(R1), F5
+	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
+	FMOVQ 144(R1), F5
+	FMOVQ 160(R1), F6
+	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
+	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
 	FMOVQ 176(R1), F3
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
 	FMOVQ 176(R1), F4
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
@@ -6878,37 +6875,36 @@ loop1:
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
-	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
-	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
-	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e23cd89 // fmla v9.4s, v12.4s, v3.4s
-	WORD $0x4e24cdaa // fmla v10.4s, v13.4s, v4.4s
-	WORD $0x4e25cdcb // fmla v11.4s, v14.4s, v5.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
-	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
-	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
+	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc6c // fmla v12.4s, v3.4s, v15.4s
+	WORD $0x4e2fcc8d // fmla v13.4s, v4.4s, v15.4s
+	WORD $0x4e2fccae // fmla v14.4s, v5.4s, v15.4s
+	FMOVQ 128(R1), F15
+	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
+	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
+	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 160(R1), F18
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
+	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
+	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e23cd89 // fmla v9.4s, v12.4s, v3.4s
-	WORD $0x4e24cdaa // fmla v10.4s, v13.4s, v4.4s
-	WORD $0x4e25cdcb // fmla v11.4s, v14.4s, v5.4s
+	WORD $0x4e23cde9 // fmla v9.4s, v15.4s, v3.4s
+	WORD $0x4e24ce0a // fmla v10.4s, v16.4s, v4.4s
+	WORD $0x4e25ce2b // fmla v11.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -6950,17 +6946,18 @@ loop3:
 	FMOVQ 80(R1), F6
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	FMOVQ 96(R1), F5
-	FMOVQ 112(R1), F6
-	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 128(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	FMOVQ 144(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	FMOVQ 160(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F6
+	FMOVQ 112(R1), F7
+	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
+	FMOVQ 128(R1), F7
+	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
+	FMOVQ 144(R1), F7
+	FMOVQ 160(R1), F8
+	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	FMOVQ 176(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
 	FMOVQ 176(R1), F6
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
@@ -6991,17 +6988,18 @@ loop5:
 	FMOVQ 80(R1), F6
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	FMOVQ 96(R1), F5
-	FMOVQ 112(R1), F6
-	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 128(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	FMOVQ 144(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	FMOVQ 160(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F6
+	FMOVQ 112(R1), F7
+	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
+	FMOVQ 128(R1), F7
+	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
+	FMOVQ 144(R1), F7
+	FMOVQ 160(R1), F8
+	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	FMOVQ 176(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
 	FMOVQ 176(R1), F6
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
@@ -7071,37 +7069,36 @@ loop1:
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
-	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
-	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 128(R1), F12
-	FMOVQ 128(R1), F13
-	FMOVQ 128(R1), F14
-	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
-	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
-	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
-	FMOVQ 144(R1), F9
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	WORD $0x4e23cd89 // fmla v9.4s, v12.4s, v3.4s
-	WORD $0x4e24cdaa // fmla v10.4s, v13.4s, v4.4s
-	WORD $0x4e25cdcb // fmla v11.4s, v14.4s, v5.4s
-	FMOVQ 160(R1), F12
-	FMOVQ 160(R1), F13
-	FMOVQ 160(R1), F14
-	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
-	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
-	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
+	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
+	FMOVQ 96(R1), F12
+	FMOVQ 96(R1), F13
+	FMOVQ 96(R1), F14
+	FMOVQ 112(R1), F15
+	WORD $0x4e2fcc6c // fmla v12.4s, v3.4s, v15.4s
+	WORD $0x4e2fcc8d // fmla v13.4s, v4.4s, v15.4s
+	WORD $0x4e2fccae // fmla v14.4s, v5.4s, v15.4s
+	FMOVQ 128(R1), F15
+	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
+	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
+	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
+	FMOVQ 144(R1), F15
+	FMOVQ 144(R1), F16
+	FMOVQ 144(R1), F17
+	FMOVQ 160(R1), F18
+	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
+	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
+	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
+	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
+	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
+	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
 	FMOVQ 176(R1), F9
 	FMOVQ 176(R1), F10
 	FMOVQ 176(R1), F11
-	WORD $0x4e23cd89 // fmla v9.4s, v12.4s, v3.4s
-	WORD $0x4e24cdaa // fmla v10.4s, v13.4s, v4.4s
-	WORD $0x4e25cdcb // fmla v11.4s, v14.4s, v5.4s
+	WORD $0x4e23cde9 // fmla v9.4s, v15.4s, v3.4s
+	WORD $0x4e24ce0a // fmla v10.4s, v16.4s, v4.4s
+	WORD $0x4e25ce2b // fmla v11.4s, v17.4s, v5.4s
 	FMOVQ 176(R1), F12
 	FMOVQ 176(R1), F13
 	FMOVQ 176(R1), F14
@@ -7140,17 +7137,18 @@ loop3:
 	FMOVQ 80(R1), F6
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	FMOVQ 96(R1), F5
-	FMOVQ 112(R1), F6
-	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 128(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	FMOVQ 144(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	FMOVQ 160(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F6
+	FMOVQ 112(R1), F7
+	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
+	FMOVQ 128(R1), F7
+	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
+	FMOVQ 144(R1), F7
+	FMOVQ 160(R1), F8
+	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	FMOVQ 176(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
 	FMOVQ 176(R1), F6
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
@@ -7180,17 +7178,18 @@ loop5:
 	FMOVQ 80(R1), F6
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	FMOVQ 96(R1), F5
-	FMOVQ 112(R1), F6
-	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 128(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	FMOVQ 144(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	FMOVQ 160(R1), F6
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	FMOVQ 96(R1), F6
+	FMOVQ 112(R1), F7
+	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
+	FMOVQ 128(R1), F7
+	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
+	FMOVQ 144(R1), F7
+	FMOVQ 160(R1), F8
+	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	FMOVQ 176(R1), F5
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
 	FMOVQ 176(R1), F6
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s

@@ -88,12 +88,23 @@ var armForms = map[string]armForm{
 	"fcvtl":   {0x0e617800, "fcvtl v%d.2d, v%d.2s", fields},
 	"fcvtl2":  {0x4e617800, "fcvtl2 v%d.2d, v%d.4s", fields},
 
+	"sxtl.8h":   {0x0f08a400, "sxtl v%d.8h, v%d.8b", fields},
+	"sxtl2.8h":  {0x4f08a400, "sxtl2 v%d.8h, v%d.16b", fields},
+	"saddw.4s":  {0x0e601000, "saddw v%d.4s, v%d.4s, v%d.4h", fields},
+	"saddw2.4s": {0x4e601000, "saddw2 v%d.4s, v%d.4s, v%d.8h", fields},
+
+	"bfmmla":  {0x6e40ec00, "bfmmla v%d.4s, v%d.8h, v%d.8h", fields}, // with BF16, as the next two
+	"bfcvtn":  {0x0ea16800, "bfcvtn v%d.4h, v%d.4s", fields},
+	"bfcvtn2": {0x4ea16800, "bfcvtn2 v%d.8h, v%d.4s", fields},
+
 	"zero":    {0x6f00e400, "movi v%d.2d, #0000000000000000", fields},
 	"mov":     {0x4ea01c00, "mov v%d.16b, v%[2]d.16b", fields}, // the source twice
 	"dup.4s":  {0x4e040400, "dup v%d.4s, v%d.s[0]", fields},
 	"dupw.4s": {0x4e040c00, "dup v%d.4s, w%d", fields},
 	"low.s":   {0x1e204000, "fmov s%d, s%d", fields},
 	"ins.s":   {0x6e040400, "mov v%d.s[0], v%d.s[0]", fields},
+	"zip1.8h": {0x4e403800, "zip1 v%d.8h, v%d.8h, v%d.8h", fields},
+	"zip2.8h": {0x4e407800, "zip2 v%d.8h, v%d.8h, v%d.8h", fields},
 	"zip1.4s": {0x4e803800, "zip1 v%d.4s, v%d.4s, v%d.4s", fields},
 	"zip2.4s": {0x4e807800, "zip2 v%d.4s, v%d.4s, v%d.4s", fields},
 	"zip1.2d": {0x4ec03800, "zip1 v%d.2d, v%d.2d, v%d.2d", fields},

@@ -11,7 +11,7 @@ import (
 func init() {
 	families["gemm_arm64"] = func() {
 		for rows := 1; rows <= neonRows; rows++ {
-			newNEONStrip(rows).emit()
+			newNEONStrip("gemmNEON", rows).emit()
 		}
 		emitPackRowsNEON()
 		emitPackRunsNEON()
@@ -36,14 +36,21 @@ const (
 // lane 0 and multiplied from there, since to broadcast them would take a unit that
 // multiplies.
 type neonStrip struct {
+	name                     string
 	rows                     int
-	panels                   int // side by side, in the part that is being emitted
+	panels                   int  // side by side, in the part that is being emitted
+	ints                     bool // whether B's numbers are bytes, which have a scale for each column
+	pairs                    bool // whether numbers are pairs of bfloat16 ones
 	bias, columns, bPanel, c GPVirtual
+	scales                   GPVirtual   // of the panel's columns, if ints
 	row                      []GPVirtual // of A, then of C
 }
 
-func newNEONStrip(rows int) *neonStrip {
-	s := &neonStrip{rows: rows, panels: 1, bias: GP64(), columns: GP64(), bPanel: GP64(), c: GP64()}
+func newNEONStrip(name string, rows int) *neonStrip {
+	s := &neonStrip{
+		name: fmt.Sprint(name, "x", rows), rows: rows, panels: 1,
+		bias: GP64(), columns: GP64(), bPanel: GP64(), c: GP64(),
+	}
 	for range rows {
 		s.row = append(s.row, GP64())
 	}
@@ -51,8 +58,14 @@ func newNEONStrip(rows int) *neonStrip {
 }
 
 // beside is the number of panels that are taken side by side while there are as
-// many: one has too few sums where there are few rows.
-func (s *neonStrip) beside() int { return [...]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}[s.rows] }
+// many: one has too few sums where there are few rows. To make bytes numbers takes
+// longer than a multiply-add, and blocks of pairs have twice as many sums.
+func (s *neonStrip) beside() int {
+	if s.ints || s.pairs {
+		return 1
+	}
+	return [...]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}[s.rows]
+}
 
 // label names a place in the part being emitted.
 func (s *neonStrip) label(name string) string {
@@ -70,9 +83,15 @@ func ofB(v int) VecPhysical   { return Z[24+v] }
 func spare(i int) VecPhysical { return Z[28+i%4] }
 
 func (s *neonStrip) emit() {
-	name := fmt.Sprintf("gemmNEONx%d", s.rows)
-	armText(name, "func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)",
-		fmt.Sprintf("%s computes a strip of %d rows; as, ks, bs and ldc are in bytes.", name, s.rows))
+	ofB := "b *float32"
+	if s.ints {
+		ofB = "b *int8, scales *float32"
+	}
+	armText(s.name, "func(k int, a *float32, as, ks int, "+ofB+", bs int, c *float32, ldc, n int, bias *float32, add uint64)",
+		fmt.Sprintf("%s computes a strip of %d rows; as, ks, bs and ldc are in bytes.", s.name, s.rows))
+	if s.ints {
+		armParam("scales", s.scales)
+	}
 	armParam("b", s.bPanel)
 	armParam("c", s.c)
 	armParam("n", s.columns)
@@ -91,7 +110,11 @@ func (s *neonStrip) emit() {
 		armBranch("CBZ", "end", s.columns)
 	}
 	neon.Label("panel")
-	s.multiply()
+	if s.pairs {
+		s.multiplyQuads()
+	} else {
+		s.multiply()
+	}
 	s.pointRows("ldc", s.c)
 	armCompare(s.columns, Imm(neonColumns))
 	armBranch("BLT", "tail")
@@ -116,6 +139,9 @@ func (s *neonStrip) finishWhole() {
 	for range s.panels {
 		armAdd(scratch, s.bPanel)
 	}
+	if s.ints {
+		armAdd(Imm(4*neonColumns), s.scales)
+	}
 	armGP("SUB", Imm(uint64(neonColumns*s.panels)), s.columns, s.columns)
 }
 
@@ -135,6 +161,9 @@ func (s *neonStrip) multiply() {
 	for i := range 4 * s.rows * s.panels {
 		arm("zero", Z[i])
 	}
+	if s.ints {
+		s.startInts()
+	}
 	left, at, step := GP64(), GP64(), GP64()
 	armParam("a", at)
 	s.pointRows("as", at)
@@ -149,7 +178,7 @@ func (s *neonStrip) multiply() {
 	}
 	next := func(rows int) {
 		for _, r := range bRows {
-			armAdd(Imm(uint64(rows*4*neonColumns)), r)
+			armAdd(Imm(uint64(rows*s.rowBytes())), r)
 		}
 	}
 	armParam("k", left)
@@ -178,20 +207,41 @@ func (s *neonStrip) multiply() {
 // step adds the products with row u of B's panels from bRows on and numbers at of A,
 // and steps along A.
 func (s *neonStrip) step(u int, bRows []GPVirtual, at, step GPVirtual) {
+	ofA := 4 // registers
+	if s.ints {
+		ofA = 3
+	}
 	for q, bRow := range bRows {
-		for v := 0; v < 4; v += 2 {
-			armLoadPair(Mem{Base: bRow, Disp: 4*neonColumns*u + 16*v}, ofB(v), ofB(v+1))
-		}
+		s.loadRow(Mem{Base: bRow, Disp: u * s.rowBytes()})
 		for i := range s.rows {
 			if q == 0 {
-				arm("ldr.s", spare(i), s.row[i], at)
+				arm("ldr.s", spare(i%ofA), s.row[i], at)
 			}
 			for v := range 4 {
-				armInto("fmla.s0", s.sum(q, i, v), ofB(v), spare(i))
+				armInto("fmla.s0", s.sum(q, i, v), ofB(v), spare(i%ofA))
 			}
 		}
 	}
 	armAdd(step, at)
+}
+
+// rowBytes is the size of a panel's row.
+func (s *neonStrip) rowBytes() int {
+	if s.ints {
+		return neonColumns
+	}
+	return 4 * neonColumns
+}
+
+// loadRow loads a row of a panel as numbers.
+func (s *neonStrip) loadRow(row Mem) {
+	if s.ints {
+		s.loadInts(row)
+		return
+	}
+	for v := 0; v < 4; v += 2 {
+		armLoadPair(row.Offset(16*v), ofB(v), ofB(v+1))
+	}
 }
 
 // finish adds the bias and C, as far as asked for, to the leading n columns of each

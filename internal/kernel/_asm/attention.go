@@ -44,7 +44,7 @@ func emitScores(set instructionSet) {
 
 	k = newKernel(set, "attentionExp", "s *float32, n int, m float32", "float32",
 		"sets s = e^(s - m) and returns the sum.")
-	sum := k.zeros(inFlight(2, 4))
+	sum := k.zeros(byArchitecture(2, 4))
 	k.columns("n", len(sum), func() {
 		x := k.expNegative(k.sub(k.load("s"), k.scalars["m"]))
 		k.store("s", x)
@@ -67,7 +67,7 @@ func (k *kernel) broadcastWord(bits uint32) vec { return k.vecOf(word(bits)) }
 func emitWeights(set instructionSet) {
 	emit := func(name, doc string, f func(k *kernel, x vec) vec) {
 		k := newKernel(set, name, "s, bias *float32, n int, scale float32", "", doc)
-		k.columns("n", inFlight(2, 4), func() { k.store("s", f(k, k.score("s"))) })
+		k.columns("n", byArchitecture(2, 4), func() { k.store("s", f(k, k.score("s"))) })
 		k.done()
 	}
 	emit("attentionReLU2", "sets s = max(scale s + bias, 0)².", func(k *kernel, x vec) vec {
@@ -165,7 +165,7 @@ func (k *kernel) laplace(x vec) (weight, density vec) {
 	w := k.fma(x, constant(unit), constant(-laplaceMean*unit))
 	a := k.atMost(k.abs(w), constant(10.2))
 	inverse := k.div(constant(1), k.fma(a, constant(laplaceTailScale), constant(1)))
-	density = k.exp2(k.mul(a, k.negate(a)), k.polynomial)
+	density = k.exp2(k.mul(a, k.negate(a)), byArchitecture(k.polynomial, k.tree))
 	tail := k.mul(k.tree(inverse, laplaceTail[:]...), k.mul(inverse, density))
 	return k.whereNegative(w, tail, k.sub(constant(1), tail)), density
 }

@@ -9,9 +9,9 @@ import (
 // onARM says whether the family at hand is for arm64.
 var onARM bool
 
-// inFlight chooses the registers in flight of a long chain of operations: NEON's are
-// small and many.
-func inFlight(avx, neon int) int {
+// byArchitecture chooses between what suits AVX and NEON. NEON's registers are small and
+// many, so that more of them are in flight in a long chain of operations.
+func byArchitecture[T any](avx, neon T) T {
 	if onARM {
 		return neon
 	}
