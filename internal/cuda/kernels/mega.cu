@@ -4,6 +4,7 @@
 #include "elementwise.cu"
 #include "norms.cu"
 #include "product.cu"
+#include "product_large.cu"
 #include "product_bf16.cu"
 #include "attention.cu"
 #include "ema.cu"

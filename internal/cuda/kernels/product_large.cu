@@ -1,0 +1,98 @@
+// The product of large matrices: blocks of 128 rows and columns.
+
+#define LARGE 128
+#define SLICE 8           // of the sums that a block takes at a time
+#define PITCH (LARGE + 4) // rows of a tile in other banks
+#define SHARE (LARGE * SLICE / THREADS)
+
+// Four numbers in shared memory, by one instruction: clang would make four.
+DEVICE void readFour(float v[4], const float *from)
+{
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(v[0]), "=f"(v[1]), "=f"(v[2]), "=f"(v[3])
+                 : "l"((const __attribute__((address_space(3))) float *)from)
+                 : "memory");
+}
+
+// What a thread reads of a tile [LARGE, SLICE] of A, or of B with columns for rows: SHARE
+// numbers, apart in memory, that begin at row and depth.
+typedef struct { int row, depth, rows, depths; long apart; const float *at; } share;
+
+// Neighbouring threads read neighbours in memory, whichever way it lies.
+DEVICE share shareOf(const float *x, long first, long stride, long along)
+{
+    share s;
+    s.row = along == 1 ? threadX / SLICE : threadX % LARGE;
+    s.depth = along == 1 ? threadX % SLICE : threadX / LARGE;
+    s.rows = along == 1 ? THREADS / SLICE : 0;
+    s.depths = along == 1 ? 0 : THREADS / LARGE;
+    s.apart = s.rows * stride + s.depths * along;
+    s.at = x + (first + s.row) * stride + s.depth * along;
+    return s;
+}
+
+// The share's numbers of the tile at depth k0, of which there are `rows` rows and k in all.
+DEVICE void readShare(float v[SHARE], const share *s, int rows, int k0, int k, long along)
+{
+    const float *at = s->at + k0 * along;
+    UNROLL for (int r = 0; r < SHARE; r++)
+        v[r] = s->row + r * s->rows < rows && k0 + s->depth + r * s->depths < k ? at[r * s->apart] : 0;
+}
+
+DEVICE void writeShare(float tile[SLICE][PITCH], const float v[SHARE], const share *s)
+{
+    UNROLL for (int r = 0; r < SHARE; r++)
+        tile[s->depth + r * s->depths][s->row + r * s->rows] = v[r];
+}
+
+// As product, whose sums it gives bit for bit. A thread computes eight rows and columns:
+// four from 4 y or 4 x on, and four that are 64 further. While a tile is multiplied, the
+// next one is on its way from memory.
+KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
+    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+{
+    static __attribute__((shared, aligned(16))) float as[2][SLICE][PITCH], bs[2][SLICE][PITCH];
+    int row0 = blockX * LARGE, col0 = blockY * LARGE, y = threadX / 16 * 4, x = threadX % 16 * 4, now = 0;
+    share left = shareOf(a + blockZ * az, row0, ai, ak), right = shareOf(b + blockZ * bz, col0, bj, bk);
+    float sum[8][8], nextA[SHARE], nextB[SHARE];
+    UNROLL for (int i = 0; i < 8; i++)
+        UNROLL for (int j = 0; j < 8; j++)
+            sum[i][j] = 0;
+    readShare(nextA, &left, m - row0, 0, k, ak);
+    readShare(nextB, &right, n - col0, 0, k, bk);
+    writeShare(as[0], nextA, &left);
+    writeShare(bs[0], nextB, &right);
+    BARRIER;
+    for (int k0 = SLICE;; k0 += SLICE) {
+        if (k0 < k) {
+            readShare(nextA, &left, m - row0, k0, k, ak);
+            readShare(nextB, &right, n - col0, k0, k, bk);
+        }
+        UNROLL for (int d = 0; d < SLICE; d++) {
+            float p[8], q[8];
+            readFour(p, &as[now][d][y]);
+            readFour(p + 4, &as[now][d][y + 64]);
+            readFour(q, &bs[now][d][x]);
+            readFour(q + 4, &bs[now][d][x + 64]);
+            UNROLL for (int i = 0; i < 8; i++)
+                UNROLL for (int j = 0; j < 8; j++)
+                    sum[i][j] = fma(p[i], q[j], sum[i][j]);
+        }
+        if (k0 >= k)
+            break;
+        now = 1 - now;
+        writeShare(as[now], nextA, &left);
+        writeShare(bs[now], nextB, &right);
+        BARRIER;
+    }
+    c += blockZ * cz;
+    UNROLL for (int i = 0; i < 8; i++)
+        UNROLL for (int j = 0; j < 8; j++) {
+            int row = row0 + y + i % 4 + i / 4 * 64, col = col0 + x + j % 4 + j / 4 * 64;
+            if (row >= m || col >= n)
+                continue;
+            float v = bias ? sum[i][j] + bias[col] : sum[i][j];
+            long at = row * ldc + col;
+            c[at] = accumulate ? c[at] + v : v;
+        }
+}
