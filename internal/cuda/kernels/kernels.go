@@ -261,7 +261,7 @@ func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumul
 	if min(m, n) <= 2*smallTile {
 		return product(d, "product_small", smallTile, c, a, b, bias, batch, m, n, k, accumulate)
 	}
-	if blocks := ceilDiv(m, largeTile) * ceilDiv(n, largeTile) * batch; min(m, n) >= largeTile && blocks >= processors {
+	if large(batch, m, n) {
 		return product(d, "product_large", largeTile, c, a, b, bias, batch, m, n, k, accumulate)
 	}
 	return product(d, "product", tile, c, a, b, bias, batch, m, n, k, accumulate)
@@ -270,7 +270,15 @@ func Product(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumul
 // ProductBF16 is Product with factors rounded to bfloat16, to the nearest, as
 // kernel.GemmBF16 has them; products are exact and sums are float32.
 func ProductBF16(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error {
+	if large(batch, m, n) {
+		return product(d, "product_bf16_large", largeTile, c, a, b, bias, batch, m, n, k, accumulate)
+	}
 	return product(d, "product_bf16", tile, c, a, b, bias, batch, m, n, k, accumulate)
+}
+
+// large reports whether products have large blocks, and enough of them.
+func large(batch, m, n int) bool {
+	return min(m, n) >= largeTile && ceilDiv(m, largeTile)*ceilDiv(n, largeTile)*batch >= processors
 }
 
 // product launches a kernel whose blocks compute size rows and columns of C each.

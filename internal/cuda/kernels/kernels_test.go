@@ -400,11 +400,23 @@ func TestProductBF16(t *testing.T) {
 	})
 }
 
-// TestProductLarge holds the kernel for large matrices, which Product leaves small ones
-// alone with, against that for others, to the last bit.
+// TestProductLarge holds the kernels for large matrices, which small ones are not given to,
+// against those for others, to the last bit.
 func TestProductLarge(t *testing.T) {
+	for _, name := range []string{"product", "product_bf16"} {
+		t.Run(name, func(t *testing.T) { testProductLarge(t, name) })
+	}
+	for name, f := range map[string]productFunction{"float32": Product, "bfloat16": ProductBF16} {
+		s := new(surveyor)
+		if err := f(s, Matrix{}, Matrix{}, Matrix{}, 0, 2, 1024, 1024, 1024, false); err != nil || s.largest != [3]int{8, 8, 2} {
+			t.Errorf("large matrices of %s have a grid of %v, %v", name, s.largest, err)
+		}
+	}
+}
+
+func testProductLarge(t *testing.T, name string) {
 	b := newBench(t)
-	for i, s := range [][3]int{{1, 1, 1}, {128, 128, 8}, {129, 127, 9}, {3, 200, 17}, {70, 5, 40}, {2, 3, 0}} {
+	for i, s := range [][3]int{{1, 1, 1}, {128, 128, 8}, {129, 127, 17}, {3, 200, 35}, {70, 5, 40}, {2, 3, 0}} {
 		for variant := range 4 {
 			m, n, k, batch, accumulate := s[0], s[1], s[2], 1+(i+variant)%2, variant == i%4
 			x, y, bias, old := b.normal(batch*m*k), b.normal(batch*k*n), b.normal(n), b.normal(batch*m*(n+2))
@@ -420,15 +432,10 @@ func TestProductLarge(t *testing.T) {
 				at = 0
 			}
 			large, other := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Matrix{up(b, old), n + 2, 1, m * (n + 2)}
-			b.must(product(b, "product_large", largeTile, large, a, bm, at, batch, m, n, k, accumulate))
-			b.must(product(b, "product", tile, other, a, bm, at, batch, m, n, k, accumulate))
+			b.must(product(b, name+"_large", largeTile, large, a, bm, at, batch, m, n, k, accumulate))
+			b.must(product(b, name, tile, other, a, bm, at, batch, m, n, k, accumulate))
 			b.compare(fmt.Sprint(s, " variant ", variant), large.At, down[float32](b, other.At, len(old)), 0)
 		}
-	}
-	s := new(surveyor)
-	b.must(Product(s, Matrix{}, Matrix{}, Matrix{}, 0, 2, 1024, 1024, 1024, false))
-	if s.largest != [3]int{8, 8, 2} {
-		t.Errorf("large matrices have a grid of %v", s.largest)
 	}
 }
 
@@ -773,7 +780,7 @@ func TestMutants(t *testing.T) {
 				multiply = ProductBF16
 			}
 			return multiply(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
-		case "product_large":
+		case "product_large", "product_bf16_large":
 			return product(b, name, largeTile, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
 		case "product_small":
 			return Product(b, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, 0, 1, 32, 32, 32, false)
@@ -786,7 +793,7 @@ func TestMutants(t *testing.T) {
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
+	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_bf16_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}

@@ -67,3 +67,94 @@ KERNEL BOUNDS void product_bf16(float *c, const float *a, const float *b, const 
             c[at] = accumulate ? c[at] + v : v;
         }
 }
+
+#define PAIRS 8                // along k of a tile of the kernel below
+#define PAIR_PITCH (PAIRS + 4) // rows in other banks
+#define PAIR_SHARE (LARGE * PAIRS / THREADS)
+
+// What a thread reads of a tile, as share has it, in pairs along k.
+DEVICE share pairShareOf(const float *x, long first, long stride, long along)
+{
+    share s;
+    s.row = along == 1 ? threadX / PAIRS : threadX % LARGE;
+    s.depth = along == 1 ? threadX % PAIRS * 2 : threadX / LARGE * 2;
+    s.rows = along == 1 ? THREADS / PAIRS : 0;
+    s.depths = along == 1 ? 0 : THREADS / LARGE * 2;
+    s.apart = s.rows * stride + s.depths * along;
+    s.at = x + (first + s.row) * stride + s.depth * along;
+    return s;
+}
+
+DEVICE void readPairs(float low[PAIR_SHARE], float high[PAIR_SHARE], const share *s, int rows, int k0, int k, long along)
+{
+    const float *at = s->at + k0 * along;
+    UNROLL for (int r = 0; r < PAIR_SHARE; r++) {
+        bool inside = s->row + r * s->rows < rows;
+        int d = k0 + s->depth + r * s->depths;
+        low[r] = inside && d < k ? at[r * s->apart] : 0;
+        high[r] = inside && d + 1 < k ? at[r * s->apart + along] : 0;
+    }
+}
+
+DEVICE void writePairs(word tile[LARGE][PAIR_PITCH], const float low[PAIR_SHARE], const float high[PAIR_SHARE], const share *s)
+{
+    UNROLL for (int r = 0; r < PAIR_SHARE; r++)
+        tile[s->row + r * s->rows][(s->depth + r * s->depths) / 2] = bf16Pair(low[r], high[r]);
+}
+
+// As product_bf16, whose sums it gives bit for bit, for large matrices: a warp computes 32
+// rows and 64 columns. While a tile is multiplied, the next one is on its way from memory.
+KERNEL BOUNDS void product_bf16_large(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
+    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+{
+    SHARED word as[2][LARGE][PAIR_PITCH], bs[2][LARGE][PAIR_PITCH];
+    int row0 = blockX * LARGE, col0 = blockY * LARGE, warp = threadX / 32, g = LANE / 4, t = LANE % 4, now = 0;
+    share left = pairShareOf(a + blockZ * az, row0, ai, ak), right = pairShareOf(b + blockZ * bz, col0, bj, bk);
+    float sum[2][8][4], lowA[PAIR_SHARE], highA[PAIR_SHARE], lowB[PAIR_SHARE], highB[PAIR_SHARE];
+    UNROLL for (int i = 0; i < 2; i++)
+        UNROLL for (int j = 0; j < 8; j++)
+            UNROLL for (int e = 0; e < 4; e++)
+                sum[i][j][e] = 0;
+    readPairs(lowA, highA, &left, m - row0, 0, k, ak);
+    readPairs(lowB, highB, &right, n - col0, 0, k, bk);
+    writePairs(as[0], lowA, highA, &left);
+    writePairs(bs[0], lowB, highB, &right);
+    BARRIER;
+    for (int k0 = 2 * PAIRS;; k0 += 2 * PAIRS) {
+        if (k0 < k) {
+            readPairs(lowA, highA, &left, m - row0, k0, k, ak);
+            readPairs(lowB, highB, &right, n - col0, k0, k, bk);
+        }
+        word x[2][4];
+        UNROLL for (int i = 0; i < 2; i++) {
+            const word *from = &as[now][warp / 2 * 32 + 16 * i + g][t];
+            x[i][0] = from[0];
+            x[i][1] = from[8 * PAIR_PITCH];
+            x[i][2] = from[4];
+            x[i][3] = from[8 * PAIR_PITCH + 4];
+        }
+        UNROLL for (int j = 0; j < 8; j++) {
+            const word *from = &bs[now][warp % 2 * 64 + 8 * j + g][t];
+            word y[2] = {from[0], from[4]};
+            UNROLL for (int i = 0; i < 2; i++)
+                multiplyAdd(sum[i][j], x[i], y);
+        }
+        if (k0 >= k)
+            break;
+        now = 1 - now;
+        writePairs(as[now], lowA, highA, &left);
+        writePairs(bs[now], lowB, highB, &right);
+        BARRIER;
+    }
+    c += blockZ * cz;
+    UNROLL for (int i = 0; i < 2; i++)
+        UNROLL for (int j = 0; j < 8; j++)
+            UNROLL for (int e = 0; e < 4; e++) {
+                int row = row0 + warp / 2 * 32 + 16 * i + g + e / 2 * 8, col = col0 + warp % 2 * 64 + 8 * j + 2 * t + e % 2;
+                if (row >= m || col >= n)
+                    continue;
+                float v = bias ? sum[i][j][e] + bias[col] : sum[i][j][e];
+                long at = row * ldc + col;
+                c[at] = accumulate ? c[at] + v : v;
+            }
+}
