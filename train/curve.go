@@ -2,7 +2,9 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"image/color"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +31,9 @@ func ReadCurve(path string) (Curve, error) {
 		return Curve{}, err
 	} else if info.IsDir() {
 		file, name = filepath.Join(path, metricsFile), filepath.Base(path)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return Curve{}, fmt.Errorf("%s is no run directory: it has no %s", path, metricsFile)
+		}
 	}
 	records, err := ReadRecords(file)
 	return Curve{Name: name, Records: records}, err

@@ -29,7 +29,16 @@ func TestModelIsAnArgument(t *testing.T) {
 
 // TestNearMisses: what other programs call something works here, or is named.
 func TestNearMisses(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "book.txt"), "a book\n")
+	write(t, filepath.Join(dir, "run", "metrics.jsonl"), "")
 	for line, want := range map[string]string{
+		"train DIR/book.txt":                 "book.txt trains a language model of its text",
+		"train DIR/run":                      "run is a run directory, not data",
+		"plot DIR":                           " is no run directory: it has no metrics.jsonl",
+		"translate MT forty":                 `"forty" is no directory of data: text comes from standard input`,
+		"translate MT --prompt x":            "unknown flag --prompt: text comes from standard input",
+		"presets lra":                        "want one of lra-image, lra-listops",
 		"--version":                          "mega ",
 		"-v":                                 "mega ",
 		"generate --temp 2 --top_k 3":        "no prompt is given",
@@ -47,7 +56,7 @@ func TestNearMisses(t *testing.T) {
 		"classify x":                         "no input beside the model",
 		"train --preset listops-short --lrr": "did you mean --lr?",
 	} {
-		_, out, err := command(t, strings.Fields(strings.ReplaceAll(line, "MT", golden("mt_wmt")))...)
+		_, out, err := command(t, strings.Fields(strings.NewReplacer("MT", golden("mt_wmt"), "DIR", dir).Replace(line))...)
 		if !strings.Contains(out+err, want) {
 			t.Errorf("mega %s: %q, %q, want %q", line, out, err, want)
 		}

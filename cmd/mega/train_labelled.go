@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/data/labelled"
+	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/recipe"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/pflag"
@@ -47,7 +48,13 @@ func (c *trainCommand) suggest(w io.Writer, args []string) error {
 		return err
 	}
 	if !isLabelled(args[0]) {
+		if textfile.Regular(args[0]) == nil {
+			return usagef("%s is no labelled data by its name; --preset bytes-small --text %s trains a language model of its text", args[0], args[0])
+		}
 		return nil
+	}
+	if _, err := os.Stat(filepath.Join(args[0], "metrics.jsonl")); err == nil {
+		return usagef("%s is a run directory, not data: the command that began the run goes on with it", args[0])
 	}
 	if images.Holds(args[0]) {
 		return c.choose(w, args[0], classify.Suggestion{Recipe: "photos"})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/progress"
@@ -124,6 +125,11 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	if err != nil {
 		return usage(err)
+	}
+	if len(args) == 1 {
+		if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
+			return usagef("%q is no directory of data: text comes from standard input, or from a file by --input", args[0])
+		}
 	}
 	t, err := c.model.open(cmd, args, search)
 	if err != nil {

@@ -68,6 +68,9 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError) error {
 	if e.GetSpecifiedShortnames() != "" {
 		return usagef("unknown flag -%s; %s --help lists the known ones", name, cmd.CommandPath())
 	}
+	if cmd.Name() == "translate" && slices.Contains([]string{"prompt", "text", "source"}, name) {
+		return usagef("unknown flag --%s: text comes from standard input, or from a file by --input", name)
+	}
 	if where := elsewhere(cmd, name); where != "" {
 		return usagef("unknown flag --%s: %s", name, where)
 	}
