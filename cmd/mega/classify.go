@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/mega-go/mega/checkpoint"
@@ -186,6 +187,29 @@ func (c *classifyCommand) data(cmd *cobra.Command, p *classify.Predictor, args [
 		return o, false, err
 	}
 	return o, true, o.Check()
+}
+
+// inputOf returns the standard input of a command. Who waits for it is told when the
+// command is interrupted.
+func inputOf(cmd *cobra.Command) io.Reader {
+	return interruptibleReader{cmd.Context(), cmd.InOrStdin()}
+}
+
+type interruptibleReader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (r interruptibleReader) Read(p []byte) (int, error) {
+	own, n := make([]byte, len(p)), 0 // p is no longer ours when the reading was given up
+	err := interruptible(r.ctx, func() (err error) {
+		n, err = r.in.Read(own)
+		return err
+	})
+	if r.ctx.Err() != nil {
+		return 0, r.ctx.Err()
+	}
+	return copy(p, own[:n]), err
 }
 
 // interruptible runs f, which may wait for input that does not come, until it

@@ -94,7 +94,7 @@ the training, the column part says train, valid or test of each sample.`,
 				if asJSON {
 					print = func(w io.Writer) error { return printJSON(w, e) }
 				}
-				if err := print(cmd.OutOrStdout()); err != nil {
+				if err := toFit(cmd.OutOrStdout(), print); err != nil {
 					return err
 				}
 			}

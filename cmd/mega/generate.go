@@ -270,7 +270,7 @@ type prompt struct{ Text, From string }
 func (c *generateCommand) shareTexts(cmd *cobra.Command) ([]prompt, error) {
 	var lists [][]prompt
 	if jobOf(cmd).first() {
-		prompts, err := c.texts(cmd.InOrStdin())
+		prompts, err := c.texts(inputOf(cmd))
 		if err != nil {
 			return nil, err
 		}

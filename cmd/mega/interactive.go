@@ -105,8 +105,11 @@ func (c *interactiveCommand) converse(cmd *cobra.Command, m *language.Model, in 
 	lines := readLines(in, c.input)
 	told := map[string]int{}
 	for {
-		c.ask(cmd)
+		ask(cmd, c.input)
 		line, err := next(cmd.Context(), lines)
+		if err != nil {
+			askNoMore(cmd, c.input)
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -169,10 +172,15 @@ func next(ctx context.Context, lines <-chan typed) (string, error) {
 	}
 }
 
-// ask prints a prompt if somebody types.
-func (c *interactiveCommand) ask(cmd *cobra.Command) {
-	if f, ok := cmd.InOrStdin().(*os.File); ok && c.input == "-" && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(cmd.ErrOrStderr(), "> ")
+// ask prints a prompt if somebody types the input.
+func ask(cmd *cobra.Command, input string) { toTypist(cmd, input, "> ") }
+
+// askNoMore ends the line of a prompt that was not answered.
+func askNoMore(cmd *cobra.Command, input string) { toTypist(cmd, input, "\n") }
+
+func toTypist(cmd *cobra.Command, input, text string) {
+	if f, ok := cmd.InOrStdin().(*os.File); ok && input == "-" && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(cmd.ErrOrStderr(), text)
 	}
 }
 

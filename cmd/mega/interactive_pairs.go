@@ -45,12 +45,15 @@ func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, i
 		return err
 	}
 	t.Alignment = p.align
-	in, err := openInput(input, cmd.InOrStdin())
+	in, err := openInput(input, inputOf(cmd))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	first := 0
+	toTypist(cmd, input, "Lines as the reference prints them: source (S), hypothesis (H), its text (D), scores\nof its words (P). mega translate prints translations alone.\n")
+	ask(cmd, input)
+	defer askNoMore(cmd, input)
 	return eachLines(in, input, max(1, p.buffer), func(lines []string) error {
 		found, err := t.Translate(cmd.Context(), lines, first+1, nil)
 		if err != nil {
@@ -62,6 +65,7 @@ func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, i
 			}
 		}
 		first += len(lines)
+		ask(cmd, input)
 		return nil
 	})
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -59,6 +62,25 @@ func TestNearMisses(t *testing.T) {
 		_, out, err := command(t, strings.Fields(strings.NewReplacer("MT", golden("mt_wmt"), "DIR", dir).Replace(line))...)
 		if !strings.Contains(out+err, want) {
 			t.Errorf("mega %s: %q, %q, want %q", line, out, err, want)
+		}
+	}
+}
+
+// TestInterruptedWhileWaiting: a command that waits for text to be typed ends with the
+// first Ctrl-C.
+func TestInterruptedWhileWaiting(t *testing.T) {
+	data := filepath.Join(golden("lm_wikitext103"), "text")
+	for _, args := range [][]string{
+		{"translate", filepath.Join("..", "..", "models", "numbers-en-de")}, {"interactive", filepath.Join("..", "..", "models", "numbers-en-de")},
+		{"score", data, "-", "--path", golden("lm_wikitext103")},
+		{"generate", golden("lm_wikitext103"), "--prompt-file", "-", "--dict", filepath.Join(data, "dict.txt")},
+	} {
+		typed, _ := io.Pipe() // nothing is
+		ctx, interrupt := context.WithCancel(context.Background())
+		time.AfterFunc(100*time.Millisecond, interrupt)
+		var stderr strings.Builder
+		if status := run(ctx, args, typed, io.Discard, &stderr); status != exitInterrupted {
+			t.Errorf("mega %s: status %d: %s", strings.Join(args, " "), status, stderr.String())
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := openInput(path, cmd.InOrStdin())
+	text, err := openInput(path, inputOf(cmd))
 	if err != nil {
 		return err
 	}

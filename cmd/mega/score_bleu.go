@@ -43,13 +43,13 @@ func (b *bleuFlags) run(cmd *cobra.Command, asJSON bool) error {
 	if err := b.check(); err != nil {
 		return usage(err)
 	}
-	sys, err := b.lines(b.sys, cmd.InOrStdin())
+	sys, err := b.lines(b.sys, inputOf(cmd))
 	if err != nil {
 		return err
 	}
 	var refs [][]string
 	for _, path := range b.refs {
-		lines, err := b.lines(path, cmd.InOrStdin())
+		lines, err := b.lines(path, inputOf(cmd))
 		if err != nil {
 			return err
 		}

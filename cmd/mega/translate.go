@@ -135,7 +135,7 @@ func (c *translateCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, err := openInput(c.input, cmd.InOrStdin())
+	in, err := openInput(c.input, inputOf(cmd))
 	if err != nil {
 		return err
 	}
