@@ -115,7 +115,7 @@ func (d *runDir) prepare(c RunConfig) error {
 			return err
 		}
 		if err := sameRun(was, c); err != nil {
-			return fmt.Errorf("%s holds a run with another configuration; choose another directory, or repeat its settings: %w", d.path, err)
+			return fmt.Errorf("%s holds a run with another configuration; choose another directory (save_dir), or repeat its settings: %w", d.path, err)
 		}
 		if err := d.store.adopt(); err != nil {
 			return err

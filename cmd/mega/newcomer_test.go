@@ -53,6 +53,8 @@ func TestNearMisses(t *testing.T) {
 		"generate":                           "want one after the model",
 		"train --learning-rate x":            "--lr is",
 		"train nosuch":                       "mega: nosuch: no such file",
+		"train --preset photos":              "no data is given, want a directory of pictures",
+		"train --preset labelled-text":       "task labelled needs data: a table",
 		"train":                              "want labelled data, or --preset NAME",
 		"completion nosuch":                  `unknown shell "nosuch"`,
 		"completion bash x":                  "takes no arguments",

@@ -91,7 +91,11 @@ func (c *Corpus) Has(split string) bool {
 // OpenCorpus opens the data that a configuration names, for a model.
 func OpenCorpus(d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	if d.Data == "" && d.Task != "listops" {
-		return nil, fmt.Errorf("task %s needs the directory of its data", d.Task)
+		what := "the directory of its data"
+		if d.Task == TaskLabelled {
+			what = "data: a table, an array or a directory of labelled samples"
+		}
+		return nil, fmt.Errorf("task %s needs %s", d.Task, what)
 	}
 	switch d.Task {
 	case "lra-text":

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func NewTask(d DataConfig, m mega.VisionConfig) (*Task, error) {
 	var err error
 	if t.augmentation, err = d.augmentation(); err != nil {
 		return nil, err
+	}
+	if d.Data == "" {
+		return nil, errors.New("no data is given, want a directory of pictures in folders named for their classes")
 	}
 	if t.train, t.valid, err = images.OpenSplits(d.Data, d.heldOut(), m.Seed); err != nil {
 		return nil, err
