@@ -28,6 +28,10 @@ type job struct {
 	same    bool                          // all processes run one command
 }
 
+// joining is how long a process waits for the others to start. One that fails before it
+// joins, as where MPI's library is missing, is not noticed by every launcher.
+const joining = 5 * time.Minute
+
 // joinJob joins the processes that a launcher has started, nil if this one is alone.
 func joinJob(stderr io.Writer) (*job, error) {
 	if mpi.Processes() == 1 {
@@ -35,6 +39,11 @@ func joinJob(stderr io.Writer) (*job, error) {
 	}
 	j := &job{stderr: stderr}
 	open := func() (collective.Transport, error) { return mpi.Open(j.report) }
+	late := time.AfterFunc(joining, func() {
+		fmt.Fprintf(stderr, "mega: one of %d processes: waited %v for all to start: has one failed?\n", mpi.Processes(), joining)
+		os.Exit(exitFailure)
+	})
+	defer late.Stop()
 	var err error
 	if j.Group, err = collective.New(open, collective.Options{Timeout: seconds(train.DefaultConfig().CollectiveTimeout), Slow: j.slow}); err != nil {
 		return nil, fmt.Errorf("one of %d processes: %w", mpi.Processes(), err)
