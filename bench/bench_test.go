@@ -4,7 +4,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/cuda/ptx"
 )
 
 // The bounds, worked out by hand for the shapes of the yardstick, in seconds of
@@ -52,6 +58,28 @@ func TestLimit(t *testing.T) {
 	}
 	if l := r.limit(1e9, 0.2e9, 0.04); l.Milliseconds != 20 || l.Share != 0.5 {
 		t.Errorf("bound by memory: %+v", l)
+	}
+}
+
+// TestMeasureOnDevice measures a small model in the interpreter of kernels.
+func TestMeasureOnDevice(t *testing.T) {
+	m, err := ptx.Parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := classifier("small", 1, 12, "mega_lra_imdb", func(c *mega.ClassifierConfig) {
+		c.VocabSize, c.AttentionActivationFn, c.ChunkSize, c.MaxPositions = 20, "softmax", -1, 12
+		c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.ZDim, c.EncoderFFNEmbedDim, c.ClassifierInDim = 1, 8, 16, 4, 8, 8
+	})
+	var modes []string
+	err = Measure(w, Options{Reps: 1, Device: device.NewInterpreter(m)}, func(r Result) error {
+		if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 {
+			t.Errorf("%+v", r)
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(modes, []string{"train", "infer"}) {
+		t.Errorf("modes %q, %v", modes, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/train"
 )
@@ -23,10 +25,11 @@ type Result struct {
 	Mode            string  `json:"mode"` // train or infer, search (a beam of 5) for translators; prefill or step in decoding
 	Milliseconds    float64 `json:"ms"`   // median of a step; in decoding the mean
 	TokensPerSecond int     `json:"tokens_per_s"`
-	PeakMiB         int     `json:"peak_mib"` // of the process so far
+	PeakMiB         int     `json:"peak_mib"` // of the process so far, or of the device's memory
 	Params          int     `json:"params"`
 	BF16            bool    `json:"bf16,omitempty"`    // products in bfloat16
 	Int8            bool    `json:"int8,omitempty"`    // weights in eight bits
+	Device          string  `json:"device,omitempty"`  // what computed, empty for the CPU
 	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
 	Limit           *Limit  `json:"limit,omitempty"`   // what the machine allows, if asked for
 
@@ -46,20 +49,31 @@ type Options struct {
 	Profile  bool // take the time by operation
 	Roofline bool // compare with what the machine allows; not for translators
 	BF16     bool // multiply in bfloat16
+
+	// Device computes, nil for the CPU. Steps are timed until it is done, and the peak is
+	// that of its memory, if it tells. There is no profile, roofline or search then.
+	Device device.Device
 }
 
 // Measure runs a workload in training and in inference and calls report after
 // each mode.
-func Measure(w Workload, o Options, report func(Result) error) error {
+func Measure(w Workload, o Options, report func(Result) error) (err error) {
+	defer device.Catch(&err)
 	m, err := w.build(w, rand.New(rand.NewPCG(0, 0)))
 	if err != nil {
 		return err
+	}
+	training, inference := autograd.NewTrainingTape(), autograd.NewTape()
+	if o.Device != nil {
+		m.params.Move(o.Device)
+		training.SetDevice(o.Device)
+		inference.SetDevice(o.Device)
+		m.search = nil
 	}
 	o.Roofline = o.Roofline && w.shape().layers > 0
 	scale := 1 / float64(m.samples)
 	defer parallel.Shared.Hot()()
 	adam := train.NewAdam(m.params, train.AdamConfig{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: weightDecay})
-	training := autograd.NewTrainingTape()
 	training.SetBF16(o.BF16)
 	step := func(p *autograd.Profile) error {
 		training.SetProfile(p)
@@ -87,7 +101,6 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 		return err
 	}
 	training.Trim()
-	inference := autograd.NewTape()
 	inference.SetBF16(o.BF16)
 	err = w.measure("infer", m, o, func(p *autograd.Profile) error {
 		inference.SetProfile(p)
@@ -103,10 +116,14 @@ func Measure(w Workload, o Options, report func(Result) error) error {
 
 // measure times one mode and reports it.
 func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.Profile) error, report func(Result) error) error {
-	if err := step(nil); err != nil {
+	wait := o.waiting()
+	if err := errors.Join(step(nil), wait()); err != nil {
 		return err
 	}
 	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count(), BF16: o.BF16}
+	if o.Device != nil {
+		r.Device = o.Device.String()
+	}
 	if o.Profile {
 		r.Profile = new(autograd.Profile)
 	}
@@ -117,7 +134,7 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	var times []float64
 	for range o.Reps {
 		start := time.Now()
-		if err := step(r.Profile); err != nil {
+		if err := errors.Join(step(r.Profile), wait()); err != nil {
 			return err
 		}
 		times = append(times, time.Since(start).Seconds())
@@ -126,12 +143,33 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	median := times[len(times)/2]
 	r.Milliseconds = math.Round(median*1e4) / 10
 	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
-	r.PeakMiB = peakMiB()
+	r.PeakMiB = o.peakMiB()
 	if o.Roofline {
 		flops, bytes := w.demand(mode, r.Params)
 		r.Limit = before.mean(measureRates()).limit(flops, bytes, median)
 	}
 	return report(r)
+}
+
+// waiting returns what waits until the device has done all that was given to it: a
+// transfer comes after that.
+func (o Options) waiting() func() error {
+	if o.Device == nil {
+		return func() error { return nil }
+	}
+	word := make([]byte, 4)
+	at, err := o.Device.Alloc(len(word))
+	device.Must(o.Device, "allocate a word", err)
+	return func() error { return o.Device.Write(at, word) }
+}
+
+// peakMiB returns the most memory that the device has had in use, or the process.
+func (o Options) peakMiB() int {
+	if d, ok := o.Device.(interface{ Used() (now, peak int) }); ok {
+		_, peak := d.Used()
+		return peak >> 20
+	}
+	return peakMiB()
 }
 
 // peakMiB returns the most memory the process has had resident, 0 where the

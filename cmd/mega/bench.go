@@ -9,6 +9,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/bench"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/spf13/cobra"
 )
@@ -18,6 +19,8 @@ type benchCommand struct {
 	json    bool
 	threads int
 	options bench.Options
+	device  string
+	batch   int
 	decode  bench.DecodeOptions
 	longest int
 	plot    string
@@ -56,6 +59,8 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16 or ARM's BF16")
 	flags.BoolVar(&c.decode.Int8, "int8", false, "decode: read the weights in eight bits, as of a model that mega convert --int8 wrote")
 	number(flags, &c.options.Reps, "reps", 3, positive, "steps to measure")
+	addDevice(flags, &c.device)
+	number(flags, &c.batch, "batch", 0, span{0, 1 << 16}, "sequences in a batch; 0 for the workload's own")
 	threads(flags, &c.threads, "threads", "threads that compute; 0 for all cores")
 	number(flags, &c.decode.Contexts, "context", []int{0, 98304}, span{0, 1 << 24}, "decode: tokens to have read before the steps that are measured")
 	number(flags, &c.decode.Tokens, "steps", 0, span{0, 1 << 20}, "decode: steps to measure; 0 for a chunk of them")
@@ -79,6 +84,10 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--int8 and --bf16 are two forms of the weights: want one of them")
 	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Scaling)):
 		return usagef("--bf16 is not for --roofline or %s, which are of float32", bench.Scaling)
+	case c.device != "cpu" && (c.options.Profile || c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
+		return usagef("--device is not for --profile, --roofline, %s and %s", bench.Decode, bench.Scaling)
+	case c.batch > 0 && (slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
+		return usagef("--batch is not for %s and %s", bench.Decode, bench.Scaling)
 	case len(args) == 0 && c.options.Roofline:
 		args = bench.Names()
 	case len(args) == 0:
@@ -89,7 +98,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 			return usage(err)
 		}
 	}
-	if c.options.BF16 {
+	if c.options.BF16 && c.device == "cpu" {
 		if err := autograd.CheckBF16(); err != nil {
 			return err
 		}
@@ -117,7 +126,14 @@ func (c *benchCommand) measure(out io.Writer, name string, report func(bench.Res
 	if err != nil {
 		return usage(err)
 	}
-	return bench.Measure(w, c.options, report)
+	if c.batch > 0 {
+		w.Batch = c.batch
+	}
+	return onDevice(c.device, func(d device.Device) error {
+		options := c.options
+		options.Device = d
+		return bench.Measure(w, options, report)
+	})
 }
 
 // scale runs the workload scaling.
@@ -158,6 +174,9 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 		name += " in bfloat16"
 	case r.Int8:
 		name += " with int8 weights"
+	}
+	if r.Device != "" {
+		name += " on " + r.Device
 	}
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
 		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)

@@ -21,8 +21,8 @@ func newDevices() *cobra.Command {
 		Short: "List the processor and the GPUs",
 		Long: `devices lists what mega could compute on: the processor with the kernels that are
 used on it, and each of NVIDIA's GPUs with its compute capability, its memory and the
-driver, or why there is none. mega forward --device cuda:0 computes on one, which has
-not been tried yet; all other commands compute on the processor.
+driver, or why there is none. mega forward and mega bench compute on one with --device
+cuda:0, which has not been tried yet; all other commands compute on the processor.
 
 A GPU needs a program that was built with go build -tags cuda and NVIDIA's driver.
 ` + driver.LibraryVariable + ` names the driver's library where it is not found.`,
