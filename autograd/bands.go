@@ -31,26 +31,29 @@ func (t *Tape) MatMul(x, w *Variable) *Variable {
 // give: row i of part p is row rows[p][i] of the result, of shape [shape..., D].
 // The positions must be a permutation of all rows.
 func (t *Tape) Merge(parts []*Variable, rows [][]int32, scale float32, shape []int) *Variable {
-	t.hostOnly("an adaptive input")
 	start := t.start()
-	d := parts[0].Cols()
-	out := t.allocRows(shape, d)
+	out := t.allocRows(shape, parts[0].Cols())
 	for p, part := range parts {
-		value := t.value(part)
-		t.eachRows(len(rows[p]), d, func(i int) { kernel.Scale(out.value.Row(int(rows[p][i])), value.Row(i), scale) })
+		t.ops.placeRows(out.value, t.value(part), rows[p], scale)
 	}
 	if t.wants(parts...) {
 		t.push("embedding", out, nil, func() {
 			dy := t.outGrad(out)
 			for p, part := range parts {
-				t.addGrad(part, func(d *tensor.Tensor) {
-					t.eachRows(d.Rows(), d.Cols(), func(i int) { kernel.Scale(d.Row(i), dy.Row(int(rows[p][i])), scale) })
-				})
+				t.addGrad(part, func(d *tensor.Tensor) { t.ops.takeRows(d, dy, rows[p], scale) })
 			}
 		})
 	}
 	t.stop("embedding", start)
 	return out
+}
+
+func (h *host) placeRows(dst, x *tensor.Tensor, rows []int32, scale float32) {
+	h.tape().eachRows(len(rows), x.Cols(), func(i int) { kernel.Scale(dst.Row(int(rows[i])), x.Row(i), scale) })
+}
+
+func (h *host) takeRows(dst, x *tensor.Tensor, rows []int32, scale float32) {
+	h.tape().eachRows(len(rows), x.Cols(), func(i int) { kernel.Scale(dst.Row(i), x.Row(int(rows[i])), scale) })
 }
 
 // LogSoftmax returns x − log Σ exp x for each row. It has no gradient: losses
@@ -73,22 +76,26 @@ func (h *host) logSoftmax(dst, x *tensor.Tensor) {
 // an adaptive softmax: parts[0] holds the first words and after them one column
 // for each further band, whose words follow in parts[1:]. It has no gradient.
 func (t *Tape) JoinBands(parts []*Variable, words int) *Variable {
-	t.hostOnly("an adaptive softmax")
 	cols := words
+	values := []*tensor.Tensor{t.value(parts[0])}
 	for _, p := range parts[1:] {
-		cols += p.Cols()
+		cols, values = cols+p.Cols(), append(values, t.value(p))
 	}
 	out := t.allocCols(parts[0], cols)
-	head := t.value(parts[0])
-	t.eachRows(head.Rows(), cols, func(i int) {
-		dst := out.value.Row(i)
-		copy(dst, head.Row(i)[:words])
+	t.ops.joinBands(out.value, values, words)
+	return out
+}
+
+func (h *host) joinBands(dst *tensor.Tensor, parts []*tensor.Tensor, words int) {
+	head := parts[0]
+	h.tape().eachRows(head.Rows(), dst.Cols(), func(i int) {
+		row := dst.Row(i)
+		copy(row, head.Row(i)[:words])
 		from := words
 		for b, p := range parts[1:] {
 			n := p.Cols()
-			kernel.AddScalar(dst[from:from+n], t.value(p).Row(i), head.Row(i)[words+b])
+			kernel.AddScalar(row[from:from+n], p.Row(i), head.Row(i)[words+b])
 			from += n
 		}
 	})
-	return out
 }

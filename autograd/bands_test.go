@@ -13,7 +13,7 @@ func TestMerge(t *testing.T) {
 	for _, scale := range []float32{1, 3} {
 		op := operation{
 			fast:  func(t *Tape, x []*Variable) *Variable { return t.Merge(x, rows, scale, []int{2, 3}) },
-			views: []int{0, 1, 2}, lacks: "an adaptive input",
+			views: []int{0, 1, 2},
 			slow: func(x []*naive.Matrix) *naive.Matrix {
 				all := naive.ConcatRows(x...)
 				return naive.Scale(gather(all, 6, func(i int) int { return order[i] }), float64(scale))

@@ -12,11 +12,4 @@ func CheckBF16() error { return kernel.CheckBF16() }
 // the products take little more than half the time, and longer elsewhere. Sums,
 // biases, activations, softmax, values and gradients are float32 as ever, and so
 // is all that other operations do.
-func (t *Tape) SetBF16(on bool) {
-	if on {
-		t.hostOnly(bfloat16Products)
-	}
-	t.bf16 = on
-}
-
-const bfloat16Products = "products in bfloat16"
+func (t *Tape) SetBF16(on bool) { t.bf16 = on }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
 )
@@ -23,13 +24,14 @@ func roundBF16(x []float32) []float32 {
 	return rounded
 }
 
-// bf16Products are the operations that multiply in bfloat16, on inputs of three
-// shapes.
-var bf16Products = map[string]struct {
+// A bf16Product is an operation that multiplies in bfloat16, on inputs of three shapes.
+type bf16Product struct {
 	fast   func(t *Tape, x []*Variable) *Variable
 	slow   func(x []*naive.Matrix) *naive.Matrix
 	shapes []shape
-}{
+}
+
+var bf16Products = map[string]bf16Product{
 	"Linear": {
 		func(t *Tape, x []*Variable) *Variable { return t.Linear(x[0], x[1], x[2], Identity) },
 		func(x []*naive.Matrix) *naive.Matrix { return naive.Linear(x[0], x[1], x[2]) },
@@ -53,34 +55,39 @@ var bf16Products = map[string]struct {
 func TestBF16Products(t *testing.T) {
 	for name, op := range bf16Products {
 		t.Run(name, func(t *testing.T) {
-			forEachKernel(t, func(t *testing.T) {
-				rng := rand.New(rand.NewPCG(1, 2))
-				tape := NewTrainingTape()
-				tape.SetBF16(true)
-				var fast []*Variable
-				var slow []*naive.Matrix
-				for i, s := range op.shapes {
-					x := normal(rng, tensor.Size(s), 1)
-					fast = append(fast, NewParameter(tensor.FromSlice(x, s...)))
-					if i < 2 {
-						x = roundBF16(x)
-					}
-					cols := s[len(s)-1]
-					slow = append(slow, naive.FromFloat32(len(x)/cols, cols, x))
-				}
-				got, want := op.fast(tape, fast), op.slow(slow)
-				within(t, "value", numbersOf(got.Value()), want.Data, 1, 0)
-				dy := normal(rng, len(want.Data), 1)
-				tape.Backward(tape.weigh(got, dy))
-				naive.Backward(naive.Dot(want, naive.FromFloat32(want.Rows, want.Cols, roundBF16(dy))))
-				for i := range 2 {
-					within(t, "gradient", numbersOf(fast[i].Grad()), slow[i].Grad, 1, 0)
-				}
-				added := naive.FromFloat32(1, len(fast[2].Grad().Data()), numbersOf(fast[2].Grad())).Data
-				within(t, "gradient of what is added", sumRows(dy, len(added)), added, 1, 0)
-			})
+			forEachKernel(t, func(t *testing.T) { checkBF16Product(t, nil, op) })
+			t.Run("device", func(t *testing.T) { checkBF16Product(t, interpreter(t), op) })
 		})
 	}
+}
+
+func checkBF16Product(t *testing.T, on device.Device, op bf16Product) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	tape := NewTrainingTape()
+	tape.SetDevice(on)
+	tape.SetBF16(true)
+	var fast []*Variable
+	var slow []*naive.Matrix
+	for i, s := range op.shapes {
+		x := normal(rng, tensor.Size(s), 1)
+		fast = append(fast, NewParameter(tape.moved(tensor.FromSlice(x, s...))))
+		if i < 2 {
+			x = roundBF16(x)
+		}
+		cols := s[len(s)-1]
+		slow = append(slow, naive.FromFloat32(len(x)/cols, cols, x))
+	}
+	got, want := op.fast(tape, fast), op.slow(slow)
+	within(t, "value", numbersOf(got.Value()), want.Data, 1, 0)
+	dy := normal(rng, len(want.Data), 1)
+	tape.Backward(tape.weigh(got, dy))
+	naive.Backward(naive.Dot(want, naive.FromFloat32(want.Rows, want.Cols, roundBF16(dy))))
+	for i := range 2 {
+		within(t, "gradient", numbersOf(fast[i].Grad()), slow[i].Grad, 1, 0)
+	}
+	grad := numbersOf(fast[2].Grad())
+	added := naive.FromFloat32(1, len(grad), grad).Data
+	within(t, "gradient of what is added", sumRows(dy, len(added)), added, 1, 0)
 }
 
 // sumRows adds up rows of n numbers.

@@ -17,10 +17,7 @@ func (t *Tape) SetDevice(d device.Device) {
 	if d == nil {
 		return
 	}
-	if t.bf16 {
-		device.Lacks(d, bfloat16Products)
-	}
-	t.device = &deviceTape{Device: d, pool: &t.pool, tables: make(map[[2]int]device.Address)}
+	t.device = &deviceTape{Device: d, tape: t, pool: &t.pool, tables: make(map[[2]int]device.Address)}
 	t.ops = t.device
 	t.pool.SetDevice(d)
 }
@@ -29,6 +26,7 @@ func (t *Tape) SetDevice(d device.Device) {
 // but where numbers come back.
 type deviceTape struct {
 	device.Device
+	tape    *Tape
 	pool    *tensor.Pool
 	tables  map[[2]int]device.Address // of rotary biases, by chunk and width
 	scratch []*tensor.Tensor          // memory of the operation in progress

@@ -84,16 +84,16 @@ func (a *deviceAttention) scores(at device.Address, transposed bool) kernels.Mat
 
 const attentionOp = "attention"
 
-// product computes c = x y for each segment.
-func (a *deviceAttention) product(c, x, y kernels.Matrix, m, n, k int) {
-	a.must(attentionOp, kernels.Product(a, c, x, y, 0, a.Segments, m, n, k, false))
+// multiply computes c = x y for each segment.
+func (a *deviceAttention) multiply(c, x, y kernels.Matrix, m, n, k int) {
+	a.must(attentionOp, a.product()(a, c, x, y, 0, a.Segments, m, n, k, false))
 }
 
 // weights computes the attention weights, and returns the scores too where the gradient
 // of the function wants them: for softmax they are the weights.
 func (a *deviceAttention) weights(q, k *tensor.Tensor) (weights, scores device.Address) {
 	scores = a.get(a.size())
-	a.product(a.scores(scores, false), segments(q, a.Queries, false), segments(k, a.Keys, true), a.Queries, a.Keys, q.Cols())
+	a.multiply(a.scores(scores, false), segments(q, a.Queries, false), segments(k, a.Keys, true), a.Queries, a.Keys, q.Cols())
 	if a.call.Function == AttentionSoftmax {
 		a.must(attentionOp, a.SoftmaxWeights(a, scores))
 		return scores, scores
@@ -124,16 +124,16 @@ func (a *deviceAttention) dropped(x device.Address) device.Address {
 func (d *deviceTape) attention(dst, q, k, v *tensor.Tensor, c attentionCall) {
 	a := d.newAttention(q, c)
 	p, _ := a.weights(q, k)
-	a.product(segments(dst, a.Queries, false), a.scores(a.dropped(p), false), segments(v, a.Keys, false), a.Queries, v.Cols(), a.Keys)
+	a.multiply(segments(dst, a.Queries, false), a.scores(a.dropped(p), false), segments(v, a.Keys, false), a.Queries, v.Cols(), a.Keys)
 	d.end(attentionOp, nil)
 }
 
 func (d *deviceTape) attentionGrad(dq, dk, dv, dbias, dy, q, k, v, _ *tensor.Tensor, c attentionCall) {
 	a := d.newAttention(q, c)
 	p, scores := a.weights(q, k)
-	a.product(segments(dv, a.Keys, false), a.scores(a.dropped(p), true), segments(dy, a.Queries, false), a.Keys, v.Cols(), a.Queries)
+	a.multiply(segments(dv, a.Keys, false), a.scores(a.dropped(p), true), segments(dy, a.Queries, false), a.Keys, v.Cols(), a.Queries)
 	ds := d.get(a.size())
-	a.product(a.scores(ds, false), segments(dy, a.Queries, false), segments(v, a.Keys, true), a.Queries, a.Keys, v.Cols())
+	a.multiply(a.scores(ds, false), segments(dy, a.Queries, false), segments(v, a.Keys, true), a.Queries, a.Keys, v.Cols())
 	ds = a.dropped(ds)
 	if c.Function == AttentionSoftmax {
 		d.must(attentionOp, a.SoftmaxWeightsGrad(a, ds, p))
@@ -148,8 +148,8 @@ func (d *deviceTape) attentionGrad(dq, dk, dv, dbias, dy, q, k, v, _ *tensor.Ten
 	} else {
 		d.must(attentionOp, a.ScaleRows(a, ds, a.lengths))
 	}
-	a.product(segments(dq, a.Queries, false), a.scores(ds, false), segments(k, a.Keys, false), a.Queries, q.Cols(), a.Keys)
-	a.product(segments(dk, a.Keys, false), a.scores(ds, true), segments(q, a.Queries, false), a.Keys, q.Cols(), a.Queries)
+	a.multiply(segments(dq, a.Queries, false), a.scores(ds, false), segments(k, a.Keys, false), a.Queries, q.Cols(), a.Keys)
+	a.multiply(segments(dk, a.Keys, false), a.scores(ds, true), segments(q, a.Queries, false), a.Keys, q.Cols(), a.Queries)
 	d.end("the gradient of attention", nil)
 }
 

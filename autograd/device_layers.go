@@ -15,6 +15,14 @@ func matrix(x *tensor.Tensor, transposed bool) kernels.Matrix {
 	return kernels.Matrix{At: x.Address(), Row: x.Stride(), Col: 1}
 }
 
+// product returns what computes the products that SetBF16 is about.
+func (d *deviceTape) product() func(d kernels.Device, c, a, b kernels.Matrix, bias device.Address, batch, m, n, k int, accumulate bool) error {
+	if d.tape.bf16 {
+		return kernels.ProductBF16
+	}
+	return kernels.Product
+}
+
 func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	k := a.Cols()
 	if how == transposedA {
@@ -25,7 +33,7 @@ func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	if e.bias != nil {
 		bias = d.in(e.bias)
 	}
-	d.must(op, kernels.Product(d, matrix(c, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
+	d.must(op, d.product()(d, matrix(c, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
 		bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
 	if e.pre != nil {
 		d.copy(e.pre, c)
@@ -185,6 +193,26 @@ func (d *deviceTape) meanPool(dst, x *tensor.Tensor, lengths []float32) {
 func (d *deviceTape) meanPoolGrad(dx, dy *tensor.Tensor, lengths []float32) {
 	batch := max(1, len(lengths))
 	d.end("the gradient of a mean", kernels.MeanPoolGrad(d, dx.Address(), d.in(dy), d.putFloats(lengths), batch, dx.Rows()/batch, dx.Cols(), dx.Stride()))
+}
+
+func (d *deviceTape) placeRows(dst, x *tensor.Tensor, rows []int32, scale float32) {
+	d.end("rows in place", kernels.PlaceRows(d, dst.Address(), x.Address(), d.putInts(rows), len(rows), x.Cols(), dst.Stride(), x.Stride(), scale))
+}
+
+func (d *deviceTape) takeRows(dst, x *tensor.Tensor, rows []int32, scale float32) {
+	d.end("rows out of place", kernels.TakeRows(d, dst.Address(), x.Address(), d.putInts(rows), len(rows), x.Cols(), dst.Stride(), x.Stride(), scale))
+}
+
+func (d *deviceTape) joinBands(dst *tensor.Tensor, parts []*tensor.Tensor, words int) {
+	head := parts[0]
+	d.copy(dst.Columns(0, words), head.Columns(0, words))
+	from := words
+	for b, p := range parts[1:] {
+		to := dst.Columns(from, from+p.Cols())
+		column := head.Columns(words+b, words+b+1)
+		d.must("bands", kernels.AddColumn(d, to.Address(), p.Address(), column.Address(), p.Rows(), p.Cols(), to.Stride(), p.Stride(), column.Stride()))
+		from += p.Cols()
+	}
 }
 
 func (d *deviceTape) rows(dst, src *tensor.Tensor, rows []int32) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/cuda/ptx"
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -122,5 +124,42 @@ func TestAdamOnDevice(t *testing.T) {
 	there[3].WriteHost(func(x []float32) error { x[len(x)-1] = float32(math.Inf(1)); return nil })
 	if gpu.Norm(there); gpu.NotFinite() != 3 {
 		t.Errorf("parameter %d is not finite, want 3", gpu.NotFinite())
+	}
+}
+
+// TestValuesOnDevice holds operations without a gradient against the CPU's.
+func TestValuesOnDevice(t *testing.T) {
+	const rows, cols, words = 9, 41, 38
+	rng := rand.New(rand.NewPCG(5, 6))
+	x, band, last := normal(rng, rows*cols, 3), normal(rng, rows*70, 1), normal(rng, rows*2, 1)
+	copy(x[2*cols:], []float32{7, 90, 3, 90}) // the largest twice
+	targets := make([]int32, rows)
+	for i := range targets {
+		targets[i] = int32(i * 5 % cols)
+	}
+	type values struct {
+		logs, joined   []float32
+		best, ranks    []int
+		targetLogProbs []float64
+	}
+	compute := func(on device.Device) (v values) {
+		tape := NewTape()
+		tape.SetDevice(on)
+		constant := func(x []float32, cols int) *Variable {
+			return NewConstant(tape.moved(tensor.FromSlice(slices.Clone(x), rows, cols)))
+		}
+		a := constant(x, cols)
+		v.logs = tape.LogSoftmax(a).Value().Host()
+		v.joined = tape.JoinBands([]*Variable{constant(x[:rows*(words+2)], words+2), constant(band, 70), constant(last, 2)}, words).Value().Host()
+		v.best, v.ranks, v.targetLogProbs = tape.Argmax(a), tape.Ranks(a, targets), tape.TargetLogProbs(a, targets)
+		return v
+	}
+	want, got := compute(nil), compute(interpreter(t))
+	wide := func(x []float32) []float64 { return naive.FromFloat32(1, len(x), x).Data }
+	within(t, "log-softmax", got.logs, wide(want.logs), 1, 0)
+	within(t, "bands", got.joined, wide(want.joined), 1, 0)
+	within(t, "log-probabilities", numbers32(got.targetLogProbs), want.targetLogProbs, 1, 0)
+	if !slices.Equal(got.best, want.best) || !slices.Equal(got.ranks, want.ranks) {
+		t.Errorf("largest %v and ranks %v, want %v and %v", got.best, got.ranks, want.best, want.ranks)
 	}
 }

@@ -106,40 +106,56 @@ func (h *host) crossEntropyGrad(dx, dloss, sums, x *tensor.Tensor, t classTarget
 // logits x [R, V] under targets t [R, V], each row a distribution (timm/loss
 // SoftTargetCrossEntropy) or one whose classes are weighted. A row is right where both are largest at one class.
 func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
-	t.hostOnly("cross-entropy of distributions or weighted classes")
 	start := t.start()
 	x := t.value(logits)
-	rows, v := x.Rows(), x.Cols()
-	if len(targets) != rows*v {
+	if len(targets) != x.Len() {
 		panic(fmt.Sprintf("autograd: %d numbers of targets for logits of shape %v", len(targets), x.Shape()))
 	}
-	terms, sums := make([]rowLoss, rows), make([]float32, rows)
-	t.eachRows(rows, v, func(i int) {
-		target := targets[i*v:][:v]
-		terms[i] = softLossOfRow(x.Row(i), target)
-		for _, p := range target {
-			sums[i] += p
-		}
-	})
-	loss := Loss{t.alloc(1), sumLoss(terms, 0)}
-	loss.value.Data()[0] = float32(loss.numbers.Sum)
-	if t.wants(logits) {
-		t.push("loss", loss.Variable, []*Variable{logits}, func() {
-			scale := t.outGrad(loss.Variable).Data()[0]
-			t.addGrad(logits, func(dst *tensor.Tensor) {
-				x := t.value(logits)
-				t.eachRows(rows, v, func(i int) {
-					row := dst.Row(i)
-					kernel.ExpSubRow(row, x.Row(i), kernel.LogSumExp(x.Row(i)))
-					kernel.Scale(row, row, sums[i])
-					kernel.Axpy(row, -1, targets[i*v:][:v])
-					kernel.Scale(row, row, scale)
-				})
-			})
-		})
+	saved := t.pool.Get(x.Rows(), softLossSaved)
+	loss := Loss{t.alloc(1), t.ops.softCrossEntropy(saved, x, targets)}
+	t.ops.fill(loss.value, float32(loss.numbers.Sum))
+	if !t.wants(logits) {
+		t.pool.Put(saved)
+		t.stop("loss", start)
+		return loss
 	}
+	t.pushMany("loss", []*Variable{loss.Variable}, []*tensor.Tensor{saved}, []*Variable{logits}, func() {
+		dloss := t.outGrad(loss.Variable)
+		t.addGrad(logits, func(dst *tensor.Tensor) { t.ops.softCrossEntropyGrad(dst, dloss, saved, t.value(logits), targets) })
+	})
 	t.stop("loss", start)
 	return loss
+}
+
+// softLossSaved is how many numbers of a row softCrossEntropy has room to keep for its
+// gradient: the CPU keeps the sum of the targets, a device three float64s and two
+// float32s.
+const softLossSaved = 8
+
+func (h *host) softCrossEntropy(saved, x *tensor.Tensor, targets []float32) LossNumbers {
+	rows, v := x.Rows(), x.Cols()
+	terms := make([]rowLoss, rows)
+	h.tape().eachRows(rows, v, func(i int) {
+		target := targets[i*v:][:v]
+		terms[i] = softLossOfRow(x.Row(i), target)
+		sum := float32(0)
+		for _, p := range target {
+			sum += p
+		}
+		saved.Row(i)[0] = sum
+	})
+	return sumLoss(terms, 0)
+}
+
+func (h *host) softCrossEntropyGrad(dx, dloss, saved, x *tensor.Tensor, targets []float32) {
+	scale, v := dloss.Data()[0], x.Cols()
+	h.tape().eachRows(x.Rows(), v, func(i int) {
+		row := dx.Row(i)
+		kernel.ExpSubRow(row, x.Row(i), kernel.LogSumExp(x.Row(i)))
+		kernel.Scale(row, row, saved.Row(i)[0])
+		kernel.Axpy(row, -1, targets[i*v:][:v])
+		kernel.Scale(row, row, scale)
+	})
 }
 
 // WeightedCrossEntropy returns the summed cross-entropy of targets [R] under
@@ -162,12 +178,7 @@ func (t *Tape) WeightedCrossEntropy(logits *Variable, targets []int32, weights [
 
 // softLossOfRow computes a row's terms in float64.
 func softLossOfRow(x, target []float32) rowLoss {
-	hit := 0
-	for j, p := range target {
-		if p > target[hit] {
-			hit = j
-		}
-	}
+	hit := largest(target)
 	hard := lossOfRow(x, hit, 0)
 	r := rowLoss{counts: true, hit: hard.hit}
 	logSum := hard.nll + float64(x[hit])
@@ -238,29 +249,33 @@ func lossGradRow(dst, x []float32, logSum float32, target int, ignored bool, sca
 }
 
 // Argmax returns the column of each row's largest number, the first of equals.
-func (t *Tape) Argmax(x *Variable) []int {
-	t.hostOnly("argmax")
-	value := t.value(x)
-	out := make([]int, value.Rows())
-	t.eachRows(value.Rows(), value.Cols(), func(i int) {
-		row := value.Row(i)
-		for j, v := range row {
-			if v > row[out[i]] {
-				out[i] = j
-			}
-		}
-	})
+func (t *Tape) Argmax(x *Variable) []int { return t.ops.argmax(t.value(x)) }
+
+func (h *host) argmax(x *tensor.Tensor) []int {
+	out := make([]int, x.Rows())
+	h.tape().eachRows(x.Rows(), x.Cols(), func(i int) { out[i] = largest(x.Row(i)) })
 	return out
+}
+
+// largest returns where the largest number is, the first of equals.
+func largest(x []float32) int {
+	at := 0
+	for j, v := range x {
+		if v > x[at] {
+			at = j
+		}
+	}
+	return at
 }
 
 // Ranks returns how many numbers of each row of x [R, V] are greater than the one
 // of its target: 0 where that is the largest.
-func (t *Tape) Ranks(x *Variable, targets []int32) []int {
-	t.hostOnly("ranks")
-	value := t.value(x)
-	out := make([]int, value.Rows())
-	t.eachRows(value.Rows(), value.Cols(), func(i int) {
-		row := value.Row(i)
+func (t *Tape) Ranks(x *Variable, targets []int32) []int { return t.ops.ranks(t.value(x), targets) }
+
+func (h *host) ranks(x *tensor.Tensor, targets []int32) []int {
+	out := make([]int, x.Rows())
+	h.tape().eachRows(x.Rows(), x.Cols(), func(i int) {
+		row := x.Row(i)
 		for _, v := range row {
 			if v > row[targets[i]] {
 				out[i]++
@@ -273,10 +288,12 @@ func (t *Tape) Ranks(x *Variable, targets []int32) []int {
 // TargetLogProbs returns the log-probability of each row's target under
 // softmax(logits [R, V]).
 func (t *Tape) TargetLogProbs(logits *Variable, targets []int32) []float64 {
-	t.hostOnly("log-probabilities of targets")
-	x := logits.Value()
+	return t.ops.targetLogProbs(logits.Value(), targets)
+}
+
+func (h *host) targetLogProbs(x *tensor.Tensor, targets []int32) []float64 {
 	out := make([]float64, x.Rows())
-	t.eachRows(x.Rows(), x.Cols(), func(i int) {
+	h.tape().eachRows(x.Rows(), x.Cols(), func(i int) {
 		row := x.Row(i)
 		out[i] = float64(row[targets[i]]) - float64(kernel.LogSumExp(row))
 	})

@@ -54,6 +54,9 @@ type operations interface {
 	embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor)
 	meanPool(dst, x *tensor.Tensor, lengths []float32)
 	meanPoolGrad(dx, dy *tensor.Tensor, lengths []float32)
+	placeRows(dst, x *tensor.Tensor, rows []int32, scale float32) // dst[rows[i]] = scale x[i]
+	takeRows(dst, x *tensor.Tensor, rows []int32, scale float32)  // dst[i] = scale x[rows[i]]
+	joinBands(dst *tensor.Tensor, parts []*tensor.Tensor, words int)
 	rows(dst, src *tensor.Tensor, rows []int32)     // dst[i] = src[rows[i]]
 	rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) // adds dy[i] to dsrc[rows[i]]
 
@@ -69,6 +72,11 @@ type operations interface {
 	logSoftmax(dst, x *tensor.Tensor)
 	crossEntropy(logSums, x *tensor.Tensor, t classTargets) LossNumbers
 	crossEntropyGrad(dx, dloss, logSums, x *tensor.Tensor, t classTargets)
+	softCrossEntropy(saved, x *tensor.Tensor, targets []float32) LossNumbers
+	softCrossEntropyGrad(dx, dloss, saved, x *tensor.Tensor, targets []float32)
+	argmax(x *tensor.Tensor) []int
+	ranks(x *tensor.Tensor, targets []int32) []int
+	targetLogProbs(x *tensor.Tensor, targets []int32) []float64
 }
 
 // An epilogue is what a product does with its sums before it writes them.

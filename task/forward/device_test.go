@@ -30,10 +30,10 @@ func TestGoldenOnDevice(t *testing.T) {
 }
 
 // TestGoldenLogitsOnDevice holds the first rows of other classifiers against the
-// reference, padding included: layer norm without chunks, two texts, batch norm and
+// reference, padding included: layer norm without chunks, batch norm and
 // laplace on real numbers, RMS norm and relu2.
 func TestGoldenLogitsOnDevice(t *testing.T) {
-	for _, name := range []string{"lra_listops", "lra_retrieval", "lra_image", "lra_pathfinder"} {
+	for _, name := range []string{"lra_listops", "lra_image", "lra_pathfinder"} {
 		t.Run(name, func(t *testing.T) {
 			golden := openGolden(t, name)
 			in, m := firstRow(t, golden, name)
@@ -87,16 +87,26 @@ func firstRow(t *testing.T, golden *safetensors.Reader, name string) (*mega.Inpu
 	return in, m
 }
 
+// TestGoldenLanguageOnDevice holds a language model with adaptive input and softmax, and a
+// translator, against the reference.
+func TestGoldenLanguageOnDevice(t *testing.T) {
+	for _, name := range []string{"lm_wikitext103", "lm_enwik8", "mt_wmt"} {
+		t.Run(name, func(t *testing.T) {
+			checkGoldenEval(t, name, openGolden(t, name), Options{Prefix: "b0.", Device: interpreter(t)})
+		})
+	}
+}
+
 // TestDeviceLacks holds that what has no kernels is an error which names it.
 func TestDeviceLacks(t *testing.T) {
-	c, err := checkpoint.Open(goldenDir("lm_wikitext103"))
+	c, err := checkpoint.Open(goldenDir("imagenet"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_, err = Run(c, openGolden(t, "lm_wikitext103"), Options{Prefix: "b0.", Device: interpreter(t)})
+	_, err = Run(c, openGolden(t, "imagenet"), Options{Prefix: "b0.", Device: interpreter(t)})
 	var failure *device.Failure
-	if want := "an adaptive input is not available on the device interpreter: use the CPU for it"; err == nil || err.Error() != want || !errors.As(err, &failure) {
+	if want := "an image's patches is not available on the device interpreter: use the CPU for it"; err == nil || err.Error() != want || !errors.As(err, &failure) {
 		t.Errorf("%v, want %q", err, want)
 	}
 }
