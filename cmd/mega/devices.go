@@ -36,7 +36,7 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 
 // addDevice adds the flag of the device that computes.
 func addDevice(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "device", "cpu", "what computes: cpu, cuda:N (a GPU, see mega devices), or auto for the first GPU that there is; no GPU has been tried yet")
+	flags.StringVar(name, "device", "cpu", "what computes: cpu, a GPU by its number as in cuda:0 (see mega devices), or auto for the first GPU that there is; no GPU has been tried yet")
 }
 
 // onDevice runs f on the device that a value of --device names, with nil for the CPU.
