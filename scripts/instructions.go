@@ -2,9 +2,10 @@
 
 // Command instructions counts the instructions that an ARM processor executes in
 // kernels, portable and NEON. QEMU tells which blocks of the program it runs
-// (-d in_asm,exec,nochain); this adds up their lengths. The program counts itself, built
-// for arm64, with one turn of the work and with three, so that what comes before and
-// after does not count. It is run in the repository, with Debian's qemu-user-static:
+// (-d in_asm,exec,nochain); this adds up the lengths of those in package kernel and in
+// package math, which the portable kernels call. The program counts itself, built for
+// arm64, with one turn of the work and with three, so that what prepares it does not
+// count. It is run in the repository, with Debian's qemu-user-static:
 //
 //	go run scripts/instructions.go
 package main
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -159,6 +161,9 @@ func count(program, implementation string, number, turns int) int {
 	return n
 }
 
+// counted matches the names of the functions that count.
+var counted = regexp.MustCompile(`/internal/kernel\.|\] math\.`)
+
 // add adds up the lengths of the blocks that a trace says were executed. The
 // instructions of a block come before it is first executed, a line each, after a line
 // that begins with "IN:".
@@ -174,6 +179,9 @@ func add(trace io.Reader) (n int, err error) {
 			block, inside = 0, true
 		case strings.HasPrefix(line, "Trace "):
 			inside = false
+			if !counted.MatchString(line) {
+				continue
+			}
 			address, err := executed(line)
 			if err != nil {
 				return 0, err
