@@ -71,15 +71,17 @@ func TestMeasureOnDevice(t *testing.T) {
 		c.VocabSize, c.AttentionActivationFn, c.ChunkSize, c.MaxPositions = 20, "softmax", -1, 12
 		c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.ZDim, c.EncoderFFNEmbedDim, c.ClassifierInDim = 1, 8, 16, 4, 8, 8
 	})
-	var modes []string
-	err = Measure(w, Options{Reps: 1, Device: device.NewInterpreter(m)}, func(r Result) error {
-		if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 {
-			t.Errorf("%+v", r)
+	for _, bf16 := range []bool{false, true} {
+		var modes []string
+		err = Measure(w, Options{Reps: 1, BF16: bf16, Device: device.NewInterpreter(m)}, func(r Result) error {
+			if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 || r.Device != "interpreter" || r.BF16 != bf16 {
+				t.Errorf("%+v", r)
+			}
+			return nil
+		})
+		if err != nil || !slices.Equal(modes, []string{"train", "infer"}) {
+			t.Errorf("modes %q, %v", modes, err)
 		}
-		return nil
-	})
-	if err != nil || !slices.Equal(modes, []string{"train", "infer"}) {
-		t.Errorf("modes %q, %v", modes, err)
 	}
 }
 
