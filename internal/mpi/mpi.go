@@ -267,6 +267,7 @@ func (p *process) Abort(err error) {
 		time.Sleep(grace)
 	}
 	status := p.report(p.number, err)
+	time.Sleep(grace / 2)                             // launchers drop what they have not yet passed on
 	time.AfterFunc(grace, func() { os.Exit(status) }) // the library may be waiting for what never comes
 	p.abort(p.world, int32(status))
 	select {}
