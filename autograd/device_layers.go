@@ -185,6 +185,15 @@ func (d *deviceTape) embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.T
 	d.end("the gradient of an embedding of numbers", kernels.Product(d, matrix(dw, false), a, matrix(dy, false), 0, 1, channels, dy.Cols(), dy.Rows(), false))
 }
 
+func (d *deviceTape) patches(dst *tensor.Tensor, pixels []float32, p patchGrid) {
+	numbers := make([]float32, dst.Len())
+	for i := range dst.Rows() {
+		p.lay(numbers[i*dst.Cols():][:dst.Cols()], pixels, i)
+	}
+	d.copyRows(dst.Address(), d.putFloats(numbers), dst.Rows(), dst.Cols(), dst.Stride(), dst.Cols())
+	d.end("an image's patches", nil)
+}
+
 func (d *deviceTape) meanPool(dst, x *tensor.Tensor, lengths []float32) {
 	batch := max(1, len(lengths))
 	d.end("a mean", kernels.MeanPool(d, d.out(dst), x.Address(), d.putFloats(lengths), batch, x.Rows()/batch, x.Cols(), x.Stride()))
@@ -225,15 +234,12 @@ func (d *deviceTape) rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) {
 
 // averages returns the directions of a moving average, ready to scan.
 func (d *deviceTape) averages(x *tensor.Tensor, batch, length int, p EMAParameters, c EMAConfig) []kernels.EMA {
-	switch {
-	case c.States > kernels.EMAStates:
+	if c.States > kernels.EMAStates {
 		d.lacks("a moving average of more than 16 states (n_dim)")
-	case c.Shifted:
-		d.lacks("the moving average of vision models")
 	}
 	var all []kernels.EMA
 	for direction := range c.directions() {
-		e := kernels.EMA{Batch: batch, Length: length, Channels: x.Cols(), FromRight: direction == 1, Taps: max(0, c.Truncation)}
+		e := kernels.EMA{Batch: batch, Length: length, Channels: x.Cols(), FromRight: direction == 1, Late: direction == 1 && c.Shifted, Taps: max(0, c.Truncation)}
 		d.must("a moving average's coefficients", e.SetCoefficients(d, d.get(kernels.EMACoefficients*e.Channels), p.direction(direction, c, x.Cols()), c.States))
 		all = append(all, e)
 	}

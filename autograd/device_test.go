@@ -163,3 +163,21 @@ func TestValuesOnDevice(t *testing.T) {
 		t.Errorf("largest %v and ranks %v, want %v and %v", got.best, got.ranks, want.best, want.ranks)
 	}
 }
+
+// TestDeviceLacks holds that what has no kernels is an error which names it.
+func TestDeviceLacks(t *testing.T) {
+	on := interpreter(t)
+	compute := func() (err error) {
+		defer device.Catch(&err)
+		tape := NewTape()
+		tape.SetDevice(on)
+		states := tape.zeros([]int{3, 17, 1})
+		tape.EMA(tape.zeros([]int{1, 2, 3}), nil, EMAParameters{states, states, states, tape.zeros([]int{3, 17}), tape.zeros([]int{3})}, EMAConfig{States: 17}, nil)
+		return nil
+	}
+	var failure *device.Failure
+	want := "a moving average of more than 16 states (n_dim) is not available on the device interpreter: use the CPU for it"
+	if err := compute(); !errors.As(err, &failure) || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
+	}
+}

@@ -122,19 +122,32 @@ func (h *host) embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor)
 // row by row: [B, (S/patch)², C·patch²], each as its image is laid out
 // (timm/models/layers/patch_embed.py:44-66 of mega-image). It has no gradient.
 func (t *Tape) Patches(pixels []float32, batch, channels, side, patch int) *Variable {
-	t.hostOnly("an image's patches")
 	start := t.start()
-	across := side / patch
-	out := t.alloc(batch, across*across, channels*patch*patch)
-	t.eachRows(batch*across*across, channels*patch*patch, func(i int) {
-		row, at := out.value.Row(i), i%(across*across)
-		for j := range channels * patch {
-			from := ((i/(across*across)*channels+j/patch)*side+at/across*patch+j%patch)*side + at%across*patch
-			copy(row[j*patch:][:patch], pixels[from:])
-		}
-	})
+	p := patchGrid{channels, side, patch}
+	out := t.alloc(batch, p.across()*p.across(), channels*patch*patch)
+	t.ops.patches(out.value, pixels, p)
 	t.stop("patches", start)
 	return out
+}
+
+// A patchGrid is how patches tile images.
+type patchGrid struct{ channels, side, patch int }
+
+// across is how many patches lie side by side.
+func (p patchGrid) across() int { return p.side / p.patch }
+
+// lay sets row to patch number i of images.
+func (p patchGrid) lay(row, pixels []float32, i int) {
+	across, patch := p.across(), p.patch
+	at := i % (across * across)
+	for j := range p.channels * patch {
+		from := ((i/(across*across)*p.channels+j/patch)*p.side+at/across*patch+j%patch)*p.side + at%across*patch
+		copy(row[j*patch:][:patch], pixels[from:])
+	}
+}
+
+func (h *host) patches(dst *tensor.Tensor, pixels []float32, p patchGrid) {
+	h.tape().eachRows(dst.Rows(), dst.Cols(), func(i int) { p.lay(dst.Row(i), pixels, i) })
 }
 
 // MeanPool returns Σ_l x[b,l,:] / lengths[b] for x [B, L, D]: shape [B, D].

@@ -52,6 +52,7 @@ type operations interface {
 	embedGrad(dtable, dy *tensor.Tensor, tokens []int32, scale float32, padding int32) // adds to dtable
 	embedReals(dst *tensor.Tensor, x []float32, w, b *tensor.Tensor)
 	embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor)
+	patches(dst *tensor.Tensor, pixels []float32, p patchGrid)
 	meanPool(dst, x *tensor.Tensor, lengths []float32)
 	meanPoolGrad(dx, dy *tensor.Tensor, lengths []float32)
 	placeRows(dst, x *tensor.Tensor, rows []int32, scale float32) // dst[rows[i]] = scale x[i]

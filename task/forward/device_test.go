@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/mega-go/mega"
@@ -87,26 +86,12 @@ func firstRow(t *testing.T, golden *safetensors.Reader, name string) (*mega.Inpu
 	return in, m
 }
 
-// TestGoldenLanguageOnDevice holds a language model with adaptive input and softmax, and a
-// translator, against the reference.
-func TestGoldenLanguageOnDevice(t *testing.T) {
-	for _, name := range []string{"lm_wikitext103", "lm_enwik8", "mt_wmt"} {
+// TestGoldenOthersOnDevice holds language models, one of them with adaptive input and
+// softmax, a translator and a model of images against the reference.
+func TestGoldenOthersOnDevice(t *testing.T) {
+	for _, name := range []string{"lm_wikitext103", "lm_enwik8", "mt_wmt", "imagenet"} {
 		t.Run(name, func(t *testing.T) {
 			checkGoldenEval(t, name, openGolden(t, name), Options{Prefix: "b0.", Device: interpreter(t)})
 		})
-	}
-}
-
-// TestDeviceLacks holds that what has no kernels is an error which names it.
-func TestDeviceLacks(t *testing.T) {
-	c, err := checkpoint.Open(goldenDir("imagenet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	_, err = Run(c, openGolden(t, "imagenet"), Options{Prefix: "b0.", Device: interpreter(t)})
-	var failure *device.Failure
-	if want := "an image's patches is not available on the device interpreter: use the CPU for it"; err == nil || err.Error() != want || !errors.As(err, &failure) {
-		t.Errorf("%v, want %q", err, want)
 	}
 }

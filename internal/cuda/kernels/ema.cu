@@ -83,10 +83,11 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_carry(float *carry, con
     }
 }
 
-// s = sum_n c_n g_n + omega x, or with omega null s += sum_n c_n g_n. Where mute is set,
+// s = sum_n c_n g_n + omega x, or with omega null s += sum_n c_n g_n, where with late set
+// each g_n is that of the step before, 0 at first. Where mute is set,
 // s gets no averages: so dx follows from ds, scanned from the other side.
 KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_emit(float *s, const float *x, const byte *mask, const byte *mute, const float *q, const float *c, const float *lag,
-    const float *omega, const float *carry, int taps, int length, int D, int fromRight)
+    const float *omega, const float *carry, int taps, int length, int D, int fromRight, int late)
 {
     chunk k = ownChunk(length, D);
     if (k.d >= D)
@@ -102,8 +103,9 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_emit(float *s, const fl
         long row = rowOf(k, t, length, fromRight), i = row * D + k.d;
         float v = x[i], in = mask && mask[row] ? 0 : v, sum = 0, old = taps ? input(k, x, mask, t - taps, length, D, fromRight) : 0;
         UNROLL for (int n = 0; n < STATES; n++) {
+            float before = g[n];
             g[n] = fma(r[n], g[n], fma(l[n], old, in));
-            sum = fma(w[n], g[n], sum);
+            sum = fma(w[n], late ? before : g[n], sum);
         }
         if (mute && mute[row])
             sum = 0;
@@ -164,7 +166,7 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_grad_carry(float *carry
 
 // Overwrites the carries of a chunk by what it adds to dc and dq, which sum_parts adds up.
 KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_grad_emit(float *carry, const float *ds, const float *x, const byte *mask, const float *q, const float *lag, const float *lagSlope,
-    int taps, int batch, int length, int D, int fromRight)
+    int taps, int batch, int length, int D, int fromRight, int late)
 {
     chunk k = ownChunk(length, D);
     if (k.d >= D)
@@ -186,10 +188,11 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_grad_emit(float *carry,
             float v = input(k, x, mask, t, length, D, fromRight), d = ds[rowOf(k, t, length, fromRight) * D + k.d];
             float old = taps ? input(k, x, mask, t - taps, length, D, fromRight) : 0;
             UNROLL for (int n = 0; n < 4; n++) {
+                float beforeW = w[n], beforeG = g[n];
                 w[n] = fma(r[n], w[n], fma(e[n], old, g[n]));
                 g[n] = fma(r[n], g[n], fma(l[n], old, v));
-                dc[n] = fma(d, g[n], dc[n]);
-                dq[n] = fma(d, w[n], dq[n]);
+                dc[n] = fma(d, late ? beforeG : g[n], dc[n]);
+                dq[n] = fma(d, late ? beforeW : w[n], dq[n]);
             }
         }
         UNROLL for (int n = 0; n < 4; n++) {

@@ -344,6 +344,7 @@ func (s Scores) ElementWeightsGrad(d Device, f int, gradients, scores, lengths A
 type EMA struct {
 	Batch, Length, Channels     int
 	FromRight                   bool
+	Late                        bool // each step has the averages of the one before
 	Taps                        int
 	Decay, Output, Power, Slope Address
 	Lag, LagSlope               Address
@@ -374,7 +375,7 @@ func (e EMA) Forward(d Device, s, x, mask, mute, omega, carry Address) error {
 	if err := e.launch(d, "ema_carry", EMAStates, carry, e.Power, int32(e.chunks()), width); err != nil {
 		return err
 	}
-	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, e.Lag, omega, carry, taps, length, width, right)
+	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, e.Lag, omega, carry, taps, length, width, right, flag(e.Late))
 }
 
 // Gradients adds the gradients of c and q to dOutput and dDecay, [EMAStates, Channels].
@@ -386,7 +387,7 @@ func (e EMA) Gradients(d Device, dOutput, dDecay, ds, x, mask, carry Address) er
 	if err := e.launch(d, "ema_grad_carry", EMAStates, carry, e.Power, e.Slope, batch, int32(e.chunks()), width); err != nil {
 		return err
 	}
-	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right); err != nil {
+	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right, flag(e.Late)); err != nil {
 		return err
 	}
 	n := EMAStates * e.Channels
