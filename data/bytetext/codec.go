@@ -3,6 +3,7 @@ package bytetext
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,6 +99,7 @@ func (c *Codec) Newline() int32 { return c.ids['\n'] }
 // Append appends the ids of a text to dst. It fails on a byte that is not in the
 // dictionary.
 func (c *Codec) Append(dst []int32, text []byte) ([]int32, error) {
+	dst = slices.Grow(dst, len(text))
 	for i, b := range text {
 		id := c.ids[b]
 		if id == data.Unknown {
