@@ -2,7 +2,6 @@ package autograd
 
 import (
 	"github.com/mega-go/mega/internal/kernel"
-	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -111,7 +110,3 @@ func (t *Tape) hostOnly(op string) {
 }
 
 var _ operations = (*host)(nil)
-
-// Workers are threads that compute, for one tape or several. A nil *Workers
-// stands for those of the process, which all tapes share that were given none.
-type Workers = parallel.Workers

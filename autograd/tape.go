@@ -90,6 +90,10 @@ func (t *Tape) Training() bool { return t.training }
 // Recording reports whether operations are remembered for Backward.
 func (t *Tape) Recording() bool { return t.record }
 
+// Workers are threads that compute, for one tape or several. A nil *Workers
+// stands for those of the process, which all tapes share that were given none.
+type Workers = parallel.Workers
+
 // NewWorkers returns n threads, as many as there are cores if n < 1.
 func NewWorkers(n int) *Workers { return parallel.New(n) }
 
