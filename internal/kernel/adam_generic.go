@@ -2,12 +2,15 @@ package kernel
 
 import "math"
 
+// adamStepGeneric rounds every product by a conversion, so that no compiler fuses it with
+// the addition that follows: its bits are the same on every machine and, by the kernels
+// for them, on CUDA devices.
 func adamStepGeneric(w, grad, m, v []float32, p adamNumbers) {
 	for i := range w {
-		g := p.gradScale * grad[i]
-		m[i] = p.beta1*m[i] + p.rest1*g
-		v[i] = p.beta2*v[i] + p.rest2*(g*g)
+		g := float32(p.gradScale * grad[i])
+		m[i] = float32(p.beta1*m[i]) + float32(p.rest1*g)
+		v[i] = float32(p.beta2*v[i]) + float32(p.rest2*float32(g*g))
 		root := float32(math.Sqrt(float64(v[i])))
-		w[i] = w[i] - p.decay*w[i] - p.step*(m[i]/(root+p.eps))
+		w[i] = w[i] - float32(p.decay*w[i]) - float32(p.step*(m[i]/(root+p.eps)))
 	}
 }
