@@ -322,7 +322,7 @@ var (
 )
 
 // TestMPIScaling prints what the network costs: seconds of an update of a language model
-// of 12.7 million parameters on two hosts of one thread each, by the rate and delay of the
+// of 13.1 million parameters on two hosts of one thread each, by the rate and delay of the
 // links, with gradients that travel while backward goes on and with one bucket, which
 // begins when it has ended. The table of docs/scaling.md is made of it.
 func TestMPIScaling(t *testing.T) {
