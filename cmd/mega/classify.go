@@ -201,7 +201,7 @@ type interruptibleReader struct {
 }
 
 func (r interruptibleReader) Read(p []byte) (int, error) {
-	own, n := make([]byte, len(p)), 0 // p is no longer ours when the reading was given up
+	own, n := make([]byte, min(len(p), 1<<16)), 0 // p is no longer ours when the reading was given up
 	err := interruptible(r.ctx, func() (err error) {
 		n, err = r.in.Read(own)
 		return err

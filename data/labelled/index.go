@@ -203,15 +203,20 @@ func (x *index) groups(take func(i int) bool) groups {
 	return g
 }
 
+// home returns a place among 2^width for a hash. Hashes of short series differ in few
+// of their low bits; times 2^64 over the golden ratio they differ in the high ones.
+func home(hash uint64, width int) uint64 { return hash * 0x9e3779b97f4a7c15 >> (64 - width) }
+
 // joinCopies joins groups of one sample each, in their order, and returns the firsts of
 // those that are left. It looks the samples up in a table of twice their number: sorting
 // a million of them would take longer than reading them.
 func (x *index) joinCopies(g groups) []int32 {
-	mask := uint64(1)<<bits.Len(uint(2*len(g.firsts))) - 1
+	width := bits.Len(uint(2 * len(g.firsts)))
+	mask := uint64(1)<<width - 1
 	last := make([]int32, mask+1) // of a group, and 1 more; 0 where there is none
 	firsts := g.firsts[:0]
 	for _, i := range g.firsts {
-		at := x.hashes[i] & mask
+		at := home(x.hashes[i], width)
 		for last[at] > 0 && x.hashes[last[at]-1] != x.hashes[i] {
 			at = (at + 1) & mask
 		}

@@ -3,6 +3,7 @@ package labelled
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,5 +37,26 @@ func TestLookInBoundedMemory(t *testing.T) {
 	// All that was ever allocated: arrays that grow are counted at every size.
 	if got := after.TotalAlloc - before.TotalAlloc; got > 250*n {
 		t.Errorf("%d bytes a row, want 250 at most", got/n)
+	}
+}
+
+// TestHome: short series of integers, whose hashes agree in their low bits, find places
+// of their own.
+func TestHome(t *testing.T) {
+	const width = 17
+	for _, n := range []int{2, 4, 8} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		places, hashes := map[uint64]bool{}, map[uint64]bool{}
+		for range 1 << (width - 1) {
+			s := Sample{Values: make([]float32, n)}
+			for i := range s.Values {
+				s.Values[i] = float32(rng.IntN(4096))
+			}
+			hash := s.hash()
+			places[home(hash, width)], hashes[hash] = true, true
+		}
+		if 4*len(places) < 3*len(hashes) {
+			t.Errorf("series of %d: %d samples begin at %d places", n, len(hashes), len(places))
+		}
 	}
 }

@@ -279,7 +279,12 @@ func (g *Group) Sum64(what string, x []float64) error {
 
 // Broadcast replaces x by what process root has.
 func (g *Group) Broadcast(what string, x []byte, root int) error {
-	return g.start(what, patient, func() error { return g.transport.Broadcast(x, root) })()
+	return g.start(what, patient, func() error {
+		if err := g.transport.Rendezvous(); err != nil { // who waits in it sleeps
+			return err
+		}
+		return g.transport.Broadcast(x, root)
+	})()
 }
 
 // AllGather returns what each process gives, which may differ in length. It waits
