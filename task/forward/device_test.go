@@ -12,9 +12,12 @@ import (
 	"github.com/mega-go/mega/internal/cuda/ptx"
 )
 
-// interpreter returns a device that is the interpreter of kernels.
+// interpreter returns a device that is the interpreter of kernels, which takes its time.
 func interpreter(t *testing.T) device.Device {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("not in short mode")
+	}
 	m, err := ptx.Parse(kernels.PTX)
 	if err != nil {
 		t.Fatal(err)
