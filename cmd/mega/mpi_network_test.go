@@ -244,6 +244,12 @@ func needsNetwork(t *testing.T) {
 	}
 }
 
+// links are what the hosts are joined by.
+var links = []struct {
+	rate  string // each way, in the words of tc
+	delay time.Duration
+}{{"10gbit", 0}, {"1gbit", 0}, {"1gbit", 100 * time.Microsecond}, {"1gbit", time.Millisecond}}
+
 // TestMPINetwork trains on two and three hosts, over links of several rates and delays:
 // weights and moments are, bit for bit, those of as many processes on one host.
 func TestMPINetwork(t *testing.T) {
@@ -255,10 +261,7 @@ func TestMPINetwork(t *testing.T) {
 		}
 		want := filepath.Join(t.TempDir(), "here")
 		here.run(t, hosts, training(want)...)
-		for _, link := range []struct {
-			rate  string
-			delay time.Duration
-		}{{"10gbit", 0}, {"1gbit", 0}, {"1gbit", 100 * time.Microsecond}, {"1gbit", time.Millisecond}} {
+		for _, link := range links {
 			t.Run(fmt.Sprint(hosts, " hosts, ", link.rate, ", ", link.delay), func(t *testing.T) {
 				got := filepath.Join(t.TempDir(), "hosts")
 				newNetwork(t, hosts, link.rate, link.delay).run(t, training(got)...)
@@ -285,13 +288,7 @@ func TestMPINetworkCut(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	for updatesSaved(t, dir) == 0 {
-		select {
-		case err := <-ended:
-			t.Fatalf("the training ended by itself: %v\n%s", err, &diagnostics)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	meanwhile(t, ended, &diagnostics, func() bool { return updatesSaved(t, dir) > 0 })
 	time.Sleep(200 * time.Millisecond) // what is saved waits for longer
 	n.cut(t, 3)
 	cut := time.Now()
@@ -351,10 +348,7 @@ func TestMPIScaling(t *testing.T) {
 		t.Logf("%s: waited %.3f, moved %.3f, exposed %.3f s an update\n%s", what, number(`waited ([0-9.]+) s for others`),
 			number(`then took ([0-9.]+) s`), number(`communication +\d+ +([0-9.]+) s`), stderr)
 	}
-	for _, link := range []struct {
-		rate  string
-		delay time.Duration
-	}{{"10gbit", 0}, {"1gbit", 0}, {"1gbit", 100 * time.Microsecond}, {"1gbit", time.Millisecond}} {
+	for _, link := range links {
 		for _, bucket := range []string{"8", "4096"} {
 			n := newNetwork(t, 2, link.rate, link.delay)
 			stderr := n.run(t, args(filepath.Join(t.TempDir(), "run"), "--bucket-mb", bucket)...)

@@ -367,14 +367,10 @@ func killOne(t *testing.T, l launcher, rng *rand.Rand, dir string, args []string
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 	saved, ranks := rng.IntN(3) > 0, []int(nil)
-	for len(ranks) < 3 || saved && updatesSaved(t, dir) == before {
-		select {
-		case err := <-ended:
-			t.Fatalf("the training ended by itself: %v\n%s", err, &diagnostics)
-		case <-time.After(10 * time.Millisecond):
-			ranks = processesOf(dir)
-		}
-	}
+	meanwhile(t, ended, &diagnostics, func() bool {
+		ranks = processesOf(dir)
+		return len(ranks) >= 3 && (!saved || updatesSaved(t, dir) != before)
+	})
 	time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
 	killed := time.Now()
 	if err := syscall.Kill(ranks[rng.IntN(3)], syscall.SIGKILL); err != nil {
@@ -384,6 +380,18 @@ func killOne(t *testing.T, l launcher, rng *rand.Rand, dir string, args []string
 		t.Fatalf("the training went on without a process:\n%s", &diagnostics)
 	}
 	return time.Since(killed)
+}
+
+// meanwhile waits until something holds of a training, which must not end before.
+func meanwhile(t *testing.T, ended <-chan error, diagnostics *bytes.Buffer, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		select {
+		case err := <-ended:
+			t.Fatalf("the training ended by itself: %v\n%s", err, diagnostics)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // processesOf returns the processes of mega that train in a directory.
