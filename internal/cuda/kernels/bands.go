@@ -41,12 +41,3 @@ func SquareSums(d Device, sums, x Address, n int) error {
 	}
 	return d.Launch("square_parts", [3]int{SquareParts(n), 1, 1}, [3]int{threads, 1, 1}, sums, x, int64(n))
 }
-
-// SumSquares adds Σ x² of n numbers to dst, one float64. parts is memory of SquareParts(n)
-// float64s.
-func SumSquares(d Device, dst, x, parts Address, n int) error {
-	if err := SquareSums(d, parts, x, n); err != nil || n == 0 {
-		return err
-	}
-	return elements(d, "sum_parts_double", 1, dst, parts, int32(SquareParts(n)), int64(1))
-}

@@ -787,7 +787,7 @@ func TestMutants(t *testing.T) {
 		case "add":
 			return Add(b, up(b, b.normal(100)), x, x, 100)
 		case "square_parts":
-			return SumSquares(b, up(b, []float64{0}), x, b.Alloc(8), 64*64)
+			return sumSquares(b, up(b, []float64{0}), x, b.Alloc(8), 64*64)
 		case "layer_norm":
 			return LayerNorm(b, up(b, b.normal(70)), x, 0, 0, b.empty(7), b.empty(7), 7, 10, 10, 10, 1e-5)
 		}
