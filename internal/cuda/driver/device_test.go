@@ -1,0 +1,79 @@
+package driver
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestThread holds that all calls on the device come from the thread with its context,
+// and that the stand-in would see it if they did not.
+func TestThread(t *testing.T) {
+	s := newStandin()
+	dev := openStandin(t, s)
+	var kept *Stream
+	for range 3 {
+		if err := dev.Run(func(s *Stream) error { kept = s; runtime.Gosched(); return s.Wait() }); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := kept.Wait(); err == nil || !strings.Contains(err.Error(), "outside of Run") {
+		t.Errorf("the stream goes on outside of Run: %v", err)
+	}
+	if _, err := kept.Alloc(1); err == nil {
+		t.Error("the stream gives memory outside of Run")
+	}
+	if runtime.GOOS == "linux" {
+		runtime.LockOSThread()
+		s.wait(kept.stream)
+		runtime.UnlockOSThread()
+		if len(s.complaints) != 1 {
+			t.Errorf("a call of another thread: %q", s.complaints)
+		}
+		s.complaints = nil
+	}
+}
+
+// TestPanic holds that Run panics as its function does, and the device goes on.
+func TestPanic(t *testing.T) {
+	dev := openStandin(t, newStandin())
+	func() {
+		defer func() {
+			if v := recover(); v != "why" {
+				t.Errorf("Run panics with %v", v)
+			}
+		}()
+		dev.Run(func(*Stream) error { panic("why") })
+		t.Error("Run returns after a panic")
+	}()
+	if err := dev.Run((*Stream).Wait); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGoexit holds that a function that ends its goroutine closes the device, and leaves
+// nobody waiting.
+func TestGoexit(t *testing.T) {
+	s := newStandin()
+	dev := openStandin(t, s)
+	if err := dev.Run(func(*Stream) error { runtime.Goexit(); return nil }); err == nil {
+		t.Error("no error")
+	}
+	if err := dev.Run((*Stream).Wait); err != ErrClosed {
+		t.Errorf("the device goes on: %v", err)
+	}
+}
+
+func TestClose(t *testing.T) {
+	dev := openStandin(t, newStandin())
+	if err := dev.Run(func(s *Stream) error { _, err := upload(s, 1, 2, 3); return err }); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(dev.Close(), dev.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := dev.Run((*Stream).Wait); err != ErrClosed {
+		t.Errorf("a closed device works: %v", err)
+	}
+}

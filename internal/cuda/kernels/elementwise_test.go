@@ -1,0 +1,122 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/mega-go/mega/internal/kernel"
+)
+
+// TestElementwise compares to the last bit.
+func TestElementwise(t *testing.T) {
+	b := newBench(t)
+	for _, n := range sizes {
+		x, y := b.normal(n), b.normal(n)
+		copy(x, specials)
+		if n > 5 {
+			slices.Reverse(x[n/2:])
+		}
+		at, ay := up(b, x), up(b, y)
+		want := make([]float32, n)
+		check := func(name string, run func(dst Address) error, cpu func()) {
+			t.Helper()
+			dst := up(b, y)
+			b.must(run(dst))
+			cpu()
+			b.compare(fmt.Sprint(name, n), dst, want, 0)
+		}
+		check("add", func(dst Address) error { return Add(b, dst, at, ay, n) }, func() { kernel.Add(want, x, y) })
+		check("multiply", func(dst Address) error { return Multiply(b, dst, at, ay, n) }, func() { kernel.Mul(want, x, y) })
+		check("scale", func(dst Address) error { return Scale(b, dst, at, 1.7, n) }, func() { kernel.Scale(want, x, 1.7) })
+		check("fill", func(dst Address) error { return Fill(b, dst, -2.5, n) }, func() { kernel.Fill(want, -2.5) })
+		check("add_scaled", func(dst Address) error { return AddScaled(b, dst, at, 0.5, n) }, func() {
+			copy(want, y)
+			kernel.Axpy(want, 0.5, x)
+		})
+	}
+}
+
+// TestActivations covers the range of each function, to within what the CPU's kernels
+// promise (kernel.Activate, kernel.ActivateGrad).
+func TestActivations(t *testing.T) {
+	b := newBench(t)
+	x := slices.Clone(specials)
+	for v := float32(-16); v <= 16; v += 0.043 {
+		x = append(x, v, v*0.01)
+	}
+	n := len(x)
+	dy, want := b.normal(n), make([]float32, n)
+	for f := kernel.Identity; f <= kernel.GELUTanh; f++ {
+		dst, at, ady := b.empty(n), up(b, x), up(b, dy)
+		b.must(Activate(b, int(f), dst, at, n))
+		kernel.Activate(f, want, x)
+		b.compare(f.String(), dst, want, 2.5e-7)
+		b.must(ActivateGrad(b, int(f), dst, ady, at, n))
+		kernel.ActivateGrad(f, want, dy, x)
+		for i, d := range dy {
+			if got := down[float32](b, dst+Address(4*i), 1)[0]; !near(got, want[i], 4e-7*(1+math.Abs(float64(d)))) {
+				t.Errorf("%v'(%v)·%v = %v, want %v", f, x[i], d, got, want[i])
+				break
+			}
+		}
+	}
+}
+
+func TestGates(t *testing.T) {
+	b := newBench(t)
+	const n = 300
+	r, u, h, dout := b.normal(n), b.normal(n), b.normal(n), b.normal(n)
+	copy(u, []float32{50, -50, 100, -100})
+	ar, au, ah, ad := up(b, r), up(b, u), up(b, h), up(b, dout)
+	out, dr, du, dh := b.empty(n), b.empty(n), b.empty(n), b.empty(n)
+	wr, wu, wh := make([]float32, n), make([]float32, n), make([]float32, n)
+	b.must(GatedResidual(b, out, ar, au, ah, n))
+	kernel.GatedResidual(wr, r, u, h)
+	b.compare("gated residual", out, wr, 4e-7)
+	b.must(GatedResidualGrad(b, dr, du, dh, ad, ar, au, ah, n))
+	kernel.GatedResidualGrad(wr, wu, wh, dout, r, u, h)
+	b.compare("dr", dr, wr, 4e-7)
+	b.compare("du", du, wu, 6e-7)
+	b.compare("dh", dh, wh, 4e-7)
+	b.must(SiLUMultiply(b, out, au, ar, n))
+	kernel.SiLUMul(wr, u, r)
+	b.compare("silu multiply", out, wr, 4e-7)
+	b.must(SiLUMultiplyGrad(b, dr, du, ad, au, ar, n))
+	kernel.SiLUMulGrad(wr, wu, dout, u, r)
+	b.compare("dr of silu multiply", dr, wr, 2e-6)
+	b.compare("da of silu multiply", du, wu, 4e-7)
+}
+
+// TestAdam compares to the last bit.
+func TestAdam(t *testing.T) {
+	b := newBench(t)
+	const n = 257
+	w, g, m, v := b.normal(n), b.normal(n), b.normal(n), b.normal(n)
+	for i := range v {
+		v[i] *= v[i]
+	}
+	aw, ag, am, av := up(b, w), up(b, g), up(b, m), up(b, v)
+	p := AdamParams{StepSize: 1e-2, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, Decay: 1e-3, GradScale: 0.3}
+	b.must(Adam(b, aw, ag, am, av, n, p))
+	kernel.AdamStep(w, g, m, v, kernel.AdamParams(p))
+	b.compare("w", aw, w, 0)
+	b.compare("m", am, m, 0)
+	b.compare("v", av, v, 0)
+}
+
+// TestDropout compares which elements fall to the last one, at seeds, offsets and sizes
+// that begin and end inside groups of random words.
+func TestDropout(t *testing.T) {
+	b := newBench(t)
+	for _, n := range []int{1, 16, 63, 64, 65, 1000, 4200} {
+		for _, offset := range []uint64{0, 1, 63, 64, 1000, 1<<38 - 5, 1<<40 + 17} {
+			x, want := b.normal(n), make([]float32, n)
+			dst, at, seed := b.empty(n), up(b, x), b.r.Uint64()
+			b.must(Dropout(b, dst, at, n, seed, offset, 0.3))
+			kernel.Dropout(want, x, seed, offset, 0.3)
+			b.compare(fmt.Sprint("dropout ", n, " at ", offset), dst, want, 0)
+		}
+	}
+}
