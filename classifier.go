@@ -151,5 +151,5 @@ func (m *Classifier) WeightedLoss(t *autograd.Tape, in *Input, labels []int32, w
 // Logits returns the scores of the classes for each row of the input. It is
 // safe to call from several goroutines while the parameters stay as they are.
 func (m *Classifier) Logits(in Input) ([][]float32, error) {
-	return m.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
+	return m.rows(m.params, func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

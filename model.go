@@ -22,8 +22,9 @@ func (m *base[C]) Params() *nn.Params { return m.params }
 
 // tapes are a classifier's, for inputs whose scores alone are wanted.
 type tapes struct {
-	pool sync.Pool
-	bf16 bool
+	pool     sync.Pool
+	onDevice *autograd.Tape // of the device that has the parameters, nil until it is needed
+	bf16     bool
 }
 
 // SetBF16 chooses whether Logits rounds the factors of products to bfloat16, as
@@ -33,16 +34,23 @@ func (p *tapes) SetBF16(on bool) { p.bf16 = on }
 // BF16 returns what SetBF16 chose.
 func (p *tapes) BF16() bool { return p.bf16 }
 
-// rows returns the rows of what forward computes. Any number of goroutines may call it.
-func (p *tapes) rows(forward func(t *autograd.Tape) (*autograd.Variable, error)) ([][]float32, error) {
-	t, ok := p.pool.Get().(*autograd.Tape)
-	if !ok {
+// rows returns the rows of what forward computes where the parameters are. Any number of
+// goroutines may call it if that is the host, and only that of a device, which there is
+// one tape for: a pool might drop others, and their memory would stay taken.
+func (p *tapes) rows(params *nn.Params, forward func(t *autograd.Tape) (*autograd.Variable, error)) ([][]float32, error) {
+	t := p.onDevice
+	if d := params.Device(); d == nil {
+		var ok bool
+		if t, ok = p.pool.Get().(*autograd.Tape); !ok {
+			t = autograd.NewTape()
+		}
+		defer p.pool.Put(t)
+	} else if t == nil {
 		t = autograd.NewTape()
+		t.SetDevice(d)
+		p.onDevice = t
 	}
-	defer func() {
-		t.Reset()
-		p.pool.Put(t)
-	}()
+	defer t.Reset()
 	t.SetBF16(p.bf16)
 	x, err := forward(t)
 	if err != nil {

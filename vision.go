@@ -134,5 +134,5 @@ func (m *Vision) Loss(t *autograd.Tape, in *Images, targets []float32) (autograd
 // Logits returns the scores of the classes for each picture. It is safe to call
 // from several goroutines while the parameters stay as they are.
 func (m *Vision) Logits(in Images) ([][]float32, error) {
-	return m.rows(func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
+	return m.rows(m.params, func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }

@@ -1,6 +1,10 @@
 package autograd
 
 import (
+	"fmt"
+
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
@@ -29,7 +33,27 @@ func NewAverage(averages, of []*tensor.Tensor, decay float64, w *Workers) *Avera
 }
 
 // Update moves the averages towards what the tensors hold now.
-func (a *Average) Update() { a.workers.Run(len(a.blocks), a.update) }
+func (a *Average) Update() {
+	if len(a.of) > 0 && a.of[0].Device() != nil {
+		a.updateOnDevice()
+		return
+	}
+	a.workers.Run(len(a.blocks), a.update)
+}
+
+// updateOnDevice is Update where the tensors are on a device, all on the same.
+func (a *Average) updateOnDevice() {
+	const step = "averages of the weights"
+	for i, x := range a.of {
+		d, ok := x.Device().(device.Device)
+		if !ok || a.averages[i].Device() != x.Device() {
+			panic(fmt.Sprintf("autograd: Average of tensors in several memories: number %d and its average are not together", i))
+		}
+		at := a.averages[i].Address()
+		device.Must(d, step, kernels.Scale(d, at, at, float32(a.decay), x.Len()))
+		device.Must(d, step, kernels.AddScaled(d, at, x.Address(), float32(1-a.decay), x.Len()))
+	}
+}
 
 func (a *Average) updateBlock(_, i int) {
 	b := a.blocks[i]

@@ -241,7 +241,7 @@ func (s *specification) runOn(on device.Device, f situation, frozen ...int) resu
 		x[i].SetTrainable(false)
 	}
 	y := f(t, s.op, x)
-	r := result{value: numbersOf(y.Value())}
+	r := result{value: numbersOf(t.value(y))} // which a loss on a device computes when it is asked for
 	t.Backward(t.weigh(y, s.outGrad))
 	for _, v := range x {
 		var grad []float32

@@ -14,10 +14,10 @@ import (
 // device.Failure if the device fails, or if they have no kernels yet: nothing falls back
 // to the host. device.Catch makes that an error.
 func (t *Tape) SetDevice(d device.Device) {
-	if d == nil {
+	if d == nil || t.device != nil && t.device.Device == d {
 		return
 	}
-	t.device = &deviceTape{Device: d, tape: t, pool: &t.pool, tables: make(map[[2]int]device.Address)}
+	t.device = &deviceTape{Device: d, tape: t, pool: &t.pool, tables: make(map[[2]int]device.Address), uploads: make(map[string]*tensor.Tensor)}
 	t.ops = t.device
 	t.pool.SetDevice(d)
 }
@@ -30,6 +30,7 @@ type deviceTape struct {
 	pool    *tensor.Pool
 	tables  map[[2]int]device.Address // of rotary biases, by chunk and width
 	scratch []*tensor.Tensor          // memory of the operation in progress
+	uploads map[string]*tensor.Tensor // what was copied from the host since the last Reset, by its bytes
 	results []pending                 // what it is still to copy to where it belongs
 }
 
@@ -55,15 +56,28 @@ func (d *deviceTape) zeros(n int) device.Address {
 	return at
 }
 
-// put returns the address of a copy of some bytes, which is there until the end of the
-// operation: 0 for none.
+// put returns the address of a copy of some bytes, which is there until the tape is reset:
+// 0 for none. Layer after layer asks for the same tokens, lengths and masks, forward and
+// backward, and a copy waits for all that the device is doing. So a batch's go over once.
 func (d *deviceTape) put(bytes []byte) device.Address {
 	if len(bytes) == 0 {
 		return 0
 	}
-	at := d.get((len(bytes) + 3) / 4)
-	d.must("copy from the host", d.Write(at, bytes))
-	return at
+	if known := d.uploads[string(bytes)]; known != nil {
+		return known.Address()
+	}
+	copied := d.pool.Get((len(bytes) + 3) / 4)
+	d.uploads[string(bytes)] = copied
+	d.must("copy from the host", d.Write(copied.Address(), bytes))
+	return copied.Address()
+}
+
+// reset gives back the memory of put.
+func (d *deviceTape) reset() {
+	for _, copied := range d.uploads {
+		d.pool.Put(copied)
+	}
+	clear(d.uploads)
 }
 
 func (d *deviceTape) putFloats(x []float32) device.Address {

@@ -1,6 +1,8 @@
 package autograd
 
 import (
+	"encoding/binary"
+
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/kernel"
@@ -127,14 +129,27 @@ func (d *deviceTape) columnAffine(dst, x, stats *tensor.Tensor, i int) {
 	d.end("a batch norm", kernels.ColumnAffine(d, dst.Address(), x.Address(), row(stats, i), row(stats, i+1), x.Rows(), x.Cols(), dst.Stride(), x.Stride()))
 }
 
-func (d *deviceTape) batchNorm(c batchNormCall) (rows int) {
-	if c.sum != nil {
-		d.lacks("batch norm over several processes")
+// addUp sums n float64s at an address over processes, and a number of rows beside them,
+// which it returns.
+func (d *deviceTape) addUp(op string, at device.Address, n, rows int, sum func([]float64)) int {
+	sums := append(read[float64](d, op, at, n), float64(rows))
+	d.tape.addUp(sums, sum)
+	bytes, err := binary.Append(nil, binary.LittleEndian, sums[:n])
+	if err != nil {
+		panic(err) // of types, which are as they are
 	}
+	d.must(op, d.Write(at, bytes))
+	return int(sums[n])
+}
+
+func (d *deviceTape) batchNorm(c batchNormCall) (rows int) {
 	const op = "a batch norm's statistics"
 	n, cols := c.x.Rows(), c.x.Cols()
 	moments, mean, variance := d.zeros(4*cols), row(c.stats, batchMean), row(c.stats, batchVariance) // moments are float64
 	d.must(op, kernels.ColumnMoments(d, moments, c.x.Address(), d.get(4*cols*kernels.Parts(n)), n, cols, c.x.Stride()))
+	if c.sum != nil {
+		n = d.addUp(op, moments, 2*cols, n, c.sum)
+	}
 	d.must(op, kernels.ColumnStatistics(d, mean, row(c.stats, batchMeanRest), variance, moments, n, cols))
 	d.must(op, kernels.UpdateRunning(d, c.runningMean.Address(), mean, 1, c.momentum, cols))
 	d.must(op, kernels.UpdateRunning(d, c.runningVar.Address(), variance, float32(n)/float32(max(1, n-1)), c.momentum, cols))
@@ -144,21 +159,51 @@ func (d *deviceTape) batchNorm(c batchNormCall) (rows int) {
 
 func (d *deviceTape) batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) {
 	const op = "the gradient of a batch norm"
-	n, cols, mean, rstd := c.x.Rows(), c.x.Cols(), row(c.stats, batchMean), row(c.stats, batchRstd)
-	sums := d.zeros(4 * cols) // float64
-	d.must(op, kernels.BatchNormSums(d, sums, dy.Address(), c.x.Address(), mean, d.get(4*cols*kernels.Parts(n)), n, cols, dy.Stride(), c.x.Stride()))
-	if dx != nil {
+	cols, mean, rstd := c.x.Cols(), row(c.stats, batchMean), row(c.stats, batchRstd)
+	sums := d.batchNormSums(op, dy, c.x, mean)
+	d.batchNormWeightGrad(op, dweight, dbias, rstd, sums, cols) // of this process's rows
+	if c.sum != nil {
+		d.addUp(op, sums, 2*cols, 0, c.sum)
+	}
+	switch {
+	case dx != nil && d.tape.company && c.sum != nil: // other rows decide the mean of dy, which is 0 of these
+		if !accumulate {
+			d.fill(dx, 0)
+		}
+	case dx != nil:
+		n := c.x.Rows()
 		factor, meanDy, slope, rest := d.get(cols), d.get(cols), d.get(cols), d.get(cols)
 		d.must(op, kernels.BatchNormCoefficients(d, factor, meanDy, slope, rest, address(c.weight), rstd, row(c.stats, batchMeanRest), sums, c.rows, cols))
 		d.must(op, kernels.BatchNormGrad(d, dx.Address(), dy.Address(), c.x.Address(), mean, factor, meanDy, slope, rest,
 			n, cols, dx.Stride(), dy.Stride(), c.x.Stride(), accumulate))
 	}
+	d.end(op, nil)
+}
+
+// batchNormSums returns where the sums of each column of dy, and of dy times x less the
+// mean, are, as float64s.
+func (d *deviceTape) batchNormSums(op string, dy, x *tensor.Tensor, mean device.Address) device.Address {
+	n, cols := x.Rows(), x.Cols()
+	sums := d.zeros(4 * cols)
+	d.must(op, kernels.BatchNormSums(d, sums, dy.Address(), x.Address(), mean, d.get(4*cols*kernels.Parts(n)), n, cols, dy.Stride(), x.Stride()))
+	return sums
+}
+
+// batchNormWeightGrad sets the gradients of weight and bias, which may be nil.
+func (d *deviceTape) batchNormWeightGrad(op string, dweight, dbias *tensor.Tensor, rstd, sums device.Address, cols int) {
 	for _, v := range []*tensor.Tensor{dweight, dbias} {
 		if v != nil {
 			d.must(op, kernels.Fill(d, v.Address(), 0, cols))
 		}
 	}
-	d.end(op, kernels.BatchNormWeightGrad(d, address(dweight), address(dbias), rstd, sums, cols))
+	d.must(op, kernels.BatchNormWeightGrad(d, address(dweight), address(dbias), rstd, sums, cols))
+}
+
+func (d *deviceTape) batchNormInferenceGrad(dx, dweight, dbias, dy, x, mean, stats *tensor.Tensor) {
+	const op = "the gradient of a batch norm by running statistics"
+	cols := x.Cols()
+	d.batchNormWeightGrad(op, dweight, dbias, row(stats, 2), d.batchNormSums(op, dy, x, mean.Address()), cols)
+	d.end(op, kernels.ColumnAffine(d, dx.Address(), dy.Address(), row(stats, 0), d.zeros(cols), x.Rows(), cols, dx.Stride(), dy.Stride()))
 }
 
 func (d *deviceTape) embed(dst, table *tensor.Tensor, tokens []int32, scale float32) {

@@ -12,7 +12,20 @@ import (
 // Backward, and numbers to report.
 type Loss struct {
 	*Variable
-	numbers LossNumbers
+	numbers *lossNumbers
+}
+
+// lossNumbers are LossNumbers that a device may still be computing.
+type lossNumbers struct {
+	ask    func() LossNumbers // nil once it was asked
+	answer LossNumbers
+}
+
+func (n *lossNumbers) get() LossNumbers {
+	if n.ask != nil {
+		n.answer, n.ask = n.ask(), nil
+	}
+	return n.answer
 }
 
 // LossNumbers are sums over the rows of a batch.
@@ -24,18 +37,46 @@ type LossNumbers struct {
 }
 
 // Host returns the numbers, after Backward and Reset too. Where tapes run on a
-// device it waits for them, so that loops over batches do better to call it late.
-func (l Loss) Host() LossNumbers { return l.numbers }
+// device it waits for them, so that loops over batches do better to call it late. Until
+// it is called the device keeps memory for each row.
+func (l Loss) Host() LossNumbers { return l.numbers.get() }
+
+// newLoss returns a loss whose numbers are there once ask returns. On the host it does so
+// at once. On a device the value, which backward passes do without, waits until somebody
+// wants it.
+func (t *Tape) newLoss(ask func() LossNumbers) Loss {
+	l := Loss{t.alloc(1), &lossNumbers{ask: ask}}
+	fill := func(dst *tensor.Tensor) { t.ops.fill(dst, float32(l.Host().Sum)) }
+	if t.device == nil {
+		fill(l.value)
+		return l
+	}
+	t.free(l.Variable)
+	l.recompute = fill
+	return l
+}
 
 // AddLosses returns the sum of losses of the same rows. The first says how many rows
 // count and are right.
 func (t *Tape) AddLosses(l Loss, more ...Loss) Loss {
-	for _, m := range more {
-		l.Variable = t.Add(l.Variable, m.Variable)
-		l.numbers.Sum += m.numbers.Sum
-		l.numbers.NLL += m.numbers.NLL
+	all := append([]Loss{l}, more...)
+	sum := t.newLoss(func() LossNumbers {
+		n := l.Host()
+		for _, m := range more {
+			n.Sum += m.Host().Sum
+			n.NLL += m.Host().NLL
+		}
+		return n
+	})
+	if t.record {
+		t.push("loss", sum.Variable, nil, func() {
+			dy := t.outGrad(sum.Variable)
+			for _, m := range all {
+				t.addGrad(m.Variable, func(d *tensor.Tensor) { t.ops.copy(d, dy) })
+			}
+		})
 	}
-	return l
+	return sum
 }
 
 // CrossEntropy returns the summed negative log-likelihood of targets [R] under
@@ -50,8 +91,7 @@ func (t *Tape) CrossEntropy(logits *Variable, targets []int32, ignore int32, smo
 	}
 	sums := t.pool.Get(x.Rows())
 	classes := classTargets{targets, ignore, smoothing}
-	loss := Loss{t.alloc(1), t.ops.crossEntropy(sums, x, classes)}
-	t.ops.fill(loss.value, float32(loss.numbers.Sum))
+	loss := t.newLoss(t.ops.crossEntropy(sums, x, classes))
 	if !t.wants(logits) {
 		t.pool.Put(sums)
 		t.stop("loss", start)
@@ -81,7 +121,7 @@ func (t classTargets) check(i, v int) {
 
 // crossEntropy sets sums [rows] to log Σ exp x of each row that counts, and returns
 // what the loss is.
-func (h *host) crossEntropy(sums, x *tensor.Tensor, t classTargets) LossNumbers {
+func (h *host) crossEntropy(sums, x *tensor.Tensor, t classTargets) func() LossNumbers {
 	rows, v := x.Rows(), x.Cols()
 	terms := make([]rowLoss, rows)
 	h.tape().eachRows(rows, v, func(i int) {
@@ -91,7 +131,7 @@ func (h *host) crossEntropy(sums, x *tensor.Tensor, t classTargets) LossNumbers 
 			terms[i] = lossOfRow(x.Row(i), int(t.classes[i]), t.smoothing)
 		}
 	})
-	return sumLoss(terms, t.smoothing)
+	return func() LossNumbers { return sumLoss(terms, t.smoothing) }
 }
 
 func (h *host) crossEntropyGrad(dx, dloss, sums, x *tensor.Tensor, t classTargets) {
@@ -112,8 +152,7 @@ func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
 		panic(fmt.Sprintf("autograd: %d numbers of targets for logits of shape %v", len(targets), x.Shape()))
 	}
 	saved := t.pool.Get(x.Rows(), softLossSaved)
-	loss := Loss{t.alloc(1), t.ops.softCrossEntropy(saved, x, targets)}
-	t.ops.fill(loss.value, float32(loss.numbers.Sum))
+	loss := t.newLoss(t.ops.softCrossEntropy(saved, x, targets))
 	if !t.wants(logits) {
 		t.pool.Put(saved)
 		t.stop("loss", start)
@@ -132,7 +171,7 @@ func (t *Tape) SoftCrossEntropy(logits *Variable, targets []float32) Loss {
 // float32s.
 const softLossSaved = 8
 
-func (h *host) softCrossEntropy(saved, x *tensor.Tensor, targets []float32) LossNumbers {
+func (h *host) softCrossEntropy(saved, x *tensor.Tensor, targets []float32) func() LossNumbers {
 	rows, v := x.Rows(), x.Cols()
 	terms := make([]rowLoss, rows)
 	h.tape().eachRows(rows, v, func(i int) {
@@ -144,7 +183,7 @@ func (h *host) softCrossEntropy(saved, x *tensor.Tensor, targets []float32) Loss
 		}
 		saved.Row(i)[0] = sum
 	})
-	return sumLoss(terms, 0)
+	return func() LossNumbers { return sumLoss(terms, 0) }
 }
 
 func (h *host) softCrossEntropyGrad(dx, dloss, saved, x *tensor.Tensor, targets []float32) {

@@ -316,16 +316,7 @@ func (h *host) batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormC
 	if dx != nil {
 		h.batchNormInputGrad(dx, dy, c, sums, accumulate)
 	}
-	if dweight != nil {
-		for i, v := range own[d:] {
-			dweight.Data()[i] = float32(float64(rstd[i]) * v)
-		}
-	}
-	if dbias != nil {
-		for i, v := range own[:d] {
-			dbias.Data()[i] = float32(v)
-		}
-	}
+	setWeightGrad(dweight, dbias, rstd, own)
 }
 
 func (h *host) batchNormInputGrad(dx, dy *tensor.Tensor, c batchNormCall, sums []float64, accumulate bool) {
@@ -359,10 +350,10 @@ func (t *Tape) BatchNormInference(x, weight, bias *Variable, mean, variance *ten
 		t.stop("norm", start)
 		return out
 	}
-	t.hostOnly("the gradient of batch norm by running statistics")
 	out.recompute = func(dst *tensor.Tensor) { t.ops.columnAffine(dst, t.value(x), stats, 0) }
 	t.pushMany("norm", []*Variable{out}, []*tensor.Tensor{stats}, []*Variable{x, weight}, func() {
-		t.batchNormInferenceGrad(x, weight, bias, out, mean.Data(), stats.Row(0), stats.Row(2))
+		src, dy := t.value(x), t.outGrad(out)
+		t.addGrads(func(d []*tensor.Tensor) { t.ops.batchNormInferenceGrad(d[0], d[1], d[2], dy, src, mean, stats) }, x, weight, bias)
 	})
 	t.stop("norm", start)
 	return out
@@ -378,20 +369,29 @@ func (h *host) columnAffine(dst, x, stats *tensor.Tensor, row int) {
 	h.tape().scaleColumns(dst, x, stats.Row(row), stats.Row(row+1))
 }
 
-func (t *Tape) batchNormInferenceGrad(x, weight, bias, out *Variable, mean, scale, rstd []float32) {
-	src, dy := t.value(x), t.outGrad(out)
-	n, d := src.Rows(), src.Cols()
-	sums := t.reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
-		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(src, from), mean, to-from, d, dy.Stride(), src.Stride())
+func (h *host) batchNormInferenceGrad(dx, dweight, dbias, dy, x, mean, stats *tensor.Tensor) {
+	n, d := x.Rows(), x.Cols()
+	sums := h.tape().reduceBlocks64(2*d, n, d, func(part []float64, from, to int) {
+		kernel.BatchNormSums(part[:d], part[d:], rowsFrom(dy, from), rowsFrom(x, from), mean.Data(), to-from, d, dy.Stride(), x.Stride())
 	})
-	zero := make([]float32, d)
-	t.addGrad(x, func(dx *tensor.Tensor) { t.scaleColumns(dx, dy, scale, zero) })
-	dparams := make([]float32, 2*d)
-	for i := range d {
-		dparams[i], dparams[d+i] = float32(float64(rstd[i])*sums[d+i]), float32(sums[i])
+	h.tape().scaleColumns(dx, dy, stats.Row(0), make([]float32, d))
+	setWeightGrad(dweight, dbias, stats.Row(2), sums)
+}
+
+// setWeightGrad sets the gradients of weight and bias, which may be nil, given the sums of
+// kernel.BatchNormSums.
+func setWeightGrad(dweight, dbias *tensor.Tensor, rstd []float32, sums []float64) {
+	d := len(rstd)
+	if dweight != nil {
+		for i, v := range sums[d:] {
+			dweight.Data()[i] = float32(float64(rstd[i]) * v)
+		}
 	}
-	t.addNumbers(weight, dparams[:d])
-	t.addNumbers(bias, dparams[d:])
+	if dbias != nil {
+		for i, v := range sums[:d] {
+			dbias.Data()[i] = float32(v)
+		}
+	}
 }
 
 // scaleColumns computes dst = x scale + shift, row by row.
@@ -414,13 +414,6 @@ func dataOr(v *tensor.Tensor, n int, c float32) []float32 {
 	x := make([]float32, n)
 	kernel.Fill(x, c)
 	return x
-}
-
-// addNumbers adds d to the gradient of a vector, if it is there and wants one.
-func (t *Tape) addNumbers(v *Variable, d []float32) {
-	if v != nil {
-		t.addGrad(v, func(dst *tensor.Tensor) { copy(dst.Data(), d) })
-	}
 }
 
 // reduceBlocks64 is Tape.reduceBlocks for sums in float64: it returns n sums.

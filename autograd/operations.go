@@ -45,6 +45,7 @@ type operations interface {
 	batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32)
 	batchNorm(c batchNormCall) (rows int)
 	batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) // adds to dx if accumulate is set; all three may be nil
+	batchNormInferenceGrad(dx, dweight, dbias, dy, x, mean, stats *tensor.Tensor)          // stats are batchNormStatistics'; dweight and dbias may be nil
 	columnAffine(dst, x, stats *tensor.Tensor, row int)                                    // dst = x stats[row] + stats[row+1], of each column
 
 	embed(dst, table *tensor.Tensor, tokens []int32, scale float32)
@@ -70,9 +71,9 @@ type operations interface {
 	rotaryBiasGrad(dalpha, dbeta, dy, alpha, beta *tensor.Tensor, chunk int)
 
 	logSoftmax(dst, x *tensor.Tensor)
-	crossEntropy(logSums, x *tensor.Tensor, t classTargets) LossNumbers
+	crossEntropy(logSums, x *tensor.Tensor, t classTargets) func() LossNumbers // to be asked once
 	crossEntropyGrad(dx, dloss, logSums, x *tensor.Tensor, t classTargets)
-	softCrossEntropy(saved, x *tensor.Tensor, targets []float32) LossNumbers
+	softCrossEntropy(saved, x *tensor.Tensor, targets []float32) func() LossNumbers // to be asked once
 	softCrossEntropyGrad(dx, dloss, saved, x *tensor.Tensor, targets []float32)
 	argmax(x *tensor.Tensor) []int
 	ranks(x *tensor.Tensor, targets []int32) []int

@@ -417,6 +417,9 @@ func (t *Tape) Reset() {
 	}
 	t.idle = append(t.idle, t.made...)
 	t.nodes, t.made = t.nodes[:0], t.made[:0]
+	if t.device != nil {
+		t.device.reset()
+	}
 }
 
 // Trim returns the tape's free buffers to the garbage collector.

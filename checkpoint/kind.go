@@ -96,7 +96,13 @@ func (k kindOf[C, M]) load(c *Checkpoint) (M, error) {
 	if err != nil {
 		return none, config.Wrap(c.Path, err)
 	}
-	return m, asPart(c.Path, config.Wrap(c.Path, LoadParams(m.Params(), c.Weights)))
+	if err := LoadParams(m.Params(), c.Weights); err != nil {
+		return m, asPart(c.Path, config.Wrap(c.Path, err))
+	}
+	if c.device != nil {
+		m.Params().Move(c.device)
+	}
+	return m, nil
 }
 
 func (k kindOf[C, M]) model(c *Checkpoint) (model, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/format/filemap"
 	"github.com/mega-go/mega/format/torchfile"
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // ArgsFile is where a directory keeps the arguments of a reference run, instead
@@ -55,6 +56,7 @@ type Checkpoint struct {
 	root      *torchfile.Dict // of a fairseq file
 	rmsNorm   bool            // it is of Hugging Face and has rmsnorm
 	bf16      bool            // models multiply in bfloat16
+	device    device.Device   // has and computes models; nil for the host
 	closers   []func() error
 }
 

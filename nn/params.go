@@ -51,7 +51,8 @@ type Params struct {
 	aliases  []Alias
 	names    []string // of all of these
 	taken    map[string]bool
-	bare     bool // tensors have no memory yet
+	bare     bool          // tensors have no memory yet
+	on       device.Memory // where the tensors are, nil for the host
 
 	sections     []*Section
 	final        func(*Section) // nil, or told of sections whose gradients are final
@@ -103,6 +104,14 @@ func (p *Params) Move(to device.Memory) {
 	for _, t := range p.Tensors() {
 		t.Move(to)
 	}
+	p.on = to
+}
+
+// Device returns what computes where the numbers are, nil for the host: tapes that work
+// on them compute there too (autograd's Tape.SetDevice).
+func (p *Params) Device() device.Device {
+	d, _ := p.on.(device.Device)
+	return d
 }
 
 // Clone returns a set with the same names and copies of the tensors.

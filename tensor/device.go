@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
 )
 
 // The numbers of a tensor are in the host's memory, or in that of a device, where only
@@ -59,6 +60,34 @@ func (t *Tensor) allocateOn(d device.Memory) {
 	t.device, t.at = d, at
 }
 
+// copyThere copies src within the device that both are on, and reports whether that
+// device computes.
+func (t *Tensor) copyThere(src *Tensor) bool {
+	d, computes := t.device.(device.Device)
+	if computes && t.Len() > 0 {
+		device.Must(d, "copy", kernels.CopyRows(d, t.at, src.at, t.rows, t.cols, t.stride, src.stride))
+	}
+	return computes
+}
+
+// sumSquares returns the sum of the squares of numbers that lie together on a device
+// which computes.
+func (t *Tensor) sumSquares(d device.Device) float64 {
+	blocks := (t.Len() + kernels.SquareBlock - 1) / kernels.SquareBlock
+	const step = "a sum of squares"
+	bytes := make([]byte, 8*blocks)
+	at, err := d.Alloc(len(bytes))
+	device.Must(d, step, err)
+	device.Must(d, step, kernels.SquareSums(d, at, t.at, t.Len()))
+	device.Must(d, step, d.Read(bytes, at))
+	device.Must(d, step, d.Free(at))
+	sum := 0.0
+	for ; len(bytes) > 0; bytes = bytes[8:] {
+		sum += math.Float64frombits(binary.LittleEndian.Uint64(bytes))
+	}
+	return sum
+}
+
 // numberBytes is the size of a number.
 const numberBytes = 4
 
@@ -67,8 +96,25 @@ func (t *Tensor) onDevice() {
 	panic(fmt.Sprintf("tensor: the numbers of shape %v are on the device %s: Host copies them", t.shape, t.device))
 }
 
+// part returns n numbers of a contiguous tensor on a device, from one on, as a row.
+func (t *Tensor) part(from, n int) *Tensor {
+	if from < 0 || n < 0 || from+n > t.Len() || !t.Contiguous() {
+		panic(fmt.Sprintf("tensor: numbers [%d,%d) of shape %v, of rows %d apart", from, from+n, t.shape, t.stride))
+	}
+	p := new(Tensor).set(nil, n, []int{n})
+	p.device, p.at = t.device, t.at+device.Address(numberBytes*from)
+	return p
+}
+
 // read returns a copy of numbers that are on a device, row after row.
 func (t *Tensor) read() []float32 {
+	numbers := make([]float32, t.rows*t.Cols())
+	t.readTo(numbers)
+	return numbers
+}
+
+// readTo is read to memory of the caller's.
+func (t *Tensor) readTo(numbers []float32) {
 	cols := t.Cols()
 	bytes := make([]byte, numberBytes*t.rows*cols)
 	rows, width, apart := t.rows, numberBytes*cols, device.Address(numberBytes*t.stride)
@@ -78,11 +124,9 @@ func (t *Tensor) read() []float32 {
 	for i := range rows {
 		device.Must(t.device, "copy to the host", t.device.Read(bytes[i*width:][:width], t.at+device.Address(i)*apart))
 	}
-	numbers := make([]float32, t.rows*cols)
 	for i := range numbers {
 		numbers[i] = math.Float32frombits(binary.LittleEndian.Uint32(bytes[numberBytes*i:]))
 	}
-	return numbers
 }
 
 // write sets numbers that are on a device, row after row.

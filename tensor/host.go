@@ -3,6 +3,7 @@ package tensor
 import (
 	"math"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/kernel"
 )
 
@@ -20,6 +21,24 @@ func (t *Tensor) Host() []float32 {
 		t = t.Clone()
 	}
 	return t.data
+}
+
+// HostRange sets dst to numbers from to from+len(dst) of t, which must be contiguous.
+func (t *Tensor) HostRange(dst []float32, from int) {
+	if t.device == nil {
+		copy(dst, t.data[from:from+len(dst)])
+		return
+	}
+	t.part(from, len(dst)).readTo(dst)
+}
+
+// WriteHostRange sets numbers from to from+len(src) of t, which must be contiguous, to src.
+func (t *Tensor) WriteHostRange(from int, src []float32) {
+	if t.device == nil {
+		copy(t.data[from:from+len(src)], src)
+		return
+	}
+	t.part(from, len(src)).write(src)
 }
 
 // WriteHost lets f change the numbers of t, which must be contiguous, row after
@@ -60,7 +79,12 @@ func (t *Tensor) ZeroRow(row int) { clear(t.Row(row)) }
 // AllFinite reports whether no number of t, which must be contiguous, is NaN or
 // infinite: the sum of their squares is then finite in float64.
 func (t *Tensor) AllFinite() bool {
-	s := kernel.SumSquares(t.Host())
+	s := 0.0
+	if d, computes := t.device.(device.Device); computes && t.Len() > 0 {
+		s = t.sumSquares(d)
+	} else {
+		s = kernel.SumSquares(t.Host())
+	}
 	return !math.IsNaN(s) && !math.IsInf(s, 0)
 }
 

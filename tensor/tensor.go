@@ -189,12 +189,14 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 }
 
 // Copy copies the elements of src, which must have the same number of rows and
-// columns, by way of the host if one of them is on a device.
+// columns, by way of the host if one of them is on a device that the other is not on.
 func (t *Tensor) Copy(src *Tensor) {
 	if t.Rows() != src.Rows() || t.Cols() != src.Cols() {
 		panic(fmt.Sprintf("tensor: copy of shape %v to %v", src.shape, t.shape))
 	}
 	switch {
+	case t.device != nil && t.device == src.device && t.copyThere(src):
+		return
 	case t.device != nil:
 		t.write(src.Host())
 		return

@@ -115,13 +115,18 @@ func (c Config) Validate() error {
 	v.Check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
 	v.Check(slices.Contains([]string{"", shardNothing, shardOptimizer}, c.ZeroSharding),
 		"zero_sharding is %q, want %s or %s, which shards the state of the optimiser", c.ZeroSharding, shardNothing, shardOptimizer)
-	if c.BF16 {
-		v.Add(config.Wrap("bf16 is set", autograd.CheckBF16()))
-	}
 	const some = 1 // the data says how many, and nothing here depends on it
 	_, err := c.inUpdates(some).Schedule(c.MaxUpdate)
 	v.Add(err)
 	return v.Err()
+}
+
+// CheckProcessor returns an error if the processor lacks what a training on it needs.
+func (c Config) CheckProcessor() error {
+	if !c.BF16 {
+		return nil
+	}
+	return config.Wrap("bf16 is set", autograd.CheckBF16())
 }
 
 // updateFreq returns how many batches make up an update in an epoch.

@@ -26,6 +26,9 @@ const alignment = 16
 // gradients each of them has, so that nothing is negotiated.
 //
 // For a [sharding], sums stay in the process that adds them up.
+//
+// Gradients of parameters that are on a device have memory there: they are copied to that
+// of the exchange once they are final, and their sums back.
 type exchange struct {
 	comm    Communicator
 	bf16    bool
@@ -33,8 +36,9 @@ type exchange struct {
 	params  []*nn.Parameter
 	set     *nn.Params
 	memory  []float32
-	at      []int     // where each parameter's gradient begins
-	flags   []float32 // 1 for each parameter that has a gradient in some process; at the end of memory unless sharded
+	at      []int            // where each parameter's gradient begins
+	there   []*tensor.Tensor // gradients on a device; nil on the host
+	flags   []float32        // 1 for each parameter that has a gradient in some process; at the end of memory unless sharded
 	buckets []*bucket
 	within  [][]*bucket // which of them each parameter lies in
 
@@ -66,6 +70,9 @@ func newExchange(c Communicator, set *nn.Params, bucketMB int, bf16, sharded boo
 		x.flags = x.memory[end:]
 	}
 	for i, p := range x.params {
+		if p.Value().Device() != nil {
+			x.there = append(x.there, tensor.NewLike(p.Value(), p.Shape()...))
+		}
 		p.SetGradMemory(x.gradient(i))
 	}
 	x.cut(bucketMB * megabyte)
@@ -111,10 +118,17 @@ func (x *exchange) eachInOrder(f func(i int)) {
 	}
 }
 
-// gradient returns the memory of a parameter's gradient.
+// gradient returns a parameter's gradient where the parameter is.
 func (x *exchange) gradient(i int) *tensor.Tensor {
-	shape := x.params[i].Shape()
-	return tensor.FromSlice(x.memory[x.at[i]:][:tensor.Size(shape)], shape...)
+	if x.there != nil {
+		return x.there[i]
+	}
+	return tensor.FromSlice(x.staged(i), x.params[i].Shape()...)
+}
+
+// staged returns the memory from which a parameter's gradient is sent.
+func (x *exchange) staged(i int) []float32 {
+	return x.memory[x.at[i]:][:tensor.Size(x.params[i].Shape())]
 }
 
 // cut makes buckets of so many numbers at most, rounded up to a multiple of unit. The
@@ -165,9 +179,13 @@ func (x *exchange) settle(i int) {
 		return
 	}
 	x.final[i] = true
-	if g := x.params[i].Grad(); g == nil {
-		clear(x.memory[x.at[i]:][:tensor.Size(x.params[i].Shape())])
-	} else {
+	switch g := x.params[i].Grad(); {
+	case g == nil:
+		clear(x.staged(i))
+	case x.there != nil:
+		g.HostRange(x.staged(i), 0)
+		x.flags[i] = 1
+	default:
 		x.flags[i] = 1
 	}
 	for _, b := range x.within[i] {
@@ -213,6 +231,11 @@ func (x *exchange) finish(grads []*tensor.Tensor) error {
 		}
 	}
 	x.results(grads)
+	for i, g := range grads {
+		if g != nil && x.there != nil {
+			g.WriteHostRange(0, x.staged(i))
+		}
+	}
 	return nil
 }
 

@@ -129,7 +129,7 @@ type keptBuffers struct {
 func newKeptBuffers(p *nn.Params) *keptBuffers {
 	k := &keptBuffers{params: p, counters: make([]int64, len(p.Counters()))}
 	for _, b := range p.Buffers() {
-		k.buffers = append(k.buffers, tensor.New(b.Shape()...))
+		k.buffers = append(k.buffers, tensor.NewLike(b.Tensor, b.Shape()...))
 	}
 	return k
 }

@@ -29,6 +29,7 @@ func newModelEMA(params *nn.Params, c Config, w *autograd.Workers) *modelEMA {
 		return nil
 	}
 	averages := params.Clone()
+	averages.Move(params.Device())
 	return &modelEMA{params, averages, autograd.NewAverage(averages.Tensors(), params.Tensors(), c.ModelEMADecay, w)}
 }
 

@@ -23,6 +23,9 @@ type identity struct {
 	Batches int // of the first epoch
 }
 
+// cudaKernels stands for those of any device: weights are updated alike on all.
+const cudaKernels = "cuda"
+
 // sameEverywhere fails, naming the process and what differs, unless all processes are
 // of one mind. Kernels count, since others round otherwise and weights would drift
 // apart.
@@ -32,6 +35,9 @@ func (r *run) sameEverywhere(rc RunConfig, version string) error {
 	}
 	first, err := r.task.Epoch(1)
 	mine := identity{Version: version, Kernels: autograd.Implementation(), Config: rc}
+	if r.device != nil {
+		mine.Kernels = cudaKernels
+	}
 	if err == nil {
 		mine.Batches = first.Len()
 	}
@@ -63,7 +69,7 @@ func (i identity) differs(o identity, rank int) string {
 		parts = append(parts, fmt.Sprintf("it is version %q, not %q", o.Version, i.Version))
 	}
 	if i.Kernels != o.Kernels {
-		parts = append(parts, fmt.Sprintf("it has %s kernels, not %s (MEGA_KERNEL chooses)", o.Kernels, i.Kernels))
+		parts = append(parts, fmt.Sprintf("it has %s kernels, not %s (MEGA_KERNEL and device choose)", o.Kernels, i.Kernels))
 	}
 	if err := sameConfig(i.Config, o.Config, nil, fmt.Sprintf("%%s is %%s on rank 0, %%s on rank %d", rank)); err != nil {
 		parts = append(parts, strings.NewReplacer("is not what it was", "is not what it is on rank 0", "was not there", "is not there on rank 0").Replace(err.Error()))

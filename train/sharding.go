@@ -140,6 +140,11 @@ func (s *sharding) gather(grads []*tensor.Tensor) error {
 		if s.bf16 {
 			s.round(s.comm.Part(s.memory[b.from:b.to]))
 		}
+		if s.there != nil {
+			for _, h := range s.parts[k].mine {
+				grads[h.param].WriteHostRange(h.from, s.memory[h.at:][:h.to-h.from])
+			}
+		}
 		squares := s.adams[k].Squares(grads)
 		for _, h := range s.parts[k].mine {
 			squares = squares[copy(s.squaresOf(h), squares):]
@@ -220,7 +225,7 @@ func (s *sharding) step(grads []*tensor.Tensor, t int, lr, scale float64) {
 	for k, b := range s.buckets {
 		s.adams[k].Step(grads, t, lr, scale)
 		for _, h := range s.parts[k].mine {
-			copy(s.memory[h.at:], s.params[h.param].Value().Host()[h.from:h.to])
+			s.params[h.param].Value().HostRange(s.memory[h.at:][:h.to-h.from], h.from)
 		}
 		what := fmt.Sprintf("update %d, bucket %d of %d of the weights", s.update, k+1, len(s.buckets))
 		b.wait = s.comm.StartAllGather(what, s.memory[b.from:b.to], false)
@@ -234,18 +239,10 @@ func (s *sharding) arrive() error {
 			return err
 		}
 		for _, h := range s.parts[k].theirs {
-			overwrite(s.params[h.param].Value(), h.from, s.memory[h.at:][:h.to-h.from])
+			s.params[h.param].Value().WriteHostRange(h.from, s.memory[h.at:][:h.to-h.from])
 		}
 	}
 	return nil
-}
-
-// overwrite sets the numbers of a tensor from number at on.
-func overwrite(t *tensor.Tensor, at int, numbers []float32) {
-	_ = t.WriteHost(func(x []float32) error {
-		copy(x[at:], numbers)
-		return nil
-	})
 }
 
 // kept lists the moments of this process's shares.
@@ -324,7 +321,7 @@ func (s *sharding) assemble(i int) error {
 	for _, h := range s.shares[i/2] {
 		x := s.memory[h.from:h.to]
 		if h.moments != nil {
-			copy(x, h.moments[i%2].Host())
+			h.moments[i%2].HostRange(x, 0)
 		}
 		if err := s.comm.Broadcast(servingMoments, dtype.Bytes(x), h.owner); err != nil {
 			return err
@@ -341,7 +338,7 @@ func (s *sharding) distribute(i int) error {
 	}
 	for _, h := range s.shares[i/2] {
 		if h.moments != nil {
-			overwrite(h.moments[i%2], 0, x[h.from:h.to])
+			h.moments[i%2].WriteHostRange(0, x[h.from:h.to])
 		}
 	}
 	return nil

@@ -133,6 +133,7 @@ func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
 			return Result{}, err
 		}
 	}
+	b.x.Move(m.params.Device())
 	h := m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity)
 	m.block.Enter(t)
 	h = m.norm.Forward(t, h)
@@ -191,7 +192,7 @@ func interruptToy(t *testing.T, m *toy, c Config, dir string, update int) Summar
 func toyState(m *toy) []uint32 {
 	var out []uint32
 	add := func(x *tensor.Tensor) {
-		for _, v := range x.Data() {
+		for _, v := range x.Host() {
 			out = append(out, math.Float32bits(v))
 		}
 	}

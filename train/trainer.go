@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/tfevents"
 )
 
@@ -29,6 +30,10 @@ type Options struct {
 	Communicator Communicator      // nil for a single process
 	Version      string            // of the program, which all processes must have in common
 	Workers      *autograd.Workers // the threads that compute; nil for the process's own
+
+	// Device has the model and computes, nil for the host. Run uses it in its own goroutine
+	// alone, and leaves the task's parameters there.
+	Device device.Device
 
 	// Profile adds up the time that training takes by operation, waiting for
 	// batches among them as "loader"; nil for none.
@@ -68,18 +73,30 @@ func Run(ctx context.Context, task Task, c Config, o Options) (Summary, error) {
 	if o.Communicator == nil {
 		o.Communicator = Alone{}
 	}
-	r, err := newRun(task, c, o)
+	r, err := begin(task, c, o)
 	if err != nil {
 		if !errors.Is(err, ErrFinished) {
 			o.Communicator.Abort(err)
 		}
 		return Summary{}, err
 	}
-	err = errors.Join(r.train(ctx), r.close())
+	err = errors.Join(r.trainAndCatch(ctx), r.close())
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		r.comm.Abort(err)
 	}
 	return r.summary(), err
+}
+
+// begin is newRun with an error of what a device fails at.
+func begin(task Task, c Config, o Options) (r *run, err error) {
+	defer device.Catch(&err)
+	return newRun(task, c, o)
+}
+
+// trainAndCatch is train with an error of what a device fails at.
+func (r *run) trainAndCatch(ctx context.Context) (err error) {
+	defer device.Catch(&err)
+	return r.train(ctx)
 }
 
 // A run is a task being trained.
@@ -89,6 +106,7 @@ type run struct {
 	schedule Schedule
 	comm     Communicator
 
+	device  device.Device // nil for the host
 	tape    *autograd.Tape
 	profile *autograd.Profile // nil if none is taken
 	adam    *Adam
@@ -118,6 +136,11 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if o.Device == nil {
+		if err := c.CheckProcessor(); err != nil {
+			return nil, err
+		}
+	}
 	comm := o.Communicator
 	if err := c.shareAmong(comm.Size()); err != nil {
 		return nil, err
@@ -145,8 +168,10 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
 		return nil, err
 	}
-	r := &run{task: task, config: c, schedule: schedule, comm: comm, asked: o.Save, state: newState(), tape: autograd.NewTrainingTape()}
+	r := &run{task: task, config: c, schedule: schedule, comm: comm, asked: o.Save, state: newState(), device: o.Device, tape: autograd.NewTrainingTape()}
 	params := task.Params()
+	params.Move(o.Device)
+	r.tape.SetDevice(o.Device)
 	r.tape.SetProfile(o.Profile)
 	r.tape.SetBF16(c.BF16)
 	r.tape.SetWorkers(o.Workers)
@@ -393,7 +418,9 @@ func (r *run) epoch(ctx context.Context) error {
 // update takes one update's batches, of the n that the epoch has, from l and
 // steps. An update whose loss or gradient is not finite is skipped.
 func (r *run) update(ctx context.Context, l *Loader, n int) error {
-	defer r.tape.Workers().Hot()()
+	if r.device == nil {
+		defer r.tape.Workers().Hot()()
+	}
 	started := time.Now()
 	first := r.state.Offset
 	last := min(n, first+r.config.batchesPerUpdate(r.state.Epoch))
@@ -454,12 +481,12 @@ func (r *run) accumulate(ctx context.Context, l *Loader, first, last int) (Stats
 		if err != nil {
 			return stats, err
 		}
-		if !turn.idle {
-			results = append(results, result)
-		}
+		results = append(results, result)
 	}
-	for _, result := range results {
-		stats.Add(result.Host())
+	for i, result := range results {
+		if of := result.Host(); !turns[i].idle {
+			stats.Add(of)
+		}
 	}
 	summed := time.Now()
 	if err := r.adam.Gather(); err != nil {

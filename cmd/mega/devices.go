@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/driver"
 	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/mpi"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -21,8 +22,8 @@ func newDevices() *cobra.Command {
 		Short: "List the processor and the GPUs",
 		Long: `devices lists what mega could compute on: the processor with the kernels that are
 used on it, and each of NVIDIA's GPUs with its compute capability, its memory and the
-driver, or why there is none. mega forward and mega bench compute on one with --device
-cuda:0, which has not been tried yet; all other commands compute on the processor.
+driver, or why there is none. Commands that have the flag --device compute on one with
+--device cuda:0, which has not been tried yet on any; the others compute on the processor.
 
 A GPU needs a program that was built with go build -tags cuda and NVIDIA's driver.
 ` + driver.LibraryVariable + ` names the driver's library where it is not found.`,
@@ -36,22 +37,33 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 
 // addDevice adds the flag of the device that computes.
 func addDevice(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "device", "cpu", "what computes: cpu, a GPU by its number as in cuda:0 (see mega devices), or auto for the first GPU that there is; no GPU has been tried yet")
+	flags.StringVar(name, "device", "cpu", "what computes: cpu, a GPU by its number as in cuda:0 (see mega devices), cuda for one of each process under mpirun, or auto for cuda where there is a GPU and cpu elsewhere; no GPU has been tried yet")
 }
 
-// onDevice runs f on the device that a value of --device names, with nil for the CPU.
-func onDevice(name string, f func(device.Device) error) (err error) {
-	index, gpu := 0, name == "cuda"
-	if number, numbered := strings.CutPrefix(name, "cuda:"); numbered {
-		n, err := strconv.ParseUint(number, 10, 16)
-		index, gpu = int(n), err == nil
-	}
+// onDevice runs f on the device that a value of --device names, with nil for the CPU. It
+// returns what f does, or the device.Failure that f panics with. All that f does with the
+// device it must do in its own goroutine.
+func onDevice(name string, f func(device.Device) error) error {
+	number, numbered := strings.CutPrefix(name, "cuda:")
+	index, err := strconv.ParseUint(number, 10, 16)
 	switch {
-	case name == "cpu" || name == "auto" && !hasGPU():
+	case name == "cpu" || name == "auto" && countGPUs() == 0:
 		return f(nil)
-	case !gpu && name != "auto":
+	case name == "auto" || name == "cuda":
+		// Processes of a machine go round its devices. Where there is none, number 0 says so.
+		index = uint64(mpi.LocalRank() % max(1, countGPUs()))
+	case !numbered || err != nil:
 		return usagef("--device %q: want cpu, cuda, cuda:N with a number from 0 on, or auto", name)
 	}
+	return onGPU(name, int(index), func(d device.Device) (err error) {
+		defer device.Catch(&err)
+		return f(d)
+	})
+}
+
+// onGPU runs f on a GPU, which a value of --device asked for. Tests put the interpreter of
+// kernels in its place, and in that of countGPUs.
+var onGPU = func(name string, index int, f func(device.Device) error) (err error) {
 	d, err := driver.Load()
 	if err != nil {
 		return fmt.Errorf("--device %s: %w", name, err)
@@ -68,14 +80,17 @@ func onDevice(name string, f func(device.Device) error) (err error) {
 	return dev.Run(func(s *driver.Stream) error { return f(s) })
 }
 
-// hasGPU reports whether there is a GPU that can be asked for.
-func hasGPU() bool {
+// countGPUs returns how many GPUs can be asked for.
+var countGPUs = func() int {
 	d, err := driver.Load()
 	if err != nil {
-		return false
+		return 0
 	}
 	all, err := d.Devices()
-	return err == nil && len(all) > 0
+	if err != nil {
+		return 0
+	}
+	return len(all)
 }
 
 // printDevices prints a line for each device.

@@ -21,15 +21,16 @@ const LibraryVariable = "MEGA_MPI_LIBRARY"
 type launcher struct {
 	name        string
 	size, local string
+	localRank   string   // of this process among those of the machine
 	libraries   []string // in the order to try
 }
 
 // launchers are in order of how much their variables say: srun can start processes
 // of any library.
 var launchers = []launcher{
-	{"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", []string{"libmpi.so.40", "libmpi_abi.so.0"}},
-	{"mpiexec of MPICH", "PMI_SIZE", "MPI_LOCALNRANKS", []string{"libmpich.so.12", "libmpi.so.12", "libmpi_abi.so.0", "libmpi.so.40"}},
-	{"srun", "SLURM_STEP_NUM_TASKS", "", []string{"libmpi_abi.so.0", "libmpi.so.40", "libmpich.so.12", "libmpi.so.12"}},
+	{"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", []string{"libmpi.so.40", "libmpi_abi.so.0"}},
+	{"mpiexec of MPICH", "PMI_SIZE", "MPI_LOCALNRANKS", "MPI_LOCALRANKID", []string{"libmpich.so.12", "libmpi.so.12", "libmpi_abi.so.0", "libmpi.so.40"}},
+	{"srun", "SLURM_STEP_NUM_TASKS", "", "SLURM_LOCALID", []string{"libmpi_abi.so.0", "libmpi.so.40", "libmpich.so.12", "libmpi.so.12"}},
 }
 
 // launched returns who started this process as one of several, nil if nobody did.
@@ -57,6 +58,15 @@ func Neighbours() int {
 		return cmp.Or(number(l.local), number("SLURM_NTASKS_PER_NODE"), 1)
 	}
 	return 1
+}
+
+// LocalRank returns the number of this process among those that share the machine, from
+// 0 on, 0 if the launcher does not say.
+func LocalRank() int {
+	if l := launched(); l != nil {
+		return max(0, cmp.Or(number(l.localRank), number("SLURM_LOCALID")))
+	}
+	return 0
 }
 
 // number returns the value of an environment variable, 0 if it is no number.

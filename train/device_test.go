@@ -1,0 +1,232 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/nn"
+)
+
+// deviceModule is the module of all kernels, parsed once.
+var deviceModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
+
+// interpreter returns a device that is the interpreter of kernels.
+func interpreter(t *testing.T) device.Device {
+	t.Helper()
+	m, err := deviceModule()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return device.NewInterpreter(m)
+}
+
+// deviceConfig is toyConfig for a few updates, every one of which is recorded. A large
+// eps of Adam keeps it from making whole steps of gradients that are rounding alone, such
+// as that of the bias ahead of a batch norm.
+func deviceConfig() Config {
+	c := toyConfig()
+	c.MaxUpdate, c.LogInterval, c.AdamEps = 8, 1, 0.01
+	return c
+}
+
+// trainOn trains a toy on a device, nil for the CPU, and returns its records, and what it
+// has learnt and the averages that it keeps in its last checkpoint.
+func trainOn(t *testing.T, on device.Device, m *toy, c Config) ([]Record, []float32) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := Run(context.Background(), m, c, Options{Dir: dir, Device: on}); err != nil {
+		t.Fatal(err)
+	}
+	var all []float32
+	for _, x := range m.params.Tensors() {
+		all = append(all, x.Host()...)
+	}
+	if c.ModelEMA {
+		for _, x := range savedEMA(t, dir).params.Tensors() {
+			all = append(all, x.Host()...)
+		}
+	}
+	return timeless(t, dir), all
+}
+
+// near fails unless numbers are those wanted, within bound of the largest.
+func near(t *testing.T, what string, got, want []float32, bound float64) {
+	t.Helper()
+	if len(got) != len(want) || len(want) == 0 {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	most, off := 0.0, 0.0
+	for i, w := range want {
+		most, off = max(most, math.Abs(float64(w))), max(off, math.Abs(float64(got[i]-w)))
+		if got[i] != got[i] {
+			t.Fatalf("%s: number %d is NaN", what, i)
+		}
+	}
+	if off > bound*most {
+		t.Errorf("%s: off by %.2g of the largest, want at most %.2g", what, off/most, bound)
+	}
+	t.Logf("%s: off by %.2g of the largest", what, off/most)
+}
+
+// TestTrainingOnDevice holds trainings on a device against those on the CPU: losses, norms
+// of gradients, validations, weights, running statistics and averages, within a hundred
+// roundings of a float32. Products in bfloat16 have their factors rounded alike on both, and
+// their sums in another order.
+func TestTrainingOnDevice(t *testing.T) {
+	for name, change := range map[string]func(*Config, *toy){
+		"plain":       func(*Config, *toy) {},
+		"clipped":     func(c *Config, _ *toy) { c.ClipNorm = 0.1 },
+		"averages":    func(c *Config, _ *toy) { c.ModelEMA, c.ModelEMADecay = true, 0.9 },
+		"accumulated": func(c *Config, _ *toy) { c.UpdateFreq = []int{3} },
+		"bfloat16":    func(c *Config, _ *toy) { c.BF16 = true },
+		"skipping":    func(_ *Config, m *toy) { m.poison = func(epoch, i int) bool { return epoch == 1 && i == 2 } },
+		"layernorm":   func(_ *Config, m *toy) { *m = *newToyOf(nn.LayerNorm, 0.2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bound := 1e-5
+			c, here, there := deviceConfig(), newToy(), newToy()
+			change(&c, here)
+			change(&c, there)
+			if c.BF16 {
+				if bound = 1e-2; autograd.CheckBF16() != nil {
+					t.Skip(autograd.CheckBF16())
+				}
+			}
+			records, want := trainOn(t, nil, here, c)
+			others, got := trainOn(t, interpreter(t), there, c)
+			near(t, "weights and buffers", got, want, bound)
+			if len(records) != len(others) || len(records) <= c.MaxUpdate {
+				t.Fatalf("%d records, want %d", len(others), len(records))
+			}
+			for i, r := range records {
+				for metric, x := range r.Metrics {
+					if d := math.Abs(others[i].Metrics[metric] - x); !(d <= bound*max(1, math.Abs(x))) {
+						t.Errorf("%s at update %d: %s is %g, want %g", r.Kind, r.Update, metric, others[i].Metrics[metric], x)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestResumeOnDevice: two runs on a device have the same bits, also if one was interrupted
+// and resumed on another device, with all that a checkpoint keeps.
+func TestResumeOnDevice(t *testing.T) {
+	c := deviceConfig()
+	c.ModelEMA, c.ModelEMADecay, c.UpdateFreq = true, 0.9, []int{2}
+	dirs := []string{filepath.Join(t.TempDir(), "once"), filepath.Join(t.TempDir(), "again"), filepath.Join(t.TempDir(), "resumed")}
+	for i, dir := range dirs {
+		if i == 2 {
+			ctx, cancel := context.WithCancel(context.Background())
+			m := newToy()
+			m.onBatch = func(epoch, i int) {
+				if epoch == 1 && i == 5 {
+					cancel()
+				}
+			}
+			if _, err := Run(ctx, m, c, Options{Dir: dir, Device: interpreter(t)}); !errors.Is(err, ErrInterrupted) {
+				t.Fatalf("got %v, want ErrInterrupted", err)
+			}
+		}
+		s, err := Run(context.Background(), newToy(), c, Options{Dir: dir, Device: interpreter(t)})
+		if err != nil || s.Updates != c.MaxUpdate {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	sameFiles(t, "again", dirs[1], dirs[0])
+	sameFiles(t, "resumed", dirs[2], dirs[0])
+	if got, want := timeless(t, dirs[2]), timeless(t, dirs[0]); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("records are\n%v, want\n%v", got, want)
+	}
+}
+
+// TestProcessesOnDevices trains in two processes, each on a device of its own, with a
+// synchronised batch norm and epochs whose last update has a batch for only one: as two
+// processes on the CPU do, and with the same bits however moments are divided.
+func TestProcessesOnDevices(t *testing.T) {
+	smallBuckets(t)
+	c := deviceConfig()
+	c.MaxUpdate, c.ModelEMA, c.ModelEMADecay = 5, true, 0.9
+	dirs := map[string]string{}
+	for _, name := range []string{"cpu", shardNothing, shardOptimizer} {
+		toys := []*toy{newToyWide(nn.SyncBatchNorm, 0.2, 1500), newToyWide(nn.SyncBatchNorm, 0.2, 1500)}
+		dir := filepath.Join(t.TempDir(), name)
+		dirs[name] = dir
+		own := c
+		if name != "cpu" {
+			own.ZeroSharding = name
+		}
+		_, errs := trainTogether(t, toys, func(int) Config { return own }, func(int) Options {
+			o := Options{Dir: dir}
+			if name != "cpu" {
+				o.Device = interpreter(t)
+			}
+			return o
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(toyState(toys[0]), toyState(toys[1])) {
+			t.Errorf("%s: the processes end with different models", name)
+		}
+	}
+	sameFiles(t, "divided moments", dirs[shardOptimizer], dirs[shardNothing])
+	got, want := timeless(t, dirs[shardNothing]), timeless(t, dirs["cpu"])
+	for i, r := range want {
+		for metric, x := range r.Metrics {
+			if d := math.Abs(got[i].Metrics[metric] - x); !(d <= 1e-5*max(1, math.Abs(x))) {
+				t.Errorf("%s at update %d: %s is %g, want %g", r.Kind, r.Update, metric, got[i].Metrics[metric], x)
+			}
+		}
+	}
+}
+
+// TestProcessesOnDifferentDevices: a process on the CPU does not train with one on a device.
+func TestProcessesOnDifferentDevices(t *testing.T) {
+	_, errs := trainTogether(t, manyToys(2, nn.LayerNorm, 0), func(int) Config { return deviceConfig() }, func(rank int) Options {
+		if rank == 0 {
+			return Options{}
+		}
+		return Options{Device: interpreter(t)}
+	})
+	want := "it has cuda kernels, not " + autograd.Implementation() + " (MEGA_KERNEL and device choose)"
+	if err := errors.Join(errs...); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+// A broken device refuses launches after some.
+type broken struct {
+	device.Device
+	launches int
+}
+
+func (b *broken) Launch(kernel string, grid, block [3]int, args ...any) error {
+	if b.launches--; b.launches < 0 {
+		return errors.New("it is on fire")
+	}
+	return b.Device.Launch(kernel, grid, block, args...)
+}
+
+// TestDeviceFails: what a device fails at, in the first update or later, is an error that
+// names it.
+func TestDeviceFails(t *testing.T) {
+	for _, after := range []int{0, 20, 300} {
+		_, err := Run(context.Background(), newToy(), deviceConfig(), Options{Device: &broken{interpreter(t), after}})
+		var failure *device.Failure
+		if !errors.As(err, &failure) || failure.Device != "interpreter" || !strings.Contains(err.Error(), "it is on fire") {
+			t.Errorf("after %d launches: %v", after, err)
+		}
+	}
+}
