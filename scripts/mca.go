@@ -2,7 +2,9 @@
 
 // Command mca prints how long the innermost loops of the NEON kernels take on
 // cores that LLVM has models of, as llvm-mca predicts: in the first-level cache and
-// in the steady state. It is run in the repository, with LLVM 22 installed:
+// in the steady state. Of loops that multiply matrices it also prints the cycles that
+// their multiply-adds need alone, and what share those are of the predicted ones. It is
+// run in the repository, with LLVM 22 installed:
 //
 //	go run scripts/mca.go /usr/lib/llvm-22/bin/llvm-mca
 package main
@@ -14,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,6 +24,7 @@ import (
 // loops are the file, function and label of each loop.
 var loops = [][3]string{
 	{"gemm", "gemmNEONx6", "loop"},
+	{"gemm", "gemmNEONx6", "down"},
 	{"gemm", "gemmNEONx1", "wide_loop"},
 	{"gemm_bf16", "gemmQuadsNEONx6", "loop"},
 	{"gemm_int8", "gemmInt8NEONx6", "loop"},
@@ -41,25 +45,61 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: go run scripts/mca.go LLVM-MCA")
 	}
-	fmt.Printf("| loop | instructions | %s |\n", strings.Join(cores, " | "))
+	var all, products [][]string
 	for _, l := range loops {
 		body := loop(l)
-		fmt.Printf("| %s %s | %d |", l[1], l[2], len(body))
+		name := l[1] + " " + l[2]
+		row, shares := []string{name, fmt.Sprint(len(body))}, []string{name, fmt.Sprint(len(multiplyAdds(body)))}
 		for _, core := range cores {
 			if l[0] == "gemm_bf16" && core != "neoverse-v2" {
-				fmt.Print(" – |") // it has no such instructions
+				row, shares = append(row, "–"), append(shares, "–") // it has no such instructions
 				continue
 			}
-			fmt.Printf(" %s |", predict(os.Args[1], core, body))
+			p := predict(os.Args[1], core, body)
+			row = append(row, p.share(p.bound))
+			if strings.HasPrefix(l[0], "gemm") {
+				shares = append(shares, p.share(predict(os.Args[1], core, multiplyAdds(body)).bound))
+			}
 		}
-		fmt.Println()
+		all = append(all, row)
+		if strings.HasPrefix(l[0], "gemm") {
+			products = append(products, shares)
+		}
+	}
+	table("instructions", all)
+	fmt.Println()
+	table("multiply-adds", products)
+}
+
+// table prints rows of a loop's name, a number of what count says, and a cell for each
+// core.
+func table(count string, rows [][]string) {
+	fmt.Printf("| loop | %s | %s |\n%s|\n", count, strings.Join(cores, " | "), strings.Repeat("| --- ", 2+len(cores)))
+	for _, row := range rows {
+		fmt.Printf("| %s |\n", strings.Join(row, " | "))
 	}
 }
 
-// predict returns the cycles that a turn of a loop takes, and those that its
+// multiplyAdds returns the instructions of a loop that multiply and add.
+func multiplyAdds(body []string) []string {
+	return slices.DeleteFunc(slices.Clone(body), func(line string) bool {
+		return !strings.HasPrefix(line, "fmla") && !strings.HasPrefix(line, "bfmmla")
+	})
+}
+
+// A prediction is the cycles that a turn of a loop takes, and those that its
 // instructions take if none waits for another: those of the core's busiest unit, or of
-// decoding them. What LLVM calls the block's throughput counts only some of the units.
-func predict(mca, core string, body []string) string {
+// decoding them.
+type prediction struct{ cycles, bound float64 }
+
+// share tells what share of the predicted cycles some are that it cannot do without.
+func (p prediction) share(needed float64) string {
+	return fmt.Sprintf("%.1f of %.1f, %.0f%%", needed, p.cycles, 100*needed/p.cycles)
+}
+
+// predict asks llvm-mca about a loop on a core. What LLVM calls the block's throughput
+// counts only some of the units, so that the pressure on each is looked at too.
+func predict(mca, core string, body []string) (p prediction) {
 	const turns = 200
 	cmd := exec.Command(mca, "-mtriple=aarch64", "-mcpu="+core, fmt.Sprint("-iterations=", turns))
 	cmd.Stdin = strings.NewReader("loop:\n" + strings.Join(body, "\n") + "\n")
@@ -74,7 +114,7 @@ func predict(mca, core string, body []string) string {
 		}
 		return v
 	}
-	cycles, bound := number("Total Cycles")/turns, number("Block RThroughput")
+	p.cycles, p.bound = number("Total Cycles")/turns, number("Block RThroughput")
 	_, pressure, found := strings.Cut(string(out), "Resource pressure per iteration:\n")
 	lines := strings.SplitN(pressure, "\n", 3)
 	if !found || len(lines) < 3 {
@@ -82,10 +122,10 @@ func predict(mca, core string, body []string) string {
 	}
 	for _, field := range strings.Fields(lines[1]) {
 		if busy, err := strconv.ParseFloat(field, 64); err == nil { // "-" for none
-			bound = max(bound, busy)
+			p.bound = max(p.bound, busy)
 		}
 	}
-	return fmt.Sprintf("%.1f of %.1f, %.0f%%", bound, cycles, 100*bound/cycles)
+	return p
 }
 
 // loop returns the instructions of a loop in LLVM's syntax.

@@ -33,136 +33,151 @@ wide:
 	MOVD a+8(FP), R8
 	MOVD as+16(FP), R16
 	MOVD R8, R6
-	MOVD R2, R10
+	MOVD R2, R7
 	MOVD bs+40(FP), R16
-	ADD R16, R10, R11
+	ADD R16, R7, R11
 	ADD R16, R11, R12
 	ADD R16, R12, R13
-	MOVD k+0(FP), R7
+	MOVD k+0(FP), R10
 	MOVD ks+24(FP), R9
 	MOVD $0x00, R8
-	CMP $0x04, R7
+	CMP $0x04, R9
+	BNE wide_apart
+	CMP $0x04, R10
 	BLT wide_rest
 
 wide_loop:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
-	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x3ce868df // ldr q31, [x6, x8]
+	ADD $0x10, R8, R8
+	FLDPQ 0(R7), (F24, F25)
+	WORD $0x4f9f1300 // fmla v0.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1321 // fmla v1.4s, v25.4s, v31.s[0]
+	WORD $0x3cc200fa // ldur q26, [x7, #32]
+	WORD $0x4f9f1342 // fmla v2.4s, v26.4s, v31.s[0]
+	WORD $0x3cc300fb // ldur q27, [x7, #48]
+	WORD $0x4f9f1363 // fmla v3.4s, v27.4s, v31.s[0]
+	FLDPQ 0(R11), (F28, F29)
+	WORD $0x4f9f1384 // fmla v4.4s, v28.4s, v31.s[0]
+	WORD $0x4f9f13a5 // fmla v5.4s, v29.4s, v31.s[0]
+	WORD $0x3cc20178 // ldur q24, [x11, #32]
+	WORD $0x4f9f1306 // fmla v6.4s, v24.4s, v31.s[0]
+	WORD $0x3cc30179 // ldur q25, [x11, #48]
+	WORD $0x4f9f1327 // fmla v7.4s, v25.4s, v31.s[0]
+	FLDPQ 0(R12), (F26, F27)
+	WORD $0x4f9f1348 // fmla v8.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1369 // fmla v9.4s, v27.4s, v31.s[0]
+	WORD $0x3cc2019c // ldur q28, [x12, #32]
+	WORD $0x4f9f138a // fmla v10.4s, v28.4s, v31.s[0]
+	WORD $0x3cc3019d // ldur q29, [x12, #48]
+	WORD $0x4f9f13ab // fmla v11.4s, v29.4s, v31.s[0]
 	FLDPQ 0(R13), (F24, F25)
-	FLDPQ 32(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 64(R10), (F24, F25)
-	FLDPQ 96(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	FLDPQ 64(R11), (F24, F25)
-	FLDPQ 96(R11), (F26, F27)
-	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
+	WORD $0x3cc201ba // ldur q26, [x13, #32]
+	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
+	WORD $0x3cc301bb // ldur q27, [x13, #48]
+	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
+	FLDPQ 64(R7), (F28, F29)
+	WORD $0x4fbf1380 // fmla v0.4s, v28.4s, v31.s[1]
+	WORD $0x4fbf13a1 // fmla v1.4s, v29.4s, v31.s[1]
+	WORD $0x3cc600f8 // ldur q24, [x7, #96]
+	WORD $0x4fbf1302 // fmla v2.4s, v24.4s, v31.s[1]
+	WORD $0x3cc700f9 // ldur q25, [x7, #112]
+	WORD $0x4fbf1323 // fmla v3.4s, v25.4s, v31.s[1]
+	FLDPQ 64(R11), (F26, F27)
+	WORD $0x4fbf1344 // fmla v4.4s, v26.4s, v31.s[1]
+	WORD $0x4fbf1365 // fmla v5.4s, v27.4s, v31.s[1]
+	WORD $0x3cc6017c // ldur q28, [x11, #96]
+	WORD $0x4fbf1386 // fmla v6.4s, v28.4s, v31.s[1]
+	WORD $0x3cc7017d // ldur q29, [x11, #112]
+	WORD $0x4fbf13a7 // fmla v7.4s, v29.4s, v31.s[1]
 	FLDPQ 64(R12), (F24, F25)
-	FLDPQ 96(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	FLDPQ 64(R13), (F24, F25)
-	FLDPQ 96(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 128(R10), (F24, F25)
-	FLDPQ 160(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbf1308 // fmla v8.4s, v24.4s, v31.s[1]
+	WORD $0x4fbf1329 // fmla v9.4s, v25.4s, v31.s[1]
+	WORD $0x3cc6019a // ldur q26, [x12, #96]
+	WORD $0x4fbf134a // fmla v10.4s, v26.4s, v31.s[1]
+	WORD $0x3cc7019b // ldur q27, [x12, #112]
+	WORD $0x4fbf136b // fmla v11.4s, v27.4s, v31.s[1]
+	FLDPQ 64(R13), (F28, F29)
+	WORD $0x4fbf138c // fmla v12.4s, v28.4s, v31.s[1]
+	WORD $0x4fbf13ad // fmla v13.4s, v29.4s, v31.s[1]
+	WORD $0x3cc601b8 // ldur q24, [x13, #96]
+	WORD $0x4fbf130e // fmla v14.4s, v24.4s, v31.s[1]
+	WORD $0x3cc701b9 // ldur q25, [x13, #112]
+	WORD $0x4fbf132f // fmla v15.4s, v25.4s, v31.s[1]
+	FLDPQ 128(R7), (F26, F27)
+	WORD $0x4f9f1b40 // fmla v0.4s, v26.4s, v31.s[2]
+	WORD $0x4f9f1b61 // fmla v1.4s, v27.4s, v31.s[2]
+	WORD $0x3cca00fc // ldur q28, [x7, #160]
+	WORD $0x4f9f1b82 // fmla v2.4s, v28.4s, v31.s[2]
+	WORD $0x3ccb00fd // ldur q29, [x7, #176]
+	WORD $0x4f9f1ba3 // fmla v3.4s, v29.4s, v31.s[2]
 	FLDPQ 128(R11), (F24, F25)
-	FLDPQ 160(R11), (F26, F27)
-	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
-	FLDPQ 128(R12), (F24, F25)
-	FLDPQ 160(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	FLDPQ 128(R13), (F24, F25)
-	FLDPQ 160(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 192(R10), (F24, F25)
-	FLDPQ 224(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	FLDPQ 192(R11), (F24, F25)
-	FLDPQ 224(R11), (F26, F27)
-	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
-	FLDPQ 192(R12), (F24, F25)
-	FLDPQ 224(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
+	WORD $0x4f9f1b04 // fmla v4.4s, v24.4s, v31.s[2]
+	WORD $0x4f9f1b25 // fmla v5.4s, v25.4s, v31.s[2]
+	WORD $0x3cca017a // ldur q26, [x11, #160]
+	WORD $0x4f9f1b46 // fmla v6.4s, v26.4s, v31.s[2]
+	WORD $0x3ccb017b // ldur q27, [x11, #176]
+	WORD $0x4f9f1b67 // fmla v7.4s, v27.4s, v31.s[2]
+	FLDPQ 128(R12), (F28, F29)
+	WORD $0x4f9f1b88 // fmla v8.4s, v28.4s, v31.s[2]
+	WORD $0x4f9f1ba9 // fmla v9.4s, v29.4s, v31.s[2]
+	WORD $0x3cca0198 // ldur q24, [x12, #160]
+	WORD $0x4f9f1b0a // fmla v10.4s, v24.4s, v31.s[2]
+	WORD $0x3ccb0199 // ldur q25, [x12, #176]
+	WORD $0x4f9f1b2b // fmla v11.4s, v25.4s, v31.s[2]
+	FLDPQ 128(R13), (F26, F27)
+	WORD $0x4f9f1b4c // fmla v12.4s, v26.4s, v31.s[2]
+	WORD $0x4f9f1b6d // fmla v13.4s, v27.4s, v31.s[2]
+	WORD $0x3cca01bc // ldur q28, [x13, #160]
+	WORD $0x4f9f1b8e // fmla v14.4s, v28.4s, v31.s[2]
+	WORD $0x3ccb01bd // ldur q29, [x13, #176]
+	WORD $0x4f9f1baf // fmla v15.4s, v29.4s, v31.s[2]
+	FLDPQ 192(R7), (F24, F25)
+	WORD $0x4fbf1b00 // fmla v0.4s, v24.4s, v31.s[3]
+	WORD $0x4fbf1b21 // fmla v1.4s, v25.4s, v31.s[3]
+	WORD $0x3cce00fa // ldur q26, [x7, #224]
+	WORD $0x4fbf1b42 // fmla v2.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf00fb // ldur q27, [x7, #240]
+	WORD $0x4fbf1b63 // fmla v3.4s, v27.4s, v31.s[3]
+	FLDPQ 192(R11), (F28, F29)
+	WORD $0x4fbf1b84 // fmla v4.4s, v28.4s, v31.s[3]
+	WORD $0x4fbf1ba5 // fmla v5.4s, v29.4s, v31.s[3]
+	WORD $0x3cce0178 // ldur q24, [x11, #224]
+	WORD $0x4fbf1b06 // fmla v6.4s, v24.4s, v31.s[3]
+	WORD $0x3ccf0179 // ldur q25, [x11, #240]
+	WORD $0x4fbf1b27 // fmla v7.4s, v25.4s, v31.s[3]
+	FLDPQ 192(R12), (F26, F27)
+	WORD $0x4fbf1b48 // fmla v8.4s, v26.4s, v31.s[3]
+	WORD $0x4fbf1b69 // fmla v9.4s, v27.4s, v31.s[3]
+	WORD $0x3cce019c // ldur q28, [x12, #224]
+	WORD $0x4fbf1b8a // fmla v10.4s, v28.4s, v31.s[3]
+	WORD $0x3ccf019d // ldur q29, [x12, #240]
+	WORD $0x4fbf1bab // fmla v11.4s, v29.4s, v31.s[3]
 	FLDPQ 192(R13), (F24, F25)
-	FLDPQ 224(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	ADD $0x0100, R10, R10
+	WORD $0x4fbf1b0c // fmla v12.4s, v24.4s, v31.s[3]
+	WORD $0x4fbf1b2d // fmla v13.4s, v25.4s, v31.s[3]
+	WORD $0x3cce01ba // ldur q26, [x13, #224]
+	WORD $0x4fbf1b4e // fmla v14.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf01bb // ldur q27, [x13, #240]
+	WORD $0x4fbf1b6f // fmla v15.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R7, R7
 	ADD $0x0100, R11, R11
 	ADD $0x0100, R12, R12
 	ADD $0x0100, R13, R13
-	SUB $0x04, R7, R7
-	CMP $0x04, R7
+	SUB $0x04, R10, R10
+	CMP $0x04, R10
 	BGE wide_loop
+	JMP wide_rest
+
+wide_apart:
 
 wide_rest:
-	CBZ R7, wide_multiplied
+	CBZ R10, wide_multiplied
 
 wide_one:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
+	FLDPQ 0(R7), (F24, F25)
+	FLDPQ 32(R7), (F26, F27)
 	WORD $0xbc6868dc // ldr s28, [x6, x8]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -187,12 +202,12 @@ wide_one:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R9, R8, R8
-	ADD $0x40, R10, R10
+	ADD $0x40, R7, R7
 	ADD $0x40, R11, R11
 	ADD $0x40, R12, R12
 	ADD $0x40, R13, R13
-	SUB $0x01, R7, R7
-	CBNZ R7, wide_one
+	SUB $0x01, R10, R10
+	CBNZ R10, wide_one
 
 wide_multiplied:
 	MOVD ldc+56(FP), R16
@@ -305,66 +320,69 @@ panel:
 	MOVD a+8(FP), R8
 	MOVD as+16(FP), R16
 	MOVD R8, R6
-	MOVD R2, R10
-	MOVD k+0(FP), R7
+	MOVD R2, R7
+	MOVD k+0(FP), R10
 	MOVD ks+24(FP), R9
 	MOVD $0x00, R8
-	CMP $0x04, R7
+	CMP $0x04, R9
+	BNE apart
+	CMP $0x04, R10
 	BLT rest
 
 loop:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 64(R10), (F24, F25)
-	FLDPQ 96(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 128(R10), (F24, F25)
-	FLDPQ 160(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	FLDPQ 192(R10), (F24, F25)
-	FLDPQ 224(R10), (F26, F27)
-	WORD $0xbc6868dc // ldr s28, [x6, x8]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	ADD R9, R8, R8
-	ADD $0x0100, R10, R10
-	SUB $0x04, R7, R7
-	CMP $0x04, R7
+	WORD $0x3ce868df // ldr q31, [x6, x8]
+	ADD $0x10, R8, R8
+	FLDPQ 0(R7), (F24, F25)
+	WORD $0x4f9f1300 // fmla v0.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1321 // fmla v1.4s, v25.4s, v31.s[0]
+	WORD $0x3cc200fa // ldur q26, [x7, #32]
+	WORD $0x4f9f1342 // fmla v2.4s, v26.4s, v31.s[0]
+	WORD $0x3cc300fb // ldur q27, [x7, #48]
+	WORD $0x4f9f1363 // fmla v3.4s, v27.4s, v31.s[0]
+	FLDPQ 64(R7), (F28, F29)
+	WORD $0x4fbf1380 // fmla v0.4s, v28.4s, v31.s[1]
+	WORD $0x4fbf13a1 // fmla v1.4s, v29.4s, v31.s[1]
+	WORD $0x3cc600f8 // ldur q24, [x7, #96]
+	WORD $0x4fbf1302 // fmla v2.4s, v24.4s, v31.s[1]
+	WORD $0x3cc700f9 // ldur q25, [x7, #112]
+	WORD $0x4fbf1323 // fmla v3.4s, v25.4s, v31.s[1]
+	FLDPQ 128(R7), (F26, F27)
+	WORD $0x4f9f1b40 // fmla v0.4s, v26.4s, v31.s[2]
+	WORD $0x4f9f1b61 // fmla v1.4s, v27.4s, v31.s[2]
+	WORD $0x3cca00fc // ldur q28, [x7, #160]
+	WORD $0x4f9f1b82 // fmla v2.4s, v28.4s, v31.s[2]
+	WORD $0x3ccb00fd // ldur q29, [x7, #176]
+	WORD $0x4f9f1ba3 // fmla v3.4s, v29.4s, v31.s[2]
+	FLDPQ 192(R7), (F24, F25)
+	WORD $0x4fbf1b00 // fmla v0.4s, v24.4s, v31.s[3]
+	WORD $0x4fbf1b21 // fmla v1.4s, v25.4s, v31.s[3]
+	WORD $0x3cce00fa // ldur q26, [x7, #224]
+	WORD $0x4fbf1b42 // fmla v2.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf00fb // ldur q27, [x7, #240]
+	WORD $0x4fbf1b63 // fmla v3.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R7, R7
+	SUB $0x04, R10, R10
+	CMP $0x04, R10
 	BGE loop
+	JMP rest
+
+apart:
 
 rest:
-	CBZ R7, multiplied
+	CBZ R10, multiplied
 
 one:
-	FLDPQ 0(R10), (F24, F25)
-	FLDPQ 32(R10), (F26, F27)
+	FLDPQ 0(R7), (F24, F25)
+	FLDPQ 32(R7), (F26, F27)
 	WORD $0xbc6868dc // ldr s28, [x6, x8]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R9, R8, R8
-	ADD $0x40, R10, R10
-	SUB $0x01, R7, R7
-	CBNZ R7, one
+	ADD $0x40, R7, R7
+	SUB $0x01, R10, R10
+	CBNZ R10, one
 
 multiplied:
 	MOVD ldc+56(FP), R16
@@ -518,120 +536,224 @@ wide:
 	MOVD as+16(FP), R16
 	MOVD R9, R6
 	ADD R16, R6, R7
-	MOVD R2, R11
+	MOVD R2, R8
 	MOVD bs+40(FP), R16
-	ADD R16, R11, R12
-	MOVD k+0(FP), R8
+	ADD R16, R8, R12
+	MOVD k+0(FP), R11
 	MOVD ks+24(FP), R10
 	MOVD $0x00, R9
-	CMP $0x04, R8
+	CMP $0x04, R10
+	BNE wide_apart
+	CMP $0x04, R11
 	BLT wide_rest
 
 wide_loop:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	WORD $0x3ce968de // ldr q30, [x6, x9]
+	WORD $0x3ce968ff // ldr q31, [x7, x9]
+	ADD $0x10, R9, R9
+	FLDPQ 0(R8), (F24, F25)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1304 // fmla v4.4s, v24.4s, v31.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1325 // fmla v5.4s, v25.4s, v31.s[0]
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9f1346 // fmla v6.4s, v26.4s, v31.s[0]
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4f9f1367 // fmla v7.4s, v27.4s, v31.s[0]
+	FLDPQ 0(R12), (F28, F29)
+	WORD $0x4f9e1388 // fmla v8.4s, v28.4s, v30.s[0]
+	WORD $0x4f9f138c // fmla v12.4s, v28.4s, v31.s[0]
+	WORD $0x4f9e13a9 // fmla v9.4s, v29.4s, v30.s[0]
+	WORD $0x4f9f13ad // fmla v13.4s, v29.4s, v31.s[0]
+	WORD $0x3cc20198 // ldur q24, [x12, #32]
+	WORD $0x4f9e130a // fmla v10.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f130e // fmla v14.4s, v24.4s, v31.s[0]
+	WORD $0x3cc30199 // ldur q25, [x12, #48]
+	WORD $0x4f9e132b // fmla v11.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f132f // fmla v15.4s, v25.4s, v31.s[0]
+	FLDPQ 64(R8), (F26, F27)
+	WORD $0x4fbe1340 // fmla v0.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf1344 // fmla v4.4s, v26.4s, v31.s[1]
+	WORD $0x4fbe1361 // fmla v1.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf1365 // fmla v5.4s, v27.4s, v31.s[1]
+	WORD $0x3cc6011c // ldur q28, [x8, #96]
+	WORD $0x4fbe1382 // fmla v2.4s, v28.4s, v30.s[1]
+	WORD $0x4fbf1386 // fmla v6.4s, v28.4s, v31.s[1]
+	WORD $0x3cc7011d // ldur q29, [x8, #112]
+	WORD $0x4fbe13a3 // fmla v3.4s, v29.4s, v30.s[1]
+	WORD $0x4fbf13a7 // fmla v7.4s, v29.4s, v31.s[1]
+	FLDPQ 64(R12), (F24, F25)
+	WORD $0x4fbe1308 // fmla v8.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf130c // fmla v12.4s, v24.4s, v31.s[1]
+	WORD $0x4fbe1329 // fmla v9.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf132d // fmla v13.4s, v25.4s, v31.s[1]
+	WORD $0x3cc6019a // ldur q26, [x12, #96]
+	WORD $0x4fbe134a // fmla v10.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf134e // fmla v14.4s, v26.4s, v31.s[1]
+	WORD $0x3cc7019b // ldur q27, [x12, #112]
+	WORD $0x4fbe136b // fmla v11.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf136f // fmla v15.4s, v27.4s, v31.s[1]
+	FLDPQ 128(R8), (F28, F29)
+	WORD $0x4f9e1b80 // fmla v0.4s, v28.4s, v30.s[2]
+	WORD $0x4f9f1b84 // fmla v4.4s, v28.4s, v31.s[2]
+	WORD $0x4f9e1ba1 // fmla v1.4s, v29.4s, v30.s[2]
+	WORD $0x4f9f1ba5 // fmla v5.4s, v29.4s, v31.s[2]
+	WORD $0x3cca0118 // ldur q24, [x8, #160]
+	WORD $0x4f9e1b02 // fmla v2.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b06 // fmla v6.4s, v24.4s, v31.s[2]
+	WORD $0x3ccb0119 // ldur q25, [x8, #176]
+	WORD $0x4f9e1b23 // fmla v3.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b27 // fmla v7.4s, v25.4s, v31.s[2]
+	FLDPQ 128(R12), (F26, F27)
+	WORD $0x4f9e1b48 // fmla v8.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b4c // fmla v12.4s, v26.4s, v31.s[2]
+	WORD $0x4f9e1b69 // fmla v9.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b6d // fmla v13.4s, v27.4s, v31.s[2]
+	WORD $0x3cca019c // ldur q28, [x12, #160]
+	WORD $0x4f9e1b8a // fmla v10.4s, v28.4s, v30.s[2]
+	WORD $0x4f9f1b8e // fmla v14.4s, v28.4s, v31.s[2]
+	WORD $0x3ccb019d // ldur q29, [x12, #176]
+	WORD $0x4f9e1bab // fmla v11.4s, v29.4s, v30.s[2]
+	WORD $0x4f9f1baf // fmla v15.4s, v29.4s, v31.s[2]
+	FLDPQ 192(R8), (F24, F25)
+	WORD $0x4fbe1b00 // fmla v0.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b04 // fmla v4.4s, v24.4s, v31.s[3]
+	WORD $0x4fbe1b21 // fmla v1.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b25 // fmla v5.4s, v25.4s, v31.s[3]
+	WORD $0x3cce011a // ldur q26, [x8, #224]
+	WORD $0x4fbe1b42 // fmla v2.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b46 // fmla v6.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
+	WORD $0x4fbe1b63 // fmla v3.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b67 // fmla v7.4s, v27.4s, v31.s[3]
+	FLDPQ 192(R12), (F28, F29)
+	WORD $0x4fbe1b88 // fmla v8.4s, v28.4s, v30.s[3]
+	WORD $0x4fbf1b8c // fmla v12.4s, v28.4s, v31.s[3]
+	WORD $0x4fbe1ba9 // fmla v9.4s, v29.4s, v30.s[3]
+	WORD $0x4fbf1bad // fmla v13.4s, v29.4s, v31.s[3]
+	WORD $0x3cce0198 // ldur q24, [x12, #224]
+	WORD $0x4fbe1b0a // fmla v10.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b0e // fmla v14.4s, v24.4s, v31.s[3]
+	WORD $0x3ccf0199 // ldur q25, [x12, #240]
+	WORD $0x4fbe1b2b // fmla v11.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b2f // fmla v15.4s, v25.4s, v31.s[3]
+	ADD $0x0100, R8, R8
+	ADD $0x0100, R12, R12
+	SUB $0x04, R11, R11
+	CMP $0x04, R11
+	BGE wide_loop
+	JMP wide_rest
+
+wide_apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE wide_rest
+	CMP $0x04, R11
+	BLT wide_rest
+
+wide_down:
+	WORD $0xfc6968dc // ldr d28, [x6, x9]
+	ADD R10, R9, R9
+	FLDPQ 0(R8), (F24, F25)
+	FLDPQ 32(R8), (F26, F27)
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
 	FLDPQ 0(R12), (F24, F25)
 	FLDPQ 32(R12), (F26, F27)
 	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	WORD $0x4fbc130c // fmla v12.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc132d // fmla v13.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc136f // fmla v15.4s, v27.4s, v28.s[1]
+	WORD $0xfc6968de // ldr d30, [x6, x9]
 	ADD R10, R9, R9
-	FLDPQ 64(R11), (F24, F25)
-	FLDPQ 96(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 64(R8), (F24, F25)
+	FLDPQ 96(R8), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
 	FLDPQ 64(R12), (F24, F25)
 	FLDPQ 96(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe130c // fmla v12.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe132d // fmla v13.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe134e // fmla v14.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe136f // fmla v15.4s, v27.4s, v30.s[1]
+	WORD $0xfc6968dc // ldr d28, [x6, x9]
 	ADD R10, R9, R9
-	FLDPQ 128(R11), (F24, F25)
-	FLDPQ 160(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
+	FLDPQ 128(R8), (F24, F25)
+	FLDPQ 160(R8), (F26, F27)
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
 	FLDPQ 128(R12), (F24, F25)
 	FLDPQ 160(R12), (F26, F27)
 	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	WORD $0x4fbc130c // fmla v12.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc132d // fmla v13.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc136f // fmla v15.4s, v27.4s, v28.s[1]
+	WORD $0xfc6968de // ldr d30, [x6, x9]
 	ADD R10, R9, R9
-	FLDPQ 192(R11), (F24, F25)
-	FLDPQ 224(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	FLDPQ 192(R8), (F24, F25)
+	FLDPQ 224(R8), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
 	FLDPQ 192(R12), (F24, F25)
 	FLDPQ 224(R12), (F26, F27)
-	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
-	ADD R10, R9, R9
-	ADD $0x0100, R11, R11
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe130c // fmla v12.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe132d // fmla v13.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe134e // fmla v14.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe136f // fmla v15.4s, v27.4s, v30.s[1]
+	ADD $0x0100, R8, R8
 	ADD $0x0100, R12, R12
-	SUB $0x04, R8, R8
-	CMP $0x04, R8
-	BGE wide_loop
+	SUB $0x04, R11, R11
+	CMP $0x04, R11
+	BGE wide_down
 
 wide_rest:
-	CBZ R8, wide_multiplied
+	CBZ R11, wide_multiplied
 
 wide_one:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
+	FLDPQ 0(R8), (F24, F25)
+	FLDPQ 32(R8), (F26, F27)
 	WORD $0xbc6968dc // ldr s28, [x6, x9]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -653,10 +775,10 @@ wide_one:
 	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
 	ADD R10, R9, R9
-	ADD $0x40, R11, R11
+	ADD $0x40, R8, R8
 	ADD $0x40, R12, R12
-	SUB $0x01, R8, R8
-	CBNZ R8, wide_one
+	SUB $0x01, R11, R11
+	CBNZ R11, wide_one
 
 wide_multiplied:
 	MOVD ldc+56(FP), R16
@@ -765,77 +887,136 @@ panel:
 	MOVD as+16(FP), R16
 	MOVD R9, R6
 	ADD R16, R6, R7
-	MOVD R2, R11
-	MOVD k+0(FP), R8
+	MOVD R2, R8
+	MOVD k+0(FP), R11
 	MOVD ks+24(FP), R10
 	MOVD $0x00, R9
-	CMP $0x04, R8
+	CMP $0x04, R10
+	BNE apart
+	CMP $0x04, R11
 	BLT rest
 
 loop:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R10, R9, R9
-	FLDPQ 64(R11), (F24, F25)
-	FLDPQ 96(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R10, R9, R9
-	FLDPQ 128(R11), (F24, F25)
-	FLDPQ 160(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R10, R9, R9
-	FLDPQ 192(R11), (F24, F25)
-	FLDPQ 224(R11), (F26, F27)
-	WORD $0xbc6968dc // ldr s28, [x6, x9]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6968fd // ldr s29, [x7, x9]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	ADD R10, R9, R9
-	ADD $0x0100, R11, R11
-	SUB $0x04, R8, R8
-	CMP $0x04, R8
+	WORD $0x3ce968de // ldr q30, [x6, x9]
+	WORD $0x3ce968ff // ldr q31, [x7, x9]
+	ADD $0x10, R9, R9
+	FLDPQ 0(R8), (F24, F25)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1304 // fmla v4.4s, v24.4s, v31.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1325 // fmla v5.4s, v25.4s, v31.s[0]
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9f1346 // fmla v6.4s, v26.4s, v31.s[0]
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4f9f1367 // fmla v7.4s, v27.4s, v31.s[0]
+	FLDPQ 64(R8), (F28, F29)
+	WORD $0x4fbe1380 // fmla v0.4s, v28.4s, v30.s[1]
+	WORD $0x4fbf1384 // fmla v4.4s, v28.4s, v31.s[1]
+	WORD $0x4fbe13a1 // fmla v1.4s, v29.4s, v30.s[1]
+	WORD $0x4fbf13a5 // fmla v5.4s, v29.4s, v31.s[1]
+	WORD $0x3cc60118 // ldur q24, [x8, #96]
+	WORD $0x4fbe1302 // fmla v2.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1306 // fmla v6.4s, v24.4s, v31.s[1]
+	WORD $0x3cc70119 // ldur q25, [x8, #112]
+	WORD $0x4fbe1323 // fmla v3.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1327 // fmla v7.4s, v25.4s, v31.s[1]
+	FLDPQ 128(R8), (F26, F27)
+	WORD $0x4f9e1b40 // fmla v0.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b44 // fmla v4.4s, v26.4s, v31.s[2]
+	WORD $0x4f9e1b61 // fmla v1.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b65 // fmla v5.4s, v27.4s, v31.s[2]
+	WORD $0x3cca011c // ldur q28, [x8, #160]
+	WORD $0x4f9e1b82 // fmla v2.4s, v28.4s, v30.s[2]
+	WORD $0x4f9f1b86 // fmla v6.4s, v28.4s, v31.s[2]
+	WORD $0x3ccb011d // ldur q29, [x8, #176]
+	WORD $0x4f9e1ba3 // fmla v3.4s, v29.4s, v30.s[2]
+	WORD $0x4f9f1ba7 // fmla v7.4s, v29.4s, v31.s[2]
+	FLDPQ 192(R8), (F24, F25)
+	WORD $0x4fbe1b00 // fmla v0.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b04 // fmla v4.4s, v24.4s, v31.s[3]
+	WORD $0x4fbe1b21 // fmla v1.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b25 // fmla v5.4s, v25.4s, v31.s[3]
+	WORD $0x3cce011a // ldur q26, [x8, #224]
+	WORD $0x4fbe1b42 // fmla v2.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b46 // fmla v6.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
+	WORD $0x4fbe1b63 // fmla v3.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b67 // fmla v7.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R8, R8
+	SUB $0x04, R11, R11
+	CMP $0x04, R11
 	BGE loop
+	JMP rest
+
+apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE rest
+	CMP $0x04, R11
+	BLT rest
+
+down:
+	WORD $0xfc6968dc // ldr d28, [x6, x9]
+	ADD R10, R9, R9
+	FLDPQ 0(R8), (F24, F25)
+	FLDPQ 32(R8), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0xfc6968de // ldr d30, [x6, x9]
+	ADD R10, R9, R9
+	FLDPQ 64(R8), (F24, F25)
+	FLDPQ 96(R8), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0xfc6968dc // ldr d28, [x6, x9]
+	ADD R10, R9, R9
+	FLDPQ 128(R8), (F24, F25)
+	FLDPQ 160(R8), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0xfc6968de // ldr d30, [x6, x9]
+	ADD R10, R9, R9
+	FLDPQ 192(R8), (F24, F25)
+	FLDPQ 224(R8), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	ADD $0x0100, R8, R8
+	SUB $0x04, R11, R11
+	CMP $0x04, R11
+	BGE down
 
 rest:
-	CBZ R8, multiplied
+	CBZ R11, multiplied
 
 one:
-	FLDPQ 0(R11), (F24, F25)
-	FLDPQ 32(R11), (F26, F27)
+	FLDPQ 0(R8), (F24, F25)
+	FLDPQ 32(R8), (F26, F27)
 	WORD $0xbc6968dc // ldr s28, [x6, x9]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -847,9 +1028,9 @@ one:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R10, R9, R9
-	ADD $0x40, R11, R11
-	SUB $0x01, R8, R8
-	CBNZ R8, one
+	ADD $0x40, R8, R8
+	SUB $0x01, R11, R11
+	CBNZ R11, one
 
 multiplied:
 	MOVD ldc+56(FP), R16
@@ -1057,156 +1238,293 @@ wide:
 	MOVD R10, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
-	MOVD R2, R12
+	MOVD R2, R9
 	MOVD bs+40(FP), R16
-	ADD R16, R12, R13
-	MOVD k+0(FP), R9
+	ADD R16, R9, R13
+	MOVD k+0(FP), R12
 	MOVD ks+24(FP), R11
 	MOVD $0x00, R10
-	CMP $0x04, R9
+	CMP $0x04, R11
+	BNE wide_apart
+	CMP $0x04, R12
 	BLT wide_rest
 
 wide_loop:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	WORD $0x3cea68dd // ldr q29, [x6, x10]
+	WORD $0x3cea68fe // ldr q30, [x7, x10]
+	WORD $0x3cea691f // ldr q31, [x8, x10]
+	ADD $0x10, R10, R10
+	FLDPQ 0(R9), (F24, F25)
+	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e1304 // fmla v4.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9d1321 // fmla v1.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e1325 // fmla v5.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x3cc2013a // ldur q26, [x9, #32]
+	WORD $0x4f9d1342 // fmla v2.4s, v26.4s, v29.s[0]
+	WORD $0x4f9e1346 // fmla v6.4s, v26.4s, v30.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x3cc3013b // ldur q27, [x9, #48]
+	WORD $0x4f9d1363 // fmla v3.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1367 // fmla v7.4s, v27.4s, v30.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
+	FLDPQ 0(R13), (F24, F25)
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e1310 // fmla v16.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1314 // fmla v20.4s, v24.4s, v31.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e1331 // fmla v17.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1335 // fmla v21.4s, v25.4s, v31.s[0]
+	WORD $0x3cc201ba // ldur q26, [x13, #32]
+	WORD $0x4f9d134e // fmla v14.4s, v26.4s, v29.s[0]
+	WORD $0x4f9e1352 // fmla v18.4s, v26.4s, v30.s[0]
+	WORD $0x4f9f1356 // fmla v22.4s, v26.4s, v31.s[0]
+	WORD $0x3cc301bb // ldur q27, [x13, #48]
+	WORD $0x4f9d136f // fmla v15.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1373 // fmla v19.4s, v27.4s, v30.s[0]
+	WORD $0x4f9f1377 // fmla v23.4s, v27.4s, v31.s[0]
+	FLDPQ 64(R9), (F24, F25)
+	WORD $0x4fbd1300 // fmla v0.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1308 // fmla v8.4s, v24.4s, v31.s[1]
+	WORD $0x4fbd1321 // fmla v1.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1329 // fmla v9.4s, v25.4s, v31.s[1]
+	WORD $0x3cc6013a // ldur q26, [x9, #96]
+	WORD $0x4fbd1342 // fmla v2.4s, v26.4s, v29.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf134a // fmla v10.4s, v26.4s, v31.s[1]
+	WORD $0x3cc7013b // ldur q27, [x9, #112]
+	WORD $0x4fbd1363 // fmla v3.4s, v27.4s, v29.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf136b // fmla v11.4s, v27.4s, v31.s[1]
+	FLDPQ 64(R13), (F24, F25)
+	WORD $0x4fbd130c // fmla v12.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1310 // fmla v16.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1314 // fmla v20.4s, v24.4s, v31.s[1]
+	WORD $0x4fbd132d // fmla v13.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1331 // fmla v17.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1335 // fmla v21.4s, v25.4s, v31.s[1]
+	WORD $0x3cc601ba // ldur q26, [x13, #96]
+	WORD $0x4fbd134e // fmla v14.4s, v26.4s, v29.s[1]
+	WORD $0x4fbe1352 // fmla v18.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf1356 // fmla v22.4s, v26.4s, v31.s[1]
+	WORD $0x3cc701bb // ldur q27, [x13, #112]
+	WORD $0x4fbd136f // fmla v15.4s, v27.4s, v29.s[1]
+	WORD $0x4fbe1373 // fmla v19.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf1377 // fmla v23.4s, v27.4s, v31.s[1]
+	FLDPQ 128(R9), (F24, F25)
+	WORD $0x4f9d1b00 // fmla v0.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b04 // fmla v4.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b08 // fmla v8.4s, v24.4s, v31.s[2]
+	WORD $0x4f9d1b21 // fmla v1.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b25 // fmla v5.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b29 // fmla v9.4s, v25.4s, v31.s[2]
+	WORD $0x3cca013a // ldur q26, [x9, #160]
+	WORD $0x4f9d1b42 // fmla v2.4s, v26.4s, v29.s[2]
+	WORD $0x4f9e1b46 // fmla v6.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b4a // fmla v10.4s, v26.4s, v31.s[2]
+	WORD $0x3ccb013b // ldur q27, [x9, #176]
+	WORD $0x4f9d1b63 // fmla v3.4s, v27.4s, v29.s[2]
+	WORD $0x4f9e1b67 // fmla v7.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b6b // fmla v11.4s, v27.4s, v31.s[2]
+	FLDPQ 128(R13), (F24, F25)
+	WORD $0x4f9d1b0c // fmla v12.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b10 // fmla v16.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b14 // fmla v20.4s, v24.4s, v31.s[2]
+	WORD $0x4f9d1b2d // fmla v13.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b31 // fmla v17.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b35 // fmla v21.4s, v25.4s, v31.s[2]
+	WORD $0x3cca01ba // ldur q26, [x13, #160]
+	WORD $0x4f9d1b4e // fmla v14.4s, v26.4s, v29.s[2]
+	WORD $0x4f9e1b52 // fmla v18.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b56 // fmla v22.4s, v26.4s, v31.s[2]
+	WORD $0x3ccb01bb // ldur q27, [x13, #176]
+	WORD $0x4f9d1b6f // fmla v15.4s, v27.4s, v29.s[2]
+	WORD $0x4f9e1b73 // fmla v19.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b77 // fmla v23.4s, v27.4s, v31.s[2]
+	FLDPQ 192(R9), (F24, F25)
+	WORD $0x4fbd1b00 // fmla v0.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b04 // fmla v4.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b08 // fmla v8.4s, v24.4s, v31.s[3]
+	WORD $0x4fbd1b21 // fmla v1.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b25 // fmla v5.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b29 // fmla v9.4s, v25.4s, v31.s[3]
+	WORD $0x3cce013a // ldur q26, [x9, #224]
+	WORD $0x4fbd1b42 // fmla v2.4s, v26.4s, v29.s[3]
+	WORD $0x4fbe1b46 // fmla v6.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b4a // fmla v10.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf013b // ldur q27, [x9, #240]
+	WORD $0x4fbd1b63 // fmla v3.4s, v27.4s, v29.s[3]
+	WORD $0x4fbe1b67 // fmla v7.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b6b // fmla v11.4s, v27.4s, v31.s[3]
+	FLDPQ 192(R13), (F24, F25)
+	WORD $0x4fbd1b0c // fmla v12.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b10 // fmla v16.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b14 // fmla v20.4s, v24.4s, v31.s[3]
+	WORD $0x4fbd1b2d // fmla v13.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b31 // fmla v17.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b35 // fmla v21.4s, v25.4s, v31.s[3]
+	WORD $0x3cce01ba // ldur q26, [x13, #224]
+	WORD $0x4fbd1b4e // fmla v14.4s, v26.4s, v29.s[3]
+	WORD $0x4fbe1b52 // fmla v18.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b56 // fmla v22.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf01bb // ldur q27, [x13, #240]
+	WORD $0x4fbd1b6f // fmla v15.4s, v27.4s, v29.s[3]
+	WORD $0x4fbe1b73 // fmla v19.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b77 // fmla v23.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R9, R9
+	ADD $0x0100, R13, R13
+	SUB $0x04, R12, R12
+	CMP $0x04, R12
+	BGE wide_loop
+	JMP wide_rest
+
+wide_apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE wide_rest
+	CMP $0x04, R12
+	BLT wide_rest
+
+wide_down:
+	WORD $0xfc6a68dc // ldr d28, [x6, x10]
+	WORD $0xbc6a691d // ldr s29, [x8, x10]
+	ADD R11, R10, R10
+	FLDPQ 0(R9), (F24, F25)
+	FLDPQ 32(R9), (F26, F27)
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
 	FLDPQ 0(R13), (F24, F25)
 	FLDPQ 32(R13), (F26, F27)
 	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0x4fbc1310 // fmla v16.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1331 // fmla v17.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1352 // fmla v18.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1373 // fmla v19.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
+	WORD $0xfc6a68de // ldr d30, [x6, x10]
+	WORD $0xbc6a691f // ldr s31, [x8, x10]
 	ADD R11, R10, R10
-	FLDPQ 64(R12), (F24, F25)
-	FLDPQ 96(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 64(R9), (F24, F25)
+	FLDPQ 96(R9), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
 	FLDPQ 64(R13), (F24, F25)
 	FLDPQ 96(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0x4f9e130c // fmla v12.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e132d // fmla v13.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134e // fmla v14.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136f // fmla v15.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1310 // fmla v16.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1331 // fmla v17.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1352 // fmla v18.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1373 // fmla v19.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1314 // fmla v20.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1335 // fmla v21.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1356 // fmla v22.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1377 // fmla v23.4s, v27.4s, v31.s[0]
+	WORD $0xfc6a68dc // ldr d28, [x6, x10]
+	WORD $0xbc6a691d // ldr s29, [x8, x10]
 	ADD R11, R10, R10
-	FLDPQ 128(R12), (F24, F25)
-	FLDPQ 160(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
+	FLDPQ 128(R9), (F24, F25)
+	FLDPQ 160(R9), (F26, F27)
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
 	FLDPQ 128(R13), (F24, F25)
 	FLDPQ 160(R13), (F26, F27)
 	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
+	WORD $0x4fbc1310 // fmla v16.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1331 // fmla v17.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1352 // fmla v18.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1373 // fmla v19.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
+	WORD $0xfc6a68de // ldr d30, [x6, x10]
+	WORD $0xbc6a691f // ldr s31, [x8, x10]
 	ADD R11, R10, R10
-	FLDPQ 192(R12), (F24, F25)
-	FLDPQ 224(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	FLDPQ 192(R9), (F24, F25)
+	FLDPQ 224(R9), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
 	FLDPQ 192(R13), (F24, F25)
 	FLDPQ 224(R13), (F26, F27)
-	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
-	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
-	WORD $0x4f9e1314 // fmla v20.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1335 // fmla v21.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
-	ADD R11, R10, R10
-	ADD $0x0100, R12, R12
+	WORD $0x4f9e130c // fmla v12.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e132d // fmla v13.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e134e // fmla v14.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e136f // fmla v15.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1310 // fmla v16.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1331 // fmla v17.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1352 // fmla v18.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1373 // fmla v19.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1314 // fmla v20.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1335 // fmla v21.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1356 // fmla v22.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1377 // fmla v23.4s, v27.4s, v31.s[0]
+	ADD $0x0100, R9, R9
 	ADD $0x0100, R13, R13
-	SUB $0x04, R9, R9
-	CMP $0x04, R9
-	BGE wide_loop
+	SUB $0x04, R12, R12
+	CMP $0x04, R12
+	BGE wide_down
 
 wide_rest:
-	CBZ R9, wide_multiplied
+	CBZ R12, wide_multiplied
 
 wide_one:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
+	FLDPQ 0(R9), (F24, F25)
+	FLDPQ 32(R9), (F26, F27)
 	WORD $0xbc6a68dc // ldr s28, [x6, x10]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -1237,10 +1555,10 @@ wide_one:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R11, R10, R10
-	ADD $0x40, R12, R12
+	ADD $0x40, R9, R9
 	ADD $0x40, R13, R13
-	SUB $0x01, R9, R9
-	CBNZ R9, wide_one
+	SUB $0x01, R12, R12
+	CBNZ R12, wide_one
 
 wide_multiplied:
 	MOVD ldc+56(FP), R16
@@ -1387,97 +1705,173 @@ panel:
 	MOVD R10, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
-	MOVD R2, R12
-	MOVD k+0(FP), R9
+	MOVD R2, R9
+	MOVD k+0(FP), R12
 	MOVD ks+24(FP), R11
 	MOVD $0x00, R10
-	CMP $0x04, R9
+	CMP $0x04, R11
+	BNE apart
+	CMP $0x04, R12
 	BLT rest
 
 loop:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R11, R10, R10
-	FLDPQ 64(R12), (F24, F25)
-	FLDPQ 96(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R11, R10, R10
-	FLDPQ 128(R12), (F24, F25)
-	FLDPQ 160(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R11, R10, R10
-	FLDPQ 192(R12), (F24, F25)
-	FLDPQ 224(R12), (F26, F27)
-	WORD $0xbc6a68dc // ldr s28, [x6, x10]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6a68fd // ldr s29, [x7, x10]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6a691e // ldr s30, [x8, x10]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	ADD R11, R10, R10
-	ADD $0x0100, R12, R12
-	SUB $0x04, R9, R9
-	CMP $0x04, R9
+	WORD $0x3cea68dd // ldr q29, [x6, x10]
+	WORD $0x3cea68fe // ldr q30, [x7, x10]
+	WORD $0x3cea691f // ldr q31, [x8, x10]
+	ADD $0x10, R10, R10
+	FLDPQ 0(R9), (F24, F25)
+	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e1304 // fmla v4.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9d1321 // fmla v1.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e1325 // fmla v5.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x3cc2013a // ldur q26, [x9, #32]
+	WORD $0x4f9d1342 // fmla v2.4s, v26.4s, v29.s[0]
+	WORD $0x4f9e1346 // fmla v6.4s, v26.4s, v30.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x3cc3013b // ldur q27, [x9, #48]
+	WORD $0x4f9d1363 // fmla v3.4s, v27.4s, v29.s[0]
+	WORD $0x4f9e1367 // fmla v7.4s, v27.4s, v30.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
+	FLDPQ 64(R9), (F24, F25)
+	WORD $0x4fbd1300 // fmla v0.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1308 // fmla v8.4s, v24.4s, v31.s[1]
+	WORD $0x4fbd1321 // fmla v1.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1329 // fmla v9.4s, v25.4s, v31.s[1]
+	WORD $0x3cc6013a // ldur q26, [x9, #96]
+	WORD $0x4fbd1342 // fmla v2.4s, v26.4s, v29.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf134a // fmla v10.4s, v26.4s, v31.s[1]
+	WORD $0x3cc7013b // ldur q27, [x9, #112]
+	WORD $0x4fbd1363 // fmla v3.4s, v27.4s, v29.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf136b // fmla v11.4s, v27.4s, v31.s[1]
+	FLDPQ 128(R9), (F24, F25)
+	WORD $0x4f9d1b00 // fmla v0.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b04 // fmla v4.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b08 // fmla v8.4s, v24.4s, v31.s[2]
+	WORD $0x4f9d1b21 // fmla v1.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b25 // fmla v5.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b29 // fmla v9.4s, v25.4s, v31.s[2]
+	WORD $0x3cca013a // ldur q26, [x9, #160]
+	WORD $0x4f9d1b42 // fmla v2.4s, v26.4s, v29.s[2]
+	WORD $0x4f9e1b46 // fmla v6.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b4a // fmla v10.4s, v26.4s, v31.s[2]
+	WORD $0x3ccb013b // ldur q27, [x9, #176]
+	WORD $0x4f9d1b63 // fmla v3.4s, v27.4s, v29.s[2]
+	WORD $0x4f9e1b67 // fmla v7.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b6b // fmla v11.4s, v27.4s, v31.s[2]
+	FLDPQ 192(R9), (F24, F25)
+	WORD $0x4fbd1b00 // fmla v0.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b04 // fmla v4.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b08 // fmla v8.4s, v24.4s, v31.s[3]
+	WORD $0x4fbd1b21 // fmla v1.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b25 // fmla v5.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b29 // fmla v9.4s, v25.4s, v31.s[3]
+	WORD $0x3cce013a // ldur q26, [x9, #224]
+	WORD $0x4fbd1b42 // fmla v2.4s, v26.4s, v29.s[3]
+	WORD $0x4fbe1b46 // fmla v6.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b4a // fmla v10.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf013b // ldur q27, [x9, #240]
+	WORD $0x4fbd1b63 // fmla v3.4s, v27.4s, v29.s[3]
+	WORD $0x4fbe1b67 // fmla v7.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b6b // fmla v11.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R9, R9
+	SUB $0x04, R12, R12
+	CMP $0x04, R12
 	BGE loop
+	JMP rest
+
+apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE rest
+	CMP $0x04, R12
+	BLT rest
+
+down:
+	WORD $0xfc6a68dc // ldr d28, [x6, x10]
+	WORD $0xbc6a691d // ldr s29, [x8, x10]
+	ADD R11, R10, R10
+	FLDPQ 0(R9), (F24, F25)
+	FLDPQ 32(R9), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
+	WORD $0xfc6a68de // ldr d30, [x6, x10]
+	WORD $0xbc6a691f // ldr s31, [x8, x10]
+	ADD R11, R10, R10
+	FLDPQ 64(R9), (F24, F25)
+	FLDPQ 96(R9), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
+	WORD $0xfc6a68dc // ldr d28, [x6, x10]
+	WORD $0xbc6a691d // ldr s29, [x8, x10]
+	ADD R11, R10, R10
+	FLDPQ 128(R9), (F24, F25)
+	FLDPQ 160(R9), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
+	WORD $0xfc6a68de // ldr d30, [x6, x10]
+	WORD $0xbc6a691f // ldr s31, [x8, x10]
+	ADD R11, R10, R10
+	FLDPQ 192(R9), (F24, F25)
+	FLDPQ 224(R9), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9f1308 // fmla v8.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1329 // fmla v9.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f134a // fmla v10.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f136b // fmla v11.4s, v27.4s, v31.s[0]
+	ADD $0x0100, R9, R9
+	SUB $0x04, R12, R12
+	CMP $0x04, R12
+	BGE down
 
 rest:
-	CBZ R9, multiplied
+	CBZ R12, multiplied
 
 one:
-	FLDPQ 0(R12), (F24, F25)
-	FLDPQ 32(R12), (F26, F27)
+	FLDPQ 0(R9), (F24, F25)
+	FLDPQ 32(R9), (F26, F27)
 	WORD $0xbc6a68dc // ldr s28, [x6, x10]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -1494,9 +1888,9 @@ one:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R11, R10, R10
-	ADD $0x40, R12, R12
-	SUB $0x01, R9, R9
-	CBNZ R9, one
+	ADD $0x40, R9, R9
+	SUB $0x01, R12, R12
+	CBNZ R12, one
 
 multiplied:
 	MOVD ldc+56(FP), R16
@@ -1740,117 +2134,202 @@ panel:
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	ADD R16, R8, R9
-	MOVD R2, R13
-	MOVD k+0(FP), R10
+	MOVD R2, R10
+	MOVD k+0(FP), R13
 	MOVD ks+24(FP), R12
 	MOVD $0x00, R11
-	CMP $0x04, R10
+	CMP $0x04, R12
+	BNE apart
+	CMP $0x04, R13
 	BLT rest
 
 loop:
-	FLDPQ 0(R13), (F24, F25)
-	FLDPQ 32(R13), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
+	WORD $0x3ceb68dc // ldr q28, [x6, x11]
+	WORD $0x3ceb68fd // ldr q29, [x7, x11]
+	WORD $0x3ceb691e // ldr q30, [x8, x11]
+	WORD $0x3ceb693f // ldr q31, [x9, x11]
+	ADD $0x10, R11, R11
+	FLDPQ 0(R10), (F24, F25)
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
 	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
 	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6b693f // ldr s31, [x9, x11]
 	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R12, R11, R11
-	FLDPQ 64(R13), (F24, F25)
-	FLDPQ 96(R13), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
 	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
 	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6b693f // ldr s31, [x9, x11]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
 	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R12, R11, R11
-	FLDPQ 128(R13), (F24, F25)
-	FLDPQ 160(R13), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x3cc2015a // ldur q26, [x10, #32]
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6b693f // ldr s31, [x9, x11]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R12, R11, R11
-	FLDPQ 192(R13), (F24, F25)
-	FLDPQ 224(R13), (F26, F27)
-	WORD $0xbc6b68dc // ldr s28, [x6, x11]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x3cc3015b // ldur q27, [x10, #48]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6b68fd // ldr s29, [x7, x11]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6b691e // ldr s30, [x8, x11]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6b693f // ldr s31, [x9, x11]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	ADD R12, R11, R11
-	ADD $0x0100, R13, R13
-	SUB $0x04, R10, R10
-	CMP $0x04, R10
+	FLDPQ 64(R10), (F24, F25)
+	WORD $0x4fbc1300 // fmla v0.4s, v24.4s, v28.s[1]
+	WORD $0x4fbd1304 // fmla v4.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1308 // fmla v8.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf130c // fmla v12.4s, v24.4s, v31.s[1]
+	WORD $0x4fbc1321 // fmla v1.4s, v25.4s, v28.s[1]
+	WORD $0x4fbd1325 // fmla v5.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1329 // fmla v9.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf132d // fmla v13.4s, v25.4s, v31.s[1]
+	WORD $0x3cc6015a // ldur q26, [x10, #96]
+	WORD $0x4fbc1342 // fmla v2.4s, v26.4s, v28.s[1]
+	WORD $0x4fbd1346 // fmla v6.4s, v26.4s, v29.s[1]
+	WORD $0x4fbe134a // fmla v10.4s, v26.4s, v30.s[1]
+	WORD $0x4fbf134e // fmla v14.4s, v26.4s, v31.s[1]
+	WORD $0x3cc7015b // ldur q27, [x10, #112]
+	WORD $0x4fbc1363 // fmla v3.4s, v27.4s, v28.s[1]
+	WORD $0x4fbd1367 // fmla v7.4s, v27.4s, v29.s[1]
+	WORD $0x4fbe136b // fmla v11.4s, v27.4s, v30.s[1]
+	WORD $0x4fbf136f // fmla v15.4s, v27.4s, v31.s[1]
+	FLDPQ 128(R10), (F24, F25)
+	WORD $0x4f9c1b00 // fmla v0.4s, v24.4s, v28.s[2]
+	WORD $0x4f9d1b04 // fmla v4.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b0c // fmla v12.4s, v24.4s, v31.s[2]
+	WORD $0x4f9c1b21 // fmla v1.4s, v25.4s, v28.s[2]
+	WORD $0x4f9d1b25 // fmla v5.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b2d // fmla v13.4s, v25.4s, v31.s[2]
+	WORD $0x3cca015a // ldur q26, [x10, #160]
+	WORD $0x4f9c1b42 // fmla v2.4s, v26.4s, v28.s[2]
+	WORD $0x4f9d1b46 // fmla v6.4s, v26.4s, v29.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9f1b4e // fmla v14.4s, v26.4s, v31.s[2]
+	WORD $0x3ccb015b // ldur q27, [x10, #176]
+	WORD $0x4f9c1b63 // fmla v3.4s, v27.4s, v28.s[2]
+	WORD $0x4f9d1b67 // fmla v7.4s, v27.4s, v29.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4f9f1b6f // fmla v15.4s, v27.4s, v31.s[2]
+	FLDPQ 192(R10), (F24, F25)
+	WORD $0x4fbc1b00 // fmla v0.4s, v24.4s, v28.s[3]
+	WORD $0x4fbd1b04 // fmla v4.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b08 // fmla v8.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b0c // fmla v12.4s, v24.4s, v31.s[3]
+	WORD $0x4fbc1b21 // fmla v1.4s, v25.4s, v28.s[3]
+	WORD $0x4fbd1b25 // fmla v5.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b29 // fmla v9.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b2d // fmla v13.4s, v25.4s, v31.s[3]
+	WORD $0x3cce015a // ldur q26, [x10, #224]
+	WORD $0x4fbc1b42 // fmla v2.4s, v26.4s, v28.s[3]
+	WORD $0x4fbd1b46 // fmla v6.4s, v26.4s, v29.s[3]
+	WORD $0x4fbe1b4a // fmla v10.4s, v26.4s, v30.s[3]
+	WORD $0x4fbf1b4e // fmla v14.4s, v26.4s, v31.s[3]
+	WORD $0x3ccf015b // ldur q27, [x10, #240]
+	WORD $0x4fbc1b63 // fmla v3.4s, v27.4s, v28.s[3]
+	WORD $0x4fbd1b67 // fmla v7.4s, v27.4s, v29.s[3]
+	WORD $0x4fbe1b6b // fmla v11.4s, v27.4s, v30.s[3]
+	WORD $0x4fbf1b6f // fmla v15.4s, v27.4s, v31.s[3]
+	ADD $0x0100, R10, R10
+	SUB $0x04, R13, R13
+	CMP $0x04, R13
 	BGE loop
+	JMP rest
+
+apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE rest
+	CMP $0x04, R13
+	BLT rest
+
+down:
+	WORD $0x3ceb68dc // ldr q28, [x6, x11]
+	ADD R12, R11, R11
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x3ceb68de // ldr q30, [x6, x11]
+	ADD R12, R11, R11
+	FLDPQ 64(R10), (F24, F25)
+	FLDPQ 96(R10), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	WORD $0x3ceb68dc // ldr q28, [x6, x11]
+	ADD R12, R11, R11
+	FLDPQ 128(R10), (F24, F25)
+	FLDPQ 160(R10), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x3ceb68de // ldr q30, [x6, x11]
+	ADD R12, R11, R11
+	FLDPQ 192(R10), (F24, F25)
+	FLDPQ 224(R10), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	ADD $0x0100, R10, R10
+	SUB $0x04, R13, R13
+	CMP $0x04, R13
+	BGE down
 
 rest:
-	CBZ R10, multiplied
+	CBZ R13, multiplied
 
 one:
-	FLDPQ 0(R13), (F24, F25)
-	FLDPQ 32(R13), (F26, F27)
+	FLDPQ 0(R10), (F24, F25)
+	FLDPQ 32(R10), (F26, F27)
 	WORD $0xbc6b68dc // ldr s28, [x6, x11]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -1872,9 +2351,9 @@ one:
 	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
 	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
 	ADD R12, R11, R11
-	ADD $0x40, R13, R13
-	SUB $0x01, R10, R10
-	CBNZ R10, one
+	ADD $0x40, R10, R10
+	SUB $0x01, R13, R13
+	CBNZ R13, one
 
 multiplied:
 	MOVD ldc+56(FP), R16
@@ -2166,137 +2645,235 @@ panel:
 	ADD R16, R7, R8
 	ADD R16, R8, R9
 	ADD R16, R9, R10
-	MOVD R2, R14
-	MOVD k+0(FP), R11
+	MOVD R2, R11
+	MOVD k+0(FP), R14
 	MOVD ks+24(FP), R13
 	MOVD $0x00, R12
-	CMP $0x04, R11
+	CMP $0x04, R13
+	BNE apart
+	CMP $0x04, R14
 	BLT rest
 
 loop:
-	FLDPQ 0(R14), (F24, F25)
-	FLDPQ 32(R14), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6c695c // ldr s28, [x10, x12]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R13, R12, R12
-	FLDPQ 64(R14), (F24, F25)
-	FLDPQ 96(R14), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6c695c // ldr s28, [x10, x12]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R13, R12, R12
-	FLDPQ 128(R14), (F24, F25)
-	FLDPQ 160(R14), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6c695c // ldr s28, [x10, x12]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R13, R12, R12
-	FLDPQ 192(R14), (F24, F25)
-	FLDPQ 224(R14), (F26, F27)
-	WORD $0xbc6c68dc // ldr s28, [x6, x12]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6c68fd // ldr s29, [x7, x12]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6c691e // ldr s30, [x8, x12]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6c693f // ldr s31, [x9, x12]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6c695c // ldr s28, [x10, x12]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	ADD R13, R12, R12
-	ADD $0x0100, R14, R14
-	SUB $0x04, R11, R11
-	CMP $0x04, R11
+	WORD $0x3cec68db // ldr q27, [x6, x12]
+	WORD $0x3cec68fc // ldr q28, [x7, x12]
+	WORD $0x3cec691d // ldr q29, [x8, x12]
+	WORD $0x3cec693e // ldr q30, [x9, x12]
+	WORD $0x3cec695f // ldr q31, [x10, x12]
+	ADD $0x10, R12, R12
+	FLDPQ 0(R11), (F24, F25)
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e130c // fmla v12.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1310 // fmla v16.4s, v24.4s, v31.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e132d // fmla v13.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1331 // fmla v17.4s, v25.4s, v31.s[0]
+	FLDPQ 32(R11), (F24, F25)
+	WORD $0x4f9b1302 // fmla v2.4s, v24.4s, v27.s[0]
+	WORD $0x4f9c1306 // fmla v6.4s, v24.4s, v28.s[0]
+	WORD $0x4f9d130a // fmla v10.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e130e // fmla v14.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1312 // fmla v18.4s, v24.4s, v31.s[0]
+	WORD $0x4f9b1323 // fmla v3.4s, v25.4s, v27.s[0]
+	WORD $0x4f9c1327 // fmla v7.4s, v25.4s, v28.s[0]
+	WORD $0x4f9d132b // fmla v11.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e132f // fmla v15.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1333 // fmla v19.4s, v25.4s, v31.s[0]
+	FLDPQ 64(R11), (F24, F25)
+	WORD $0x4fbb1300 // fmla v0.4s, v24.4s, v27.s[1]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbd1308 // fmla v8.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe130c // fmla v12.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1310 // fmla v16.4s, v24.4s, v31.s[1]
+	WORD $0x4fbb1321 // fmla v1.4s, v25.4s, v27.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbd1329 // fmla v9.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe132d // fmla v13.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1331 // fmla v17.4s, v25.4s, v31.s[1]
+	FLDPQ 96(R11), (F24, F25)
+	WORD $0x4fbb1302 // fmla v2.4s, v24.4s, v27.s[1]
+	WORD $0x4fbc1306 // fmla v6.4s, v24.4s, v28.s[1]
+	WORD $0x4fbd130a // fmla v10.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe130e // fmla v14.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1312 // fmla v18.4s, v24.4s, v31.s[1]
+	WORD $0x4fbb1323 // fmla v3.4s, v25.4s, v27.s[1]
+	WORD $0x4fbc1327 // fmla v7.4s, v25.4s, v28.s[1]
+	WORD $0x4fbd132b // fmla v11.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe132f // fmla v15.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1333 // fmla v19.4s, v25.4s, v31.s[1]
+	FLDPQ 128(R11), (F24, F25)
+	WORD $0x4f9b1b00 // fmla v0.4s, v24.4s, v27.s[2]
+	WORD $0x4f9c1b04 // fmla v4.4s, v24.4s, v28.s[2]
+	WORD $0x4f9d1b08 // fmla v8.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b0c // fmla v12.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b10 // fmla v16.4s, v24.4s, v31.s[2]
+	WORD $0x4f9b1b21 // fmla v1.4s, v25.4s, v27.s[2]
+	WORD $0x4f9c1b25 // fmla v5.4s, v25.4s, v28.s[2]
+	WORD $0x4f9d1b29 // fmla v9.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b2d // fmla v13.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b31 // fmla v17.4s, v25.4s, v31.s[2]
+	FLDPQ 160(R11), (F24, F25)
+	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
+	WORD $0x4f9c1b06 // fmla v6.4s, v24.4s, v28.s[2]
+	WORD $0x4f9d1b0a // fmla v10.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b0e // fmla v14.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b12 // fmla v18.4s, v24.4s, v31.s[2]
+	WORD $0x4f9b1b23 // fmla v3.4s, v25.4s, v27.s[2]
+	WORD $0x4f9c1b27 // fmla v7.4s, v25.4s, v28.s[2]
+	WORD $0x4f9d1b2b // fmla v11.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b2f // fmla v15.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b33 // fmla v19.4s, v25.4s, v31.s[2]
+	FLDPQ 192(R11), (F24, F25)
+	WORD $0x4fbb1b00 // fmla v0.4s, v24.4s, v27.s[3]
+	WORD $0x4fbc1b04 // fmla v4.4s, v24.4s, v28.s[3]
+	WORD $0x4fbd1b08 // fmla v8.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b10 // fmla v16.4s, v24.4s, v31.s[3]
+	WORD $0x4fbb1b21 // fmla v1.4s, v25.4s, v27.s[3]
+	WORD $0x4fbc1b25 // fmla v5.4s, v25.4s, v28.s[3]
+	WORD $0x4fbd1b29 // fmla v9.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b31 // fmla v17.4s, v25.4s, v31.s[3]
+	FLDPQ 224(R11), (F24, F25)
+	WORD $0x4fbb1b02 // fmla v2.4s, v24.4s, v27.s[3]
+	WORD $0x4fbc1b06 // fmla v6.4s, v24.4s, v28.s[3]
+	WORD $0x4fbd1b0a // fmla v10.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b0e // fmla v14.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b12 // fmla v18.4s, v24.4s, v31.s[3]
+	WORD $0x4fbb1b23 // fmla v3.4s, v25.4s, v27.s[3]
+	WORD $0x4fbc1b27 // fmla v7.4s, v25.4s, v28.s[3]
+	WORD $0x4fbd1b2b // fmla v11.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b2f // fmla v15.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b33 // fmla v19.4s, v25.4s, v31.s[3]
+	ADD $0x0100, R11, R11
+	SUB $0x04, R14, R14
+	CMP $0x04, R14
 	BGE loop
+	JMP rest
+
+apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE rest
+	CMP $0x04, R14
+	BLT rest
+
+down:
+	WORD $0x3cec68dc // ldr q28, [x6, x12]
+	WORD $0xbc6c695d // ldr s29, [x10, x12]
+	ADD R13, R12, R12
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x3cec68de // ldr q30, [x6, x12]
+	WORD $0xbc6c695f // ldr s31, [x10, x12]
+	ADD R13, R12, R12
+	FLDPQ 64(R11), (F24, F25)
+	FLDPQ 96(R11), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	WORD $0x4f9f1310 // fmla v16.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1331 // fmla v17.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1352 // fmla v18.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1373 // fmla v19.4s, v27.4s, v31.s[0]
+	WORD $0x3cec68dc // ldr q28, [x6, x12]
+	WORD $0xbc6c695d // ldr s29, [x10, x12]
+	ADD R13, R12, R12
+	FLDPQ 128(R11), (F24, F25)
+	FLDPQ 160(R11), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x3cec68de // ldr q30, [x6, x12]
+	WORD $0xbc6c695f // ldr s31, [x10, x12]
+	ADD R13, R12, R12
+	FLDPQ 192(R11), (F24, F25)
+	FLDPQ 224(R11), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	WORD $0x4f9f1310 // fmla v16.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1331 // fmla v17.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1352 // fmla v18.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1373 // fmla v19.4s, v27.4s, v31.s[0]
+	ADD $0x0100, R11, R11
+	SUB $0x04, R14, R14
+	CMP $0x04, R14
+	BGE down
 
 rest:
-	CBZ R11, multiplied
+	CBZ R14, multiplied
 
 one:
-	FLDPQ 0(R14), (F24, F25)
-	FLDPQ 32(R14), (F26, F27)
+	FLDPQ 0(R11), (F24, F25)
+	FLDPQ 32(R11), (F26, F27)
 	WORD $0xbc6c68dc // ldr s28, [x6, x12]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -2323,9 +2900,9 @@ one:
 	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	ADD $0x40, R14, R14
-	SUB $0x01, R11, R11
-	CBNZ R11, one
+	ADD $0x40, R11, R11
+	SUB $0x01, R14, R14
+	CBNZ R14, one
 
 multiplied:
 	MOVD ldc+56(FP), R16
@@ -2667,157 +3244,268 @@ panel:
 	ADD R16, R8, R9
 	ADD R16, R9, R10
 	ADD R16, R10, R11
-	MOVD R2, R15
-	MOVD k+0(FP), R12
+	MOVD R2, R12
+	MOVD k+0(FP), R15
 	MOVD ks+24(FP), R14
 	MOVD $0x00, R13
-	CMP $0x04, R12
+	CMP $0x04, R14
+	BNE apart
+	CMP $0x04, R15
 	BLT rest
 
 loop:
-	FLDPQ 0(R15), (F24, F25)
-	FLDPQ 32(R15), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d697d // ldr s29, [x11, x13]
-	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R14, R13, R13
-	FLDPQ 64(R15), (F24, F25)
-	FLDPQ 96(R15), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d697d // ldr s29, [x11, x13]
-	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R14, R13, R13
-	FLDPQ 128(R15), (F24, F25)
-	FLDPQ 160(R15), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d697d // ldr s29, [x11, x13]
-	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R14, R13, R13
-	FLDPQ 192(R15), (F24, F25)
-	FLDPQ 224(R15), (F26, F27)
-	WORD $0xbc6d68dc // ldr s28, [x6, x13]
-	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d68fd // ldr s29, [x7, x13]
-	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
-	WORD $0xbc6d691e // ldr s30, [x8, x13]
-	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
-	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
-	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
-	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
-	WORD $0xbc6d693f // ldr s31, [x9, x13]
-	WORD $0x4f9f130c // fmla v12.4s, v24.4s, v31.s[0]
-	WORD $0x4f9f132d // fmla v13.4s, v25.4s, v31.s[0]
-	WORD $0x4f9f134e // fmla v14.4s, v26.4s, v31.s[0]
-	WORD $0x4f9f136f // fmla v15.4s, v27.4s, v31.s[0]
-	WORD $0xbc6d695c // ldr s28, [x10, x13]
-	WORD $0x4f9c1310 // fmla v16.4s, v24.4s, v28.s[0]
-	WORD $0x4f9c1331 // fmla v17.4s, v25.4s, v28.s[0]
-	WORD $0x4f9c1352 // fmla v18.4s, v26.4s, v28.s[0]
-	WORD $0x4f9c1373 // fmla v19.4s, v27.4s, v28.s[0]
-	WORD $0xbc6d697d // ldr s29, [x11, x13]
-	WORD $0x4f9d1314 // fmla v20.4s, v24.4s, v29.s[0]
-	WORD $0x4f9d1335 // fmla v21.4s, v25.4s, v29.s[0]
-	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
-	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
-	ADD R14, R13, R13
-	ADD $0x0100, R15, R15
-	SUB $0x04, R12, R12
-	CMP $0x04, R12
+	WORD $0x3ced68da // ldr q26, [x6, x13]
+	WORD $0x3ced68fb // ldr q27, [x7, x13]
+	WORD $0x3ced691c // ldr q28, [x8, x13]
+	WORD $0x3ced693d // ldr q29, [x9, x13]
+	WORD $0x3ced695e // ldr q30, [x10, x13]
+	WORD $0x3ced697f // ldr q31, [x11, x13]
+	ADD $0x10, R13, R13
+	FLDPQ 0(R12), (F24, F25)
+	WORD $0x4f9a1300 // fmla v0.4s, v24.4s, v26.s[0]
+	WORD $0x4f9b1304 // fmla v4.4s, v24.4s, v27.s[0]
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9d130c // fmla v12.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e1310 // fmla v16.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1314 // fmla v20.4s, v24.4s, v31.s[0]
+	WORD $0x4f9a1321 // fmla v1.4s, v25.4s, v26.s[0]
+	WORD $0x4f9b1325 // fmla v5.4s, v25.4s, v27.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9d132d // fmla v13.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e1331 // fmla v17.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1335 // fmla v21.4s, v25.4s, v31.s[0]
+	FLDPQ 32(R12), (F24, F25)
+	WORD $0x4f9a1302 // fmla v2.4s, v24.4s, v26.s[0]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9c130a // fmla v10.4s, v24.4s, v28.s[0]
+	WORD $0x4f9d130e // fmla v14.4s, v24.4s, v29.s[0]
+	WORD $0x4f9e1312 // fmla v18.4s, v24.4s, v30.s[0]
+	WORD $0x4f9f1316 // fmla v22.4s, v24.4s, v31.s[0]
+	WORD $0x4f9a1323 // fmla v3.4s, v25.4s, v26.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9c132b // fmla v11.4s, v25.4s, v28.s[0]
+	WORD $0x4f9d132f // fmla v15.4s, v25.4s, v29.s[0]
+	WORD $0x4f9e1333 // fmla v19.4s, v25.4s, v30.s[0]
+	WORD $0x4f9f1337 // fmla v23.4s, v25.4s, v31.s[0]
+	FLDPQ 64(R12), (F24, F25)
+	WORD $0x4fba1300 // fmla v0.4s, v24.4s, v26.s[1]
+	WORD $0x4fbb1304 // fmla v4.4s, v24.4s, v27.s[1]
+	WORD $0x4fbc1308 // fmla v8.4s, v24.4s, v28.s[1]
+	WORD $0x4fbd130c // fmla v12.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1310 // fmla v16.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1314 // fmla v20.4s, v24.4s, v31.s[1]
+	WORD $0x4fba1321 // fmla v1.4s, v25.4s, v26.s[1]
+	WORD $0x4fbb1325 // fmla v5.4s, v25.4s, v27.s[1]
+	WORD $0x4fbc1329 // fmla v9.4s, v25.4s, v28.s[1]
+	WORD $0x4fbd132d // fmla v13.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1331 // fmla v17.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1335 // fmla v21.4s, v25.4s, v31.s[1]
+	FLDPQ 96(R12), (F24, F25)
+	WORD $0x4fba1302 // fmla v2.4s, v24.4s, v26.s[1]
+	WORD $0x4fbb1306 // fmla v6.4s, v24.4s, v27.s[1]
+	WORD $0x4fbc130a // fmla v10.4s, v24.4s, v28.s[1]
+	WORD $0x4fbd130e // fmla v14.4s, v24.4s, v29.s[1]
+	WORD $0x4fbe1312 // fmla v18.4s, v24.4s, v30.s[1]
+	WORD $0x4fbf1316 // fmla v22.4s, v24.4s, v31.s[1]
+	WORD $0x4fba1323 // fmla v3.4s, v25.4s, v26.s[1]
+	WORD $0x4fbb1327 // fmla v7.4s, v25.4s, v27.s[1]
+	WORD $0x4fbc132b // fmla v11.4s, v25.4s, v28.s[1]
+	WORD $0x4fbd132f // fmla v15.4s, v25.4s, v29.s[1]
+	WORD $0x4fbe1333 // fmla v19.4s, v25.4s, v30.s[1]
+	WORD $0x4fbf1337 // fmla v23.4s, v25.4s, v31.s[1]
+	FLDPQ 128(R12), (F24, F25)
+	WORD $0x4f9a1b00 // fmla v0.4s, v24.4s, v26.s[2]
+	WORD $0x4f9b1b04 // fmla v4.4s, v24.4s, v27.s[2]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9d1b0c // fmla v12.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b10 // fmla v16.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b14 // fmla v20.4s, v24.4s, v31.s[2]
+	WORD $0x4f9a1b21 // fmla v1.4s, v25.4s, v26.s[2]
+	WORD $0x4f9b1b25 // fmla v5.4s, v25.4s, v27.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9d1b2d // fmla v13.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b31 // fmla v17.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b35 // fmla v21.4s, v25.4s, v31.s[2]
+	FLDPQ 160(R12), (F24, F25)
+	WORD $0x4f9a1b02 // fmla v2.4s, v24.4s, v26.s[2]
+	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
+	WORD $0x4f9c1b0a // fmla v10.4s, v24.4s, v28.s[2]
+	WORD $0x4f9d1b0e // fmla v14.4s, v24.4s, v29.s[2]
+	WORD $0x4f9e1b12 // fmla v18.4s, v24.4s, v30.s[2]
+	WORD $0x4f9f1b16 // fmla v22.4s, v24.4s, v31.s[2]
+	WORD $0x4f9a1b23 // fmla v3.4s, v25.4s, v26.s[2]
+	WORD $0x4f9b1b27 // fmla v7.4s, v25.4s, v27.s[2]
+	WORD $0x4f9c1b2b // fmla v11.4s, v25.4s, v28.s[2]
+	WORD $0x4f9d1b2f // fmla v15.4s, v25.4s, v29.s[2]
+	WORD $0x4f9e1b33 // fmla v19.4s, v25.4s, v30.s[2]
+	WORD $0x4f9f1b37 // fmla v23.4s, v25.4s, v31.s[2]
+	FLDPQ 192(R12), (F24, F25)
+	WORD $0x4fba1b00 // fmla v0.4s, v24.4s, v26.s[3]
+	WORD $0x4fbb1b04 // fmla v4.4s, v24.4s, v27.s[3]
+	WORD $0x4fbc1b08 // fmla v8.4s, v24.4s, v28.s[3]
+	WORD $0x4fbd1b0c // fmla v12.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b10 // fmla v16.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b14 // fmla v20.4s, v24.4s, v31.s[3]
+	WORD $0x4fba1b21 // fmla v1.4s, v25.4s, v26.s[3]
+	WORD $0x4fbb1b25 // fmla v5.4s, v25.4s, v27.s[3]
+	WORD $0x4fbc1b29 // fmla v9.4s, v25.4s, v28.s[3]
+	WORD $0x4fbd1b2d // fmla v13.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b31 // fmla v17.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b35 // fmla v21.4s, v25.4s, v31.s[3]
+	FLDPQ 224(R12), (F24, F25)
+	WORD $0x4fba1b02 // fmla v2.4s, v24.4s, v26.s[3]
+	WORD $0x4fbb1b06 // fmla v6.4s, v24.4s, v27.s[3]
+	WORD $0x4fbc1b0a // fmla v10.4s, v24.4s, v28.s[3]
+	WORD $0x4fbd1b0e // fmla v14.4s, v24.4s, v29.s[3]
+	WORD $0x4fbe1b12 // fmla v18.4s, v24.4s, v30.s[3]
+	WORD $0x4fbf1b16 // fmla v22.4s, v24.4s, v31.s[3]
+	WORD $0x4fba1b23 // fmla v3.4s, v25.4s, v26.s[3]
+	WORD $0x4fbb1b27 // fmla v7.4s, v25.4s, v27.s[3]
+	WORD $0x4fbc1b2b // fmla v11.4s, v25.4s, v28.s[3]
+	WORD $0x4fbd1b2f // fmla v15.4s, v25.4s, v29.s[3]
+	WORD $0x4fbe1b33 // fmla v19.4s, v25.4s, v30.s[3]
+	WORD $0x4fbf1b37 // fmla v23.4s, v25.4s, v31.s[3]
+	ADD $0x0100, R12, R12
+	SUB $0x04, R15, R15
+	CMP $0x04, R15
 	BGE loop
+	JMP rest
+
+apart:
+	MOVD as+16(FP), R16
+	CMP $0x04, R16
+	BNE rest
+	CMP $0x04, R15
+	BLT rest
+
+down:
+	WORD $0x3ced68dc // ldr q28, [x6, x13]
+	WORD $0xfc6d695d // ldr d29, [x10, x13]
+	ADD R14, R13, R13
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4fbd1314 // fmla v20.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1335 // fmla v21.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1356 // fmla v22.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1377 // fmla v23.4s, v27.4s, v29.s[1]
+	WORD $0x3ced68de // ldr q30, [x6, x13]
+	WORD $0xfc6d695f // ldr d31, [x10, x13]
+	ADD R14, R13, R13
+	FLDPQ 64(R12), (F24, F25)
+	FLDPQ 96(R12), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	WORD $0x4f9f1310 // fmla v16.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1331 // fmla v17.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1352 // fmla v18.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1373 // fmla v19.4s, v27.4s, v31.s[0]
+	WORD $0x4fbf1314 // fmla v20.4s, v24.4s, v31.s[1]
+	WORD $0x4fbf1335 // fmla v21.4s, v25.4s, v31.s[1]
+	WORD $0x4fbf1356 // fmla v22.4s, v26.4s, v31.s[1]
+	WORD $0x4fbf1377 // fmla v23.4s, v27.4s, v31.s[1]
+	WORD $0x3ced68dc // ldr q28, [x6, x13]
+	WORD $0xfc6d695d // ldr d29, [x10, x13]
+	ADD R14, R13, R13
+	FLDPQ 128(R12), (F24, F25)
+	FLDPQ 160(R12), (F26, F27)
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4fbd1314 // fmla v20.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1335 // fmla v21.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1356 // fmla v22.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1377 // fmla v23.4s, v27.4s, v29.s[1]
+	WORD $0x3ced68de // ldr q30, [x6, x13]
+	WORD $0xfc6d695f // ldr d31, [x10, x13]
+	ADD R14, R13, R13
+	FLDPQ 192(R12), (F24, F25)
+	FLDPQ 224(R12), (F26, F27)
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1304 // fmla v4.4s, v24.4s, v30.s[1]
+	WORD $0x4fbe1325 // fmla v5.4s, v25.4s, v30.s[1]
+	WORD $0x4fbe1346 // fmla v6.4s, v26.4s, v30.s[1]
+	WORD $0x4fbe1367 // fmla v7.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b08 // fmla v8.4s, v24.4s, v30.s[2]
+	WORD $0x4f9e1b29 // fmla v9.4s, v25.4s, v30.s[2]
+	WORD $0x4f9e1b4a // fmla v10.4s, v26.4s, v30.s[2]
+	WORD $0x4f9e1b6b // fmla v11.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b0c // fmla v12.4s, v24.4s, v30.s[3]
+	WORD $0x4fbe1b2d // fmla v13.4s, v25.4s, v30.s[3]
+	WORD $0x4fbe1b4e // fmla v14.4s, v26.4s, v30.s[3]
+	WORD $0x4fbe1b6f // fmla v15.4s, v27.4s, v30.s[3]
+	WORD $0x4f9f1310 // fmla v16.4s, v24.4s, v31.s[0]
+	WORD $0x4f9f1331 // fmla v17.4s, v25.4s, v31.s[0]
+	WORD $0x4f9f1352 // fmla v18.4s, v26.4s, v31.s[0]
+	WORD $0x4f9f1373 // fmla v19.4s, v27.4s, v31.s[0]
+	WORD $0x4fbf1314 // fmla v20.4s, v24.4s, v31.s[1]
+	WORD $0x4fbf1335 // fmla v21.4s, v25.4s, v31.s[1]
+	WORD $0x4fbf1356 // fmla v22.4s, v26.4s, v31.s[1]
+	WORD $0x4fbf1377 // fmla v23.4s, v27.4s, v31.s[1]
+	ADD $0x0100, R12, R12
+	SUB $0x04, R15, R15
+	CMP $0x04, R15
+	BGE down
 
 rest:
-	CBZ R12, multiplied
+	CBZ R15, multiplied
 
 one:
-	FLDPQ 0(R15), (F24, F25)
-	FLDPQ 32(R15), (F26, F27)
+	FLDPQ 0(R12), (F24, F25)
+	FLDPQ 32(R12), (F26, F27)
 	WORD $0xbc6d68dc // ldr s28, [x6, x13]
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
@@ -2849,9 +3537,9 @@ one:
 	WORD $0x4f9d1356 // fmla v22.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1377 // fmla v23.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	ADD $0x40, R15, R15
-	SUB $0x01, R12, R12
-	CBNZ R12, one
+	ADD $0x40, R12, R12
+	SUB $0x01, R15, R15
+	CBNZ R15, one
 
 multiplied:
 	MOVD ldc+56(FP), R16

@@ -31,31 +31,39 @@ panel:
 loop:
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	ADD $0x0100, R8, R8
 	SUB $0x04, R6, R6
@@ -66,17 +74,21 @@ rest:
 	CBZ R6, multiplied
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 
 multiplied:
@@ -230,31 +242,39 @@ panel:
 loop:
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	ADD $0x0100, R8, R8
 	SUB $0x04, R6, R6
@@ -265,17 +285,21 @@ rest:
 	CBZ R6, multiplied
 	FMOVQ 0(R7), F28
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 
 multiplied:
@@ -491,47 +515,55 @@ loop:
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	ADD $0x0100, R8, R8
@@ -544,24 +576,28 @@ rest:
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 
@@ -827,47 +863,55 @@ loop:
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	ADD $0x0100, R8, R8
@@ -880,24 +924,28 @@ rest:
 	FMOVQ 0(R7), F28
 	FMOVQ 16(R7), F29
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 
@@ -1225,31 +1273,35 @@ loop:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1257,31 +1309,35 @@ loop:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1296,31 +1352,35 @@ rest:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1698,31 +1758,35 @@ loop:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1730,31 +1794,35 @@ loop:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 128(R8), (F24, F25)
+	FMOVQ 128(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 144(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 160(R8), (F26, F27)
+	FMOVQ 160(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 176(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 192(R8), (F24, F25)
+	FMOVQ 192(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 208(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 224(R8), (F26, F27)
+	FMOVQ 224(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 240(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1769,31 +1837,35 @@ rest:
 	FMOVQ 16(R7), F29
 	FMOVQ 32(R7), F30
 	ADD R9, R7, R7
-	FLDPQ 0(R8), (F24, F25)
+	FMOVQ 0(R8), F24
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
+	FMOVQ 16(R8), F25
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FLDPQ 32(R8), (F26, F27)
+	FMOVQ 32(R8), F26
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
+	FMOVQ 48(R8), F27
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FLDPQ 64(R8), (F24, F25)
+	FMOVQ 64(R8), F24
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
+	FMOVQ 80(R8), F25
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FLDPQ 96(R8), (F26, F27)
+	FMOVQ 96(R8), F26
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
+	FMOVQ 112(R8), F27
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h

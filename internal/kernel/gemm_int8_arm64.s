@@ -26,15 +26,15 @@ panel:
 	MOVD a+8(FP), R9
 	MOVD as+16(FP), R16
 	MOVD R9, R6
-	MOVD R2, R11
-	MOVD k+0(FP), R8
+	MOVD R2, R8
+	MOVD k+0(FP), R11
 	MOVD ks+24(FP), R10
 	MOVD $0x00, R9
-	CMP $0x04, R8
+	CMP $0x04, R11
 	BLT rest
 
 loop:
-	FMOVQ 0(R11), F28
+	FMOVQ 0(R8), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -55,7 +55,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 16(R11), F28
+	FMOVQ 16(R8), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -76,7 +76,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 32(R11), F28
+	FMOVQ 32(R8), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -97,7 +97,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 48(R11), F28
+	FMOVQ 48(R8), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -118,16 +118,16 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	ADD $0x40, R11, R11
-	SUB $0x04, R8, R8
-	CMP $0x04, R8
+	ADD $0x40, R8, R8
+	SUB $0x04, R11, R11
+	CMP $0x04, R11
 	BGE loop
 
 rest:
-	CBZ R8, multiplied
+	CBZ R11, multiplied
 
 one:
-	FMOVQ 0(R11), F28
+	FMOVQ 0(R8), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -148,9 +148,9 @@ one:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	ADD $0x10, R11, R11
-	SUB $0x01, R8, R8
-	CBNZ R8, one
+	ADD $0x10, R8, R8
+	SUB $0x01, R11, R11
+	CBNZ R11, one
 
 multiplied:
 	MOVD ldc+64(FP), R16
@@ -300,15 +300,15 @@ panel:
 	MOVD as+16(FP), R16
 	MOVD R10, R6
 	ADD R16, R6, R7
-	MOVD R2, R12
-	MOVD k+0(FP), R9
+	MOVD R2, R9
+	MOVD k+0(FP), R12
 	MOVD ks+24(FP), R11
 	MOVD $0x00, R10
-	CMP $0x04, R9
+	CMP $0x04, R12
 	BLT rest
 
 loop:
-	FMOVQ 0(R12), F28
+	FMOVQ 0(R9), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -334,7 +334,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 16(R12), F28
+	FMOVQ 16(R9), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -360,7 +360,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 32(R12), F28
+	FMOVQ 32(R9), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -386,7 +386,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 48(R12), F28
+	FMOVQ 48(R9), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -412,16 +412,16 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	ADD $0x40, R12, R12
-	SUB $0x04, R9, R9
-	CMP $0x04, R9
+	ADD $0x40, R9, R9
+	SUB $0x04, R12, R12
+	CMP $0x04, R12
 	BGE loop
 
 rest:
-	CBZ R9, multiplied
+	CBZ R12, multiplied
 
 one:
-	FMOVQ 0(R12), F28
+	FMOVQ 0(R9), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -447,9 +447,9 @@ one:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	ADD $0x10, R12, R12
-	SUB $0x01, R9, R9
-	CBNZ R9, one
+	ADD $0x10, R9, R9
+	SUB $0x01, R12, R12
+	CBNZ R12, one
 
 multiplied:
 	MOVD ldc+64(FP), R16
@@ -649,15 +649,15 @@ panel:
 	MOVD R11, R6
 	ADD R16, R6, R7
 	ADD R16, R7, R8
-	MOVD R2, R13
-	MOVD k+0(FP), R10
+	MOVD R2, R10
+	MOVD k+0(FP), R13
 	MOVD ks+24(FP), R12
 	MOVD $0x00, R11
-	CMP $0x04, R10
+	CMP $0x04, R13
 	BLT rest
 
 loop:
-	FMOVQ 0(R13), F28
+	FMOVQ 0(R10), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -688,7 +688,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 16(R13), F28
+	FMOVQ 16(R10), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -719,7 +719,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 32(R13), F28
+	FMOVQ 32(R10), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -750,7 +750,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 48(R13), F28
+	FMOVQ 48(R10), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -781,16 +781,16 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	ADD $0x40, R13, R13
-	SUB $0x04, R10, R10
-	CMP $0x04, R10
+	ADD $0x40, R10, R10
+	SUB $0x04, R13, R13
+	CMP $0x04, R13
 	BGE loop
 
 rest:
-	CBZ R10, multiplied
+	CBZ R13, multiplied
 
 one:
-	FMOVQ 0(R13), F28
+	FMOVQ 0(R10), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -821,9 +821,9 @@ one:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	ADD $0x10, R13, R13
-	SUB $0x01, R10, R10
-	CBNZ R10, one
+	ADD $0x10, R10, R10
+	SUB $0x01, R13, R13
+	CBNZ R13, one
 
 multiplied:
 	MOVD ldc+64(FP), R16
@@ -1073,15 +1073,15 @@ panel:
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	ADD R16, R8, R9
-	MOVD R2, R14
-	MOVD k+0(FP), R11
+	MOVD R2, R11
+	MOVD k+0(FP), R14
 	MOVD ks+24(FP), R13
 	MOVD $0x00, R12
-	CMP $0x04, R11
+	CMP $0x04, R14
 	BLT rest
 
 loop:
-	FMOVQ 0(R14), F28
+	FMOVQ 0(R11), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1117,7 +1117,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 16(R14), F28
+	FMOVQ 16(R11), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1153,7 +1153,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 32(R14), F28
+	FMOVQ 32(R11), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1189,7 +1189,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 48(R14), F28
+	FMOVQ 48(R11), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1225,16 +1225,16 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	ADD $0x40, R14, R14
-	SUB $0x04, R11, R11
-	CMP $0x04, R11
+	ADD $0x40, R11, R11
+	SUB $0x04, R14, R14
+	CMP $0x04, R14
 	BGE loop
 
 rest:
-	CBZ R11, multiplied
+	CBZ R14, multiplied
 
 one:
-	FMOVQ 0(R14), F28
+	FMOVQ 0(R11), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1270,9 +1270,9 @@ one:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	ADD $0x10, R14, R14
-	SUB $0x01, R11, R11
-	CBNZ R11, one
+	ADD $0x10, R11, R11
+	SUB $0x01, R14, R14
+	CBNZ R14, one
 
 multiplied:
 	MOVD ldc+64(FP), R16
@@ -1572,15 +1572,15 @@ panel:
 	ADD R16, R7, R8
 	ADD R16, R8, R9
 	ADD R16, R9, R10
-	MOVD R2, R15
-	MOVD k+0(FP), R12
+	MOVD R2, R12
+	MOVD k+0(FP), R15
 	MOVD ks+24(FP), R14
 	MOVD $0x00, R13
-	CMP $0x04, R12
+	CMP $0x04, R15
 	BLT rest
 
 loop:
-	FMOVQ 0(R15), F28
+	FMOVQ 0(R12), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1621,7 +1621,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 16(R15), F28
+	FMOVQ 16(R12), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1662,7 +1662,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 32(R15), F28
+	FMOVQ 32(R12), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1703,7 +1703,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 48(R15), F28
+	FMOVQ 48(R12), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1744,16 +1744,16 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	ADD $0x40, R15, R15
-	SUB $0x04, R12, R12
-	CMP $0x04, R12
+	ADD $0x40, R12, R12
+	SUB $0x04, R15, R15
+	CMP $0x04, R15
 	BGE loop
 
 rest:
-	CBZ R12, multiplied
+	CBZ R15, multiplied
 
 one:
-	FMOVQ 0(R15), F28
+	FMOVQ 0(R12), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1794,9 +1794,9 @@ one:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	ADD $0x10, R15, R15
-	SUB $0x01, R12, R12
-	CBNZ R12, one
+	ADD $0x10, R12, R12
+	SUB $0x01, R15, R15
+	CBNZ R15, one
 
 multiplied:
 	MOVD ldc+64(FP), R16
@@ -2142,15 +2142,15 @@ panel:
 	ADD R16, R8, R9
 	ADD R16, R9, R10
 	ADD R16, R10, R11
-	MOVD R2, R5
-	MOVD k+0(FP), R13
+	MOVD R2, R13
+	MOVD k+0(FP), R5
 	MOVD ks+24(FP), R15
 	MOVD $0x00, R14
-	CMP $0x04, R13
+	CMP $0x04, R5
 	BLT rest
 
 loop:
-	FMOVQ 0(R5), F28
+	FMOVQ 0(R13), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2198,7 +2198,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 16(R5), F28
+	FMOVQ 16(R13), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2246,7 +2246,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 32(R5), F28
+	FMOVQ 32(R13), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2294,7 +2294,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 48(R5), F28
+	FMOVQ 48(R13), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2342,16 +2342,16 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	ADD $0x40, R5, R5
-	SUB $0x04, R13, R13
-	CMP $0x04, R13
+	ADD $0x40, R13, R13
+	SUB $0x04, R5, R5
+	CMP $0x04, R5
 	BGE loop
 
 rest:
-	CBZ R13, multiplied
+	CBZ R5, multiplied
 
 one:
-	FMOVQ 0(R5), F28
+	FMOVQ 0(R13), F28
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2399,9 +2399,9 @@ one:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	ADD $0x10, R5, R5
-	SUB $0x01, R13, R13
-	CBNZ R13, one
+	ADD $0x10, R13, R13
+	SUB $0x01, R5, R5
+	CBNZ R5, one
 
 multiplied:
 	MOVD ldc+64(FP), R16

@@ -59,6 +59,9 @@ var armForms = map[string]armForm{
 	"fmla.4s":  {0x4e20cc00, "fmla v%d.4s, v%d.4s, v%d.4s", fields},
 	"fmls.4s":  {0x4ea0cc00, "fmls v%d.4s, v%d.4s, v%d.4s", fields},
 	"fmla.s0":  {0x4f801000, "fmla v%d.4s, v%d.4s, v%d.s[0]", fields},
+	"fmla.s1":  {0x4fa01000, "fmla v%d.4s, v%d.4s, v%d.s[1]", fields},
+	"fmla.s2":  {0x4f801800, "fmla v%d.4s, v%d.4s, v%d.s[2]", fields},
+	"fmla.s3":  {0x4fa01800, "fmla v%d.4s, v%d.4s, v%d.s[3]", fields},
 	"fsqrt.4s": {0x6ea1f800, "fsqrt v%d.4s, v%d.4s", fields},
 
 	"fcmge.4s": {0x6e20e400, "fcmge v%d.4s, v%d.4s, v%d.4s", fields},
@@ -114,10 +117,12 @@ var armForms = map[string]armForm{
 	"ext8":    {0x6e004000, "ext v%d.16b, v%d.16b, v%d.16b, #8", fields},
 	"rev64":   {0x4ea00800, "rev64 v%d.4s, v%d.4s", fields},
 
-	"ldr.s": {0xbc606800, "ldr s%d, [x%d, x%d]", fields},
-	"ldr.q": {0x3ce06800, "ldr q%d, [x%d, x%d]", fields},
-	"str.s": {0xbc206800, "str s%d, [x%d, x%d]", fields},
-	"str.q": {0x3ca06800, "str q%d, [x%d, x%d]", fields},
+	"ldr.s":  {0xbc606800, "ldr s%d, [x%d, x%d]", fields},
+	"ldr.d":  {0xfc606800, "ldr d%d, [x%d, x%d]", fields},
+	"ldr.q":  {0x3ce06800, "ldr q%d, [x%d, x%d]", fields},
+	"str.s":  {0xbc206800, "str s%d, [x%d, x%d]", fields},
+	"str.q":  {0x3ca06800, "str q%d, [x%d, x%d]", fields},
+	"ldur.q": {0x3cc00000, "ldur q%d, [x%d, #%d]", []int{0, 5, 12}}, // up to 255 bytes from there
 }
 
 // arm adds an instruction that only writes its first operand and only reads the

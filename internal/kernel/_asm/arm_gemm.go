@@ -21,10 +21,9 @@ func init() {
 	}
 }
 
-// The tile of C is six rows of four vectors: 24 sums, which leave four registers
-// for a row of B and four for numbers of A. A row of B then costs 24 FMAs, ten
-// loads and an addition. Cores with four FMA units and a latency of four want
-// sixteen FMAs under way, and get them.
+// The tile of C is six rows of four vectors: 24 sums, which leave eight registers for
+// numbers of A and B. Cores with four FMA units and a latency of four want sixteen FMAs
+// under way, and get them.
 const (
 	neonRows    = 6
 	neonColumns = 16
@@ -32,8 +31,8 @@ const (
 )
 
 // A neonStrip emits the product of a few rows of A and the packed panels of B,
-// as stripKernel does, some panels side by side too. Numbers of A are loaded into
-// lane 0 and multiplied from there, since to broadcast them would take a unit that
+// as stripKernel does, some panels side by side too. Numbers of A are multiplied from
+// the lanes that they are loaded into, since to broadcast them would take a unit that
 // multiplies.
 type neonStrip struct {
 	name                     string
@@ -152,95 +151,6 @@ func (s *neonStrip) pointRows(stride string, base Op) {
 	armMove("MOVD", base, s.row[0])
 	for i := 1; i < s.rows; i++ {
 		armGP("ADD", scratch, s.row[i-1], s.row[i])
-	}
-}
-
-// multiply sets the sums to the products of A's rows and the panels of B, whose terms
-// are added in order.
-func (s *neonStrip) multiply() {
-	for i := range 4 * s.rows * s.panels {
-		arm("zero", Z[i])
-	}
-	if s.ints {
-		s.startInts()
-	}
-	left, at, step := GP64(), GP64(), GP64()
-	armParam("a", at)
-	s.pointRows("as", at)
-	bRows := []GPVirtual{GP64()}
-	armMove("MOVD", s.bPanel, bRows[0])
-	if s.panels > 1 {
-		armParam("bs", scratch)
-		for q := 1; q < s.panels; q++ {
-			bRows = append(bRows, GP64())
-			armGP("ADD", scratch, bRows[q-1], bRows[q])
-		}
-	}
-	next := func(rows int) {
-		for _, r := range bRows {
-			armAdd(Imm(uint64(rows*s.rowBytes())), r)
-		}
-	}
-	armParam("k", left)
-	armParam("ks", step)
-	armMove("MOVD", U8(0), at)
-	armCompare(left, Imm(neonUnroll))
-	armBranch("BLT", s.label("rest"))
-	neon.Label(s.label("loop"))
-	for u := range neonUnroll {
-		s.step(u, bRows, at, step)
-	}
-	next(neonUnroll)
-	armGP("SUB", Imm(neonUnroll), left, left)
-	armCompare(left, Imm(neonUnroll))
-	armBranch("BGE", s.label("loop"))
-	neon.Label(s.label("rest"))
-	armBranch("CBZ", s.label("multiplied"), left)
-	neon.Label(s.label("one"))
-	s.step(0, bRows, at, step)
-	next(1)
-	armGP("SUB", Imm(1), left, left)
-	armBranch("CBNZ", s.label("one"), left)
-	neon.Label(s.label("multiplied"))
-}
-
-// step adds the products with row u of B's panels from bRows on and numbers at of A,
-// and steps along A.
-func (s *neonStrip) step(u int, bRows []GPVirtual, at, step GPVirtual) {
-	ofA := 4 // registers
-	if s.ints {
-		ofA = 3
-	}
-	for q, bRow := range bRows {
-		s.loadRow(Mem{Base: bRow, Disp: u * s.rowBytes()})
-		for i := range s.rows {
-			if q == 0 {
-				arm("ldr.s", spare(i%ofA), s.row[i], at)
-			}
-			for v := range 4 {
-				armInto("fmla.s0", s.sum(q, i, v), ofB(v), spare(i%ofA))
-			}
-		}
-	}
-	armAdd(step, at)
-}
-
-// rowBytes is the size of a panel's row.
-func (s *neonStrip) rowBytes() int {
-	if s.ints {
-		return neonColumns
-	}
-	return 4 * neonColumns
-}
-
-// loadRow loads a row of a panel as numbers.
-func (s *neonStrip) loadRow(row Mem) {
-	if s.ints {
-		s.loadInts(row)
-		return
-	}
-	for v := 0; v < 4; v += 2 {
-		armLoadPair(row.Offset(16*v), ofB(v), ofB(v+1))
 	}
 }
 

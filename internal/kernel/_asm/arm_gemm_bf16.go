@@ -66,13 +66,10 @@ func (s *neonStrip) quadStep(u int, aRow, bRow, step GPVirtual) {
 		armMove("FMOVQ", Mem{Base: aRow, Disp: 16 * i}, spare(i))
 	}
 	armAdd(step, aRow)
-	for j := 0; j < neonColumns/2; j += 2 {
-		b := [2]VecPhysical{ofB(j % 4), ofB(j%4 + 1)}
-		armLoadPair(Mem{Base: bRow, Disp: 8*neonColumns*u + 16*j}, b[0], b[1])
-		for h := range b {
-			for i := range s.blocks() {
-				armInto("bfmmla", block(i, j+h), spare(i), b[h])
-			}
+	for j := range neonColumns / 2 { // Neoverse cores split loads of pairs
+		armMove("FMOVQ", Mem{Base: bRow, Disp: 8*neonColumns*u + 16*j}, ofB(j%4))
+		for i := range s.blocks() {
+			armInto("bfmmla", block(i, j), spare(i), ofB(j%4))
 		}
 	}
 }
