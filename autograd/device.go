@@ -18,6 +18,7 @@ func (t *Tape) SetDevice(d device.Device) {
 		return
 	}
 	t.device = &deviceTape{Device: d, tape: t, pool: &t.pool, tables: make(map[[2]int]device.Address), uploads: make(map[string]*tensor.Tensor)}
+	t.device.seeds.places = make(map[uint64]device.Address)
 	t.ops = t.device
 	t.pool.SetDevice(d)
 }
@@ -29,6 +30,7 @@ type deviceTape struct {
 	tape    *Tape
 	pool    *tensor.Pool
 	tables  map[[2]int]device.Address // of rotary biases, by chunk and width
+	seeds   seedTable
 	scratch []*tensor.Tensor          // memory of the operation in progress
 	uploads map[string]*tensor.Tensor // what was copied from the host since the last Reset, by its bytes
 	results []pending                 // what it is still to copy to where it belongs
@@ -72,8 +74,9 @@ func (d *deviceTape) put(bytes []byte) device.Address {
 	return copied.Address()
 }
 
-// reset gives back the memory of put.
+// reset forgets what is for the operations of one step, and gives back its memory.
 func (d *deviceTape) reset() {
+	clear(d.seeds.places)
 	for _, copied := range d.uploads {
 		d.pool.Put(copied)
 	}
@@ -154,6 +157,10 @@ func (d *deviceTape) end(op string, err error) {
 }
 
 func (d *deviceTape) fill(dst *tensor.Tensor, x float32) {
+	if dst.Len() == 1 { // such as a loss, which a launch's argument would tell from those of other steps
+		d.must("fill", d.Write(dst.Address(), binary.LittleEndian.AppendUint32(nil, math.Float32bits(x))))
+		return
+	}
 	d.end("fill", kernels.Fill(d, d.out(dst), x, dst.Len()))
 }
 
@@ -174,7 +181,7 @@ func (d *deviceTape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
 }
 
 func (d *deviceTape) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
-	d.end("dropout", kernels.Dropout(d, d.out(dst), d.in(x), dst.Len(), seed, 0, p))
+	d.end("dropout", kernels.Dropout(d, d.out(dst), d.in(x), dst.Len(), d.seedAt(seed), 0, p))
 }
 
 // drawFeatures does nothing: dropFeatures draws the same numbers each time.
@@ -182,7 +189,7 @@ func (d *deviceTape) drawFeatures(featureDrop) {}
 
 func (d *deviceTape) dropFeatures(dst, x *tensor.Tensor, f featureDrop) {
 	length := x.Rows() / max(1, f.mask.Rows())
-	d.end("dropout of whole features", kernels.FeatureDropout(d, dst.Address(), x.Address(), x.Rows(), x.Cols(), dst.Stride(), x.Stride(), length, f.whole, f.seed, f.p))
+	d.end("dropout of whole features", kernels.FeatureDropout(d, dst.Address(), x.Address(), x.Rows(), x.Cols(), dst.Stride(), x.Stride(), length, f.whole, d.seedAt(f.seed), f.p))
 }
 
 func (d *deviceTape) copyUnmasked(dst, src *tensor.Tensor, mask []bool) {
@@ -196,12 +203,9 @@ func (d *deviceTape) queryKey(dst, z, gamma, beta *tensor.Tensor) {
 
 func (d *deviceTape) queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor) {
 	rows, n := z.Rows(), z.Cols()
-	dparams, parts := d.zeros(4*n), d.get(4*n*kernels.Parts(rows))
 	const op = "the gradient of queries and keys"
-	d.must(op, kernels.QueryKeyGrad(d, dz.Address(), dparams, dy.Address(), z.Address(), d.in(gamma), parts, rows, n, dz.Stride(), dy.Stride(), z.Stride()))
-	d.copyRows(dgamma.Address(), dparams, 2, n, dgamma.Stride(), n)
-	d.copyRows(dbeta.Address(), dparams+device.Address(8*n), 2, n, dbeta.Stride(), n)
-	d.end(op, nil)
+	d.end(op, kernels.QueryKeyGrad(d, dz.Address(), d.out(dgamma), d.out(dbeta), dy.Address(), z.Address(), d.in(gamma),
+		d.get(4*n*kernels.Parts(rows)), rows, n, dz.Stride(), dy.Stride(), z.Stride()))
 }
 
 func (d *deviceTape) siluMul(dst, r, a *tensor.Tensor) {

@@ -19,6 +19,8 @@ type deviceAdam struct {
 	ranges []AdamRange
 	sums   device.Address // of squares, a float64 for each block of each range
 	bytes  []byte         // what the sums are copied to
+
+	numbers device.Address // of a step, which kernels read from there
 }
 
 // newDeviceAdam returns what updates ranges of weights, nil if they are in the host's
@@ -39,7 +41,9 @@ func newDeviceAdam(weights []*tensor.Tensor, ranges []AdamRange, blocks int) *de
 	}
 	sums, err := on.Alloc(8 * blocks)
 	device.Must(on, "allocate sums of squares", err)
-	return &deviceAdam{Device: on, ranges: ranges, sums: sums, bytes: make([]byte, 8*blocks)}
+	numbers, err := on.Alloc(4 * kernels.AdamNumbers)
+	device.Must(on, "allocate the numbers of a step", err)
+	return &deviceAdam{Device: on, ranges: ranges, sums: sums, bytes: make([]byte, 8*blocks), numbers: numbers}
 }
 
 // squares sets sums, one for each block, to those of the squared gradients. It waits for
@@ -64,16 +68,19 @@ func (d *deviceAdam) squares(sums []float64, grads []*tensor.Tensor) {
 
 // step updates the weights that have gradients.
 func (d *deviceAdam) step(a *Adam, grads []*tensor.Tensor, n kernel.AdamParams) {
+	const op = "a step of Adam"
+	numbers, err := binary.Append(nil, binary.LittleEndian, kernels.AdamParams(n).Numbers())
+	if err != nil {
+		panic(err) // of a type that is as it is
+	}
+	device.Must(d, op, d.Write(d.numbers, numbers))
 	for i, r := range d.ranges {
 		if grads[r.Param] == nil {
 			continue
 		}
-		p := kernels.AdamParams(n)
-		if a.settings.Undecayed != nil && a.settings.Undecayed[r.Param] {
-			p.Decay = 0
-		}
+		decays := a.settings.Undecayed == nil || !a.settings.Undecayed[r.Param]
 		from := device.Address(4 * r.From)
-		device.Must(d, "a step of Adam", kernels.Adam(d, a.weights[r.Param].Address()+from, grads[r.Param].Address()+from,
-			a.moments[2*i].Address(), a.moments[2*i+1].Address(), r.To-r.From, p))
+		device.Must(d, op, kernels.Adam(d, a.weights[r.Param].Address()+from, grads[r.Param].Address()+from,
+			a.moments[2*i].Address(), a.moments[2*i+1].Address(), r.To-r.From, d.numbers, decays))
 	}
 }

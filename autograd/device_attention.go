@@ -117,7 +117,7 @@ func (a *deviceAttention) dropped(x device.Address) device.Address {
 		return x
 	}
 	dst := a.get(a.size())
-	a.must(attentionOp, kernels.Dropout(a, dst, x, a.size(), a.call.seed, 0, a.call.drop))
+	a.must(attentionOp, kernels.Dropout(a, dst, x, a.size(), a.seedAt(a.call.seed), 0, a.call.drop))
 	return dst
 }
 

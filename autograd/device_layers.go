@@ -35,13 +35,26 @@ func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	if e.bias != nil {
 		bias = d.in(e.bias)
 	}
-	d.must(op, d.product()(d, matrix(c, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
-		bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
-	if e.pre != nil {
+	to := c
+	if e.pre != nil && !e.accumulate {
+		to = e.pre
+	}
+	// Only gradients of weights are cut: elsewhere the number of rows must not change the
+	// bits of each, so that texts can be read piece by piece.
+	if parts := kernels.SplitParts(c.Rows(), c.Cols(), k); how == transposedA && parts > 0 && e.bias == nil {
+		d.must(op, kernels.SplitProduct(d, d.tape.bf16, matrix(to, false), matrix(a, true), matrix(b, false), d.get(parts), c.Rows(), c.Cols(), k, e.accumulate))
+	} else {
+		d.must(op, d.product()(d, matrix(to, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
+			bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
+	}
+	switch {
+	case e.pre == nil:
+		to = c
+	case e.accumulate:
 		d.copy(e.pre, c)
 	}
 	if e.act != Identity {
-		d.activate(e.act, c, c)
+		d.activate(e.act, c, to)
 	}
 	d.end(op, nil)
 }
@@ -53,7 +66,6 @@ func (d *deviceTape) multiplyPacked(_, _ *tensor.Tensor, _ *kernel.Packed, _ epi
 func (d *deviceTape) columnSums(dst, x *tensor.Tensor) {
 	rows, cols := x.Rows(), x.Cols()
 	at, parts := d.out(dst), d.get(cols*kernels.Parts(rows))
-	d.must("fill", kernels.Fill(d, at, 0, cols))
 	d.end("sums of columns", kernels.ColumnSums(d, at, x.Address(), parts, rows, cols, x.Stride()))
 }
 
@@ -96,21 +108,15 @@ func (d *deviceTape) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor,
 		d.end(op, nil)
 		return
 	}
-	dw, db := d.zeros(cols), device.Address(0)
-	if dbias != nil {
-		db = d.zeros(cols)
+	dw := dweight.Address()
+	if n.kind == scaleNorm {
+		dw = d.get(cols)
 	}
-	d.must(op, kernels.NormWeightGrad(d, dw, db, dy.Address(), n.x.Address(), mean, rstd, d.get(2*cols*kernels.Parts(rows)), rows, cols, lddy, ldx))
-	switch {
-	case n.kind == scaleNorm:
+	d.must(op, kernels.NormWeightGrad(d, dw, address(dbias), dy.Address(), n.x.Address(), mean, rstd, d.get(2*cols*kernels.Parts(rows)), rows, cols, lddy, ldx))
+	if n.kind == scaleNorm {
 		total := d.zeros(1)
 		d.must(op, kernels.SumParts(d, total, dw, cols, 1))
 		d.copyRows(dweight.Address(), total, 1, 1, 1, 1)
-	default:
-		d.copyRows(dweight.Address(), dw, 1, cols, cols, cols)
-		if dbias != nil {
-			d.copyRows(dbias.Address(), db, 1, cols, cols, cols)
-		}
 	}
 	d.end(op, nil)
 }
@@ -277,16 +283,21 @@ func (d *deviceTape) rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) {
 	d.end("the gradient of rows", kernels.ScatterRows(d, dsrc.Address(), dy.Address(), d.putInts(rows), len(rows), dy.Cols(), dsrc.Stride(), dy.Stride()))
 }
 
-// averages returns the directions of a moving average, ready to scan.
-func (d *deviceTape) averages(x *tensor.Tensor, batch, length int, p EMAParameters, c EMAConfig) []kernels.EMA {
-	if c.States > kernels.EMAStates {
-		d.lacks("a moving average of more than 16 states (n_dim)")
-	}
-	var all []kernels.EMA
+// An average is so many averages of one direction as kernels take.
+type average struct {
+	kernels.EMA
+	direction int
+}
+
+// averages returns a moving average in the parts that kernels take, ready to scan.
+func (d *deviceTape) averages(x *tensor.Tensor, batch, length int, p EMAParameters, c EMAConfig) []average {
+	var all []average
 	for direction := range c.directions() {
-		e := kernels.EMA{Batch: batch, Length: length, Channels: x.Cols(), FromRight: direction == 1, Late: direction == 1 && c.Shifted, Taps: max(0, c.Truncation)}
-		d.must("a moving average's coefficients", e.SetCoefficients(d, d.get(kernels.EMACoefficients*e.Channels), p.direction(direction, c, x.Cols()), c.States))
-		all = append(all, e)
+		for first := 0; first < c.States; first += kernels.EMAStates {
+			e := kernels.EMA{Batch: batch, Length: length, Channels: x.Cols(), First: first, FromRight: direction == 1, Late: direction == 1 && c.Shifted, Taps: max(0, c.Truncation)}
+			d.must("a moving average's coefficients", e.SetCoefficients(d, d.get(kernels.EMACoefficients*e.Channels), p.direction(direction, c, x.Cols()), c.States))
+			all = append(all, average{e, direction})
+		}
 	}
 	return all
 }
@@ -326,15 +337,15 @@ func (d *deviceTape) emaGrad(dx *tensor.Tensor, dparams [5]*tensor.Tensor, dy, x
 	const op = "the gradient of a moving average"
 	all, rows, cols := d.averages(x, batch, length, p, c), x.Rows(), x.Cols()
 	hidden, carry, omega := d.putMask(mask), d.get(2*all[0].Carries()), p.Omega.Value().Address()
-	for i, e := range all {
+	for _, e := range all {
 		back := e
 		back.FromRight = !e.FromRight
 		d.must(op, back.Forward(d, dx.Address(), dy.Address(), 0, hidden, omega, carry))
 		omega = 0
-		dOutput, dDecay := d.zeros(kernels.EMAStates*cols), d.zeros(kernels.EMAStates*cols)
+		dOutput, dDecay := d.get(kernels.EMAStates*cols), d.get(kernels.EMAStates*cols)
 		d.must(op, e.Gradients(d, dOutput, dDecay, dy.Address(), x.Address(), hidden, carry))
-		grads := emaAddresses(dparams[0], dparams[1], dparams[2], dparams[3], i, c, cols)
-		d.must(op, e.Chain(d, grads, dOutput, dDecay, p.direction(i, c, cols), c.States))
+		grads := emaAddresses(dparams[0], dparams[1], dparams[2], dparams[3], e.direction, c, cols)
+		d.must(op, e.Chain(d, grads, dOutput, dDecay, p.direction(e.direction, c, cols), c.States))
 	}
 	d.end(op, kernels.ColumnProducts(d, dparams[4].Address(), dy.Address(), x.Address(), d.get(cols*kernels.Parts(rows)), rows, cols, cols, cols))
 }

@@ -171,12 +171,12 @@ func TestDeviceLacks(t *testing.T) {
 		defer device.Catch(&err)
 		tape := NewTape()
 		tape.SetDevice(on)
-		states := tape.zeros([]int{3, 17, 1})
-		tape.EMA(tape.zeros([]int{1, 2, 3}), nil, EMAParameters{states, states, states, tape.zeros([]int{3, 17}), tape.zeros([]int{3})}, EMAConfig{States: 17}, nil)
+		tape.SetSum(func([]float64) {})
+		tape.SyncBatchNorm(tape.zeros([]int{2, 3}), nil, nil, tape.zeros([]int{3}).Value(), tape.zeros([]int{3}).Value(), 0.1, 1e-5)
 		return nil
 	}
 	var failure *device.Failure
-	want := "a moving average of more than 16 states (n_dim) is not available on the device interpreter: use the CPU for it"
+	want := "batch norm over several processes is not available on the device interpreter: use the CPU for it"
 	if err := compute(); !errors.As(err, &failure) || err.Error() != want {
 		t.Errorf("%v, want %q", err, want)
 	}

@@ -35,6 +35,7 @@ func TestEMA(t *testing.T) {
 	cases := []struct{ batch, length, dim, states, truncation int }{
 		{1, 1, 1, 1, 0}, {2, 1, 5, 2, 0}, {1, 9, 1, 16, -1}, {2, 33, 7, 2, 0}, {3, 40, 17, 3, 0},
 		{2, 17, 4, 2, 1}, {1, 20, 16, 2, 7}, {2, 12, 3, 4, 12}, {1, 12, 3, 1, 99},
+		{1, 5, 2, 17, 0}, {2, 7, 1, 33, 3}, // more states than kernels of devices take
 	}
 	for _, kind := range []EMAConfig{{}, {Bidirectional: true}, {Bidirectional: true, Swapped: true, Shifted: true}} {
 		for _, c := range cases {

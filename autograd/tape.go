@@ -110,8 +110,11 @@ func (t *Tape) SetSeed(seed uint64) { t.seed, t.draws = seed, 0 }
 // nextSeed returns a seed of its own for one random operation.
 func (t *Tape) nextSeed() uint64 {
 	t.draws++
-	return mix(t.seed + t.draws*0x9e3779b97f4a7c15)
+	return drawnSeed(t.seed, t.draws)
 }
+
+// drawnSeed is draw number n of a seed, from 1 on.
+func drawnSeed(seed, n uint64) uint64 { return mix(seed + n*0x9e3779b97f4a7c15) }
 
 // mix is the finaliser of splitmix64 (Steele, Lea, Flood 2014).
 func mix(z uint64) uint64 {

@@ -1,8 +1,10 @@
 package tensor
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
@@ -16,8 +18,12 @@ type Pool struct {
 	headers []*Tensor     // without memory
 	held    int           // elements ever allocated and not dropped
 
-	device    device.Memory      // nil for the host's memory
-	addresses [][]device.Address // on it that are free, by slot
+	device device.Memory // nil for the host's memory
+
+	// Addresses on the device that are free, by slot, from the highest down. The lowest is
+	// the first to be used again, so that steps that take and return the same get the same,
+	// whichever order they return it in, and can be replayed.
+	addresses [][]device.Address
 }
 
 // SetDevice makes a pool that has handed out nothing yet hand out memory of a device.
@@ -92,7 +98,9 @@ func (p *Pool) fillOnDevice(t *Tensor, capacity int) {
 // Drain takes back the memory of a tensor from Fill or Get, which has none then.
 func (p *Pool) Drain(t *Tensor) {
 	if t.device != nil {
-		p.addresses[t.slot] = append(p.addresses[t.slot], t.at)
+		list := &p.addresses[t.slot]
+		at, _ := slices.BinarySearchFunc(*list, t.at, func(a, b device.Address) int { return cmp.Compare(b, a) })
+		*list = slices.Insert(*list, at, t.at)
 		t.device, t.at = nil, 0
 		return
 	}

@@ -25,9 +25,9 @@ KERNEL BOUNDS void add_column(float *dst, const float *x, const float *column, i
 }
 
 // dst = x times 0 or factor, chosen for each column of a group of length rows as one, or
-// with whole set for each group: by word number g cols + c, or g, of a seed (see dropout).
+// with whole set for each group: by word number g cols + c, or g, of the seed (see dropout).
 KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int cols, int ldd, int ldx, int length, int whole,
-    unsigned long seed, word threshold, float factor)
+    const unsigned long *seed, word threshold, float factor)
 {
     long i = ELEMENT, r = i / cols, c = i % cols;
     if (r >= rows)
@@ -35,7 +35,7 @@ KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int col
     long group = r / length, number = whole ? group : group * cols + c;
     unsigned long counter = number / 64 * 16 + number % 16;
     word v[4] = {(word)counter, (word)(counter >> 32), 0, 0};
-    word k0 = (word)seed, k1 = (word)(seed >> 32);
+    word k0 = (word)*seed, k1 = (word)(*seed >> 32);
     UNROLL for (int round = 0; round < 7; round++) {
         philoxRound(v, k0, k1);
         k0 += 0x9e3779b9;

@@ -50,7 +50,7 @@ func TestFeatureDropout(t *testing.T) {
 		x[0], x[rows/2*ldx] = float32(math.Inf(1)), float32(math.NaN())
 		dst, seed := up(b, old), b.r.Uint64()
 		const p = 0.4
-		b.must(FeatureDropout(b, dst, up(b, x), rows, c.cols, ldd, ldx, c.length, c.whole, seed, p))
+		b.must(FeatureDropout(b, dst, up(b, x), rows, c.cols, ldd, ldx, c.length, c.whole, up(b, []uint64{seed}), p))
 		mask := make([]float32, c.cols)
 		for r := range rows {
 			group := uint64(r / c.length)

@@ -32,21 +32,22 @@ DEVICE double power64(double x, int n)
 }
 
 // decay, output, power, slope, lag and lagSlope, [6, STATES, D] in this order, which
-// ema.cu explains; lag and lagSlope are 0 where averages that reach back taps steps, 0
-// for all, are those that reach back for ever to within a rounding.
-KERNEL BOUNDS void ema_coefficients(float *out, const float *delta, const float *alpha, const float *beta, const float *gamma, int D, int N, int taps)
+// ema.cu explains, of averages first to first + STATES - 1; chunks have so many steps. lag
+// and lagSlope are 0 where averages that reach back taps steps, 0 for all, are those that
+// reach back for ever to within a rounding.
+KERNEL BOUNDS void ema_coefficients(float *out, const float *delta, const float *alpha, const float *beta, const float *gamma, int D, int N, int first, int steps, int taps)
 {
     long i = ELEMENT, n = i / D, d = i % D, all = (long)STATES * D;
     if (n >= STATES)
         return;
     float decay = 0, output = 0, power = 0, slope = 0, lag = 0, lagSlope = 0;
-    if (n < N) {
-        long at = d * N + n;
-        double p = sigmoid64(delta[at]), q = 1 - p * sigmoid64(alpha[at]), before = power64(q, STEPS - 1);
+    if (first + n < N) {
+        long at = d * N + first + n;
+        double p = sigmoid64(delta[at]), q = 1 - p * sigmoid64(alpha[at]), before = power64(q, steps - 1);
         decay = (float)q;
         output = (float)(p * (double)beta[at] * (double)gamma[at] / __builtin_sqrt((double)N));
         power = (float)(before * q);
-        slope = (float)(STEPS * before);
+        slope = (float)(steps * before);
         double last = taps > 0 ? power64(q, taps - 1) : 0;
         if (!(last * q < 0x1p-26)) {
             lag = (float)(last * q);
@@ -61,12 +62,13 @@ KERNEL BOUNDS void ema_coefficients(float *out, const float *delta, const float 
     out[5 * all + i] = lagSlope;
 }
 
-// Adds the gradients of the parameters, given those of c, dc [STATES, D], and dq, the
-// sums of ds times the derivative of averages by q, which times c are those of q.
+// Adds the gradients of count averages' parameters from number first on, given those of
+// their c, dc [STATES, D], and dq, the sums of ds times the derivative of averages by q,
+// which times c are those of q.
 KERNEL BOUNDS void ema_chain(float *ddelta, float *dalpha, float *dbeta, float *dgamma, const float *dc, const float *dq,
-    const float *delta, const float *alpha, const float *beta, const float *gamma, int D, int N)
+    const float *delta, const float *alpha, const float *beta, const float *gamma, int D, int N, int first, int count)
 {
-    long at = ELEMENT, d = at / N, n = at % N;
+    long d = ELEMENT / count, n = ELEMENT % count, at = d * N + first + n;
     if (d >= D)
         return;
     double p = sigmoid64(delta[at]), a = sigmoid64(alpha[at]), b = beta[at], g = gamma[at], root = 1 / __builtin_sqrt((double)N);

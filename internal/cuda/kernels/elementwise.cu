@@ -100,17 +100,19 @@ KERNEL BOUNDS void silu_multiply_grad(float *dr, float *da, const float *dout, c
 //	g = gradScale grad
 //	m = beta1 m + rest1 g, v = beta2 v + rest2 g^2
 //	w = w - decay w - step m / (sqrt(v) + eps)
-KERNEL BOUNDS void adam(float *w, const float *grad, float *m, float *v, long n, float gradScale,
-    float beta1, float rest1, float beta2, float rest2, float eps, float step, float decay)
+//
+// numbers are gradScale, beta1, rest1, beta2, rest2, eps, step and decay, which is 0 unless
+// decays is set. They are in memory so that steps launch the same.
+KERNEL BOUNDS void adam(float *w, const float *grad, float *m, float *v, long n, const float *numbers, int decays)
 {
     long i = ELEMENT;
     if (i >= n)
         return;
-    float g = gradScale * grad[i];
-    float mean = beta1 * m[i] + rest1 * g, square = beta2 * v[i] + rest2 * (g * g);
+    float g = numbers[0] * grad[i], decay = decays ? numbers[7] : 0;
+    float mean = numbers[1] * m[i] + numbers[2] * g, square = numbers[3] * v[i] + numbers[4] * (g * g);
     m[i] = mean;
     v[i] = square;
-    w[i] = w[i] - decay * w[i] - step * (mean / (root(square) + eps));
+    w[i] = w[i] - decay * w[i] - numbers[6] * (mean / (root(square) + numbers[5]));
 }
 
 // One round of Philox 4x32.
@@ -124,14 +126,14 @@ DEVICE void philoxRound(word c[4], word k0, word k1)
     c[3] = (word)a;
 }
 
-// dst[i] = 0 where word number offset + i of a seed is less than threshold, else
+// dst[i] = 0 where word number offset + i of the seed is less than threshold, else
 // factor x[i]. A thread makes the four words of counter offset / 64 * 16 + ELEMENT,
 // which are 16 apart (internal/kernel/random.go).
-KERNEL BOUNDS void dropout(float *dst, const float *x, long n, unsigned long seed, unsigned long offset, word threshold, float factor)
+KERNEL BOUNDS void dropout(float *dst, const float *x, long n, const unsigned long *seed, unsigned long offset, word threshold, float factor)
 {
     unsigned long counter = offset / 64 * 16 + ELEMENT;
     word c[4] = {(word)counter, (word)(counter >> 32), 0, 0};
-    word k0 = (word)seed, k1 = (word)(seed >> 32);
+    word k0 = (word)*seed, k1 = (word)(*seed >> 32);
     UNROLL for (int round = 0; round < 7; round++) {
         philoxRound(c, k0, k1);
         k0 += 0x9e3779b9;

@@ -99,7 +99,8 @@ func TestAdam(t *testing.T) {
 	}
 	aw, ag, am, av := up(b, w), up(b, g), up(b, m), up(b, v)
 	p := AdamParams{StepSize: 1e-2, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, Decay: 1e-3, GradScale: 0.3}
-	b.must(Adam(b, aw, ag, am, av, n, p))
+	numbers := p.Numbers()
+	b.must(Adam(b, aw, ag, am, av, n, up(b, numbers[:]), true))
 	kernel.AdamStep(w, g, m, v, kernel.AdamParams(p))
 	b.compare("w", aw, w, 0)
 	b.compare("m", am, m, 0)
@@ -114,7 +115,7 @@ func TestDropout(t *testing.T) {
 		for _, offset := range []uint64{0, 1, 63, 64, 1000, 1<<38 - 5, 1<<40 + 17} {
 			x, want := b.normal(n), make([]float32, n)
 			dst, at, seed := b.empty(n), up(b, x), b.r.Uint64()
-			b.must(Dropout(b, dst, at, n, seed, offset, 0.3))
+			b.must(Dropout(b, dst, at, n, up(b, []uint64{seed}), offset, 0.3))
 			kernel.Dropout(want, x, seed, offset, 0.3)
 			b.compare(fmt.Sprint("dropout ", n, " at ", offset), dst, want, 0)
 		}

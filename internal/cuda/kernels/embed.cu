@@ -9,7 +9,8 @@ KERNEL BOUNDS void embed(float *dst, const float *table, const int *tokens, int 
 }
 
 // table[t] += scale sum of dy[i] over the i with token t, in their order. Block x is one
-// of the tokens that occur, tokens[x]; its rows are order[starts[x]] to order[starts[x+1]-1].
+// of the tokens that occur, tokens[x], or has no rows; its rows are order[starts[x]] to
+// order[starts[x+1]-1].
 // (Along y a grid has room for 65535 blocks alone.)
 KERNEL BOUNDS void embed_grad(float *table, const float *dy, const int *tokens, const int *starts, const int *order, int cols, float scale)
 {
@@ -17,6 +18,8 @@ KERNEL BOUNDS void embed_grad(float *table, const float *dy, const int *tokens, 
     if (c >= cols)
         return;
     int from = starts[blockX], to = starts[blockX + 1];
+    if (from == to)
+        return;
     float *w = table + (long)tokens[blockX] * cols + c, sum = *w;
     for (int i = from; i < to; i++)
         sum = fma(scale, dy[(long)order[i] * cols + c], sum);

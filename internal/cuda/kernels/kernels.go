@@ -31,19 +31,13 @@ type Device interface {
 // An Address is where something is on the device; 0 is nowhere.
 type Address = uint64
 
-// What the kernels are compiled for (common.h, product.cu, ema.cu).
+// What the kernels are compiled for (common.h, product.cu).
 const (
 	threads   = 256 // of a block
 	warps     = threads / 32
 	tile      = 64
 	smallTile = 16
 	largeTile = 128
-	channels  = 64 // of a block of the moving average
-
-	// EMAStates is how many averages a channel has in the kernels of the moving
-	// average; EMASteps is how many steps a chunk of theirs has.
-	EMAStates = 16
-	EMASteps  = 64
 
 	// partRows is how many rows the blocks of a sum over rows take each.
 	partRows = 128
@@ -135,15 +129,25 @@ func SiLUMultiplyGrad(d Device, dr, da, dout, r, a Address, n int) error {
 // AdamParams are those of kernel.AdamParams.
 type AdamParams struct{ StepSize, Beta1, Beta2, Eps, Decay, GradScale float64 }
 
-// Adam updates n weights w and their means m and v, as kernel.AdamStep does.
-func Adam(d Device, w, grad, m, v Address, n int, p AdamParams) error {
-	return elements(d, "adam", n, w, grad, m, v, int64(n), float32(p.GradScale), float32(p.Beta1), float32(1-p.Beta1),
-		float32(p.Beta2), float32(1-p.Beta2), float32(p.Eps), float32(p.StepSize), float32(p.Decay))
+// AdamNumbers is how many numbers Adam reads of a step.
+const AdamNumbers = 8
+
+// Numbers returns what Adam reads from memory.
+func (p AdamParams) Numbers() [AdamNumbers]float32 {
+	return [...]float32{float32(p.GradScale), float32(p.Beta1), float32(1 - p.Beta1), float32(p.Beta2), float32(1 - p.Beta2),
+		float32(p.Eps), float32(p.StepSize), float32(p.Decay)}
+}
+
+// Adam updates n weights w and their means m and v, as kernel.AdamStep does by the
+// parameters whose Numbers are at an address. Decay is 0 unless decays is set.
+func Adam(d Device, w, grad, m, v Address, n int, numbers Address, decays bool) error {
+	return elements(d, "adam", n, w, grad, m, v, int64(n), numbers, flag(decays))
 }
 
 // Dropout sets each element i to zero with probability p, in (0, 1), and divides it by
-// 1-p otherwise, as word offset+i of seed falls: the same ones as kernel.Dropout.
-func Dropout(d Device, dst, x Address, n int, seed, offset uint64, p float32) error {
+// 1-p otherwise, as word offset+i of a seed falls, a uint64 at an address: the same ones as
+// kernel.Dropout.
+func Dropout(d Device, dst, x Address, n int, seed Address, offset uint64, p float32) error {
 	threshold := uint32(math.Round(float64(p) * (1 << 32)))
 	words := int(offset%64) + n // from the beginning of a group of 64 on
 	return elements(d, "dropout", ceilDiv(words, 64)*16, dst, x, int64(n), seed, offset, threshold, float32(1/(1-float64(p))))
@@ -170,7 +174,7 @@ func RMSNormGrad(d Device, dx, dy, x, weight Address, one bool, rstd Address, ro
 	return rowsOf(d, "rms_norm_grad", rows, dx, dy, x, weight, 1-flag(one), rstd, int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
 }
 
-// NormWeightGrad adds Σ dy x̂ to dweight [cols] and Σ dy to dbias, unless that is 0, as
+// NormWeightGrad sets dweight [cols] to Σ dy x̂ and dbias to Σ dy, unless that is 0, as
 // the norms over rows have it; mean 0 stands for rows without one. parts is memory of
 // 2·Parts(rows)·cols numbers. For a scale norm, dweight is memory of cols numbers too,
 // which are still to be added up.
@@ -182,26 +186,32 @@ func NormWeightGrad(d Device, dweight, dbias, dy, x, mean, rstd, parts Address, 
 	}
 	err := partsOf(d, "norm_weight_parts", rows, cols, parts, biases, dy, x, mean, rstd, int32(rows), int32(cols), int32(lddy), int32(ldx))
 	if err == nil {
-		err = SumParts(d, dweight, parts, n, cols)
+		err = sumParts(d, dweight, parts, n, cols, cols, false)
 	}
 	if err == nil && dbias != 0 {
-		err = SumParts(d, dbias, biases, n, cols)
+		err = sumParts(d, dbias, biases, n, cols, cols, false)
 	}
 	return err
 }
 
-// ColumnSums adds the sums of x's columns to dst [cols]. parts is memory of
+// ColumnSums sets dst [cols] to the sums of x's columns. parts is memory of
 // Parts(rows)·cols numbers.
 func ColumnSums(d Device, dst, x, parts Address, rows, cols, ldx int) error {
 	if err := partsOf(d, "column_parts", rows, cols, parts, x, int32(rows), int32(cols), int32(ldx)); err != nil {
 		return err
 	}
-	return SumParts(d, dst, parts, Parts(rows), cols)
+	return sumParts(d, dst, parts, Parts(rows), cols, cols, false)
 }
 
 // SumParts adds count parts of n numbers each to dst, in their order.
 func SumParts(d Device, dst, parts Address, count, n int) error {
-	return elements(d, "sum_parts", n, dst, parts, int32(count), int64(n))
+	return sumParts(d, dst, parts, count, n, n, true)
+}
+
+// sumParts sets dst to the sum of count parts of n numbers each, which begin apart numbers
+// from one another, or adds it.
+func sumParts(d Device, dst, parts Address, count, n, apart int, accumulate bool) error {
+	return elements(d, "sum_parts", n, dst, parts, int32(count), int64(n), int64(apart), flag(accumulate))
 }
 
 // ColumnMoments adds Σ x and Σ x² of each column to moments, float64 [2, cols]. parts is
@@ -336,67 +346,6 @@ func (s Scores) ElementWeightsGrad(d Device, f int, gradients, scores, lengths A
 		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
 }
 
-// An EMA is a damped moving average of one direction. Decay (q), Output (c), Power
-// (q^EMASteps) and Slope (EMASteps q^(EMASteps-1), for gradients alone) are
-// [EMAStates, Channels]; powers are taken from the exact decay, before it is rounded. So
-// are Lag (q^Taps) and LagSlope (Taps q^(Taps-1)), of averages that reach back Taps steps
-// alone; Taps 0 stands for all.
-type EMA struct {
-	Batch, Length, Channels     int
-	FromRight                   bool
-	Late                        bool // each step has the averages of the one before
-	Taps                        int
-	Decay, Output, Power, Slope Address
-	Lag, LagSlope               Address
-}
-
-// Carries returns how many numbers of memory the scans need, for gradients twice that.
-func (e EMA) Carries() int { return e.Batch * e.chunks() * EMAStates * e.Channels }
-
-func (e EMA) chunks() int { return ceilDiv(e.Length, EMASteps) }
-
-// launch launches a kernel with a thread for each channel, and blocks y by some number.
-func (e EMA) launch(d Device, kernel string, y int, args ...any) error {
-	if e.Batch*e.Length*e.Channels == 0 {
-		return nil
-	}
-	return d.Launch(kernel, [3]int{ceilDiv(e.Channels, channels), y, e.Batch}, [3]int{channels, 1, 1}, args...)
-}
-
-// Forward sets s = Σ_n c_n g_n + omega x, both [Batch, Length, Channels], or with omega
-// 0 adds Σ_n c_n g_n to s. mask, bytes [Batch, Length], is not 0 where x counts as 0 to
-// the averages, mute where they are not added; both may be 0. The gradient by x is the
-// same for ds from the other side, with mask and mute exchanged.
-func (e EMA) Forward(d Device, s, x, mask, mute, omega, carry Address) error {
-	taps, length, width, right := int32(e.Taps), int32(e.Length), int32(e.Channels), flag(e.FromRight)
-	if err := e.launch(d, "ema_local", e.chunks(), carry, x, mask, e.Decay, e.Lag, taps, length, width, right); err != nil {
-		return err
-	}
-	if err := e.launch(d, "ema_carry", EMAStates, carry, e.Power, int32(e.chunks()), width); err != nil {
-		return err
-	}
-	return e.launch(d, "ema_emit", e.chunks(), s, x, mask, mute, e.Decay, e.Output, e.Lag, omega, carry, taps, length, width, right, flag(e.Late))
-}
-
-// Gradients adds the gradients of c and q to dOutput and dDecay, [EMAStates, Channels].
-func (e EMA) Gradients(d Device, dOutput, dDecay, ds, x, mask, carry Address) error {
-	taps, batch, length, width, right := int32(e.Taps), int32(e.Batch), int32(e.Length), int32(e.Channels), flag(e.FromRight)
-	if err := e.launch(d, "ema_grad_local", e.chunks(), carry, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right); err != nil {
-		return err
-	}
-	if err := e.launch(d, "ema_grad_carry", EMAStates, carry, e.Power, e.Slope, batch, int32(e.chunks()), width); err != nil {
-		return err
-	}
-	if err := e.launch(d, "ema_grad_emit", e.chunks(), carry, ds, x, mask, e.Decay, e.Lag, e.LagSlope, taps, batch, length, width, right, flag(e.Late)); err != nil {
-		return err
-	}
-	n := EMAStates * e.Channels
-	if err := SumParts(d, dOutput, carry, e.Batch*e.chunks(), n); err != nil {
-		return err
-	}
-	return SumParts(d, dDecay, carry+Address(4*e.Carries()), e.Batch*e.chunks(), n)
-}
-
 // Embed sets row i of dst to scale times the row of table that tokens[i] (int32) names.
 func Embed(d Device, dst, table, tokens Address, rows, cols int, scale float32) error {
 	return elements(d, "embed", rows*cols, dst, table, tokens, int32(rows), int32(cols), scale)
@@ -415,9 +364,9 @@ func EmbedGrad(d Device, table, dy Address, t *TokenIndex, index Address, cols i
 }
 
 // A TokenIndex lists where each token occurs, so that a block can add up its gradient
-// in order.
+// in order. How long its lists are depends on how many tokens there are, and not on which.
 type TokenIndex struct {
-	Tokens []int32 // that occur, rising
+	Tokens []int32 // that occur, rising, and then 0 for as many more as could
 	Starts []int32 // of each token in Order, and the end of the last
 	Order  []int32 // positions
 }
@@ -439,7 +388,11 @@ func NewTokenIndex(tokens []int32, vocabulary int, padding int32) *TokenIndex {
 			x.Tokens, x.Starts = append(x.Tokens, int32(t)), append(x.Starts, end+n)
 		}
 	}
-	x.Order = make([]int32, x.Starts[len(x.Starts)-1])
+	end := x.Starts[len(x.Starts)-1]
+	for len(x.Tokens) < min(len(tokens), vocabulary) {
+		x.Tokens, x.Starts = append(x.Tokens, 0), append(x.Starts, end)
+	}
+	x.Order = make([]int32, len(tokens)) // those beyond end are not read
 	for i, t := range tokens {
 		if t >= 0 && int(t) < vocabulary && t != padding {
 			x.Order[next[t]] = int32(i)

@@ -8,6 +8,7 @@
 #include "product_bf16.cu"
 #include "attention.cu"
 #include "ema.cu"
+#include "ema_scan.cu"
 #include "embed.cu"
 #include "rows.cu"
 #include "loss.cu"

@@ -127,16 +127,16 @@ KERNEL BOUNDS void column_parts(float *sums, const float *x, int rows, int cols,
     sums[(long)blockY * cols + c] = sum;
 }
 
-// dst[i] += sum over p of parts[p n + i]
-KERNEL BOUNDS void sum_parts(float *dst, const float *parts, int count, long n)
+// dst[i] = sum over p of parts[p apart + i], or dst[i] += that.
+KERNEL BOUNDS void sum_parts(float *dst, const float *parts, int count, long n, long apart, int accumulate)
 {
     long i = ELEMENT;
     if (i >= n)
         return;
     float sum = 0;
     for (int p = 0; p < count; p++)
-        sum += parts[p * n + i];
-    dst[i] += sum;
+        sum += parts[p * apart + i];
+    dst[i] = accumulate ? dst[i] + sum : sum;
 }
 
 // The same in float64.

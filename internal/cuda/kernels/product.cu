@@ -76,3 +76,16 @@ KERNEL BOUNDS void product_small(float *c, const float *a, const float *b, const
     long at = blockZ * cz + row * ldc + col;
     c[at] = accumulate ? c[at] + v : v;
 }
+
+// C = sum over p of parts[p], or C += that, of [m, n] each.
+KERNEL BOUNDS void product_sum(float *c, const float *parts, int count, int m, int n, long ldc, int accumulate)
+{
+    long i = ELEMENT, row = i / n, all = (long)m * n;
+    if (row >= m)
+        return;
+    float sum = 0;
+    for (int p = 0; p < count; p++)
+        sum += parts[p * all + i];
+    c += row * ldc + i % n;
+    *c = accumulate ? *c + sum : sum;
+}

@@ -41,15 +41,18 @@ func QueryKey(d Device, dst, z, gamma, beta Address, rows, n, ldd, ldz int) erro
 	return elements(d, "query_key", rows*n, dst, z, gamma, beta, int32(rows), int32(n), int32(ldd), int32(ldz))
 }
 
-// QueryKeyGrad sets dz, and adds the gradients of gamma and beta to dparams [2, 2, n]:
-// those of gamma come first. parts is memory of 4·Parts(rows)·n numbers.
-func QueryKeyGrad(d Device, dz, dparams, dy, z, gamma, parts Address, rows, n, lddz, lddy, ldz int) error {
+// QueryKeyGrad sets dz and the gradients of gamma and beta [2, n]. parts is memory of
+// 4·Parts(rows)·n numbers.
+func QueryKeyGrad(d Device, dz, dgamma, dbeta, dy, z, gamma, parts Address, rows, n, lddz, lddy, ldz int) error {
 	err := elements(d, "query_key_grad", rows*n, dz, dy, z, gamma, int32(rows), int32(n), int32(lddz), int32(lddy), int32(ldz))
 	if err == nil {
 		err = partsOf(d, "query_key_parts", rows, n, parts, dy, z, int32(rows), int32(n), int32(lddy), int32(ldz))
 	}
 	if err == nil {
-		err = SumParts(d, dparams, parts, Parts(rows), 4*n)
+		err = sumParts(d, dgamma, parts, Parts(rows), 2*n, 4*n, false)
+	}
+	if err == nil {
+		err = sumParts(d, dbeta, parts+Address(8*n), Parts(rows), 2*n, 4*n, false)
 	}
 	return err
 }

@@ -33,10 +33,16 @@ func TestMutants(t *testing.T) {
 			return sumSquares(b, up(b, []float64{0}), x, b.Alloc(8), 64*64)
 		case "layer_norm":
 			return LayerNorm(b, up(b, b.normal(70)), x, 0, 0, b.empty(7), b.empty(7), 7, 10, 10, 10, 1e-5)
+		case "ema_scan", "ema_grad_scan":
+			e := EMA{Batch: processors, Length: 9, Channels: 1, Decay: x, Output: x, Power: x, Slope: x}
+			if name == "ema_scan" {
+				return e.Forward(b, b.empty(9*processors), x, 0, 0, x, 0)
+			}
+			return e.Gradients(b, b.empty(EMAStates), b.empty(EMAStates), x, x, 0, b.empty(2*e.Carries()))
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_bf16_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1} {
+	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_bf16_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1, "ema_scan": 2, "ema_grad_scan": 3} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}
@@ -44,7 +50,7 @@ func TestMutants(t *testing.T) {
 		body := PTX[start:]
 		body = body[:strings.Index(body, "\n}")]
 		old, changed := "setp.ge.s", "setp.gt.s"
-		if strings.HasPrefix(name, "product") || name == "square_parts" {
+		if strings.HasPrefix(name, "product") || name == "square_parts" || strings.HasSuffix(name, "scan") {
 			old, changed = "bar.sync \t0;", ""
 		}
 		if strings.Count(body, old) < count {

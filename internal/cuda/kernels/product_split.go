@@ -1,0 +1,67 @@
+package kernels
+
+// Products of small results over many rows, as gradients of weights are: the blocks of C
+// alone would not keep a device busy. Each then takes a part of the inner dimension, and
+// the parts of a sum are added up in their order.
+
+// A split is how the inner dimension of a product is cut.
+type split struct {
+	size  int // rows and columns of C of a block
+	depth int // of a part; the last may have less
+	parts int
+}
+
+// leastDepth is the least depth of a part: shorter ones would mostly write their sums.
+const leastDepth = 256
+
+// splitOf returns how C [m, n] over k is cut, into one part where that is best.
+func splitOf(m, n, k int) split {
+	s := split{size: tile, depth: k, parts: 1}
+	if min(m, n) >= largeTile {
+		s.size = largeTile
+	}
+	blocks := ceilDiv(m, s.size) * ceilDiv(n, s.size)
+	parts := min(2*processors/max(1, blocks), k/leastDepth)
+	if parts < 2 {
+		return s
+	}
+	const step = 32 // of the kernels for bfloat16, which so see whole steps
+	s.depth = ceilDiv(ceilDiv(k, parts), step) * step
+	s.parts = ceilDiv(k, s.depth)
+	return s
+}
+
+// SplitParts returns how many numbers of memory SplitProduct needs for C [m, n] over k: 0
+// where Product or ProductBF16 serves as well.
+func SplitParts(m, n, k int) int {
+	if s := splitOf(m, n, k); s.parts > 1 {
+		return s.parts * m * n
+	}
+	return 0
+}
+
+// SplitProduct sets C = A B for one product of [m, k] by [k, n], or adds to C, with factors
+// rounded to bfloat16 or not. parts is memory of SplitParts numbers, of which there must be
+// some. Each element is the sum of sums over parts of k, in an order that the shape decides.
+func SplitProduct(d Device, bf16 bool, c, a, b Matrix, parts Address, m, n, k int, accumulate bool) error {
+	s := splitOf(m, n, k)
+	kernel := "product"
+	if bf16 {
+		kernel = "product_bf16"
+	}
+	if s.size == largeTile {
+		kernel += "_large"
+	}
+	sums := Matrix{At: parts, Row: n, Col: 1, Batch: m * n}
+	a.Batch, b.Batch = s.depth*a.Col, s.depth*b.Row
+	whole, rest := k/s.depth, k%s.depth
+	if err := product(d, kernel, s.size, sums, a, b, 0, whole, m, n, s.depth, false); err != nil {
+		return err
+	}
+	if rest > 0 {
+		if err := product(d, kernel, s.size, sums.from(whole), a.from(whole), b.from(whole), 0, 1, m, n, rest, false); err != nil {
+			return err
+		}
+	}
+	return elements(d, "product_sum", m*n, c.At, parts, int32(s.parts), int32(m), int32(n), int64(c.Row), flag(accumulate))
+}
