@@ -83,4 +83,7 @@ func (d *deviceAdam) step(a *Adam, grads []*tensor.Tensor, n kernel.AdamParams) 
 		device.Must(d, op, kernels.Adam(d, a.weights[r.Param].Address()+from, grads[r.Param].Address()+from,
 			a.moments[2*i].Address(), a.moments[2*i+1].Address(), r.To-r.From, d.numbers, decays))
 	}
+	if r, ok := d.Device.(*device.Replayer); ok { // the step is done: the device need not wait for the next
+		device.Must(d, op, r.Flush())
+	}
 }

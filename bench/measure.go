@@ -27,11 +27,14 @@ type Result struct {
 	TokensPerSecond int     `json:"tokens_per_s"`
 	PeakMiB         int     `json:"peak_mib"` // of the process so far, or of the device's memory
 	Params          int     `json:"params"`
-	BF16            bool    `json:"bf16,omitempty"`    // products in bfloat16
-	Int8            bool    `json:"int8,omitempty"`    // weights in eight bits
-	Device          string  `json:"device,omitempty"`  // what computed, empty for the CPU
-	Context         int     `json:"context,omitempty"` // tokens read before steps of decoding
-	Limit           *Limit  `json:"limit,omitempty"`   // what the machine allows, if asked for
+	BF16            bool    `json:"bf16,omitempty"`      // products in bfloat16
+	Int8            bool    `json:"int8,omitempty"`      // weights in eight bits
+	Device          string  `json:"device,omitempty"`    // what computed, empty for the CPU
+	Launches        int     `json:"launches,omitempty"`  // of kernels, and copies, that a step on a device took
+	Graphs          int     `json:"graphs,omitempty"`    // that they came in
+	NoGraphs        string  `json:"no_graphs,omitempty"` // why the device replayed none
+	Context         int     `json:"context,omitempty"`   // tokens read before steps of decoding
+	Limit           *Limit  `json:"limit,omitempty"`     // what the machine allows, if asked for
 
 	Profile *autograd.Profile `json:"-"` // where the time went, if asked for
 }
@@ -51,8 +54,45 @@ type Options struct {
 	BF16     bool // multiply in bfloat16
 
 	// Device computes, nil for the CPU. Steps are timed until it is done, and the peak is
-	// that of its memory, if it tells. There is no profile, roofline or search then.
+	// that of its memory, if it tells. Steps are replayed as graphs, if it has any. There is
+	// no profile, roofline or search then.
 	Device device.Device
+
+	replayer *device.Replayer // by which Device computes, nil if it has no graphs
+	noGraphs string           // why it has none
+}
+
+// replay has the device compute by a replayer, if it has graphs.
+func (o *Options) replay() {
+	var err error
+	if o.replayer, err = device.NewReplayer(o.Device); err != nil {
+		o.noGraphs = err.Error()
+	}
+}
+
+// computes returns what tapes compute on, nil for the CPU.
+func (o Options) computes() device.Device {
+	if o.replayer != nil {
+		return o.replayer
+	}
+	return o.Device
+}
+
+// work returns what the replayer has given to the device.
+func (o Options) work() (w device.Work) {
+	if o.replayer != nil {
+		w = o.replayer.Work()
+	}
+	return w
+}
+
+// warmUps returns how many steps go before those that are measured: a sequence of launches
+// is captured when it comes a second time, and the first step takes memory as no other does.
+func (o Options) warmUps() int {
+	if o.replayer != nil {
+		return 3
+	}
+	return 1
 }
 
 // Measure runs a workload in training and in inference and calls report after
@@ -65,9 +105,10 @@ func Measure(w Workload, o Options, report func(Result) error) (err error) {
 	}
 	training, inference := autograd.NewTrainingTape(), autograd.NewTape()
 	if o.Device != nil {
-		m.params.Move(o.Device)
-		training.SetDevice(o.Device)
-		inference.SetDevice(o.Device)
+		o.replay()
+		m.params.Move(o.computes())
+		training.SetDevice(o.computes())
+		inference.SetDevice(o.computes())
 		m.search = nil
 	}
 	o.Roofline = o.Roofline && w.shape().layers > 0
@@ -117,12 +158,14 @@ func Measure(w Workload, o Options, report func(Result) error) (err error) {
 // measure times one mode and reports it.
 func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.Profile) error, report func(Result) error) error {
 	wait := o.waiting()
-	if err := errors.Join(step(nil), wait()); err != nil {
-		return err
+	for range o.warmUps() {
+		if err := errors.Join(step(nil), wait()); err != nil {
+			return err
+		}
 	}
 	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count(), BF16: o.BF16}
 	if o.Device != nil {
-		r.Device = o.Device.String()
+		r.Device, r.NoGraphs = o.Device.String(), o.noGraphs
 	}
 	if o.Profile {
 		r.Profile = new(autograd.Profile)
@@ -132,7 +175,9 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 		before = measureRates()
 	}
 	var times []float64
+	var given device.Work
 	for range o.Reps {
+		given = o.work()
 		start := time.Now()
 		if err := errors.Join(step(r.Profile), wait()); err != nil {
 			return err
@@ -144,6 +189,7 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	r.Milliseconds = math.Round(median*1e4) / 10
 	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
 	r.PeakMiB = o.peakMiB()
+	r.Launches, r.Graphs = o.work().Launches-given.Launches, o.work().Replays-given.Replays
 	if o.Roofline {
 		flops, bytes := w.demand(mode, r.Params)
 		r.Limit = before.mean(measureRates()).limit(flops, bytes, median)
@@ -151,16 +197,17 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	return report(r)
 }
 
-// waiting returns what waits until the device has done all that was given to it: a
-// transfer comes after that.
+// waiting returns what waits until the device has done all that was given to it: what is
+// read comes after that.
 func (o Options) waiting() func() error {
 	if o.Device == nil {
 		return func() error { return nil }
 	}
-	word := make([]byte, 4)
-	at, err := o.Device.Alloc(len(word))
-	device.Must(o.Device, "allocate a word", err)
-	return func() error { return o.Device.Write(at, word) }
+	word, on := make([]byte, 4), o.computes()
+	at, err := on.Alloc(len(word))
+	device.Must(on, "allocate a word", err)
+	device.Must(on, "write a word", on.Write(at, word))
+	return func() error { return on.Read(word, at) }
 }
 
 // peakMiB returns the most memory that the device has had in use, or the process.

@@ -180,6 +180,12 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	}
 	fmt.Fprintf(w, "%s %s: %.1f ms a step, %d tokens/s, peak memory %d MiB, %d parameters\n",
 		r.Workload, name, r.Milliseconds, r.TokensPerSecond, r.PeakMiB, r.Params)
+	switch {
+	case r.NoGraphs != "":
+		fmt.Fprintf(w, "  without graphs: %s\n", r.NoGraphs)
+	case r.Launches > 0:
+		fmt.Fprintf(w, "  %d launches a step, in %d graphs\n", r.Launches, r.Graphs)
+	}
 	if l := r.Limit; l != nil {
 		fmt.Fprintf(w, "  %.2f GFLOP at %.0f GFLOP/s, %.2f GB at %.0f GB/s: at least %.1f ms, %.0f%% of the time measured\n",
 			l.GFLOP, l.PeakGFLOPS, l.GB, l.MemoryGBS, l.Milliseconds, 100*l.Share)

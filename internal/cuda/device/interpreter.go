@@ -12,6 +12,7 @@ type Interpreter struct {
 	memory   *ptx.Memory
 	module   *ptx.Module
 	launches uint64
+	captured *[]func() error // what is captured goes there; nil outside of a capture
 }
 
 // NewInterpreter returns a device with the kernels of a module.
@@ -40,6 +41,56 @@ func (i *Interpreter) Launch(kernel string, grid, block [3]int, args ...any) err
 	if k == nil {
 		return fmt.Errorf("the module has no kernel %s", kernel)
 	}
-	i.launches++
-	return k.Run(i.memory, ptx.Launch{Grid: grid, Block: block, Seed: i.launches}, args...)
+	return i.give(func() error {
+		i.launches++
+		return k.Run(i.memory, ptx.Launch{Grid: grid, Block: block, Seed: i.launches}, args...)
+	})
 }
+
+// give does some work, or captures it.
+func (i *Interpreter) give(work func() error) error {
+	if i.captured != nil {
+		*i.captured = append(*i.captured, work)
+		return nil
+	}
+	return work()
+}
+
+// CanCapture implements Capturer.
+func (*Interpreter) CanCapture() error { return nil }
+
+// Copy implements Capturer.
+func (i *Interpreter) Copy(to, from Address, bytes int) error {
+	return i.give(func() error {
+		data := make([]byte, bytes)
+		if err := i.memory.Read(data, from); err != nil {
+			return err
+		}
+		return i.memory.Write(to, data)
+	})
+}
+
+// Capture implements Capturer.
+func (i *Interpreter) Capture(f func() error) (Graph, error) {
+	var work interpreted
+	i.captured = (*[]func() error)(&work)
+	defer func() { i.captured = nil }()
+	if err := f(); err != nil {
+		return nil, err
+	}
+	return work, nil
+}
+
+// interpreted is a graph of the interpreter.
+type interpreted []func() error
+
+func (g interpreted) Replay() error {
+	for _, work := range g {
+		if err := work(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (interpreted) Drop() error { return nil }

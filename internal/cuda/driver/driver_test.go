@@ -96,10 +96,10 @@ func liveOn(s *Stream) error {
 		func() error { return s.Copy(b, a, 8) },
 		func() error { return kernels.Add(s, b, a, b, 3) },
 		func() (err error) { got, err = download(s, b, 3); return },
-		func() error { return s.Replay(g) },
-		func() error { return s.Replay(g) },
+		func() error { return g.Replay() },
+		func() error { return g.Replay() },
 		func() (err error) { after, err = download(s, b, 3); return },
-		func() error { return s.Drop(g) },
+		func() error { return g.Drop() },
 		func() error { return s.Free(a) },
 		s.Wait,
 	} {

@@ -32,7 +32,7 @@ func TestGraph(t *testing.T) {
 			t.Errorf("capturing made %v, %v", got, err)
 		}
 		for range 3 {
-			if err := s.Replay(g); err != nil {
+			if err := g.Replay(); err != nil {
 				return err
 			}
 			other, err := upload(s, 5, 5) // takes the memory of double
@@ -50,8 +50,8 @@ func TestGraph(t *testing.T) {
 			"reading":    func() error { return s.Read(make([]byte, 4), x) },
 			"writing":    func() error { return s.Write(x, make([]byte, 4)) },
 			"waiting":    s.Wait,
-			"replaying":  func() error { return s.Replay(g) },
-			"dropping":   func() error { return s.Drop(g) },
+			"replaying":  func() error { return g.Replay() },
+			"dropping":   func() error { return g.Drop() },
 			"a graph":    func() error { _, err := s.Capture(s.Wait); return err },
 			"an error's": func() error { return errors.New("cannot be part of a graph") },
 		} {
@@ -63,10 +63,10 @@ func TestGraph(t *testing.T) {
 			defer func() { recover() }()
 			s.Capture(func() error { panic("inside") })
 		}()
-		if err := s.Drop(g); err != nil {
+		if err := g.Drop(); err != nil {
 			return err
 		}
-		if s.Replay(g) == nil || s.Drop(g) == nil {
+		if g.Replay() == nil || g.Drop() == nil {
 			t.Error("a graph that was dropped can be replayed or dropped again")
 		}
 		return s.Wait()

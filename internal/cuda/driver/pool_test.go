@@ -113,7 +113,7 @@ func TestShortage(t *testing.T) {
 		if _, err := s.Alloc(32 << 10); err == nil {
 			t.Error("memory of a graph was given away")
 		}
-		if err := errors.Join(s.Replay(g), s.Drop(g)); err != nil {
+		if err := errors.Join(g.Replay(), g.Drop()); err != nil {
 			return err
 		}
 		_, err = s.Alloc(32 << 10)

@@ -3,6 +3,7 @@ package driver
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mega-go/mega/autograd"
@@ -22,6 +23,7 @@ type network struct {
 	x          *autograd.Variable
 	parameters []*autograd.Variable
 	tape       *autograd.Tape
+	adam       *autograd.Adam // of training
 }
 
 func newNetwork(on device.Device) *network {
@@ -90,6 +92,78 @@ func TestTape(t *testing.T) {
 	}
 	if got := newNetwork(dev).step(); !slices.Equal(got, want) {
 		t.Error("operations that run by themselves give other numbers than those of one function")
+	}
+}
+
+// train does a step of training on texts of some length: what changes from step to step, and
+// what it changes, is all that a trainer's does. It returns the loss and the parameters.
+func (n *network) train(number, length int) (all []float32) {
+	t, p := n.tape, n.parameters
+	if n.adam == nil {
+		n.adam = autograd.NewAdam(p, autograd.AdamSettings{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.1})
+	}
+	t.SetSeed(uint64(number))
+	tokens, mask, targets := make([]int32, 2*length), make([]bool, 2*length), make([]int32, 2*length)
+	for i := range tokens {
+		tokens[i], mask[i], targets[i] = int32((i*i+number)%12), (i+number)%5 == 0, int32((i+3*number)%12)
+	}
+	h := t.Dropout(t.Embedding(tokens, []int{2, length}, p[0], 1, -1), 0.2)
+	h = t.Linear(h, p[0], p[1], autograd.SiLU)
+	h = t.LayerNorm(h, p[2], p[3], 1e-5)
+	e := t.EMA(h, mask, autograd.EMAParameters{Delta: p[4], Alpha: p[5], Beta: p[6], Gamma: p[7], Omega: p[8]}, autograd.EMAConfig{States: 2}, nil)
+	a := t.Attention(e, h, h, autograd.AttentionConfig{Function: autograd.AttentionSoftmax, Queries: length, Keys: length, Mask: mask, Scale: 0.3, Bias: p[9], BiasZero: 8, Dropout: 0.1})
+	loss := t.CrossEntropy(a, targets, -1, 0.1)
+	t.Backward(loss.Variable)
+	var grads []*tensor.Tensor
+	for _, v := range p {
+		grads = append(grads, v.Grad())
+		v.ZeroGrad()
+	}
+	n.adam.Step(grads, number+1, 0.01/float64(number+1), min(1, 1/n.adam.Norm(grads)))
+	all = append(all, float32(loss.Host().Sum))
+	for _, v := range p {
+		all = append(all, v.Value().Host()...)
+	}
+	return all
+}
+
+// TestReplay has a tape train on a device of the driver by graphs, on texts of two lengths.
+// It gives, bit for bit, what the interpreter gives without graphs, and a length that came
+// three times launches nothing one by one any more, nor after the other length has come.
+func TestReplay(t *testing.T) {
+	m, err := parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := newNetwork(device.NewInterpreter(m))
+	s := newStandin()
+	err = openStandin(t, s).Run(func(stream *Stream) (err error) {
+		defer device.Catch(&err)
+		r, err := device.NewReplayer(stream)
+		if err != nil {
+			return err
+		}
+		n := newNetwork(r)
+		for step, length := range []int{9, 9, 9, 9, 5, 5, 5, 5, 9, 5} {
+			s.log = nil
+			if got := n.train(step, length); !slices.Equal(got, want.train(step, length)) {
+				t.Errorf("step %d gives other numbers than the interpreter without graphs", step)
+			}
+			replayed := !slices.Contains(s.log, "cuLaunchKernel") && slices.Contains(s.log, "cuGraphLaunch")
+			if known := step == 3 || step > 5; replayed != known {
+				t.Errorf("step %d is replayed: %v, want %v", step, replayed, known)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	old := newStandin()
+	old.instantiate = nil
+	err = openStandin(t, old).Run(func(stream *Stream) error { _, err := device.NewReplayer(stream); return err })
+	if err == nil || !strings.Contains(err.Error(), "graphs need CUDA 11.4 or later") {
+		t.Errorf("a driver without graphs: %v", err)
 	}
 }
 
