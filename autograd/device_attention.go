@@ -8,26 +8,28 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// A deviceAttention is attention that a device is about to compute: its matrix of scores
-// [Segments, Queries, Keys] is in memory, which fused kernels would not need.
+// A deviceAttention is attention that a device is about to compute.
 type deviceAttention struct {
-	*deviceTape
-	kernels.Scores
-	call    attentionCall
-	lengths device.Address // of segments, 0 for the number of keys that a query sees
+	kernels.Attention
+	call attentionCall
 }
 
-func (d *deviceTape) newAttention(q *tensor.Tensor, c attentionCall) *deviceAttention {
-	a := &deviceAttention{deviceTape: d, call: c, Scores: kernels.Scores{
-		Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys, Scale: float32(c.Scale), Causal: c.Causal,
+// newAttention describes attention by queries q to values v.
+func (d *deviceTape) newAttention(q, v *tensor.Tensor, c attentionCall) *deviceAttention {
+	a := &deviceAttention{call: c, Attention: kernels.Attention{
+		Function: int(c.Function), Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys, Z: q.Cols(), H: v.Cols(),
+		Scale: float32(c.Scale), Causal: c.Causal, BF16: d.tape.bf16,
 	}}
+	if c.drop > 0 {
+		a.Dropout, a.Seed = c.drop, d.seedAt(c.seed)
+	}
 	if c.bias != nil {
 		a.Bias = d.in(c.bias) + device.Address(4*c.BiasZero)
 	}
 	if c.Mask != nil {
 		a.Mask = d.putMask(a.hiddenKeys())
 		if c.Function != AttentionSoftmax && !c.Causal {
-			a.lengths = d.putFloats(a.keyLengths())
+			a.Lengths = d.putFloats(a.keyLengths())
 		}
 	}
 	return a
@@ -63,94 +65,29 @@ func (a *deviceAttention) keyLengths() []float32 {
 	return lengths
 }
 
-// size is how many scores there are.
-func (a *deviceAttention) size() int { return a.Segments * a.Queries * a.Keys }
-
-// segments returns the rows of x as a matrix for each segment.
-func segments(x *tensor.Tensor, rows int, transposed bool) kernels.Matrix {
-	m := matrix(x, transposed)
-	m.Batch = rows * x.Stride()
-	return m
-}
-
-// scores returns a matrix over memory for scores, or its transposes.
-func (a *deviceAttention) scores(at device.Address, transposed bool) kernels.Matrix {
-	m := kernels.Matrix{At: at, Row: a.Keys, Col: 1, Batch: a.Queries * a.Keys}
-	if transposed {
-		m.Row, m.Col = m.Col, m.Row
-	}
-	return m
-}
-
-const attentionOp = "attention"
-
-// multiply computes c = x y for each segment.
-func (a *deviceAttention) multiply(c, x, y kernels.Matrix, m, n, k int) {
-	a.must(attentionOp, a.product()(a, c, x, y, 0, a.Segments, m, n, k, false))
-}
-
-// weights computes the attention weights, and returns the scores too where the gradient
-// of the function wants them: for softmax they are the weights.
-func (a *deviceAttention) weights(q, k *tensor.Tensor) (weights, scores device.Address) {
-	scores = a.get(a.size())
-	a.multiply(a.scores(scores, false), segments(q, a.Queries, false), segments(k, a.Keys, true), a.Queries, a.Keys, q.Cols())
-	if a.call.Function == AttentionSoftmax {
-		a.must(attentionOp, a.SoftmaxWeights(a, scores))
-		return scores, scores
-	}
-	weights = a.get(a.size())
-	a.must(attentionOp, a.ElementWeights(a, int(a.call.activation()), weights, scores, a.lengths))
-	return weights, scores
-}
-
-// activation is what an attention function other than softmax does to each score.
-func (c attentionCall) activation() Activation {
-	if c.Function == AttentionReLU2 {
-		return ReLU2
-	}
-	return Laplace
-}
-
-// dropped returns the weights, or gradients, that dropout leaves of x.
-func (a *deviceAttention) dropped(x device.Address) device.Address {
-	if a.call.drop == 0 {
-		return x
-	}
-	dst := a.get(a.size())
-	a.must(attentionOp, kernels.Dropout(a, dst, x, a.size(), a.seedAt(a.call.seed), 0, a.call.drop))
-	return dst
+// deviceRows returns the rows of x as attention takes them.
+func deviceRows(x *tensor.Tensor) kernels.Rows {
+	return kernels.Rows{At: x.Address(), LD: x.Stride()}
 }
 
 func (d *deviceTape) attention(dst, q, k, v *tensor.Tensor, c attentionCall) {
-	a := d.newAttention(q, c)
-	p, _ := a.weights(q, k)
-	a.multiply(segments(dst, a.Queries, false), a.scores(a.dropped(p), false), segments(v, a.Keys, false), a.Queries, v.Cols(), a.Keys)
-	d.end(attentionOp, nil)
+	a := d.newAttention(q, v, c)
+	logs := device.Address(0)
+	if c.stats != nil && c.Function == AttentionSoftmax {
+		logs = c.stats.Address()
+	}
+	d.end("attention", a.Forward(d, deviceRows(dst), deviceRows(q), deviceRows(k), deviceRows(v), logs))
 }
 
-func (d *deviceTape) attentionGrad(dq, dk, dv, dbias, dy, q, k, v, _ *tensor.Tensor, c attentionCall) {
-	a := d.newAttention(q, c)
-	p, scores := a.weights(q, k)
-	a.multiply(segments(dv, a.Keys, false), a.scores(a.dropped(p), true), segments(dy, a.Queries, false), a.Keys, v.Cols(), a.Queries)
-	ds := d.get(a.size())
-	a.multiply(a.scores(ds, false), segments(dy, a.Queries, false), segments(v, a.Keys, true), a.Queries, a.Keys, v.Cols())
-	ds = a.dropped(ds)
-	if c.Function == AttentionSoftmax {
-		d.must(attentionOp, a.SoftmaxWeightsGrad(a, ds, p))
-	} else {
-		d.must(attentionOp, a.ElementWeightsGrad(a, int(c.activation()), ds, scores, a.lengths))
-	}
+func (d *deviceTape) attentionGrad(dq, dk, dv, dbias, dy, q, k, v, out *tensor.Tensor, c attentionCall) {
+	a := d.newAttention(q, v, c)
+	gradients := device.Address(0)
 	if dbias != nil {
-		d.must(attentionOp, a.BiasGrad(a, dbias.Address()+device.Address(4*c.BiasZero), ds, d.get(a.BiasParts())))
+		gradients = dbias.Address() + device.Address(4*c.BiasZero)
 	}
-	if c.Function == AttentionSoftmax {
-		d.must(attentionOp, kernels.Scale(d, ds, ds, a.Scale, a.size()))
-	} else {
-		d.must(attentionOp, a.ScaleRows(a, ds, a.lengths))
-	}
-	a.multiply(segments(dq, a.Queries, false), a.scores(ds, false), segments(k, a.Keys, false), a.Queries, q.Cols(), a.Keys)
-	a.multiply(segments(dk, a.Keys, false), a.scores(ds, true), segments(q, a.Queries, false), a.Keys, q.Cols(), a.Queries)
-	d.end("the gradient of attention", nil)
+	err := a.Backward(d, deviceRows(dq), deviceRows(dk), deviceRows(dv), gradients, deviceRows(dy),
+		deviceRows(q), deviceRows(k), deviceRows(v), deviceRows(out), c.stats.Address(), d.get(a.BackwardMemory(dbias != nil)))
+	d.end("the gradient of attention", err)
 }
 
 // rotaryTable returns the address of a table of cosines and sines.

@@ -10,7 +10,7 @@
 #define THREADS 256 // of a block, unless a kernel says otherwise
 #define WARPS (THREADS / 32)
 #define BOUNDS __attribute__((launch_bounds(THREADS)))
-#define DEVICE static __attribute__((device)) inline
+#define DEVICE static __attribute__((device, always_inline)) inline // a call would keep arrays in memory
 #define SHARED static __attribute__((shared))
 #define UNROLL _Pragma("unroll")
 

@@ -126,19 +126,28 @@ DEVICE void philoxRound(word c[4], word k0, word k1)
     c[3] = (word)a;
 }
 
-// dst[i] = 0 where word number offset + i of the seed is less than threshold, else
-// factor x[i]. A thread makes the four words of counter offset / 64 * 16 + ELEMENT,
-// which are 16 apart (internal/kernel/random.go).
-KERNEL BOUNDS void dropout(float *dst, const float *x, long n, const unsigned long *seed, unsigned long offset, word threshold, float factor)
+// The four words of a counter, as a seed has them (internal/kernel/random.go).
+DEVICE void philox(word c[4], unsigned long counter, unsigned long seed)
 {
-    unsigned long counter = offset / 64 * 16 + ELEMENT;
-    word c[4] = {(word)counter, (word)(counter >> 32), 0, 0};
-    word k0 = (word)*seed, k1 = (word)(*seed >> 32);
+    word k0 = (word)seed, k1 = (word)(seed >> 32);
+    c[0] = (word)counter;
+    c[1] = (word)(counter >> 32);
+    c[2] = c[3] = 0;
     UNROLL for (int round = 0; round < 7; round++) {
         philoxRound(c, k0, k1);
         k0 += 0x9e3779b9;
         k1 += 0xbb67ae85;
     }
+}
+
+// dst[i] = 0 where word number offset + i of the seed is less than threshold, else
+// factor x[i]. A thread makes the four words of counter offset / 64 * 16 + ELEMENT,
+// which are 16 apart.
+KERNEL BOUNDS void dropout(float *dst, const float *x, long n, const unsigned long *seed, unsigned long offset, word threshold, float factor)
+{
+    unsigned long counter = offset / 64 * 16 + ELEMENT;
+    word c[4];
+    philox(c, counter, *seed);
     UNROLL for (int w = 0; w < 4; w++) {
         long i = (long)(counter / 16 * 64 + 16 * w + counter % 16 - offset);
         if (i >= 0 && i < n)

@@ -308,44 +308,6 @@ func product(d Device, kernel string, size int, c, a, b Matrix, bias Address, ba
 		int64(c.Row), int64(c.Batch), flag(accumulate))
 }
 
-// Scores describes attention scores [Segments, Queries, Keys], as kernel.Attention has
-// them: Bias is the address of the bias of equal positions, of which there are Queries-1
-// before and Keys-1 after, or 0; Mask, bytes [Segments, Keys], is not 0 at padding, or
-// is 0 itself for none.
-type Scores struct {
-	Segments, Queries, Keys int
-	Scale                   float32
-	Causal                  bool
-	Bias, Mask              Address
-}
-
-// SoftmaxWeights replaces products of queries and keys by their softmax. Rows whose keys
-// are all hidden become 0.
-func (s Scores) SoftmaxWeights(d Device, scores Address) error {
-	return rowsOf(d, "softmax_weights", s.Segments*s.Queries, scores, s.Bias, s.Mask,
-		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
-}
-
-// SoftmaxWeightsGrad replaces the gradients of weights by those of scores.
-func (s Scores) SoftmaxWeightsGrad(d Device, gradients, weights Address) error {
-	rows := s.Segments * s.Queries
-	return rowsOf(d, "softmax_weights_grad", rows, gradients, weights, int64(rows), int32(s.Keys))
-}
-
-// ElementWeights sets weights = f(Scale/length·scores + bias) for f the number of ReLU2
-// or Laplace. lengths [Segments] may be 0, for the number of keys that a query sees.
-func (s Scores) ElementWeights(d Device, f int, weights, scores, lengths Address) error {
-	return rowsOf(d, "element_weights", s.Segments*s.Queries, int32(f), weights, scores, s.Bias, s.Mask, lengths,
-		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
-}
-
-// ElementWeightsGrad replaces the gradients of weights by those of scores, as they are
-// before Scale and length.
-func (s Scores) ElementWeightsGrad(d Device, f int, gradients, scores, lengths Address) error {
-	return rowsOf(d, "element_weights_grad", s.Segments*s.Queries, int32(f), gradients, scores, s.Bias, s.Mask, lengths,
-		int32(s.Segments), int32(s.Queries), int32(s.Keys), s.Scale, flag(s.Causal))
-}
-
 // Embed sets row i of dst to scale times the row of table that tokens[i] (int32) names.
 func Embed(d Device, dst, table, tokens Address, rows, cols int, scale float32) error {
 	return elements(d, "embed", rows*cols, dst, table, tokens, int32(rows), int32(cols), scale)

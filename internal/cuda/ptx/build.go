@@ -183,6 +183,9 @@ func (p *parser) function(f function, operands []operand) func(w *warp, on uint3
 	to := p.registerOf(operands[0].word, f.to)
 	s := [3]source{{register: -1, constant: same(0)}, {register: -1, constant: same(0)}, {register: -1, constant: same(0)}}
 	for i, width := range f.from {
+		if class, known := p.kernel.registers[operands[1+i].word]; known && f.wider {
+			width = max(width, p.kernel.classes[class])
+		}
 		s[i] = p.source(operands[1+i], width)
 	}
 	compute := f.compute

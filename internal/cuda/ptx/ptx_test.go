@@ -278,6 +278,19 @@ FAR:	mov.b32 %r2, 9;
 	st.global.b32 [%rd2], %r4;
 	ret;
 `, func(i int) uint32 { return uint32(2*i + 3) }},
+		{"conversions of wider registers", `
+	cvt.u64.u32 %rd5, %r0; shl.b64 %rd6, %rd5, 40; or.b64 %rd5, %rd5, %rd6; sub.s64 %rd5, %rd5, 3;
+	cvt.s64.s32 %rd6, %rd5; cvt.u32.u64 %r1, %rd6; cvt.s32.s8 %r2, %r1; cvt.u32.u8 %r3, %rd5;
+	sub.s32 %r4, %r1, %r2; add.s32 %r4, %r4, %r3;
+	shr.s64 %rd6, %rd6, 32; cvt.u32.u64 %r5, %rd6; add.s32 %r4, %r4, %r5;
+	st.global.b32 [%rd2], %r4;
+	ret;
+`, func(i int) uint32 {
+			if i < 3 {
+				return uint32(255 + i - 2 - 1)
+			}
+			return uint32(i - 3)
+		}},
 		{"guards", `
 	setp.lt.u32 %p1, %r0, 10;
 	mov.b32 %r1, 1;

@@ -12,6 +12,7 @@ type function struct {
 	from    []int // bits of the operands
 	compute func(a, b, c uint64) uint64
 	divides bool // b must not be 0
+	wider   bool // the operand may be in a wider register, whose low bits count (9.4.1)
 }
 
 // functions are all of these, by their full name.
@@ -241,7 +242,7 @@ func (t table) addIntegerConversions() {
 			for _, kinds := range []string{"uu", "us", "su", "ss"} {
 				name := "cvt." + kinds[:1] + strconv.Itoa(to) + "." + kinds[1:] + strconv.Itoa(from)
 				isSigned := kinds[1] == 's'
-				t[name] = function{to: to, from: []int{max(from, 16)}, compute: func(a, _, _ uint64) uint64 {
+				t[name] = function{to: to, from: []int{max(from, 16)}, wider: true, compute: func(a, _, _ uint64) uint64 {
 					if isSigned {
 						return cut(uint64(signed(a, from)), to)
 					}

@@ -1,0 +1,122 @@
+// Tiles of attention in float32. A thread has four rows of a tile and four others, and of y
+// the same rows and four columns of each chunk.
+
+#define ATTEND_DEPTH 16 // of the sums of a tile that a block takes at a time
+#define ATTEND_SLICE 8  // of the others
+
+typedef union {
+    struct { float own[2][ATTEND_DEPTH][TILE_PITCH], other[2][ATTEND_DEPTH][TILE_PITCH]; } in;
+    float x[2][ATTEND_SLICE][CHUNKS * CHUNK];
+} poolFloat32;
+
+typedef struct Float32 {
+    typedef poolFloat32 pool;
+
+    // The own row and the other, or the row and the column of a chunk of y, of a thread's
+    // number i.
+    DEVICE int ownOf(int i) { return threadX / 16 * 4 + i % 4; }
+    DEVICE int otherOf(int i) { return threadX % 16 + i / 4 * 16; }
+    DEVICE int rowOf(int i) { return threadX / 16 * 4 + i % 4; }
+    DEVICE int columnOf(int i) { return threadX % 16 * 4 + i / 4; }
+
+    // What a thread reads of rows of a side, from depth d on: of four rows 16 apart.
+    DEVICE void read(int thread, float v[4], const float *x, int ld, int rows, int d, int depth)
+    {
+        d += thread % 16;
+        UNROLL for (int r = 0; r < 4; r++) {
+            int row = thread / 16 + 16 * r;
+            v[r] = row < rows && d < depth ? x[row * ld + d] : 0;
+        }
+    }
+
+    // Own rows lie in order, the others so that those which a thread has, 16 apart, are
+    // neighbours.
+    DEVICE void write(int thread, pool &p, int now, const float own[4], const float other[4])
+    {
+        UNROLL for (int r = 0; r < 4; r++)
+            p.in.own[now][thread % 16][thread / 16 + 16 * r] = own[r];
+        *(four *)&p.in.other[now][thread % 16][thread / 16 * 4] = four{other[0], other[1], other[2], other[3]};
+    }
+
+    // The tile of products of own rows and others. While a slice is multiplied, the next
+    // one is on its way from memory.
+    DEVICE void multiply(float product[16], pool &p, const float *a, int lda, int rows, const float *b, int ldb, int others, int depth)
+    {
+        float own[4], other[4];
+        int thread = threadAnew(), now = 0, y = thread / 16 * 4, x = thread % 16 * 4;
+        UNROLL for (int i = 0; i < 16; i++)
+            product[i] = 0;
+        read(thread, own, a, lda, rows, 0, depth);
+        read(thread, other, b, ldb, others, 0, depth);
+        write(thread, p, 0, own, other);
+        BARRIER;
+        for (int d = ATTEND_DEPTH;; d += ATTEND_DEPTH) {
+            if (d < depth) {
+                read(thread, own, a, lda, rows, d, depth);
+                read(thread, other, b, ldb, others, d, depth);
+            }
+            UNROLL for (int k = 0; k < ATTEND_DEPTH; k++) {
+                float u[4], v[4];
+                readFour(u, &p.in.own[now][k][y]);
+                readFour(v, &p.in.other[now][k][x]);
+                UNROLL for (int i = 0; i < 16; i++)
+                    product[i] = fma(u[i % 4], v[i / 4], product[i]);
+            }
+            if (d >= depth)
+                return;
+            now = 1 - now;
+            write(thread, p, now, own, other);
+            BARRIER;
+        }
+    }
+
+    // What a thread reads of rows of x, from o on: of each chunk two, four apart.
+    DEVICE void readColumns(int thread, float v[CHUNKS][2], const float *x, int ld, int o, int others, int width, int chunks)
+    {
+        UNROLL for (int n = 0; n < CHUNKS; n++)
+            UNROLL for (int r = 0; r < 2; r++) {
+                int row = o + thread / CHUNK + 4 * r, column = n * CHUNK + thread % CHUNK;
+                v[n][r] = n < chunks && row < others && column < width ? x[row * ld + column] : 0;
+            }
+    }
+    DEVICE void writeColumns(int thread, pool &p, int now, const float v[CHUNKS][2], int chunks)
+    {
+        UNROLL for (int n = 0; n < CHUNKS; n++)
+            UNROLL for (int r = 0; r < 2; r++)
+                if (n < chunks)
+                    p.x[now][thread / CHUNK + 4 * r][n * CHUNK + thread % CHUNK] = v[n][r];
+    }
+
+    // Adds the tile's weights times x.
+    DEVICE void add(float sums[CHUNKS][16], const square &tile, pool &p, const float *x, int ldx, int others, int width, int chunks)
+    {
+        float next[CHUNKS][2];
+        int thread = threadAnew(), now = 0, row = thread / 16 * 4, column = thread % 16 * 4;
+        readColumns(thread, next, x, ldx, 0, others, width, chunks);
+        writeColumns(thread, p, 0, next, chunks);
+        BARRIER;
+        for (int o = 0;; o += ATTEND_SLICE) {
+            if (o + ATTEND_SLICE < others)
+                readColumns(thread, next, x, ldx, o + ATTEND_SLICE, others, width, chunks);
+            UNROLL for (int n = 0; n < CHUNKS; n++)
+                if (n < chunks)
+                    UNROLL for (int k = 0; k < ATTEND_SLICE; k++) {
+                    float w[4], v[4];
+                    readFour(w, &tile[o + k][row]);
+                    readFour(v, &p.x[now][k][n * CHUNK + column]);
+                    UNROLL for (int i = 0; i < 16; i++)
+                        sums[n][i] = fma(w[i % 4], v[i / 4], sums[n][i]);
+                }
+            if (o + ATTEND_SLICE >= others)
+                return;
+            now = 1 - now;
+            writeColumns(thread, p, now, next, chunks);
+            BARRIER;
+        }
+    }
+} Float32;
+
+ATTENTION(attention, Float32, false, false)
+ATTENTION(attention_values, Float32, true, false)
+ATTENTION(attention_queries, Float32, false, true)
+ATTENTION(attention_keys, Float32, true, true)
