@@ -21,6 +21,17 @@ typedef struct BFloat16 {
     DEVICE int rowOf(int i) { return ownOf(i); }
     DEVICE int columnOf(int i) { return otherOf(i); }
 
+    DEVICE void get(float v[16], const square &tile)
+    {
+        UNROLL for (int i = 0; i < 16; i++)
+            v[i] = tile[otherOf(i)][ownOf(i)];
+    }
+    DEVICE void put(square &tile, const float v[16])
+    {
+        UNROLL for (int i = 0; i < 16; i++)
+            tile[otherOf(i)][ownOf(i)] = v[i];
+    }
+
     // What a thread reads of rows of a side, from depth d on: a pair of each of two rows 32
     // apart.
     DEVICE void read(int thread, float v[4], const float *x, int ld, int rows, int d, int depth)

@@ -19,6 +19,18 @@ typedef struct Float32 {
     DEVICE int rowOf(int i) { return threadX / 16 * 4 + i % 4; }
     DEVICE int columnOf(int i) { return threadX % 16 * 4 + i / 4; }
 
+    // A thread's numbers of a tile.
+    DEVICE void get(float v[16], const square &tile)
+    {
+        UNROLL for (int j = 0; j < 4; j++)
+            readFour(v + 4 * j, &tile[otherOf(4 * j)][ownOf(0)]);
+    }
+    DEVICE void put(square &tile, const float v[16])
+    {
+        UNROLL for (int j = 0; j < 4; j++)
+            writeFour(&tile[otherOf(4 * j)][ownOf(0)], v + 4 * j);
+    }
+
     // What a thread reads of rows of a side, from depth d on: of four rows 16 apart.
     DEVICE void read(int thread, float v[4], const float *x, int ld, int rows, int d, int depth)
     {
@@ -35,7 +47,7 @@ typedef struct Float32 {
     {
         UNROLL for (int r = 0; r < 4; r++)
             p.in.own[now][thread % 16][thread / 16 + 16 * r] = own[r];
-        *(four *)&p.in.other[now][thread % 16][thread / 16 * 4] = four{other[0], other[1], other[2], other[3]};
+        writeFour(&p.in.other[now][thread % 16][thread / 16 * 4], other);
     }
 
     // The tile of products of own rows and others. While a slice is multiplied, the next

@@ -26,8 +26,6 @@
 
 enum { SOFTMAX, BY_RELU2, BY_LAPLACE }; // as internal/kernel numbers functions
 
-typedef float four __attribute__((ext_vector_type(4)));
-
 // A tile of numbers [other][own].
 typedef float square[TILE][TILE_PITCH];
 
@@ -112,6 +110,68 @@ DEVICE void dropped(bool drop[4], const setting &s, unsigned long at)
     }
 }
 
+// What a thread has of a query: the scores of four keys, 16 apart, and what becomes of them.
+typedef struct {
+    float score[4]; // NONE where the key is hidden
+    bool seen[4], drop[4];
+} four;
+
+DEVICE four scoresOf(const float *at, int apart, const setting &s, long segment, int query, int key0, int end, float scale)
+{
+    four q;
+    UNROLL for (int c = 0; c < 4; c++) {
+        int key = key0 + 16 * c;
+        q.drop[c] = false;
+        q.seen[c] = key < end && !(s.mask && s.mask[segment * s.keys + key]);
+        q.score[c] = NONE;
+        if (q.seen[c])
+            q.score[c] = s.bias ? at[c * apart] * scale + s.bias[key - query] : at[c * apart] * scale;
+    }
+    if (s.threshold)
+        dropped(q.drop, s, (unsigned long)(segment * s.queries + query) * s.keys + key0);
+    return q;
+}
+
+// The weights of relu2 and laplace, or for GRADIENT their derivatives.
+template <bool GRADIENT> DEVICE void elementWeights(float *at, int apart, const four &q, const setting &s)
+{
+    UNROLL for (int c = 0; c < 4; c++) {
+        float v, density;
+        if (s.function == BY_RELU2) {
+            v = atLeast(q.score[c], 0);
+            v = GRADIENT ? 2 * v : v * v;
+        } else {
+            v = normal((q.score[c] - LAPLACE_MEAN) / LAPLACE_DEVIATION, &density);
+            v = GRADIENT ? density * LAPLACE_PEAK : v;
+        }
+        v = GRADIENT ? v : v * s.factor;
+        at[c * apart] = q.seen[c] && !q.drop[c] ? v : GRADIENT ? NONE : 0;
+    }
+}
+
+// e^(score - top), and 0 for hidden keys. The exponentials of nothing but -Inf are 0.
+DEVICE void exponentials(float p[4], const four &q, float top)
+{
+    UNROLL for (int c = 0; c < 4; c++)
+        p[c] = q.seen[c] ? exponential(q.score[c] - (top == NONE ? 0 : top)) : 0;
+}
+
+// The exponentials of row i's scores relative to the largest so far, which the tile may
+// raise: then what came before is to shrink.
+DEVICE void nextWeights(float p[4], const four &q, tileRows &rows, int i, int turn, bool first)
+{
+    float old = rows.largest[turn][i];
+    float top = larger(old, largestOfHalf(larger(larger(q.score[0], q.score[1]), larger(q.score[2], q.score[3]))));
+    float shrink = top == NONE ? 0 : exponential(old - top);
+    exponentials(p, q, top);
+    float sum = sumOfHalf(p[0] + p[1] + (p[2] + p[3]));
+    if (first) {
+        rows.largest[1 - turn][i] = top;
+        rows.sum[1 - turn][i] = rows.sum[turn][i] * shrink + sum;
+        rows.shrink[i] = shrink;
+    }
+}
+
 // Turns a tile of products q k, of queries from q0 and keys from k0 on, into weights P, or
 // for GRADIENT into what scoreGradient takes. Sixteen threads have a query, and four keys
 // each that are 16 apart, as words of random numbers are.
@@ -120,65 +180,30 @@ template <bool OWN_KEYS, bool GRADIENT> DEVICE void weigh(square &tile, tileRows
     const int apart = OWN_KEYS ? 16 : 16 * TILE_PITCH;
     int thread = threadAnew(), x = thread % 16;
     _Pragma("nounroll") for (int i = thread / 16; i < TILE; i += THREADS / 16) {
-        float *at = OWN_KEYS ? &tile[i][x] : &tile[x][i];
+        float *at = OWN_KEYS ? &tile[i][x] : &tile[x][i], scale = s.scale;
         int query = q0 + i, end = query < s.queries ? visible(query, s.queries, s.keys, s.causal) : 0;
-        long row = segment * s.queries + query;
-        float scale = s.scale;
         if (s.function != SOFTMAX)
             scale /= s.lengths ? s.lengths[segment] : end > 1 ? end : 1;
-        float score[4];
-        bool seen[4], drop[4] = {false, false, false, false};
-        UNROLL for (int c = 0; c < 4; c++) {
-            int key = k0 + x + 16 * c;
-            seen[c] = key < end && !(s.mask && s.mask[segment * s.keys + key]);
-            score[c] = NONE;
-            if (seen[c])
-                score[c] = s.bias ? at[c * apart] * scale + s.bias[key - query] : at[c * apart] * scale;
-        }
-        if (s.threshold)
-            dropped(drop, s, (unsigned long)row * s.keys + k0 + x);
+        four q = scoresOf(at, apart, s, segment, query, k0 + x, end, scale);
+        bool inside = s.function == SOFTMAX && query < s.queries;
         if (GRADIENT && x == 0) {
             rows.scale[i] = scale;
-            rows.delta[i] = s.function == SOFTMAX && query < s.queries ? s.deltas[row] : 0;
+            rows.delta[i] = inside ? s.deltas[segment * s.queries + query] : 0;
         }
         if (s.function != SOFTMAX) {
-            UNROLL for (int c = 0; c < 4; c++) {
-                float v, density;
-                if (s.function == BY_RELU2) {
-                    v = atLeast(score[c], 0);
-                    v = GRADIENT ? 2 * v : v * v;
-                } else {
-                    v = normal((score[c] - LAPLACE_MEAN) / LAPLACE_DEVIATION, &density);
-                    v = GRADIENT ? density * LAPLACE_PEAK : v;
-                }
-                v = GRADIENT ? v : v * s.factor;
-                at[c * apart] = seen[c] && !drop[c] ? v : GRADIENT ? NONE : 0;
-            }
+            elementWeights<GRADIENT>(at, apart, q, s);
             continue;
         }
-        float top = 0, shrink = 0, p[4];
-        if (OWN_KEYS || GRADIENT) {
-            top = query < s.queries ? s.logs[row] : 0;
-        } else {
-            float old = rows.largest[turn][i];
-            top = larger(old, largestOfHalf(larger(larger(score[0], score[1]), larger(score[2], score[3]))));
-            shrink = top == NONE ? 0 : exponential(old - top);
-        }
-        UNROLL for (int c = 0; c < 4; c++)
-            p[c] = seen[c] ? exponential(score[c] - (top == NONE ? 0 : top)) : 0;
-        if (!OWN_KEYS && !GRADIENT) {
-            float sum = sumOfHalf(p[0] + p[1] + (p[2] + p[3]));
-            if (x == 0) {
-                rows.largest[1 - turn][i] = top;
-                rows.sum[1 - turn][i] = rows.sum[turn][i] * shrink + sum;
-                rows.shrink[i] = shrink;
-            }
-        }
+        float p[4];
+        if (OWN_KEYS || GRADIENT)
+            exponentials(p, q, inside ? s.logs[segment * s.queries + query] : 0);
+        else
+            nextWeights(p, q, rows, i, turn, x == 0);
         UNROLL for (int c = 0; c < 4; c++) {
             if (GRADIENT)
-                at[c * apart] = seen[c] ? drop[c] ? -p[c] : p[c] : NONE;
+                at[c * apart] = q.seen[c] ? q.drop[c] ? -p[c] : p[c] : NONE;
             else
-                at[c * apart] = drop[c] ? 0 : p[c] * s.factor;
+                at[c * apart] = q.drop[c] ? 0 : p[c] * s.factor;
         }
     }
 }
@@ -196,7 +221,7 @@ DEVICE float scoreGradient(float p, float dp, float delta, float factor)
 // The sums of a tile of dS over pairs with the same key minus query, for keys from k0 on:
 // to[k0 + d] is that of key minus query, both counted in the tile, d - 63. What is not
 // complete before the next tile waits in carry.
-DEVICE void sumDiagonals(float *to, const square &tile, float carry[2][TILE], int k0, int keys, int turn)
+DEVICE void sumDiagonals(float *to, const square &tile, float carry[2][TILE], int k0, int turn)
 {
     int d = threadAnew(), from = d < TILE ? TILE - 1 - d : 0, end = d < TILE ? TILE : 2 * TILE - 1 - d;
     if (d >= 2 * TILE - 1)
@@ -244,21 +269,22 @@ template <class E, bool OWN_KEYS, bool GRADIENT> DEVICE void attend(float *y, co
         long first = anew(segment), row = first * own + r0, other = first * others + o;
         BARRIER; // the last tile has been read, and so has the pool
         E::multiply(product, pool, a + row * lda, lda, count, b + other * ldb, ldb, n, z);
-        UNROLL for (int i = 0; i < 16; i++)
-            tile[E::otherOf(i)][E::ownOf(i)] = product[i];
+        E::put(tile, product);
         BARRIER;
         weigh<OWN_KEYS, GRADIENT>(tile, rows, s, segment, OWN_KEYS ? o : r0, OWN_KEYS ? r0 : o, turn);
         if (GRADIENT) {
             E::multiply(product, pool, c + row * ldc, ldc, count, e + other * lde, lde, n, h);
+            float p[16];
+            E::get(p, tile);
             UNROLL for (int i = 0; i < 16; i++) {
-                float *at = &tile[E::otherOf(i)][E::ownOf(i)];
                 int query = OWN_KEYS ? E::otherOf(i) : E::ownOf(i);
-                float ds = scoreGradient(*at, product[i], rows.delta[query], s.factor);
-                *at = OWN_KEYS ? ds * rows.scale[query] : ds;
+                float ds = scoreGradient(p[i], product[i], rows.delta[query], s.factor);
+                product[i] = OWN_KEYS ? ds * rows.scale[query] : ds;
             }
+            E::put(tile, product);
             BARRIER;
             if (!OWN_KEYS && adds)
-                sumDiagonals(parts, tile, carry, o, s.keys, turn);
+                sumDiagonals(parts, tile, carry, o, turn);
         } else if (!OWN_KEYS && s.function == SOFTMAX) {
             BARRIER;
             UNROLL for (int m = 0; m < CHUNKS; m++)

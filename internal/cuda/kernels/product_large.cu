@@ -14,6 +14,14 @@ DEVICE void readFour(float v[4], const float *from)
                  : "memory");
 }
 
+DEVICE void writeFour(float *to, const float v[4])
+{
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};"
+                 :
+                 : "l"((__attribute__((address_space(3))) float *)to), "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3])
+                 : "memory");
+}
+
 // What a thread reads of a tile [LARGE, SLICE] of A, or of B with columns for rows: SHARE
 // numbers, apart in memory, that begin at row and depth.
 typedef struct { int row, depth, rows, depths; long apart; const float *at; } share;
