@@ -16,6 +16,8 @@
 #include "attention_bf16.cu"
 #include "attention.cu"
 #include "coefficients.cu"
+#include "ema_state.cu"
 #include "bands.cu"
 #include "batch_norm.cu"
 #include "choices.cu"
+#include "texts.cu"
