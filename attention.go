@@ -71,11 +71,12 @@ func (a *GatedAttention) ready(linear func(*nn.Linear) *nn.Linear) *GatedAttenti
 	return &r
 }
 
-// begin returns the state of a ready layer at the beginning of several texts.
-func (a *GatedAttention) begin(texts int) *gatedState {
-	s := &gatedState{average: a.move.beginning.Begin(texts), keys: &autograd.AttentionState{Chunk: a.config.ChunkSize}}
+// begin returns the state of a ready layer at the beginning of several texts, which t
+// reads.
+func (a *GatedAttention) begin(t *autograd.Tape, texts int) *gatedState {
+	s := &gatedState{average: a.move.beginning.Begin(t, texts), keys: &autograd.AttentionState{Chunk: a.config.ChunkSize}}
 	for range texts {
-		s.keys.Texts = append(s.keys.Texts, autograd.NewKeyValueCache(a.config.ZDim, a.config.HiddenDim))
+		s.keys.Texts = append(s.keys.Texts, autograd.NewKeyValueCache(t, a.config.ZDim, a.config.HiddenDim))
 	}
 	return s
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/nn"
-	"github.com/mega-go/mega/tensor"
 )
 
 // CrossAttention is the gated attention of a decoder to an encoder (reference
@@ -59,7 +58,7 @@ type crossState struct {
 	sources  *autograd.AttentionState // keys and values, one source for each translation
 	reach    int                      // columns of the longest source
 	position int                      // of the next query
-	queries  *tensor.Tensor           // the last ones, [B·L, Z]
+	queries  *autograd.Variable       // the last ones, [B·L, Z]
 	bias     nn.KeptBias
 }
 
@@ -82,7 +81,7 @@ func (a *CrossAttention) read(t *autograd.Tape, source *autograd.Variable, g sou
 	for i, c := range g.columns {
 		from, to := i*g.length+c[0], i*g.length+c[1]
 		k, v := autograd.RowRange(keys, from, to), autograd.RowRange(values, from, to)
-		s.sources.Texts[g.rows[i]] = autograd.NewSource(k.Value(), v.Value(), c[0])
+		s.sources.Texts[g.rows[i]] = autograd.NewSource(t, k.Value(), v.Value(), c[0])
 		s.reach = max(s.reach, c[1])
 	}
 	t.Release(keys)
@@ -126,7 +125,7 @@ func (a *CrossAttention) look(t *autograd.Tape, q *autograd.Variable, source *En
 		return nil, err
 	}
 	if s != nil {
-		s.advance(q)
+		s.advance(t, q)
 	}
 	return t.Attention(q, keys, values, options), nil
 }
@@ -137,7 +136,7 @@ func (a *CrossAttention) weights(t *autograd.Tape, row int, s *crossState) []flo
 	if err != nil {
 		panic(err) // it has reached as far before
 	}
-	q := autograd.RowRange(autograd.NewConstant(s.queries), row, row+1)
+	q := autograd.RowRange(s.queries, row, row+1)
 	return slices.Clone(t.Attention(q, nil, nil, autograd.AttentionConfig{
 		Function: a.config.Attention, Scale: a.config.attentionScale(), Bias: bias, BiasZero: zero + 1,
 		State: &autograd.AttentionState{Texts: []*autograd.KeyValueCache{s.sources.Texts[row].Selecting()}},
@@ -145,11 +144,12 @@ func (a *CrossAttention) weights(t *autograd.Tape, row int, s *crossState) []flo
 }
 
 // advance moves the state past queries [B, L, Z], which it keeps for weights.
-func (s *crossState) advance(q *autograd.Variable) {
+func (s *crossState) advance(t *autograd.Tape, q *autograd.Variable) {
 	if s.queries == nil || s.queries.Rows() != q.Rows() {
-		s.queries = tensor.New(q.Rows(), q.Cols())
+		s.queries = t.Keep(q)
+	} else {
+		t.Assign(s.queries, q)
 	}
-	s.queries.Copy(q.Value())
 	s.position += q.Shape()[1]
 }
 

@@ -16,7 +16,7 @@ type LanguageModel struct {
 	projection *nn.Parameter       // [V, D]; nil with an adaptive softmax
 	adaptive   *nn.AdaptiveSoftmax // nil with a plain one
 	frozen     *readyWeights       // nil unless frozen
-	workers    *autograd.Workers   // of sessions
+	home                           // of sessions
 	precision                      // of what is frozen
 }
 

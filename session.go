@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
-	"github.com/mega-go/mega/tensor"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A Session reads texts with a LanguageModel, token by token or in longer pieces, and
@@ -15,7 +15,9 @@ import (
 // decoding: truncation would need the last inputs again.
 //
 // A session holds one text, or several side by side as rows. It belongs to one
-// goroutine; any number of sessions of one model may run at once. The model's
+// goroutine; any number of sessions of one model may run at once. Where the parameters are
+// on a device, all sessions of the model belong to the goroutine of the device, which has
+// their state, and errors of the device are those of the session. The model's
 // parameters must not change while it has sessions: what is derived from them
 // is computed once, by NewSession or Freeze, and shared with clones.
 type Session struct {
@@ -31,9 +33,6 @@ const maxTexts = 1 << 24
 // once: enough for products of matrices to be at their best, few enough for
 // memory.
 const windowTokens = 4096
-
-// SetWorkers says which threads compute for the sessions made afterwards.
-func (m *LanguageModel) SetWorkers(w *autograd.Workers) { m.workers = w }
 
 // Freeze packs the decoder's and the output's weights for products with a few rows,
 // in as much memory again (half as much in bfloat16, a quarter in int8), for the sessions that are made
@@ -69,7 +68,7 @@ func (m *LanguageModel) NewBatch(texts int) *Session {
 	if w == nil {
 		w = &readyWeights{stack: m.decoder.ready(asItIs, asItIs), projection: m.projection, adaptive: m.adaptive}
 	}
-	return &Session{model: m, reader: newReader(w, texts, m.workers)}
+	return &Session{model: m, reader: newReader(w, texts, m.tape(m.params))}
 }
 
 // Model returns the model that the session reads with.
@@ -78,7 +77,8 @@ func (s *Session) Model() *LanguageModel { return s.model }
 // Step reads one token of each text and returns LogProbs. With plain embeddings
 // and softmax it allocates nothing, but for the memory of a chunk that is longer
 // than those before.
-func (s *Session) Step(tokens ...int32) ([]float32, error) {
+func (s *Session) Step(tokens ...int32) (logProbs []float32, err error) {
+	defer device.Catch(&err)
 	if len(tokens) != s.Rows() {
 		return nil, fmt.Errorf("a step of %d tokens in a session of %d texts", len(tokens), s.Rows())
 	}
@@ -101,19 +101,15 @@ func (s *Session) Prefill(tokens []int32) error {
 func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
 	rows := s.Rows()
 	length := len(tokens) / rows
-	out := tensor.New(rows, length, s.model.config.DecoderEmbedDim)
-	err := s.readAll(tokens, func(from, n int) {
-		x := s.features.Value()
-		for i := range rows * n {
-			out.CopyRow(i/n*length+from+i%n, x, i)
-		}
-	})
-	return autograd.NewConstant(out), err
+	out := s.tape.NewKept(rows, length, s.model.config.DecoderEmbedDim)
+	err := s.readAll(tokens, func(from, n int) { s.tape.Place(out, s.features, from) })
+	return out, err
 }
 
 // readAll reads tokens [rows, L] window by window and calls each after each, with
 // its first column and their number.
-func (s *Session) readAll(tokens []int32, each func(from, n int)) error {
+func (s *Session) readAll(tokens []int32, each func(from, n int)) (err error) {
+	defer device.Catch(&err)
 	rows := s.Rows()
 	length := len(tokens) / rows
 	if length == 0 || len(tokens) != rows*length {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/format/safetensors"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -26,7 +27,8 @@ const maxPosition = 1 << 53
 // bit for bit: positions [rows], log_probs [rows, V], and for each layer
 // layers.I.averages [rows, state size], in the order of the computation, and
 // layers.I.rows.R.keys and .values of the current chunk.
-func (s *Session) Save(w io.Writer) error {
+func (s *Session) Save(w io.Writer) (err error) {
+	defer device.Catch(&err)
 	if s.logProbs == nil {
 		return errors.New("save a session: nothing has been read yet")
 	}
@@ -39,7 +41,7 @@ func (s *Session) Save(w io.Writer) error {
 		safetensors.Of("log_probs", s.logProbs.Shape(), s.logProbs.Host()),
 	}
 	for i, b := range s.states {
-		averages := b.gated.average.Averages
+		averages := b.gated.average.Host()
 		tensors = append(tensors, safetensors.Of(averagesName(i), averages.Shape(), averages.Host()))
 		for row, c := range b.gated.keys.Texts {
 			keys, values := c.Tensors()
@@ -97,7 +99,8 @@ func (m *LanguageModel) LoadSession(r io.Reader) (*Session, error) {
 	return s, nil
 }
 
-func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
+func (m *LanguageModel) loadSession(f sessionReader) (session *Session, err error) {
+	defer device.Catch(&err)
 	positions, err := f.Int64("positions")
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 	}
 	f.shape("log_probs", rows, m.config.VocabSize) // before anything of that many rows is made
 	for i, b := range m.NewSession().states {
-		f.shape(averagesName(i), rows, b.gated.average.Averages.Cols())
+		f.shape(averagesName(i), rows, b.gated.average.Size())
 	}
 	if f.err != nil {
 		return nil, f.err
@@ -123,7 +126,9 @@ func (m *LanguageModel) loadSession(f sessionReader) (*Session, error) {
 	}
 	for i, b := range s.states {
 		average := b.gated.average
-		average.Averages = f.tensor(averagesName(i), rows, average.Averages.Cols())
+		if x := f.tensor(averagesName(i), rows, average.Size()); x != nil {
+			average.SetHost(x)
+		}
 		for row, c := range b.gated.keys.Texts {
 			n := s.cached(s.positions[row])
 			keys := f.tensor(cacheName(i, row, "keys"), n, m.config.DecoderZDim)

@@ -81,6 +81,35 @@ func freeze(frozen **readyWeights, pack func() *readyWeights) (thaw func()) {
 	return func() { *frozen = before }
 }
 
+// A home is where the sessions of a model compute.
+type home struct {
+	workers  *autograd.Workers
+	onDevice *autograd.Tape // where the parameters are on a device: of all sessions, nil until there is one
+}
+
+// SetWorkers says which threads compute for the sessions made afterwards.
+func (h *home) SetWorkers(w *autograd.Workers) { h.workers = w }
+
+// tape returns a tape for a new session of a model with these parameters.
+func (h *home) tape(params *nn.Params) *autograd.Tape {
+	d := params.Device()
+	if d == nil {
+		return newTape(h.workers)
+	}
+	if h.onDevice == nil {
+		h.onDevice = newTape(h.workers)
+		h.onDevice.SetDevice(d)
+	}
+	return h.onDevice
+}
+
+// newTape returns a tape that workers compute on.
+func newTape(workers *autograd.Workers) *autograd.Tape {
+	t := autograd.NewTape()
+	t.SetWorkers(workers)
+	return t
+}
+
 // A reader takes texts through a causal stack piece by piece, side by side as
 // rows: what Session and TranslatorSession have in common. The layers are those
 // of training, on a tape that does not record and with a state each.
@@ -89,7 +118,7 @@ type reader struct {
 	states    []blockState
 	positions []int // tokens read of each text
 
-	tape     *autograd.Tape     // holds what the last window gave
+	tape     *autograd.Tape     // holds what the last window gave, until another session of a device reads
 	features *autograd.Variable // of the last window, [rows, n, D]
 	logProbs *tensor.Tensor     // [rows, V] of what comes next, nil before anything is read
 
@@ -99,19 +128,12 @@ type reader struct {
 }
 
 // newReader returns a reader at the beginning of several texts.
-func newReader(w *readyWeights, texts int, workers *autograd.Workers) reader {
-	r := reader{readyWeights: w, positions: make([]int, texts), tape: newTape(workers)}
+func newReader(w *readyWeights, texts int, t *autograd.Tape) reader {
+	r := reader{readyWeights: w, positions: make([]int, texts), tape: t}
 	for _, b := range w.stack.blocks {
-		r.states = append(r.states, blockState{gated: b.attention.begin(texts)})
+		r.states = append(r.states, blockState{gated: b.attention.begin(t, texts)})
 	}
 	return r
-}
-
-// newTape returns a tape that workers compute on.
-func newTape(workers *autograd.Workers) *autograd.Tape {
-	t := autograd.NewTape()
-	t.SetWorkers(workers)
-	return t
 }
 
 // Workers returns the threads that compute, as the model had them when the
@@ -193,11 +215,19 @@ func (s *reader) score() {
 	}
 	last := s.tape.Rows(s.features, s.ends)
 	if s.adaptive != nil {
-		s.logProbs = s.adaptive.LogProbs(s.tape, last).Value()
+		s.tell(s.adaptive.LogProbs(s.tape, last))
 		return
 	}
 	scores := s.tape.Linear(last, s.projection.Variable, nil, autograd.Identity)
-	s.logProbs = s.tape.LogSoftmax(scores).Value()
+	s.tell(s.tape.LogSoftmax(scores))
+}
+
+// tell notes log-probabilities. They come to the host, where tokens are chosen.
+func (s *reader) tell(logProbs *autograd.Variable) {
+	s.logProbs = logProbs.Value()
+	if s.logProbs.Device() != nil {
+		s.logProbs = s.logProbs.Clone()
+	}
 }
 
 // step reads one token of each text, which has been checked.
@@ -234,9 +264,19 @@ func (s *reader) pick(rows []int, stay bool) reader {
 	for _, r := range rows {
 		p.positions = append(p.positions, s.positions[r])
 	}
-	s.Workers().Run(len(p.states), func(_, i int) { p.states[i] = s.states[i].pick(rows, stay) })
+	each := func(_, i int) { p.states[i] = s.states[i].pick(rows, stay) }
+	if s.tape.Device() == nil {
+		s.Workers().Run(len(p.states), each)
+	} else {
+		for i := range p.states { // a device has one goroutine
+			each(0, i)
+		}
+	}
 	if stay {
-		p.tape, p.features, p.window, p.padding, p.ends = newTape(s.Workers()), nil, Input{}, nil, nil
+		p.features, p.window, p.padding, p.ends = nil, Input{}, nil, nil
+		if s.tape.Device() == nil {
+			p.tape = newTape(s.Workers())
+		}
 	}
 	return p
 }

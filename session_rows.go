@@ -26,11 +26,14 @@ func (s *Session) CloneRow(row int) *Session {
 
 // Bytes returns how much memory the state of the texts takes: at the boundary of a
 // chunk it does not depend on how much was read. Weights and scratch memory are
-// left out.
+// left out. On a device it is the device's memory, but for the log-probabilities.
 func (s *Session) Bytes() int {
-	numbers := len(s.LogProbs())
+	numbers := 0
+	if s.logProbs != nil {
+		numbers = s.logProbs.Len()
+	}
 	for _, b := range s.states {
-		numbers += len(b.gated.average.Averages.Host())
+		numbers += b.gated.average.Len()
 		for _, c := range b.gated.keys.Texts {
 			numbers += c.Room()
 		}

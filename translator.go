@@ -16,10 +16,10 @@ type Translator struct {
 	base[TranslatorConfig]
 	source     stack
 	target     stack
-	projection *nn.Parameter     // [V, D]
-	frozen     *readyWeights     // nil unless frozen
-	workers    *autograd.Workers // of sessions
-	precision                    // of sessions
+	projection *nn.Parameter // [V, D]
+	frozen     *readyWeights // nil unless frozen
+	home                     // of sessions
+	precision                // of sessions
 }
 
 // NewTranslator returns a model with initial parameters fixed by config.Seed,

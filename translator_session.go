@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A TranslatorSession writes translations of sources that have been read, side
@@ -16,8 +17,9 @@ import (
 // reference's incremental decoding.
 //
 // A session belongs to one goroutine; any number of sessions of one model may
-// run at once. The model's parameters must not change while it has sessions; see
-// Translator.Freeze where there are many.
+// run at once, but where the parameters are on a device: all of them belong to the
+// goroutine of the device, which has their state. The model's parameters must not
+// change while it has sessions; see Translator.Freeze where there are many.
 type TranslatorSession struct {
 	reader
 	model *Translator
@@ -37,9 +39,6 @@ func (m *Translator) sessionWeights() *readyWeights {
 	return w
 }
 
-// SetWorkers says which threads compute for the sessions made afterwards.
-func (m *Translator) SetWorkers(w *autograd.Workers) { m.workers = w }
-
 // Freeze makes what sessions need of the parameters, in as much memory as these
 // take, once for all sessions until thaw is called, instead of once
 // for each: not a bit of what they say changes. Until then the parameters must not
@@ -52,7 +51,8 @@ func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.session
 // the attention to the source counts it as positions, as in the reference
 // (gated_cross_attention.py:114-122); on the right it makes no difference, and then
 // no bit of a translation depends on the sources beside it.
-func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorSession, error) {
+func (m *Translator) NewSession(sources []int32, rows, length int) (session *TranslatorSession, err error) {
+	defer device.Catch(&err)
 	c := m.config
 	if err := checkText("source", sources, rows, length, c.SourceVocabSize, c.MaxSourcePositions); err != nil {
 		return nil, err
@@ -65,12 +65,13 @@ func (m *Translator) NewSession(sources []int32, rows, length int) (*TranslatorS
 	if w == nil {
 		w = m.sessionWeights()
 	}
-	s := &TranslatorSession{model: m, reader: newReader(w, rows, m.workers)}
+	s := &TranslatorSession{model: m, reader: newReader(w, rows, m.tape(m.params))}
 	for i := range s.states {
 		s.states[i].cross = newCrossState(rows)
 	}
-	t := newTape(m.workers)
+	t := m.tape(m.params) // that of the session, if a device has it
 	t.SetBF16(m.bf16)
+	defer t.SetBF16(false)
 	defer m.workers.Hot()()
 	for _, g := range groups {
 		if err := s.readSources(t, g, sources, length); err != nil {
@@ -152,7 +153,8 @@ func sourceColumns(tokens []int32) ([2]int, error) {
 func (s *TranslatorSession) Model() *Translator { return s.model }
 
 // Step writes one token of each translation and returns LogProbs.
-func (s *TranslatorSession) Step(tokens ...int32) ([]float32, error) {
+func (s *TranslatorSession) Step(tokens ...int32) (logProbs []float32, err error) {
+	defer device.Catch(&err)
 	if len(tokens) != s.Rows() {
 		return nil, fmt.Errorf("a step of %d tokens in a session of %d translations", len(tokens), s.Rows())
 	}

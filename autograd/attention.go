@@ -47,13 +47,10 @@ type AttentionConfig struct {
 func (t *Tape) Attention(q, k, v *Variable, c AttentionConfig) *Variable {
 	start := t.start()
 	var out *Variable
-	if s := c.State; s != nil {
+	if c.State != nil {
 		t.carries("Attention")
-		t.hostOnly("attention that continues a text")
-		a := c.kernel(t.optional(c.Bias))
-		a.Z, a.H, a.Workers = q.Cols(), s.Texts[0].h, t.workers
-		out = t.allocCols(q, a.H)
-		s.attend(t, a, out.value, t.value(q), t.optional(k), t.optional(v))
+		out = t.allocCols(q, c.State.Texts[0].h)
+		t.ops.continueAttention(out.value, t.value(q), t.optional(k), t.optional(v), attentionCall{AttentionConfig: c, bias: t.optional(c.Bias)})
 	} else {
 		out = t.allocCols(q, v.Cols())
 		t.attentionWhole(out, q, k, v, c)

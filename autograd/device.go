@@ -19,8 +19,18 @@ func (t *Tape) SetDevice(d device.Device) {
 	}
 	t.device = &deviceTape{Device: d, tape: t, pool: &t.pool, tables: make(map[[2]int]device.Address), uploads: make(map[string]*tensor.Tensor)}
 	t.device.seeds.places = make(map[uint64]device.Address)
+	t.device.kept.taken = make(map[*tensor.Tensor]bool)
+	t.device.kept.pool.SetDevice(d)
 	t.ops = t.device
 	t.pool.SetDevice(d)
+}
+
+// Device returns what SetDevice has set.
+func (t *Tape) Device() device.Device {
+	if t.device == nil {
+		return nil
+	}
+	return t.device.Device
 }
 
 // deviceTape computes on a device, by the kernels of package kernels. It waits for none
@@ -34,6 +44,7 @@ type deviceTape struct {
 	scratch []*tensor.Tensor          // memory of the operation in progress
 	uploads map[string]*tensor.Tensor // what was copied from the host since the last Reset, by its bytes
 	results []pending                 // what it is still to copy to where it belongs
+	kept    keptMemory
 }
 
 // A pending is a copy whose numbers belong in dst.

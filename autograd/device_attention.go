@@ -18,7 +18,7 @@ type deviceAttention struct {
 func (d *deviceTape) newAttention(q, v *tensor.Tensor, c attentionCall) *deviceAttention {
 	a := &deviceAttention{call: c, Attention: kernels.Attention{
 		Function: int(c.Function), Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys, Z: q.Cols(), H: v.Cols(),
-		Scale: float32(c.Scale), Causal: c.Causal, BF16: d.tape.bf16,
+		Scale: float32(c.Scale), Causal: c.Causal, BF16: d.tape.bf16 && c.State == nil,
 	}}
 	if c.drop > 0 {
 		a.Dropout, a.Seed = c.drop, d.seedAt(c.seed)

@@ -17,9 +17,9 @@ func matrix(x *tensor.Tensor, transposed bool) kernels.Matrix {
 	return kernels.Matrix{At: x.Address(), Row: x.Stride(), Col: 1}
 }
 
-// product returns what computes the products that SetBF16 is about.
-func (d *deviceTape) product() func(d kernels.Device, c, a, b kernels.Matrix, bias device.Address, batch, m, n, k int, accumulate bool) error {
-	if d.tape.bf16 {
+// product returns what computes products, with factors rounded to bfloat16 or as they are.
+func product(bf16 bool) func(d kernels.Device, c, a, b kernels.Matrix, bias device.Address, batch, m, n, k int, accumulate bool) error {
+	if bf16 {
 		return kernels.ProductBF16
 	}
 	return kernels.Product
@@ -44,7 +44,7 @@ func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	if parts := kernels.SplitParts(c.Rows(), c.Cols(), k); how == transposedA && parts > 0 && e.bias == nil {
 		d.must(op, kernels.SplitProduct(d, d.tape.bf16, matrix(to, false), matrix(a, true), matrix(b, false), d.get(parts), c.Rows(), c.Cols(), k, e.accumulate))
 	} else {
-		d.must(op, d.product()(d, matrix(to, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
+		d.must(op, product(d.tape.bf16 || e.bf16)(d, matrix(to, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
 			bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
 	}
 	switch {
@@ -59,8 +59,9 @@ func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	d.end(op, nil)
 }
 
-func (d *deviceTape) multiplyPacked(_, _ *tensor.Tensor, _ *kernel.Packed, _ epilogue) {
-	d.lacks("a product with a packed weight")
+func (d *deviceTape) multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) {
+	e.bf16 = w.packed.precision == BFloat16
+	d.multiply(c, x, w.value, transposedB, e)
 }
 
 func (d *deviceTape) columnSums(dst, x *tensor.Tensor) {

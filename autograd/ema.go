@@ -45,8 +45,7 @@ func (t *Tape) EMA(x *Variable, mask []bool, p EMAParameters, c EMAConfig, state
 	out := t.allocLike(x)
 	if state != nil {
 		t.carries("EMA")
-		t.hostOnly("a moving average that continues a text")
-		kernel.EMAStep(t.workers, out.value.Data(), t.value(x).Data(), mask, state.Averages.Data(), x.shape[0], x.shape[1], state.coefficients)
+		t.ops.continueAverage(out.value, t.value(x), mask, x.shape[0], x.shape[1], state)
 	} else {
 		t.emaWhole(out, x, mask, p, c)
 	}
@@ -120,6 +119,10 @@ func (p EMAParameters) numbers() kernel.EMAParams {
 		Delta: p.Delta.Value().Data(), Alpha: p.Alpha.Value().Data(), Beta: p.Beta.Value().Data(),
 		Gamma: p.Gamma.Value().Data(), Omega: p.Omega.Value().Data(),
 	}
+}
+
+func (h *host) continueAverage(dst, x *tensor.Tensor, mask []bool, batch, length int, s *EMAState) {
+	kernel.EMAStep(h.workers, dst.Data(), x.Data(), mask, s.averages.Data(), batch, length, s.average.coefficients)
 }
 
 // borrowCoefficients returns coefficients to be set, used before if possible so

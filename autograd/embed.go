@@ -211,7 +211,5 @@ func (h *host) rowsGrad(dsrc, dy *tensor.Tensor, rows []int32) {
 // RowRange returns rows [from, to) of a constant as a matrix that shares its
 // numbers.
 func RowRange(x *Variable, from, to int) *Variable {
-	value := x.Value()
-	flat := value.Reshape(value.Rows(), value.Cols())
-	return NewConstant(tensor.FromSlice(flat.Data()[from*x.Cols():to*x.Cols()], to-from, x.Cols()))
+	return NewConstant(x.Value().RowRange(from, to))
 }

@@ -57,7 +57,7 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	if w.packed == nil {
 		t.ops.multiply(out.value, t.value(x), t.value(w), transposedB, e)
 	} else {
-		t.ops.multiplyPacked(out.value, t.value(x), w.packed, e)
+		t.ops.multiplyPacked(out.value, t.value(x), w, e)
 	}
 	if record {
 		t.recordLinear(base, x, w, b, out, pre, act)
@@ -110,10 +110,17 @@ const (
 // Pack returns w [N, K] as a constant that Linear reads in the order of its
 // products, which saves them most of their time where rows are few. It takes
 // memory of its own and does not see w change.
+//
+// A device reads w itself, in float32: there is nothing to save. BFloat16 makes it round
+// both factors as it does on the host, and Int8, the form of weights that are multiples
+// of a scale already, makes no difference.
 func Pack(w *Variable, in Precision) *Variable {
 	x, p := w.Value(), NewConstant(w.Value())
+	p.packed = &packedWeight{precision: in}
+	if x.Device() != nil {
+		return p
+	}
 	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
-	p.packed = new(kernel.Packed)
 	pack := (*kernel.Packed).Pack
 	switch in {
 	case BFloat16:
@@ -121,14 +128,19 @@ func Pack(w *Variable, in Precision) *Variable {
 	case Int8:
 		pack = (*kernel.Packed).PackInt8
 	}
-	pack(p.packed, nil, x.Cols(), x.Rows(), b)
+	pack(&p.packed.numbers, nil, x.Cols(), x.Rows(), b)
 	return p
 }
 
-// multiplyPacked computes c = x wᵀ.
-func (h *host) multiplyPacked(c, x *tensor.Tensor, w *kernel.Packed, e epilogue) {
-	a := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}
-	kernel.GemmPacked(h.workers, x.Rows(), w.Columns(), w.Rows(), a, w, c.Data(), c.Stride(), e.numbers())
+// A packedWeight is a weight as Pack made it.
+type packedWeight struct {
+	precision Precision
+	numbers   kernel.Packed // of the host
+}
+
+func (h *host) multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) {
+	a, b := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}, &w.packed.numbers
+	kernel.GemmPacked(h.workers, x.Rows(), b.Columns(), b.Rows(), a, b, c.Data(), c.Stride(), e.numbers())
 }
 
 // numbers returns an epilogue as the kernels take it.
@@ -161,7 +173,7 @@ func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 		k = a.Rows()
 	}
 	gemm := kernel.Gemm
-	if h.bf16 {
+	if h.bf16 || e.bf16 {
 		gemm = kernel.GemmBF16
 	}
 	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers())

@@ -29,8 +29,8 @@ type operations interface {
 	dropFeatures(dst, x *tensor.Tensor, f featureDrop)
 	copyUnmasked(dst, src *tensor.Tensor, mask []bool) // zero in rows whose mask is true
 
-	multiply(c, a, b *tensor.Tensor, how int, e epilogue) // c = a b, see plain, transposedA, transposedB
-	multiplyPacked(c, x *tensor.Tensor, w *kernel.Packed, e epilogue)
+	multiply(c, a, b *tensor.Tensor, how int, e epilogue)        // c = a b, see plain, transposedA, transposedB
+	multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) // c = x wᵀ for w of Pack
 	columnSums(dst, x *tensor.Tensor)
 
 	queryKey(dst, z, gamma, beta *tensor.Tensor) // queries and keys side by side
@@ -65,8 +65,10 @@ type operations interface {
 	ema(dst, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, record bool) *kernel.EMACoefficients
 	emaGrad(dx *tensor.Tensor, dparams [5]*tensor.Tensor, dy, x *tensor.Tensor, mask []bool, batch, length int, p EMAParameters, c EMAConfig, saved *kernel.EMACoefficients) // adds to dparams
 
+	continueAverage(dst, x *tensor.Tensor, mask []bool, batch, length int, s *EMAState) // moves s past x
 	attention(dst, q, k, v *tensor.Tensor, a attentionCall)
 	attentionGrad(dq, dk, dv, dbias, dy, q, k, v, out *tensor.Tensor, a attentionCall) // adds to dbias
+	continueAttention(dst, q, k, v *tensor.Tensor, a attentionCall)                    // by a.State; k and v are nil for sources
 	rotaryBias(dst, alpha, beta *tensor.Tensor, chunk int)
 	rotaryBiasGrad(dalpha, dbeta, dy, alpha, beta *tensor.Tensor, chunk int)
 
@@ -86,6 +88,7 @@ type epilogue struct {
 	bias       *tensor.Tensor // of a row, added to each; nil for none
 	act        Activation
 	pre        *tensor.Tensor // if not nil takes what act is given; laid out as c
+	bf16       bool           // round the factors, whatever the tape is set to
 }
 
 // host computes on the processor: it is a tape as its operations see it.

@@ -46,12 +46,12 @@ func TestEMAInPieces(t *testing.T) {
 	c.Truncation = 1 // which does not count with a state
 	beginning := NewEMAState(p, c)
 	for _, pieces := range windows {
-		state := beginning.Begin(3)
+		state := beginning.Begin(NewTape(), 3)
 		inPieces(t, whole, func(tape *Tape, from, n int) *Variable {
 			return tape.EMA(piece(x, from, n), nil, p, c, state)
 		}, pieces)
 	}
-	panics(t, "recorded", func() { NewTrainingTape().EMA(x, nil, p, c, beginning.Begin(3)) })
+	panics(t, "recorded", func() { NewTrainingTape().EMA(x, nil, p, c, beginning.Begin(NewTape(), 3)) })
 	c.Bidirectional = true
 	panics(t, "bidirectional", func() { NewEMAState(p, c) })
 }
@@ -78,7 +78,7 @@ func TestAttentionInPieces(t *testing.T) {
 				}
 				state := &AttentionState{Chunk: chunk}
 				for range texts {
-					state.Texts = append(state.Texts, NewKeyValueCache(3, 5))
+					state.Texts = append(state.Texts, NewKeyValueCache(NewTape(), 3, 5))
 				}
 				inPieces(t, whole, func(tape *Tape, from, n int) *Variable {
 					return selfAttention(tape, piece(q, from, n), piece(k, from, n), piece(v, from, n), AttentionConfig{State: state})
@@ -93,7 +93,7 @@ func TestAttentionInPieces(t *testing.T) {
 func TestAttentionToSources(t *testing.T) {
 	q, k, v := parameter(1, 3, 2, 3), parameter(2, 1, 6, 3), parameter(3, 1, 6, 5)
 	bias := parameter(4, 21)
-	source := NewSource(RowRange(k, 2, 6).Value(), RowRange(v, 2, 6).Value(), 2)
+	source := NewSource(NewTape(), RowRange(k, 2, 6).Value(), RowRange(v, 2, 6).Value(), 2)
 	c := AttentionConfig{Scale: 0.5, Bias: bias, BiasZero: 10, State: &AttentionState{Texts: []*KeyValueCache{source, source, source}}}
 	got := NewTape().Attention(q, nil, nil, c).Value()
 	for i := range 3 {
@@ -125,20 +125,20 @@ func float64s(x []float32) []float64 {
 // What is picked goes on as what it was picked from, whichever is kept.
 func TestPick(t *testing.T) {
 	for _, stay := range []bool{true, false} {
-		average := &EMAState{Averages: parameter(1, 3, 2).Value().Clone()}
+		average := &EMAState{averages: parameter(1, 3, 2).Value().Clone()}
 		keys := &AttentionState{}
 		for i := range 3 {
-			c := NewKeyValueCache(1, 1)
+			c := NewKeyValueCache(NewTape(), 1, 1)
 			c.Append(tensor.FromSlice([]float32{float32(i)}, 1, 1), tensor.FromSlice([]float32{float32(-i)}, 1, 1))
 			keys.Texts = append(keys.Texts, c)
 		}
-		before := average.Averages.Clone()
+		before := average.averages.Clone()
 		for _, rows := range [][]int{{2, 0, 2}, {1, 1, 1, 0}, {0}} {
 			picked, texts := average.Pick(rows, stay), keys.Pick(rows, stay)
 			for i, r := range rows {
 				key, _ := texts.Texts[i].Tensors()
-				if !slices.Equal(picked.Averages.Row(i), before.Row(r)) || stay && key.Data()[0] != float32(r) {
-					t.Errorf("row %d of %v: %v and key %v", i, rows, picked.Averages.Row(i), key.Data())
+				if !slices.Equal(picked.averages.Row(i), before.Row(r)) || stay && key.Data()[0] != float32(r) {
+					t.Errorf("row %d of %v: %v and key %v", i, rows, picked.averages.Row(i), key.Data())
 				}
 				for _, other := range texts.Texts[:i] {
 					if other == texts.Texts[i] {
@@ -147,7 +147,7 @@ func TestPick(t *testing.T) {
 				}
 			}
 			if !stay {
-				average, keys, before = picked, texts, picked.Averages.Clone()
+				average, keys, before = picked, texts, picked.averages.Clone()
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -20,7 +19,7 @@ type Variable struct {
 	leaf    bool
 	frozen  bool // a leaf that takes no gradient
 
-	packed *kernel.Packed // the value as products read it, nil unless Pack made it
+	packed *packedWeight // the value as products read it, nil unless Pack made it
 
 	reads     int                      // backward functions that will read the value
 	recompute func(dst *tensor.Tensor) // computes the value again, nil if that is not cheap

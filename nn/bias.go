@@ -87,7 +87,7 @@ func (k *KeptBias) Forward(t *autograd.Tape, b PositionBias, length int) (bias *
 		if err != nil {
 			return nil, 0, err
 		}
-		*k = KeptBias{autograd.NewConstant(bias.Value().Clone()), zero}
+		*k = KeptBias{t.Keep(bias), zero}
 	}
 	return k.numbers, k.zero, nil
 }

@@ -17,6 +17,7 @@ type Pool struct {
 	free    [][][]float32 // by slot of their capacity
 	headers []*Tensor     // without memory
 	held    int           // elements ever allocated and not dropped
+	idle    int           // of those, the ones of free buffers on a device
 
 	device device.Memory // nil for the host's memory
 
@@ -87,6 +88,7 @@ func (p *Pool) fillOnDevice(t *Tensor, capacity int) {
 	list := &p.addresses[t.slot]
 	if last := len(*list) - 1; last >= 0 {
 		t.device, t.at, *list = p.device, (*list)[last], (*list)[:last]
+		p.idle -= capacity
 		return
 	}
 	at, err := p.device.Alloc(numberBytes * capacity)
@@ -101,6 +103,7 @@ func (p *Pool) Drain(t *Tensor) {
 		list := &p.addresses[t.slot]
 		at, _ := slices.BinarySearchFunc(*list, t.at, func(a, b device.Address) int { return cmp.Compare(b, a) })
 		*list = slices.Insert(*list, at, t.at)
+		p.idle += capacity(t.slot)
 		t.device, t.at = nil, 0
 		return
 	}
@@ -112,6 +115,9 @@ func (p *Pool) Drain(t *Tensor) {
 // Held returns how many elements the pool has allocated, in use or not.
 func (p *Pool) Held() int { return p.held }
 
+// Taken returns how many elements of a device are in use.
+func (p *Pool) Taken() int { return p.held - p.idle }
+
 // Trim forgets the free buffers, for the garbage collector to take, and gives those of
 // a device back to it.
 func (p *Pool) Trim() {
@@ -119,6 +125,7 @@ func (p *Pool) Trim() {
 		for _, at := range list {
 			device.Must(p.device, "free memory", p.device.Free(at))
 			p.held -= capacity(slot)
+			p.idle -= capacity(slot)
 		}
 	}
 	clear(p.addresses)

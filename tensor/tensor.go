@@ -24,6 +24,7 @@ type Tensor struct {
 
 	device device.Memory  // where the numbers are, nil for data
 	at     device.Address // of the first one
+	whole  *Tensor        // of which this is a view on a device, whose memory may end with it
 }
 
 // inlineDims is how many dimensions a tensor holds without memory of their own.
@@ -59,7 +60,7 @@ func FromSlice(data []float32, shape ...int) *Tensor {
 // set makes t a tensor over data and returns it.
 func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
 	t.data, t.stride, t.rows, t.cols = data, stride, 1, width(shape)
-	t.device, t.at = nil, 0
+	t.device, t.at, t.whole = nil, 0, nil
 	if len(shape) > inlineDims {
 		t.shape = slices.Clone(shape)
 	} else {
@@ -77,7 +78,7 @@ func (t *Tensor) set(data []float32, stride int, shape []int) *Tensor {
 // like gives t the shape of x with rows of cols numbers that lie together.
 func (t *Tensor) like(x *Tensor, cols int) {
 	t.rows, t.cols, t.stride, t.dims = x.rows, cols, cols, x.dims
-	t.device, t.at = nil, 0
+	t.device, t.at, t.whole = nil, 0, nil
 	last := len(x.shape) - 1
 	if last >= inlineDims {
 		t.shape = slices.Clone(x.shape)
@@ -162,7 +163,7 @@ func (t *Tensor) SetColumns(x *Tensor, from, to int) {
 	t.like(x, to-from)
 	t.device, t.at, t.stride = x.device, x.at, x.stride
 	if x.device != nil {
-		t.data, t.at = nil, x.at+device.Address(numberBytes*from)
+		t.data, t.at, t.whole = nil, x.at+device.Address(numberBytes*from), x
 		return
 	}
 	end := len(x.data)
@@ -184,7 +185,24 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 	r := new(Tensor).set(nil, width(shape), shape)
 	if r.device, r.at, r.slot = t.device, t.at, t.slot; t.device == nil {
 		r.data = t.data[:t.Len()]
+	} else {
+		r.whole = t
 	}
+	return r
+}
+
+// RowRange returns rows [from, to) of t as a matrix that shares its storage.
+func (t *Tensor) RowRange(from, to int) *Tensor {
+	if from < 0 || to < from || to > t.rows {
+		panic(fmt.Sprintf("tensor: rows [%d,%d) of %d", from, to, t.rows))
+	}
+	r := new(Tensor).set(nil, t.stride, []int{to - from, t.cols})
+	if t.device == nil {
+		end := min(to*t.stride, len(t.data)) // of the last row there may be no gap
+		r.data = t.data[min(from*t.stride, end):end]
+		return r
+	}
+	r.device, r.at, r.whole = t.device, t.at+device.Address(numberBytes*from*t.stride), t
 	return r
 }
 
@@ -218,7 +236,7 @@ func (t *Tensor) Swap(o *Tensor) {
 		panic(fmt.Sprintf("tensor: swap of %v and %v", t.shape, o.shape))
 	}
 	t.data, o.data, t.stride, o.stride = o.data, t.data, o.stride, t.stride
-	t.device, o.device, t.at, o.at = o.device, t.device, o.at, t.at
+	t.device, o.device, t.at, o.at, t.whole, o.whole = o.device, t.device, o.at, t.at, o.whole, t.whole
 }
 
 // Clone returns a contiguous copy of t in the host's memory.

@@ -91,11 +91,17 @@ func (e EMA) Rest(d Device, rest Address, p EMAParameters, states int) error {
 	return elements(d, "ema_rest", EMAStates*e.Channels, rest, p.Delta, p.Alpha, int32(e.Channels), int32(states))
 }
 
+// ContinueCarries returns how many numbers of memory Continue needs.
+func (e EMA) ContinueCarries() int {
+	return e.Batch * ceilDiv(e.Length, chunkSteps) * EMAStates * e.Channels
+}
+
 // Continue is Forward for texts that go on from state [Batch, EMAStates, Channels], which
-// it moves past them. It is for averages from the left that reach back for ever.
+// it moves past them. It is for averages from the left that reach back for ever, whose
+// coefficients were made for chunks (Batch 0), and carry is memory of ContinueCarries numbers.
 func (e EMA) Continue(d Device, s, state, x, mask, rest, omega, carry Address) error {
-	chunks, length, width := e.chunks(), int32(e.Length), int32(e.Channels)
-	if chunks == 1 {
+	chunks, length, width := ceilDiv(e.Length, chunkSteps), int32(e.Length), int32(e.Channels)
+	if chunks <= 1 {
 		carry = state
 	} else {
 		if err := e.launch(d, "ema_local", chunks, carry, x, mask, e.Decay, e.Lag, int32(0), length, width, int32(0)); err != nil {

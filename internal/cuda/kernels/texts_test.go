@@ -123,7 +123,7 @@ func TestContinue(t *testing.T) {
 				mask[j] = byte(flag(bools[j]))
 			}
 			s, want := b.empty(len(x)), make([]float32, len(x))
-			b.must(e.Continue(b, s, state, up(b, x), up(b, mask), rest, up(b, p.Omega), b.empty(e.Carries())))
+			b.must(e.Continue(b, s, state, up(b, x), up(b, mask), rest, up(b, p.Omega), b.empty(e.ContinueCarries())))
 			kernel.EMAStep(nil, want, x, bools, cpu, c.batch, length, &k)
 			b.compare(fmt.Sprintf("%+v: piece %d", c, i), s, want, 2e-5)
 		}
