@@ -1,0 +1,272 @@
+package mega_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mega-go/mega"
+	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/cuda/ptx"
+)
+
+// deviceModule is the module of all kernels, parsed once.
+var deviceModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
+
+// interpreter returns a device that is the interpreter of kernels.
+func interpreter(t testing.TB) device.Device {
+	t.Helper()
+	m, err := deviceModule()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return device.NewInterpreter(m)
+}
+
+// onDevice returns a language model on a device.
+func onDevice(t *testing.T, change func(*mega.LanguageModelConfig)) *mega.LanguageModel {
+	t.Helper()
+	m := newModel(t, change)
+	m.Params().Move(interpreter(t))
+	return m
+}
+
+// A told is what a session said at a place.
+type told struct {
+	place    string
+	logProbs []float32
+}
+
+// sessionCourse takes sessions of a model through all that can be done with them, and
+// returns what they said.
+func sessionCourse(t *testing.T, m *mega.LanguageModel) (said []told) {
+	t.Helper()
+	vocab := m.Config().VocabSize
+	tell := func(place string, p []float32, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(place, err)
+		}
+		said = append(said, told{place, slices.Clone(p)})
+	}
+	s := m.NewBatch(2)
+	err := s.Prefill(text(1, 2*6, vocab))
+	tell("a piece of a chunk", s.LogProbs(), err)
+	for i := range 3 { // over the end of a chunk
+		p, err := s.Step(text(uint64(10+i), 2, vocab)...)
+		tell("a step", p, err)
+	}
+	err = s.Prefill(text(2, 2*(7+8+2), vocab))
+	tell("chunks and a piece", s.LogProbs(), err)
+	features, err := s.Features(text(3, 2*3, vocab))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape := autograd.NewTape()
+	tape.SetDevice(m.Params().Device())
+	scores, err := m.TargetLogProbs(tape, features, text(4, 2*3, vocab), 2)
+	var narrow []float32
+	for _, x := range scores {
+		narrow = append(narrow, float32(x))
+	}
+	tell("targets", narrow, err)
+	alone, copied := s.CloneRow(1), s.Clone()
+	if err := s.Reorder(1, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Step(text(5, 3, vocab)...)
+	tell("rows in another order", p, err)
+	p, err = alone.Step(7)
+	tell("a row by itself", p, err)
+	p, err = copied.Step(8, 9)
+	tell("a copy", p, err)
+	joined, err := mega.Join(copied, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err = joined.Step(4, 5, 6)
+	tell("joined", p, err)
+	return said
+}
+
+// differ returns the place where sessions said another thing than others, and by how much,
+// "" if they agree to within what rounding makes of log-probabilities.
+func differ(got, want []told) string {
+	const tolerance = 2e-5
+	for i, w := range want {
+		for j := range w.logProbs {
+			if d := math.Abs(float64(got[i].logProbs[j] - w.logProbs[j])); !(d <= tolerance) {
+				return fmt.Sprintf("%s: log-probability %v, want %v", w.place, got[i].logProbs[j], w.logProbs[j])
+			}
+		}
+	}
+	return ""
+}
+
+// TestSessionOnDevice holds sessions on a device against those of the CPU, frozen or not.
+func TestSessionOnDevice(t *testing.T) {
+	for _, name := range []string{"plain", "unchunked", "simple", "laplace", "adaptive"} {
+		change := sessionModels[name]
+		if testing.Short() && name != "plain" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			want := sessionCourse(t, newModel(t, change))
+			m := onDevice(t, change)
+			if wrong := differ(sessionCourse(t, m), want); wrong != "" {
+				t.Error(wrong)
+			}
+			if name != "plain" {
+				return
+			}
+			defer m.Freeze()()
+			if wrong := differ(sessionCourse(t, m), want); wrong != "" {
+				t.Error("frozen: ", wrong)
+			}
+		})
+	}
+}
+
+// TestSessionOnDeviceWhole holds steps on a device against reading a text whole.
+func TestSessionOnDeviceWhole(t *testing.T) {
+	m := onDevice(t, sessionModels["plain"])
+	vocab := m.Config().VocabSize
+	tokens := text(6, 19, vocab)
+	want := fullLogProbs(t, newModel(t, sessionModels["plain"]), tokens)
+	s := m.NewSession()
+	for i, token := range tokens {
+		p, err := s.Step(token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareRow(t, "whole", p, want.Row(i))
+	}
+}
+
+// TestSessionFilesOfDevices holds that what a device saves the CPU goes on from, and the
+// other way round.
+func TestSessionFilesOfDevices(t *testing.T) {
+	change := sessionModels["plain"]
+	models := []*mega.LanguageModel{newModel(t, change), onDevice(t, change)}
+	vocab := models[0].Config().VocabSize
+	var after []told
+	for from, m := range models {
+		s := m.NewBatch(2)
+		if err := s.Prefill(text(7, 2*13, vocab)); err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		if err := s.Save(&file); err != nil {
+			t.Fatal(err)
+		}
+		for to, other := range models {
+			loaded, err := other.LoadSession(bytes.NewReader(file.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := loaded.Step(5, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after = append(after, told{fmt.Sprintf("from %d to %d", from, to), slices.Clone(p)})
+		}
+	}
+	for i := range after[1:] {
+		if wrong := differ(after[i+1:i+2], after[:1]); wrong != "" {
+			t.Errorf("%s: %s", after[i+1].place, wrong)
+		}
+	}
+}
+
+// TestTranslatorSessionOnDevice holds translators' sessions on a device against those of
+// the CPU: steps, another order of rows, and what is attended to.
+func TestTranslatorSessionOnDevice(t *testing.T) {
+	source := []int32{4, 5, 6, 7, 2, 1, 1, 8, 9, 10, 11, 12, 13, 2}
+	course := func(t *testing.T, m *mega.Translator) (said []told) {
+		s, err := m.NewSession(source, 2, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := func(tokens ...int32) {
+			p, err := s.Step(tokens...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said = append(said, told{"a step", slices.Clone(p)}, told{"attention", s.Attention(1)})
+		}
+		step(2, 2)
+		step(5, 6)
+		if err := s.Reorder(1, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+		step(7, 8, 9)
+		step(4, 5, 6)
+		return said
+	}
+	for _, name := range []string{"chunks", "rotary", "laplace"} {
+		change := translatorVariants[name]
+		if testing.Short() && name != "chunks" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			want := course(t, smallTranslator(t, change))
+			m := smallTranslator(t, change)
+			m.Params().Move(interpreter(t))
+			if wrong := differ(course(t, m), want); wrong != "" {
+				t.Error(wrong)
+			}
+		})
+	}
+}
+
+// TestDeviceMemoryComesBack holds that the memory of sessions that nobody holds serves
+// others.
+func TestDeviceMemoryComesBack(t *testing.T) {
+	m, counted := newModel(t, sessionModels["plain"]), &counting{Device: interpreter(t)}
+	m.Params().Move(counted)
+	before := 0
+	for i := range 60 {
+		if err := m.NewBatch(3).Prefill(text(8, 3*2, m.Config().VocabSize)); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		if i == 20 {
+			before = counted.live
+		}
+	}
+	if counted.live > before*5/4 {
+		t.Errorf("%d bytes after twenty sessions and %d after sixty", before, counted.live)
+	}
+}
+
+// counting counts a device's memory.
+type counting struct {
+	device.Device
+	live int
+}
+
+func (c *counting) Alloc(n int) (device.Address, error) {
+	c.live += n
+	return c.Device.Alloc(n)
+}
+
+// TestSessionLacksOnDevice holds that what a device lacks is the session's error.
+func TestSessionLacksOnDevice(t *testing.T) {
+	m := newModel(t, func(c *mega.LanguageModelConfig) { c.DecoderNDim = 17 })
+	m.Params().Move(interpreter(t))
+	var err error
+	func() {
+		defer device.Catch(&err)
+		m.NewSession()
+	}()
+	if err == nil || !strings.Contains(err.Error(), "more than 16 states (n_dim) is not available on the device interpreter") {
+		t.Errorf("%v, want it to name what is missing", err)
+	}
+}
