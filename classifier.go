@@ -153,3 +153,7 @@ func (m *Classifier) WeightedLoss(t *autograd.Tape, in *Input, labels []int32, w
 func (m *Classifier) Logits(in Input) ([][]float32, error) {
 	return m.rows(m.params, func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }
+
+// LeaveDevice moves the parameters from a device to the host, and gives the device back
+// all memory that Logits has taken.
+func (m *Classifier) LeaveDevice() { m.leave(m.params) }

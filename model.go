@@ -34,6 +34,15 @@ func (p *tapes) SetBF16(on bool) { p.bf16 = on }
 // BF16 returns what SetBF16 chose.
 func (p *tapes) BF16() bool { return p.bf16 }
 
+// leave gives a device back the memory of Logits, and moves parameters to the host.
+func (p *tapes) leave(params *nn.Params) {
+	if p.onDevice != nil {
+		p.onDevice.Close()
+		p.onDevice = nil
+	}
+	params.Move(nil)
+}
+
 // rows returns the rows of what forward computes where the parameters are. Any number of
 // goroutines may call it if that is the host, and only that of a device, which there is
 // one tape for: a pool might drop others, and their memory would stay taken.

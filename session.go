@@ -54,6 +54,13 @@ func (m *LanguageModel) Freeze() (thaw func()) {
 	})
 }
 
+// LeaveDevice moves the parameters from a device to the host, and gives the device back
+// all memory of the model's sessions, which are void. The model is not frozen then.
+func (m *LanguageModel) LeaveDevice() {
+	m.leave(m.params)
+	m.frozen = nil
+}
+
 // NewSession returns a session at the beginning of one text. The first token of a
 // text is by convention </s>, 2. To make many sessions, clone one.
 func (m *LanguageModel) NewSession() *Session { return m.NewBatch(1) }

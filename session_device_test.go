@@ -249,12 +249,66 @@ func TestDeviceMemoryComesBack(t *testing.T) {
 // counting counts a device's memory.
 type counting struct {
 	device.Device
-	live int
+	live  int
+	sizes map[device.Address]int
 }
 
 func (c *counting) Alloc(n int) (device.Address, error) {
+	at, err := c.Device.Alloc(n)
 	c.live += n
-	return c.Device.Alloc(n)
+	if c.sizes == nil {
+		c.sizes = map[device.Address]int{}
+	}
+	c.sizes[at] = n
+	return at, err
+}
+
+func (c *counting) Free(at device.Address) error {
+	c.live -= c.sizes[at]
+	return c.Device.Free(at)
+}
+
+// TestLeaveDevice holds that models which leave a device leave nothing there, whoever still
+// holds their sessions, and compute on the CPU as before.
+func TestLeaveDevice(t *testing.T) {
+	counted := &counting{Device: interpreter(t)}
+	m := newModel(t, sessionModels["plain"])
+	tokens := text(8, 11, m.Config().VocabSize)
+	read := func() []float32 {
+		s := m.NewSession()
+		if err := s.Prefill(tokens); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(s.LogProbs())
+	}
+	want := read()
+	m.Params().Move(counted)
+	m.Freeze()
+	held := m.NewBatch(2)
+	if got := read(); farthest(got, want) > 1e-5 {
+		t.Errorf("on the device %v, want %v", got, want)
+	}
+	m.LeaveDevice()
+	if counted.live != 0 {
+		t.Errorf("%d bytes are left of a language model", counted.live)
+	}
+	runtime.KeepAlive(held)
+	if got := read(); !slices.Equal(got, want) {
+		t.Errorf("after the device %v, want %v", got, want)
+	}
+	x := smallTranslator(t, translatorVariants["rotary"])
+	x.Params().Move(counted)
+	s, err := x.NewSession([]int32{4, 5, 2}, 1, 3)
+	if err == nil {
+		_, err = s.Step(2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Attention(0)
+	if x.LeaveDevice(); counted.live != 0 {
+		t.Errorf("%d bytes are left of a translator", counted.live)
+	}
 }
 
 // TestSessionLacksOnDevice holds that what a device lacks is the session's error.
@@ -266,7 +320,37 @@ func TestSessionLacksOnDevice(t *testing.T) {
 		defer device.Catch(&err)
 		m.NewSession()
 	}()
-	if err == nil || !strings.Contains(err.Error(), "more than 16 states (n_dim) is not available on the device interpreter") {
+	if err == nil || !strings.Contains(err.Error(), "a text read piece by piece by moving averages of more than 16 states (n_dim) is not available on the device interpreter") {
 		t.Errorf("%v, want it to name what is missing", err)
+	}
+}
+
+// TestTextsSideBySideOnDevice holds that on a device, too, no bit of what is said of a text
+// depends on those beside it.
+func TestTextsSideBySideOnDevice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the interpreter takes its time")
+	}
+	if row, step := sideBySide(t, onDevice(t, sessionModels["laplace"]), 3); row >= 0 {
+		t.Errorf("text %d is another at step %d", row, step)
+	}
+}
+
+// TestBF16OnDevice holds that a model in bfloat16 rounds on a device as it does on the CPU:
+// its log-probabilities are nearer to those of the CPU in bfloat16 than to the exact ones.
+func TestBF16OnDevice(t *testing.T) {
+	said := func(m *mega.LanguageModel, bf16 bool) []float32 {
+		m.SetBF16(bf16)
+		defer m.Freeze()()
+		s := m.NewSession()
+		if err := s.Prefill(text(9, 11, m.Config().VocabSize)); err != nil {
+			t.Fatal(err)
+		}
+		return s.LogProbs()
+	}
+	change := sessionModels["plain"]
+	exact, want, got := said(newModel(t, change), false), said(newModel(t, change), true), said(onDevice(t, change), true)
+	if near, far := farthest(got, want), farthest(got, exact); near > far/4 || far == 0 {
+		t.Errorf("off by %.2g of the largest from the CPU in bfloat16, and by %.2g from float32", near, far)
 	}
 }

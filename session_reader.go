@@ -103,6 +103,16 @@ func (h *home) tape(params *nn.Params) *autograd.Tape {
 	return h.onDevice
 }
 
+// leave gives a device back all memory of sessions, which are void, and moves a model's
+// parameters to the host.
+func (h *home) leave(params *nn.Params) {
+	if h.onDevice != nil {
+		h.onDevice.Close()
+		h.onDevice = nil
+	}
+	params.Move(nil)
+}
+
 // newTape returns a tape that workers compute on.
 func newTape(workers *autograd.Workers) *autograd.Tape {
 	t := autograd.NewTape()

@@ -45,6 +45,13 @@ func (m *Translator) sessionWeights() *readyWeights {
 // change. It is not to be called while another goroutine makes a session.
 func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.sessionWeights) }
 
+// LeaveDevice moves the parameters from a device to the host, and gives the device back
+// all memory of the model's sessions, which are void. The model is not frozen then.
+func (m *Translator) LeaveDevice() {
+	m.leave(m.params)
+	m.frozen = nil
+}
+
 // NewSession reads sources [rows, length], padded with <pad> on either side, and
 // returns a session at the beginning of one translation of each. The first token to
 // give to Step is by convention </s>, 2. With padding on the left

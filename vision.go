@@ -136,3 +136,7 @@ func (m *Vision) Loss(t *autograd.Tape, in *Images, targets []float32) (autograd
 func (m *Vision) Logits(in Images) ([][]float32, error) {
 	return m.rows(m.params, func(t *autograd.Tape) (*autograd.Variable, error) { return m.Forward(t, &in) })
 }
+
+// LeaveDevice moves the parameters from a device to the host, and gives the device back
+// all memory that Logits has taken.
+func (m *Vision) LeaveDevice() { m.leave(m.params) }

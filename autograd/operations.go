@@ -106,11 +106,4 @@ func (h *host) fill(dst *tensor.Tensor, x float32) {
 
 func (h *host) copy(dst, src *tensor.Tensor) { dst.Copy(src) }
 
-// hostOnly panics if the tape computes on a device, which op has not come to.
-func (t *Tape) hostOnly(op string) {
-	if t.device != nil {
-		t.device.lacks(op)
-	}
-}
-
 var _ operations = (*host)(nil)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // inOpenAI puts names of options in OpenAI's words.
@@ -18,6 +19,7 @@ var inOpenAI = strings.NewReplacer("max_len_b", "max_tokens", "min_len", "min_to
 // or as those of several events.
 type choiceWriter struct {
 	codec  *plaintext.Codec
+	device *device.Loop // that has states, nil for the host
 	choice completionChoice
 	before int32  // the token before the next one
 	offset int    // of the next token's text, in characters
@@ -27,8 +29,8 @@ type choiceWriter struct {
 	any    bool // something is new
 }
 
-func newChoiceWriter(codec *plaintext.Codec, index int, before int32, ids []int32, text string, q *completionRequest) *choiceWriter {
-	c := &choiceWriter{codec: codec, before: before, want: q.Logprobs != nil}
+func newChoiceWriter(e *textEngine, index int, before int32, ids []int32, text string, q *completionRequest) *choiceWriter {
+	c := &choiceWriter{codec: e.model.Codec, device: e.device, before: before, want: q.Logprobs != nil}
 	c.choice.Index = index
 	c.clear()
 	if q.Echo {
@@ -81,7 +83,8 @@ func (c *choiceWriter) add(t madeToken) error {
 		return nil
 	}
 	var file bytes.Buffer
-	err := t.state.Save(&file)
+	var err error
+	c.device.Do(func() { err = t.state.Save(&file) })
 	c.choice.State = base64.StdEncoding.EncodeToString(file.Bytes())
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/task/image"
 )
@@ -36,7 +37,7 @@ func newClassifying(p *classify.Predictor, o Options, log *slog.Logger) *classif
 			for i := range in {
 				examples[i] = in[i].Example
 			}
-			return p.Predict(examples)
+			return predictions(o.Device, func() ([]classify.Prediction, error) { return p.Predict(examples) })
 		},
 		alike: func(a, b classInput) bool { return true },
 		size:  func(classInput) int { return 1 },
@@ -53,13 +54,28 @@ func newPictures(p *image.Predictor, o Options, log *slog.Logger) *classifying {
 			for i := range in {
 				pixels[i] = in[i].pixels
 			}
-			return p.Classify(pixels)
+			return predictions(o.Device, func() ([]classify.Prediction, error) { return p.Classify(pixels) })
 		},
 		alike: func(a, b classInput) bool { return true },
 		size:  func(classInput) int { return 1 },
 		room:  classBatch, most: classBatch, log: log,
 	}).start(o.Queue)
 	return c
+}
+
+// predictions computes a batch, which is a classifier's turn on a device.
+func predictions(d *device.Loop, compute func() ([]classify.Prediction, error)) (out []classify.Prediction, err error) {
+	d.Do(func() { out, err = compute() })
+	return out, err
+}
+
+// leaveDevice gives back the device's memory.
+func (c *classifying) leaveDevice() {
+	if c.pictures != nil {
+		c.pictures.Model().LeaveDevice()
+		return
+	}
+	c.sequences.Model().LeaveDevice()
 }
 
 func (c *classifying) close() { c.batches.close() }

@@ -16,6 +16,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/task/language"
 )
 
 // Bounds of a request for completions.
@@ -306,7 +307,7 @@ func (c *completing) prepare(o generate.ContinueOptions) error {
 			before = -1
 		}
 		for k := range n {
-			c.choices = append(c.choices, newChoiceWriter(c.engine.model.Codec, i*n+k, before, ids, text, q))
+			c.choices = append(c.choices, newChoiceWriter(c.engine, i*n+k, before, ids, text, q))
 		}
 	}
 	return nil
@@ -342,7 +343,8 @@ func (c *completing) state() (*mega.Session, error) {
 		return nil, invalid("state", "state is not base64: %v", err)
 	}
 	c.request.State = ""
-	p, err := c.engine.model.Resume(bytes.NewReader(file))
+	var p *language.Prompt
+	c.engine.device.Do(func() { p, err = c.engine.model.Resume(bytes.NewReader(file)) })
 	if err != nil {
 		return nil, invalid("state", "state: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/inspect"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/task/image"
 	"github.com/mega-go/mega/task/language"
@@ -62,6 +63,8 @@ type loaded struct {
 	info   modelInfo
 	layers []averages
 	uses   sync.WaitGroup
+	device *device.Loop // nil for the host
+	log    *slog.Logger
 
 	text        *textEngine
 	classes     *classifying
@@ -121,16 +124,59 @@ func (l *loaded) close() {
 	case l.translation != nil:
 		l.translation.close()
 	}
+	l.leaveDevice()
 }
 
-// load opens the model at a path.
-func (m Model) load(o Options, log *slog.Logger) (*loaded, error) {
+// leaveDevice gives back the device's memory.
+func (l *loaded) leaveDevice() {
+	if l.device == nil {
+		return
+	}
+	var err error
+	l.device.Do(func() {
+		defer device.Catch(&err)
+		switch {
+		case l.text != nil:
+			l.text.tape.Close()
+			l.text.model.Model.LeaveDevice()
+		case l.classes != nil:
+			l.classes.leaveDevice()
+		case l.translation != nil:
+			for _, m := range l.translation.translator.Models {
+				m.LeaveDevice()
+			}
+		}
+	})
+	if err != nil {
+		l.log.Warn("the memory of a model stays taken", "model", l.info.ID, "error", err)
+	}
+}
+
+// on returns the device of models, nil for the host.
+func (o Options) on() device.Device {
+	if o.Device == nil {
+		return nil
+	}
+	return o.Device.Device
+}
+
+// load opens the model at a path. A device computes nothing else meanwhile.
+func (m Model) load(o Options, log *slog.Logger) (l *loaded, err error) {
+	o.Device.Do(func() {
+		defer device.Catch(&err)
+		l, err = m.open(o, log)
+	})
+	return l, err
+}
+
+func (m Model) open(o Options, log *slog.Logger) (*loaded, error) {
 	c, err := checkpoint.Open(m.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	l := &loaded{info: modelInfo{ID: m.ID, Kind: c.Task}}
+	c.UseDevice(o.on())
+	l := &loaded{info: modelInfo{ID: m.ID, Kind: c.Task}, device: o.Device, log: log}
 	layers, err := inspect.Layers(c)
 	if err != nil {
 		return nil, err
@@ -155,7 +201,7 @@ func (m Model) load(o Options, log *slog.Logger) (*loaded, error) {
 }
 
 func (l *loaded) loadText(m Model, o Options, log *slog.Logger) error {
-	t, err := language.Open(m.Path, language.OpenOptions{Data: m.Data})
+	t, err := language.Open(m.Path, language.OpenOptions{Data: m.Data, Device: o.on()})
 	if err != nil {
 		return err
 	}
@@ -174,7 +220,7 @@ func (l *loaded) loadText(m Model, o Options, log *slog.Logger) error {
 }
 
 func (l *loaded) loadTranslator(m Model, o Options, log *slog.Logger) error {
-	t, err := translate.Open([]string{m.Path}, translate.OpenOptions{Data: m.Data})
+	t, err := translate.Open([]string{m.Path}, translate.OpenOptions{Data: m.Data, ModelOptions: translate.ModelOptions{Device: o.on()}})
 	if err != nil {
 		return err
 	}

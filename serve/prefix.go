@@ -16,6 +16,8 @@ import (
 // a state is small, and the tail of a prompt may be a shorter one, below which there
 // is nothing. The states used least recently go when there is no more room.
 //
+// A state is where the model computes: on a device, room is of the device's memory.
+//
 // It belongs to the goroutine of one model.
 type prefixTree struct {
 	block  int // tokens; 0 keeps nothing

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // Options say what a server serves and what it takes.
@@ -33,6 +35,8 @@ type Options struct {
 	Queue       int           // prompts or inputs that wait for a model
 	StateMemory int           // bytes for the states of a language model; negative for none
 	Reload      time.Duration // how often checkpoints are looked at for changes; negative for never
+
+	Device *device.Loop // has the models and computes, nil for the host; it must run until the server is closed
 
 	Log *slog.Logger // nil for none
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/language"
 )
 
@@ -28,9 +29,11 @@ const tailTokens = 64
 const rememberedTokens = 1 << 12
 
 // A textEngine computes for one language model: all texts that are being made go on by
-// a token in each step, and between steps pieces of prompts are read.
+// a token in each step, and between steps pieces of prompts are read. Where a device has
+// the model, a step is the engine's turn on it.
 type textEngine struct {
 	model    *language.Model
+	device   *device.Loop // has the model and all sessions; nil for the host
 	log      *slog.Logger
 	rows     int // most texts side by side
 	prefixes *prefixTree
@@ -88,9 +91,10 @@ func newTextEngine(m *language.Model, o Options, log *slog.Logger) *textEngine {
 		room = 0 // there is no boundary at which states are small
 	}
 	e := &textEngine{
-		model: m, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room), tape: autograd.NewTape(),
+		model: m, device: o.Device, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room), tape: autograd.NewTape(),
 		queue: newQueue(o.Queue, func(j *textJob) bool { return j.ctx.Err() != nil }),
 	}
+	e.tape.SetDevice(m.Model.Params().Device())
 	go e.run(e.work)
 	return e
 }
@@ -109,15 +113,17 @@ func (e *textEngine) work() {
 			e.failAll(errBroken)
 		}
 	}()
-	if e.admit(); len(e.reading) == 0 {
+	if e.device.Do(e.admit); len(e.reading) == 0 {
 		return
 	}
 	workers := e.reading[0].session.Workers()
 	defer workers.Hot()()
 	for len(e.reading) > 0 || len(e.making) > 0 {
-		e.readPrompts()
-		e.step(workers)
-		e.admit()
+		e.device.Do(func() {
+			e.readPrompts()
+			e.step(workers)
+			e.admit()
+		})
 	}
 }
 
@@ -131,6 +137,7 @@ func (e *textEngine) failAll(err error) {
 	}
 	// Pins and states may be in any condition.
 	e.reading, e.making, e.batch, e.tape = nil, nil, nil, autograd.NewTape()
+	e.tape.SetDevice(e.model.Model.Params().Device())
 	e.prefixes.clear()
 	e.busy.Store(0)
 }

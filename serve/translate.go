@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/language/display"
 
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/translate"
 )
 
@@ -25,8 +26,9 @@ const translateBatch = 64
 // mostBeam bounds the hypotheses of a search, which are that many rows for each line.
 const mostBeam = 50
 
-// translating computes for a translator.
+// translating computes for a translator. A batch is its turn on a device.
 type translating struct {
+	device     *device.Loop // has the translator, nil for the host
 	translator *translate.Translator
 	batches    *batcher[lineInput, lineOutput]
 }
@@ -45,7 +47,7 @@ type lineOutput struct {
 }
 
 func newTranslating(t *translate.Translator, o Options, log *slog.Logger) *translating {
-	x := &translating{translator: t}
+	x := &translating{translator: t, device: o.Device}
 	x.batches = (&batcher[lineInput, lineOutput]{
 		compute: x.compute,
 		alike:   func(a, b lineInput) bool { return a.beam == b.beam && a.nbest == b.nbest },
@@ -65,7 +67,9 @@ func (x *translating) compute(ctx context.Context, in []lineInput) ([]lineOutput
 	for i := range in {
 		lines[i] = in[i].text
 	}
-	found, err := t.Translate(ctx, lines, 1, nil)
+	var found []translate.Line
+	var err error
+	x.device.Do(func() { found, err = t.Translate(ctx, lines, 1, nil) })
 	if err != nil {
 		return nil, invalid("q", "%v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/literal"
 	"github.com/mega-go/mega/task/language"
 	"github.com/mega-go/mega/train"
@@ -20,6 +21,7 @@ type evalLMCommand struct {
 	workers   int
 	json      bool
 	bf16      bool
+	device    string
 	data      *binding
 	options   *binding
 }
@@ -38,7 +40,9 @@ the one that the model was trained on, or the one given.`,
     --valid-block splits:50 --model-overrides '{"decoder_chunk_size": 4096}'
   mega eval-lm runs/bytes-small --text other.txt`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onDevice(c.device, func(d device.Device) error { return c.run(cmd, args, d) })
+		},
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
@@ -53,6 +57,7 @@ the one that the model was trained on, or the one given.`,
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	addBF16(flags, &c.bf16)
+	addDevice(flags, &c.device)
 	takesModel(cmd, &c.path)
 	addReference(flags, evalLMIgnored, map[string]string{
 		"max-target-positions":         "documents are read in windows",
@@ -73,7 +78,7 @@ var evalLMIgnored = map[string]string{
 	"quiet":            "results go to standard output, the rest to standard error",
 }
 
-func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
+func (c *evalLMCommand) run(cmd *cobra.Command, args []string, d device.Device) error {
 	jobOf(cmd).use(c.workers)
 	ck, err := openCheckpoint(c.path)
 	if err != nil {
@@ -84,6 +89,7 @@ func (c *evalLMCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usage(err)
 	}
+	ck.UseDevice(d)
 	if err := useBF16(ck, c.bf16); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/atomicfile"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/language"
@@ -62,7 +63,9 @@ BLEU.`,
   mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4
   mega generate data-bin/wmt16 --path model.pt --batch-size 300 --remove-bpe '@@ ' --beam 5 --lenpen 0.5`,
 		Args: atMostArgs(1, "a prompt or the directory of the data, beside the model"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.model.onDevice(func() error { return c.run(cmd, args) })
+		},
 	}
 	c.addFlags(cmd.Flags())
 	takesModel(cmd, &c.model.path)
@@ -120,6 +123,8 @@ type textModelFlags struct {
 	dict      string
 	workers   int
 	bf16      bool
+	device    string
+	on        device.Device // that the device's name stands for, nil for the CPU
 }
 
 func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
@@ -128,6 +133,15 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.dict, "dict", "", "dictionary of the model (default: the one that the checkpoint names)")
 	threads(flags, &f.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	addBF16(flags, &f.bf16)
+	addDevice(flags, &f.device)
+}
+
+// onDevice runs f while on is the device that the flags name.
+func (f *textModelFlags) onDevice(run func() error) error {
+	return onDevice(f.device, func(d device.Device) error {
+		f.on = d
+		return run()
+	})
 }
 
 // check reports a model of another kind, and names the command that uses it.
@@ -159,7 +173,7 @@ func (f *textModelFlags) open(cmd *cobra.Command, args []string) (*language.Mode
 		return nil, err
 	}
 	jobOf(cmd).use(f.workers)
-	o := language.OpenOptions{Overrides: overrides, Dict: f.dict, BF16: f.bf16}
+	o := language.OpenOptions{Overrides: overrides, Dict: f.dict, BF16: f.bf16, Device: f.on}
 	if len(args) == 1 {
 		o.Data = args[0]
 	}

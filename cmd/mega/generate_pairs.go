@@ -10,6 +10,7 @@ import (
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/translate"
 	"github.com/spf13/cobra"
@@ -39,8 +40,8 @@ func addBF16(flags *pflag.FlagSet, bf16 *bool) {
 
 // translators reads the flags that name a translator, or several with colons
 // between.
-func translators(w io.Writer, path, overrides string, bf16 bool) (paths []string, o translate.ModelOptions, err error) {
-	paths, o.BF16 = modelPaths(path), bf16
+func translators(w io.Writer, path, overrides string, bf16 bool, on device.Device) (paths []string, o translate.ModelOptions, err error) {
+	paths, o.BF16, o.Device = modelPaths(path), bf16, on
 	if slices.Contains(paths, "") {
 		return nil, o, errNoModel
 	}
@@ -97,7 +98,7 @@ func translates(path string) bool {
 
 // runPairs translates a split.
 func (c *generateCommand) runPairs(cmd *cobra.Command, args []string) error {
-	paths, model, err := translators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.model.bf16)
+	paths, model, err := translators(cmd.ErrOrStderr(), c.model.path, c.model.overrides, c.model.bf16, c.model.on)
 	if err != nil {
 		return err
 	}

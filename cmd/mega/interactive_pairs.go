@@ -36,7 +36,7 @@ func (p *interactiveTranslation) run(cmd *cobra.Command, model textModelFlags, i
 	if err != nil {
 		return usage(err)
 	}
-	p.text.path, p.text.overrides, p.text.workers, p.text.bf16 = model.path, model.overrides, model.workers, model.bf16
+	p.text.path, p.text.overrides, p.text.workers, p.text.bf16, p.text.on = model.path, model.overrides, model.workers, model.bf16, model.on
 	if p.text.batchSize == 0 && p.text.batchTokens == 0 {
 		p.text.batchSize = 1
 	}

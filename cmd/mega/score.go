@@ -37,7 +37,9 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
   mega score --sys translated.de --ref test.de
   mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
 		Args: atMostArgs(2, "the directory of the data and a text"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.model.onDevice(func() error { return c.run(cmd, args) })
+		},
 	}
 	flags := cmd.Flags()
 	c.model.addFlags(flags)
@@ -53,6 +55,8 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(c.bleu.refs) > 0 && len(args) > 0:
 		return usagef("translations are given by --sys FILE, not as %q", args[0])
+	case len(c.bleu.refs) > 0 && cmd.Flags().Changed("device"):
+		return usagef("--device is for language models: BLEU needs none")
 	case len(c.bleu.refs) > 0:
 		return c.bleu.run(cmd, c.json)
 	case len(args) == 0:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/serve"
@@ -33,6 +34,7 @@ type serveCommand struct {
 	tokens, rows, queue    int
 	time, reload, drainFor int // seconds
 	workers                int
+	device                 string
 }
 
 func newServe() *cobra.Command {
@@ -73,6 +75,7 @@ interrupt it accepts nothing new, answers what it has accepted and ends.`,
 	number(flags, &c.reload, "reload", 5, span{0, 1 << 20}, "seconds between looks at whether a checkpoint has changed; 0 for never")
 	number(flags, &c.drainFor, "drain", 30, span{0, 1 << 20}, "seconds to answer at the end what was accepted")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores")
+	addDevice(flags, &c.device)
 	return cmd
 }
 
@@ -89,12 +92,23 @@ func (c *serveCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	return onDevice(c.device, func(d device.Device) error {
+		if d == nil {
+			return c.serve(cmd, host, keys, models, nil)
+		}
+		loop := device.NewLoop(d)
+		return loop.While(func() error { return c.serve(cmd, host, keys, models, loop) })
+	})
+}
+
+// serve answers requests until the command is interrupted.
+func (c *serveCommand) serve(cmd *cobra.Command, host string, keys []string, models []serve.Model, on *device.Loop) error {
 	parallel.SetWorkers(c.workers)
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	s, err := serve.New(serve.Options{
 		Models: models, Runs: c.runs, Page: page.HTML, APIKeys: keys, Origins: c.origins,
 		MaxBody: int64(c.body) << 20, MaxTokens: c.tokens, MaxTime: seconds(c.time), Rows: c.rows, Queue: c.queue,
-		StateMemory: orNone(c.state) << 20, Reload: seconds(orNone(c.reload)), Log: log,
+		StateMemory: orNone(c.state) << 20, Reload: seconds(orNone(c.reload)), Device: on, Log: log,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/translate"
@@ -24,6 +25,8 @@ type textTranslatorFlags struct {
 	batchTokens     int
 	maxSource       int
 	source, target  string
+	device          string
+	on              device.Device // that the device's name stands for, nil for the CPU
 	text            *binding
 }
 
@@ -41,7 +44,7 @@ func (f *textTranslatorFlags) addFlags(flags *pflag.FlagSet) {
 
 // open makes the translator. args may name the directory of its dictionaries.
 func (f *textTranslatorFlags) open(cmd *cobra.Command, args []string, search generate.Options) (*translate.Translator, error) {
-	paths, model, err := translators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16)
+	paths, model, err := translators(cmd.ErrOrStderr(), f.path, f.overrides, f.bf16, f.on)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,12 @@ trained on.`,
   mega translate runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
   mega translate model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onDevice(c.model.device, func(d device.Device) error {
+				c.model.on = d
+				return c.run(cmd, args)
+			})
+		},
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.model.path)
@@ -100,6 +108,7 @@ trained on.`,
 	c.search = bind(flags, &search)
 	c.model.addFlags(flags)
 	addBF16(flags, &c.model.bf16)
+	addDevice(flags, &c.model.device)
 	flags.StringVar(&c.model.overrides, "model-overrides", "{}", overridesHelp)
 	threads(flags, &c.model.workers, "workers", "threads that translate; 0 for all cores. The result does not depend on it")
 	number(flags, &c.buffer, "buffer-size", 4096, positive, "lines read and sorted by length at a time")

@@ -175,8 +175,15 @@ func (p *Prediction) WriteJSON(w io.Writer) error { return json.NewEncoder(w).En
 // is padded to the length of another.
 func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
 	out, errs := make([]Prediction, len(examples)), make([]error, len(examples))
-	var shared *autograd.Workers
-	shared.Run(len(examples), func(_, i int) { out[i], errs[i] = p.predict(&examples[i]) })
+	one := func(_, i int) { out[i], errs[i] = p.predict(&examples[i]) }
+	if p.model.Params().Device() != nil { // which has one goroutine
+		for i := range examples {
+			one(0, i)
+		}
+	} else {
+		var shared *autograd.Workers
+		shared.Run(len(examples), one)
+	}
 	if err := cmp.Or(errs...); err != nil {
 		return nil, err
 	}

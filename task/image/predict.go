@@ -135,8 +135,15 @@ func (p *Predictor) Bytes(b []byte) ([]float32, error) {
 // at once on the cores: no bit of a result depends on the pictures beside it.
 func (p *Predictor) Classify(pictures [][]float32) ([]classify.Prediction, error) {
 	out, errs := make([]classify.Prediction, len(pictures)), make([]error, len(pictures))
-	var shared *autograd.Workers
-	shared.Run(len(pictures), func(_, i int) { out[i], errs[i] = p.classify(pictures[i]) })
+	one := func(_, i int) { out[i], errs[i] = p.classify(pictures[i]) }
+	if p.model.Params().Device() != nil { // which has one goroutine
+		for i := range pictures {
+			one(0, i)
+		}
+	} else {
+		var shared *autograd.Workers
+		shared.Run(len(pictures), one)
+	}
 	if err := cmp.Or(errs...); err != nil {
 		return nil, err
 	}

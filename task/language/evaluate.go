@@ -58,6 +58,8 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c
 	if err := e.open(c); err != nil {
 		return nil, err
 	}
+	e.tape.SetDevice(m.Params().Device())
+	defer e.tape.Close()
 	if m.BF16() {
 		e.tape.SetBF16(true)
 		defer m.Freeze()()

@@ -14,10 +14,11 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/plaintext"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A Model is a language model together with the dictionary that it reads
-// plain text by. It may be used by several goroutines.
+// plain text by. It may be used by several goroutines, unless a device has it.
 type Model struct {
 	Model *mega.LanguageModel
 	Codec *plaintext.Codec
@@ -29,6 +30,7 @@ type OpenOptions struct {
 	Data      string         // directory of the dictionary; "" for the data that the model was trained on
 	Dict      string         // the dictionary itself
 	BF16      bool           // round the factors of products with weights to bfloat16
+	Device    device.Device  // has the model and computes, nil for the host
 }
 
 // Open makes the language model of a checkpoint, and freezes it.
@@ -41,6 +43,7 @@ func Open(path string, o OpenOptions) (*Model, error) {
 	if err := c.Override(o.Overrides); err != nil {
 		return nil, err
 	}
+	c.UseDevice(o.Device)
 	if o.BF16 {
 		if err := c.UseBF16(); err != nil {
 			return nil, err

@@ -6,8 +6,12 @@ import (
 )
 
 // inOrder works on items 0 to n−1, workers at a time, and passes the results to done
-// in order, one after another. The first error ends it.
+// in order, one after another. The first error ends it. One worker is the caller's
+// goroutine.
 func inOrder[T any](ctx context.Context, n, workers int, work func(ctx context.Context, i int) (T, error), done func(i int, result T) error) error {
+	if workers <= 1 {
+		return oneByOne(ctx, n, work, done)
+	}
 	type outcome struct {
 		result T
 		err    error
@@ -16,7 +20,6 @@ func inOrder[T any](ctx context.Context, n, workers int, work func(ctx context.C
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	workers = max(1, workers)
 	results := make([]chan outcome, n)
 	for i := range results {
 		results[i] = make(chan outcome, 1)
@@ -40,6 +43,20 @@ func inOrder[T any](ctx context.Context, n, workers int, work func(ctx context.C
 			start(next)
 		}
 		if err := done(i, o.result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneByOne is inOrder without other goroutines.
+func oneByOne[T any](ctx context.Context, n int, work func(ctx context.Context, i int) (T, error), done func(i int, result T) error) error {
+	for i := range n {
+		result, err := work(ctx, i)
+		if err == nil {
+			err = done(i, result)
+		}
+		if err != nil {
 			return err
 		}
 	}

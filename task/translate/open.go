@@ -9,6 +9,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/data/pieces"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/textfile"
 )
 
@@ -16,6 +17,7 @@ import (
 type ModelOptions struct {
 	Overrides map[string]any // other values of their configurations
 	BF16      bool           // round the factors of products with weights to bfloat16
+	Device    device.Device  // has the models and computes, nil for the host
 }
 
 // OpenEnsemble makes the translators of checkpoints. It also returns what the
@@ -32,6 +34,7 @@ func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) 
 		if err := c.Override(o.Overrides); err != nil {
 			return nil, trained, err
 		}
+		c.UseDevice(o.Device)
 		if o.BF16 {
 			if err := c.UseBF16(); err != nil {
 				return nil, trained, err
@@ -136,8 +139,11 @@ func (d DataConfig) At(dir, source, target string) DataConfig {
 
 // Throughput makes one thread compute each batch, so that no thread waits for
 // another, and returns how many batches to run at once: n, or one for each core if n
-// is 0.
+// is 0. A device, which computes all at once by itself, has one batch at a time.
 func (m Ensemble) Throughput(n int) int {
+	if m[0].Params().Device() != nil {
+		return 1
+	}
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}

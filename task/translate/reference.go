@@ -14,6 +14,8 @@ import (
 func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.Hypothesis, error) {
 	mean := make([]float64, b.Rows*b.TargetLength) // of the probabilities
 	tape := autograd.NewTape()
+	tape.SetDevice(m[0].Params().Device())
+	defer tape.Close()
 	for _, model := range m {
 		encoded, err := model.Encode(tape, b.Source, b.Rows, b.SourceLength)
 		if err != nil {
