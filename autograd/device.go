@@ -43,6 +43,7 @@ type deviceTape struct {
 	seeds   seedTable
 	scratch []*tensor.Tensor          // memory of the operation in progress
 	uploads map[string]*tensor.Tensor // what was copied from the host since the last Reset, by its bytes
+	copied  []*tensor.Tensor          // these, in order
 	results []pending                 // what it is still to copy to where it belongs
 	kept    keptMemory
 }
@@ -80,7 +81,7 @@ func (d *deviceTape) put(bytes []byte) device.Address {
 		return known.Address()
 	}
 	copied := d.pool.Get((len(bytes) + 3) / 4)
-	d.uploads[string(bytes)] = copied
+	d.uploads[string(bytes)], d.copied = copied, append(d.copied, copied)
 	d.must("copy from the host", d.Write(copied.Address(), bytes))
 	return copied.Address()
 }
@@ -88,9 +89,10 @@ func (d *deviceTape) put(bytes []byte) device.Address {
 // reset forgets what is for the operations of one step, and gives back its memory.
 func (d *deviceTape) reset() {
 	clear(d.seeds.places)
-	for _, copied := range d.uploads {
-		d.pool.Put(copied)
+	for i := len(d.copied) - 1; i >= 0; i-- { // so that the next step finds each at its place
+		d.pool.Put(d.copied[i])
 	}
+	d.copied = d.copied[:0]
 	clear(d.uploads)
 }
 

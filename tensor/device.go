@@ -91,9 +91,10 @@ func (t *Tensor) sumSquares(d device.Device) float64 {
 // numberBytes is the size of a number.
 const numberBytes = 4
 
-// onDevice panics: something of the host's asked for the numbers of t.
+// onDevice panics with a device.Failure: something of the host's asked for the numbers of
+// t, so that a device lacks it. (Who only wants to see them takes Host.)
 func (t *Tensor) onDevice() {
-	panic(fmt.Sprintf("tensor: the numbers of shape %v are on the device %s: Host copies them", t.shape, t.device))
+	device.Lacks(t.device, fmt.Sprintf("an operation of the CPU on numbers of shape %v", t.shape))
 }
 
 // part returns n numbers of a contiguous tensor on a device, from one on, as a row.

@@ -222,6 +222,25 @@ func (b *broken) Launch(kernel string, grid, block [3]int, args ...any) error {
 	return b.Device.Launch(kernel, grid, block, args...)
 }
 
+// TestValidationLacks: a run whose validation a device lacks something for is saved before
+// it ends.
+func TestValidationLacks(t *testing.T) {
+	on, m, dir := interpreter(t), newToy(), filepath.Join(t.TempDir(), "run")
+	m.onValid = func(int) (Metrics, error) {
+		device.Lacks(on, "a validation")
+		return nil, nil
+	}
+	c := deviceConfig()
+	c.MaxUpdate = 2
+	_, err := Run(context.Background(), m, c, Options{Dir: dir, Device: on})
+	if err == nil || !strings.Contains(err.Error(), "a validation is not available on the device interpreter: use the CPU for it; the run is saved at update 2") {
+		t.Errorf("%v", err)
+	}
+	if s, err := Run(context.Background(), newToy(), c, Options{Dir: dir}); err != nil || s.Updates != 2 {
+		t.Errorf("on the CPU: %+v, %v", s, err)
+	}
+}
+
 // TestDeviceFails: what a device fails at, in the first update or later, is an error that
 // names it.
 func TestDeviceFails(t *testing.T) {

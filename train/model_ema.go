@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -50,9 +51,10 @@ func (e *modelEMA) swap() {
 }
 
 // measure validates the model, and its averages where they are kept, under names of
-// their own.
-func (r *run) measure(ctx context.Context, e *Evaluator) (Metrics, error) {
-	metrics, err := r.task.Validate(ctx, e)
+// their own. What a device lacks for that is an error, so that the run is saved first.
+func (r *run) measure(ctx context.Context, e *Evaluator) (metrics Metrics, err error) {
+	defer device.Catch(&err)
+	metrics, err = r.task.Validate(ctx, e)
 	if r.ema == nil || err != nil {
 		return metrics, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/audio"
 	"github.com/mega-go/mega/data/labelled"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type classifyCommand struct {
 	path       string
 	modelEMA   bool
 	bf16       bool
+	device     string
 	model      classify.OpenOptions
 	sources    classify.Sources
 	truncate   bool
@@ -82,6 +84,7 @@ needs.`,
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)
+	addDevice(flags, &c.device)
 	addModelEMA(flags, &c.modelEMA)
 	addBF16(flags, &c.bf16)
 	flags.StringVar(&c.model.Data, "data", "", "directory of the data that the model was trained on, if its checkpoint does not say how inputs are read")
@@ -121,16 +124,30 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer ck.Close()
-	if err := useModelEMA(ck, c.modelEMA); err != nil {
-		return err
+	pictures := ck.Task == checkpoint.ImageClassification
+	classify := func() error {
+		defer ck.Close()
+		return onDevice(c.device, func(d device.Device) error {
+			ck.UseDevice(d)
+			err := errors.Join(useModelEMA(ck, c.modelEMA), useBF16(ck, c.bf16))
+			switch {
+			case err != nil:
+				return err
+			case pictures:
+				return c.classifyPictures(cmd, ck, args)
+			}
+			return c.classify(cmd, ck, args)
+		})
 	}
-	if err := useBF16(ck, c.bf16); err != nil {
-		return err
+	if pictures {
+		return classify()
 	}
-	if ck.Task == checkpoint.ImageClassification {
-		return c.classifyPictures(cmd, ck, args)
-	}
+	return interruptible(cmd.Context(), classify)
+}
+
+// classify is mega classify for a classifier of sequences. It may be left alone before it
+// ends, when the command is interrupted.
+func (c *classifyCommand) classify(cmd *cobra.Command, ck *checkpoint.Checkpoint, args []string) error {
 	p, err := classify.OpenCheckpoint(ck, c.model)
 	if err != nil {
 		return err
@@ -142,31 +159,29 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	print := c.printer(out)
-	return interruptible(cmd.Context(), func() error {
-		if isData {
-			out := bufio.NewWriter(textOutput(cmd))
-			return errors.Join(p.Answer(cmd.Context(), args[0], columns, classify.AnswerOptions{Batch: c.batchSize}, out), out.Flush())
+	if isData {
+		out := bufio.NewWriter(textOutput(cmd))
+		return errors.Join(p.Answer(cmd.Context(), args[0], columns, classify.AnswerOptions{Batch: c.batchSize}, out), out.Flush())
+	}
+	if !c.stream {
+		err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
+		if errors.As(err, new(*classify.TooLongError)) {
+			err = fmt.Errorf("%w (--truncate cuts inputs, --stream reads them window by window)", err)
 		}
-		if !c.stream {
-			err := p.PredictAll(cmd.Context(), c.sources, c.batchSize, print)
-			if errors.As(err, new(*classify.TooLongError)) {
-				err = fmt.Errorf("%w (--truncate cuts inputs, --stream reads them window by window)", err)
-			}
-			return errors.Join(err, out.Flush())
-		}
-		in, err := openInput(args[0], c.sources.Stdin)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		err = p.Stream(cmd.Context(), in, c.options, func(r classify.Prediction) error {
-			return errors.Join(print(r), out.Flush()) // at once: the stream may be live
-		})
-		if err != nil {
-			err = fmt.Errorf("%s: %w", args[0], err)
-		}
+		return errors.Join(err, out.Flush())
+	}
+	in, err := openInput(args[0], c.sources.Stdin)
+	if err != nil {
 		return err
+	}
+	defer in.Close()
+	err = p.Stream(cmd.Context(), in, c.options, func(r classify.Prediction) error {
+		return errors.Join(print(r), out.Flush()) // at once: the stream may be live
 	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", args[0], err)
+	}
+	return err
 }
 
 // data returns how labelled data among the inputs is read, which is classified and

@@ -61,6 +61,14 @@ func onDevice(name string, f func(device.Device) error) error {
 	})
 }
 
+// runOnDevice returns the RunE of a command that does f on the device which a flag names,
+// nil for the CPU.
+func runOnDevice(name *string, f func(cmd *cobra.Command, args []string, d device.Device) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return onDevice(*name, func(d device.Device) error { return f(cmd, args, d) })
+	}
+}
+
 // onGPU runs f on a GPU, which a value of --device asked for. Tests put the interpreter of
 // kernels in its place, and in that of countGPUs.
 var onGPU = func(name string, index int, f func(device.Device) error) (err error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
@@ -15,7 +16,7 @@ import (
 )
 
 func newEval() *cobra.Command {
-	var path, splits, plot, overrides, criterion, output string
+	var path, splits, plot, overrides, criterion, output, on string
 	var asJSON, modelEMA, bf16 bool
 	var workers int
 	var data *binding
@@ -33,7 +34,7 @@ the training, the column part says train, valid or test of each sample.`,
   mega eval new.csv --checkpoint runs/reviews --output answers.csv
   mega eval data/imdb --checkpoint checkpoint_best.pt --task lra-text --valid-subset valid --batch-size 10`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: runOnDevice(&on, func(cmd *cobra.Command, args []string, d device.Device) error {
 			if err := checkPlot(plot); err != nil {
 				return err
 			}
@@ -46,6 +47,7 @@ the training, the column part says train, valid or test of each sample.`,
 				return err
 			}
 			defer c.Close()
+			c.UseDevice(d)
 			if err := useModelEMA(c, modelEMA); err != nil {
 				return err
 			}
@@ -99,9 +101,10 @@ the training, the column part says train, valid or test of each sample.`,
 				}
 			}
 			return nil
-		},
+		}),
 	}
 	addCheckpoint(cmd.Flags(), &path)
+	addDevice(cmd.Flags(), &on)
 	addModelEMA(cmd.Flags(), &modelEMA)
 	addBF16(cmd.Flags(), &bf16)
 	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")

@@ -15,6 +15,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/inspect"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/spell"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/recipe"
@@ -35,6 +36,7 @@ type trainCommand struct {
 	serve     string
 	helpAll   bool
 	workers   int
+	device    string
 	json      bool
 	profile   bool
 	restore   restoreFlags
@@ -86,6 +88,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.preset, "preset", "", "a whole recipe: mega presets lists them")
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
+	addDevice(flags, &c.device)
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.StringVar(&c.serve, "serve", "", "show the run on a page while it trains, at 127.0.0.1:8080 or by --serve=HOST:PORT elsewhere")
 	flags.Lookup("serve").NoOptDefVal = "127.0.0.1:8080"
@@ -160,8 +163,20 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if !c.flags.Changed("lr") {
 		say(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual", training.LR)
 	}
+	jobOf(cmd).use(c.workers)
+	return onDevice(c.device, func(d device.Device) error {
+		if d == nil {
+			if err := training.CheckProcessor(); err != nil {
+				return usage(err)
+			}
+		}
+		return c.train(cmd, kind, arch, training, d)
+	})
+}
+
+// train trains a model on a device, nil for the CPU, and evaluates it there.
+func (c *trainCommand) train(cmd *cobra.Command, kind modelKind, arch string, training train.Config, d device.Device) error {
 	job := jobOf(cmd)
-	job.use(c.workers)
 	t, err := kind.open()
 	if err != nil {
 		return err
@@ -188,7 +203,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start, Communicator: processes(cmd.Context()), Version: version()}
+	options := train.Options{Dir: dir, Progress: cmd.ErrOrStderr(), Start: start, Communicator: processes(cmd.Context()), Version: version(), Device: d}
 	options.Save = saveRequests()
 	options.TensorBoard.Dir = c.board
 	options.TensorBoard.Histograms = func() map[string][]float64 { return inspect.Averages(t.Params()) }
@@ -212,7 +227,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 	}
 	if errors.Is(err, train.ErrFinished) {
 		say(cmd.ErrOrStderr(), "mega: %s", inFlags(err.Error(), c.flags))
-		return c.evaluate(ctx, cmd, kind, dir, training)
+		return c.evaluate(ctx, cmd, kind, dir, training, d)
 	}
 	if err != nil {
 		return err
@@ -227,7 +242,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no evaluation: --no-save kept no checkpoint")
 		return nil
 	}
-	return c.evaluate(ctx, cmd, kind, dir, training)
+	return c.evaluate(ctx, cmd, kind, dir, training, d)
 }
 
 // moreTexts takes files that follow --text FILE, as a shell expands --text *.go, as
@@ -304,12 +319,13 @@ func (c *trainCommand) directory(arch string) string {
 
 // evaluate runs the best checkpoint on held-out data and prints how it did: its
 // averages, if they decided that it is the best.
-func (c *trainCommand) evaluate(ctx context.Context, cmd *cobra.Command, kind modelKind, dir string, training train.Config) error {
+func (c *trainCommand) evaluate(ctx context.Context, cmd *cobra.Command, kind modelKind, dir string, training train.Config, d device.Device) error {
 	ck, err := checkpoint.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer ck.Close()
+	ck.UseDevice(d)
 	if err := useModelEMA(ck, training.ModelEMA && train.OfModelEMA(training.BestCheckpointMetric)); err != nil {
 		return err
 	}

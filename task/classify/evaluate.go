@@ -67,6 +67,7 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *C
 	e := NewEvaluation(split, m.Config().SentenceClassNum)
 	err = e.Run(ctx, ev, b, c.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
 		batch := next.(batch).data
+		t.SetDevice(m.Params().Device())
 		t.SetBF16(m.BF16())
 		logits, err := m.Forward(t, input(batch))
 		return logits, batch.Labels, err
@@ -115,6 +116,7 @@ func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, b train.Batch
 	loader := train.NewLoader(b, comm.Rank(), comm.Size())
 	defer loader.Close()
 	t := autograd.NewTape()
+	defer t.Trim()
 	defer t.Workers().Hot()()
 	var losses []float64
 	for i := comm.Rank(); i < b.Len(); i += comm.Size() {

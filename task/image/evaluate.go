@@ -87,6 +87,7 @@ func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataCo
 		if b.data.Rows == 0 {
 			return nil, nil, nil
 		}
+		t.SetDevice(m.Params().Device())
 		t.SetBF16(m.BF16())
 		logits, err := m.Forward(t, b.images())
 		if err == nil {

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mega-go/mega/checkpoint"
+	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/kernels"
+	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/task/classify"
+	"github.com/mega-go/mega/train"
+	"github.com/spf13/cobra"
+)
+
+// allKernels is the module of all kernels, parsed once.
+var allKernels = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
+
+// onInterpreters makes cuda:0 the interpreter of kernels until the test ends, and returns
+// the numbers of the devices that were asked for.
+func onInterpreters(t *testing.T) (asked *[]int) {
+	t.Helper()
+	m, err := allKernels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked = new([]int)
+	on, count := onGPU, countGPUs
+	t.Cleanup(func() { onGPU, countGPUs = on, count })
+	countGPUs = func() int { return 2 }
+	onGPU = func(_ string, index int, f func(device.Device) error) error {
+		*asked = append(*asked, index)
+		return f(device.NewInterpreter(m))
+	}
+	return asked
+}
+
+// TestEveryCommandAndItsDevice: a command computes on a device, or it is known why not.
+func TestEveryCommandAndItsDevice(t *testing.T) {
+	const texts = "it makes or scores texts piece by piece"
+	reasons := map[string]string{
+		"average": "it adds up weights once", "completion": "it runs no model", "convert": "it runs no model",
+		"data": "it runs no model", "devices": "it runs no model", "help": "it runs no model",
+		"inspect": "it runs no model", "plot": "it runs no model", "preprocess": "it runs no model",
+		"presets": "it runs no model", "version": "it runs no model",
+		"eval-lm": texts, "generate": texts, "interactive": texts, "score": texts, "serve": texts, "translate": texts,
+	}
+	for _, cmd := range newRoot().Commands() {
+		if cmd.Flags().Lookup("device") == nil && reasons[cmd.Name()] == "" {
+			t.Errorf("mega %s has no --device (addDevice, onDevice), and no reason stands here", cmd.Name())
+		}
+	}
+	for _, name := range []string{"train", "eval", "classify", "forward", "bench"} {
+		if cmd, _, err := newRoot().Find([]string{name}); err != nil || cmd.Flags().Lookup("device") == nil {
+			t.Errorf("mega %s has no --device", name)
+		}
+	}
+}
+
+// TestOnDevice: which device a name is, and what becomes of what a device fails at.
+func TestOnDevice(t *testing.T) {
+	asked := onInterpreters(t)
+	for name, want := range map[string]int{"cuda:1": 1, "cuda": 1, "auto": 1} {
+		t.Setenv("OMPI_COMM_WORLD_SIZE", "4")
+		t.Setenv("OMPI_COMM_WORLD_LOCAL_RANK", "3")
+		*asked = nil
+		err := onDevice(name, func(d device.Device) error {
+			device.Lacks(d, "a thing")
+			return nil
+		})
+		var failure *device.Failure
+		if len(*asked) != 1 || (*asked)[0] != want || !errors.As(err, &failure) {
+			t.Errorf("%s: devices %v were asked for, error %v", name, *asked, err)
+		}
+	}
+	countGPUs = func() int { return 0 }
+	if err := onDevice("auto", func(d device.Device) error {
+		if d != nil {
+			t.Errorf("auto without a GPU is %v", d)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRunOnDevice: a command's flag reaches its function.
+func TestRunOnDevice(t *testing.T) {
+	onInterpreters(t)
+	for name, want := range map[string]bool{"cpu": false, "cuda:0": true} {
+		if err := runOnDevice(&name, func(_ *cobra.Command, _ []string, d device.Device) error {
+			if (d != nil) != want {
+				t.Errorf("%s is %v", name, d)
+			}
+			return nil
+		})(nil, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// deviceArgs trains a model of less than no size on 24 texts.
+func deviceArgs(dir string, more ...string) []string {
+	return append(append(labelledArgs("testdata/reviews.csv", dir), "--encoder-embed-dim", "8", "--encoder-hidden-dim", "8",
+		"--encoder-ffn-embed-dim", "8", "--z-dim", "4", "--batch-size", "12", "--max-update", "2", "--warmup-updates", "1",
+		"--validate-interval-updates", "2", "--max-positions", "32", "--dropout", "0.1", "--json"), more...)
+}
+
+// sameAnswers holds the losses and answers of two evaluations, printed as JSON, together.
+func sameAnswers(t *testing.T, what, got, want string) {
+	t.Helper()
+	var a, b classify.Evaluation
+	if err := errors.Join(json.Unmarshal([]byte(got), &a), json.Unmarshal([]byte(want), &b)); err != nil {
+		t.Fatalf("%s: %v in\n%s\n%s", what, err, got, want)
+	}
+	if a.Samples != b.Samples || a.Samples == 0 || a.Accuracy != b.Accuracy || math.Abs(a.Loss-b.Loss) > 1e-4 {
+		t.Errorf("%s:\n%s\nwant\n%s", what, got, want)
+	}
+}
+
+// TestTrainAndUseOnDevice trains, resumes, evaluates, validates and classifies on a device,
+// which gives what the CPU gives, and trains on with the bits of a run that never stopped.
+func TestTrainAndUseOnDevice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in short mode")
+	}
+	asked := onInterpreters(t)
+	const on = "--device=cuda:0"
+	here, there, resumed := filepath.Join(t.TempDir(), "cpu"), filepath.Join(t.TempDir(), "gpu"), filepath.Join(t.TempDir(), "resumed")
+	want, _ := mustRun(t, deviceArgs(here)...)
+	got, _ := mustRun(t, deviceArgs(there, on)...)
+	sameAnswers(t, "train", got, want)
+	mustRun(t, deviceArgs(resumed, on, "--max-update", "1")...)
+	mustRun(t, deviceArgs(resumed, on)...)
+	for _, name := range []string{checkpoint.ModelFile, checkpoint.OptimizerFile} {
+		if !bytes.Equal(lastSaved(t, resumed, name), lastSaved(t, there, name)) {
+			t.Errorf("%s of a run that stopped and went on differs from one's that did not", name)
+		}
+	}
+	for _, command := range []string{"eval", "validate"} {
+		want, _ := mustRun(t, command, there, "--json")
+		got, _ := mustRun(t, command, there, "--json", on)
+		sameAnswers(t, command, got, want)
+	}
+	want, _ = mustRun(t, "classify", there, "--text", "a good film", "--text", "bad", "--json")
+	got, _ = mustRun(t, "classify", there, "--text", "a good film", "--text", "bad", "--json", on)
+	a, b := predictions(t, got), predictions(t, want)
+	for i := range b {
+		if a[i].Class != b[i].Class || math.Abs(a[i].Probability-b[i].Probability) > 1e-5 {
+			t.Errorf("classify: %+v, want %+v", a[i], b[i])
+		}
+	}
+	if len(a) != 2 || len(b) != 2 || len(*asked) != 6 {
+		t.Errorf("%d and %d predictions; %d times a device was asked for", len(a), len(b), len(*asked))
+	}
+}
+
+// lastSaved returns a file of a run's last checkpoint.
+func lastSaved(t *testing.T, run, name string) []byte {
+	t.Helper()
+	last, err := train.LastCheckpoint(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(last, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func predictions(t *testing.T, lines string) (out []classify.Prediction) {
+	t.Helper()
+	for d := json.NewDecoder(strings.NewReader(lines)); d.More(); {
+		var p classify.Prediction
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
