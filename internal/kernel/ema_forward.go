@@ -77,19 +77,14 @@ func EMAStep(w *parallel.Workers, s, x []float32, mask []bool, state []float32, 
 	c.check(batch, length, mask, len(s), len(x))
 	checkLengths(batch*c.StateSize(), len(state))
 	q := emaStreams{emaSequences{workers: w, c: c, length: length, mask: mask}, s, x, state}
-	if batch*length*len(c.decay) > emaAlone {
+	switch work := batch * length * len(c.decay); {
+	case work > emaAlone:
 		q.spread(batch)
-		return
+	case work > emaShort:
+		q.spreadEvenly(batch * c.groups)
+	default:
+		q.oneByOne(0, batch*c.groups)
 	}
-	// One pass after the other, in the same memory, and without functions that
-	// capture anything: a step of decoding is soon over and not to allocate.
-	m := borrowEMA(c, c.groups-1, 1)
-	var pass [1]emaScanPass
-	for i := range batch * c.groups {
-		q.begin(&pass[0], &m, i/c.groups, 0, i%c.groups)
-		scanAll(pass[:], 0, length)
-	}
-	m.borrowed.Return()
 }
 
 // emaStreams is a call of EMAStep.
@@ -100,6 +95,26 @@ type emaStreams struct {
 
 // spread takes all streams along over the workers.
 func (q emaStreams) spread(batch int) { q.each(batch, q.run) }
+
+// spreadEvenly takes groups, counted through all streams, along over the workers.
+func (q emaStreams) spreadEvenly(groups int) {
+	tasks := min(groups, 2*q.workers.Size())
+	q.workers.Run(tasks, func(_, i int) { q.oneByOne(i*groups/tasks, (i+1)*groups/tasks) })
+}
+
+// oneByOne takes the groups from to to, counted through all streams, along: one pass
+// after the other, in the same memory, and without functions that capture anything,
+// for a step of decoding one text is soon over and not to allocate.
+func (q *emaStreams) oneByOne(from, to int) {
+	c := q.c
+	m := borrowEMA(c, c.groups-1, 1)
+	var pass [1]emaScanPass
+	for i := from; i < to; i++ {
+		q.begin(&pass[0], &m, i/c.groups, 0, i%c.groups)
+		scanAll(pass[:], 0, q.length)
+	}
+	m.borrowed.Return()
+}
 
 // run takes some adjacent groups of stream b along.
 func (q *emaStreams) run(m emaMemory, b, first, groups int) {
@@ -141,6 +156,10 @@ type emaSequences struct {
 
 // emaAlone is the work, in steps of one state, that is not worth waking workers for.
 const emaAlone = 1 << 18
+
+// emaShort is the work, in the same steps, that is not worth sharing with workers that
+// are awake, as they are while texts are read: some ten microseconds.
+const emaShort = 1 << 13
 
 // emaBrief is the work, in the same steps, that is over so soon that a worker
 // which begins late shows: sequences that are cut anyway are cut into more tasks.

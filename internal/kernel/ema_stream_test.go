@@ -53,6 +53,37 @@ func TestEMAStream(t *testing.T) {
 	}
 }
 
+// Many streams, which workers share, give bit for bit what each gives alone.
+func TestEMAStreamsTogether(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	const d, n, batch = 43, 5, 40
+	e := causalEMA(r, d, n, batch, 2, 0)
+	eachEMA(t, func(t *testing.T) {
+		var c EMACoefficients
+		c.Set(nil, e.shape, e.params)
+		if work := batch * len(c.decay); work <= emaShort || work > emaAlone {
+			t.Fatalf("%d steps, want work for spreadEvenly", work)
+		}
+		size := c.StateSize()
+		state, alone := make([]float32, batch*size), make([]float32, size)
+		s, want := make([]float32, batch*d), make([]float32, d)
+		var x [2][]float32
+		for i := range x {
+			x[i] = sliceRows(e.x, batch, i*d, (i+1)*d)
+			EMAStep(nil, s, x[i], nil, state, batch, 1, &c)
+		}
+		for b := range batch {
+			clear(alone)
+			for i := range x {
+				EMAStep(nil, want, x[i][b*d:][:d], nil, alone, 1, 1, &c)
+			}
+			if !slices.Equal(s[b*d:][:d], want) || !slices.Equal(state[b*size:][:size], alone) {
+				t.Errorf("stream %d of %d differs from itself alone", b, batch)
+			}
+		}
+	})
+}
+
 // The state is the reference's, up to p·beta.
 func TestEMAState(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))

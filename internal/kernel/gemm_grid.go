@@ -19,6 +19,7 @@ const (
 	taskWork       = 1 << 20 // operations that are worth a task, some 10 µs
 	tasksPerWorker = 8       // to aim at, as workers may be held up
 	taskColumns    = 128     // columns of C in a task, unless there are too few tasks
+	fewColumns     = 64      // the same where B is packed and a task reads little of A
 	readWork       = 16      // operations in the time that a number of B takes to come from memory
 )
 
@@ -57,8 +58,8 @@ func (p *product) runGrid() {
 	if !p.serial {
 		g.cut(p)
 	}
-	p.rowTasks, p.perTask = g.rows, roundUp(ceilDiv(p.n, g.columns), p.nr)
-	p.spread(p.rowTasks*ceilDiv(p.n, p.perTask), (*product).runGridTask)
+	p.grid = g
+	p.spread(g.rows*g.columns, (*product).runGridTask)
 }
 
 // A grid is the number of tasks that C is cut into each way.
@@ -68,11 +69,17 @@ type grid struct{ rows, columns int }
 // they read of A, low ones what they read of B: really small ones only serve to
 // give every worker some.
 func (g *grid) cut(p *product) {
-	wanted := p.wantedTasks()
-	g.refine(p, wanted, rowsFew, taskColumns)
+	wanted, columns := p.wantedTasks(), taskColumns
+	if p.packed != nil && p.m <= rowsFew {
+		columns = fewColumns
+	}
+	g.refine(p, wanted, rowsFew, columns)
 	g.refine(p, min(wanted, 2*p.workers.Size()), p.mr, p.nr)
-	if g.rows >= p.workers.Size() {
-		g.rows = min(roundUp(g.rows, p.workers.Size()), p.panels)
+	// A worker with a task less than the others waits for as long as one takes.
+	if size := p.workers.Size(); g.rows >= size {
+		g.rows = min(roundUp(g.rows, size), p.panels)
+	} else if g.rows == 1 {
+		g.columns = min(roundUp(g.columns, size), ceilDiv(p.n, p.nr))
 	}
 }
 
@@ -89,11 +96,11 @@ func (g *grid) refine(p *product, tasks, rows, columns int) {
 
 // runGridTask computes rectangle i of the grid; neighbours share columns of B.
 func (p *product) runGridTask(i int) {
-	row, column := i%p.rowTasks, i/p.rowTasks
-	j := column * p.perTask
+	row, column := i%p.grid.rows, i/p.grid.rows
+	wide := ceilDiv(p.n, p.nr)
 	p.compute(rectangle{
-		p0: row * p.panels / p.rowTasks, p1: (row + 1) * p.panels / p.rowTasks,
-		j0: j, j1: min(j+p.perTask, p.n),
+		p0: row * p.panels / p.grid.rows, p1: (row + 1) * p.panels / p.grid.rows,
+		j0: column * wide / p.grid.columns * p.nr, j1: min((column+1)*wide/p.grid.columns*p.nr, p.n),
 		k0: 0, k1: p.k,
 	}, &p.out)
 }

@@ -43,10 +43,10 @@ type product struct {
 	packed  *Packed
 	out     output
 
-	perTask  int       // columns a task computes
-	rowTasks int       // tasks side by side for the same columns
-	parts    []float32 // partial products of a split reduction
-	splits   int
+	perTask int       // columns a task of dot products computes
+	grid    grid      // of the other tasks
+	parts   []float32 // partial products of a split reduction
+	splits  int
 }
 
 // An output is where results go, from row 0 and column 0 of the product on.

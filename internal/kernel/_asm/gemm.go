@@ -344,7 +344,10 @@ func (s *stripKernel) loadInts(row Mem, panel, h int) {
 
 // prefetchB asks for what lies ahead of a row of B. Many rows read it from L2; few
 // have it come from memory, farther ahead. One row reads as fast as memory
-// gives, and six of AVX2 are slow enough for the machine's own prefetching.
+// gives, and six of AVX2 are slow enough for the machine's own prefetching. Many rows
+// of AVX-512 may read the weights of a step of decoding, which come from farther than
+// L2, and use up a row of B sooner than memory answers: with 8 KB in place of 2 KB a
+// step of 16 texts took 7% less on Zen 5.
 func (s *stripKernel) prefetchB(row Mem) {
 	ahead := 2 << 10
 	switch {
@@ -352,6 +355,8 @@ func (s *stripKernel) prefetchB(row Mem) {
 		return
 	case s.rows <= 7:
 		ahead = 4 << 10
+	case s.lanes == 16 && !s.pairs && !s.ints:
+		ahead = 8 << 10
 	}
 	for line := 0; line < s.rowBytes(); line += 64 {
 		PREFETCHT0(row.Offset(ahead + line))
