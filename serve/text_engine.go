@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -191,6 +192,13 @@ func (e *textEngine) readPrompts() {
 			e.drop(j)
 			continue
 		}
+		if jobs := e.alike(j, budget); len(jobs) > 1 {
+			budget -= len(jobs) * (len(j.tokens) - j.at)
+			if s := e.readTogether(jobs); s != nil {
+				read = append(read, s)
+			}
+			continue
+		}
 		n, err := e.readPiece(j)
 		if budget -= max(n, 1); err != nil {
 			j.out.end(err)
@@ -269,6 +277,12 @@ func (e *textEngine) startMaking(j *textJob) bool {
 			return false
 		}
 	}
+	e.addRows(j)
+	return true
+}
+
+// addRows puts the texts of a prompt that was read among those that are being made.
+func (e *textEngine) addRows(j *textJob) {
 	recent := j.tokens[max(0, len(j.tokens)-rememberedTokens):]
 	for i := range j.texts {
 		r := &textRow{job: j, number: i, strand: generate.NewStrand(j.options, e.model.Codec.Append, recent, j.options.First+i)}
@@ -280,7 +294,6 @@ func (e *textEngine) startMaking(j *textJob) bool {
 		e.making = append(e.making, r)
 	}
 	e.release(j.node)
-	return true
 }
 
 // join puts the texts of prompts that were read beside those that are being made.
@@ -324,10 +337,17 @@ func (e *textEngine) step(workers *autograd.Workers) {
 	scores := e.batch.LogProbs()
 	vocab := len(scores) / len(e.making)
 	workers.Run(len(e.making), func(_, i int) { e.making[i].choose(e.model, scores[i*vocab:][:vocab], e.batch.Position(i)) })
+	awaited := false
 	for _, r := range e.making {
 		r.tell()
+		awaited = awaited || r.gone || len(r.strand.Tokens) == 1
 	}
 	e.made.Add(int64(len(e.making)))
+	if awaited {
+		// All cores compute, and nothing else would run for milliseconds. A client
+		// waits for the beginning of its text, and one that has all of it for its next.
+		runtime.Gosched()
+	}
 	e.compact()
 	if len(e.making) == 0 {
 		return
