@@ -6,12 +6,12 @@
 
 // func attentionScoresNEON(s *float32, bias *float32, n int, scale float32) float32
 TEXT ·attentionScoresNEON(SB), NOSPLIT, $0-36
-	MOVD $constants<>+0(SB), R0
+	MOVD $constants<>+256(SB), R0
 	MOVD s+0(FP), R1
 	MOVD bias+8(FP), R2
 	FMOVS scale+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	FMOVQ 0(R0), F1
+	WORD $0x3cd00001 // ldur q1, [x0, #-256]
 	WORD $0x4ea11c22 // mov v2.16b, v1.16b
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	MOVD n+16(FP), R3
@@ -182,7 +182,7 @@ GLOBL constants<>(SB), RODATA|NOPTR, $416
 
 // func attentionExpNEON(s *float32, n int, m float32) float32
 TEXT ·attentionExpNEON(SB), NOSPLIT, $0-28
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD s+0(FP), R2
 	FMOVS m+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
@@ -203,22 +203,22 @@ loop1:
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
 	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R1), F9
+	WORD $0x3cd10029 // ldur q9, [x1, #-240]
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
 	WORD $0x4e26f526 // fmax v6.4s, v9.4s, v6.4s
 	WORD $0x4e27f527 // fmax v7.4s, v9.4s, v7.4s
 	WORD $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
-	FMOVQ 48(R1), F9
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
 	WORD $0x4e29d4cb // fadd v11.4s, v6.4s, v9.4s
 	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
 	WORD $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
-	FMOVQ 48(R1), F13
+	WORD $0x3cd3002d // ldur q13, [x1, #-208]
 	WORD $0x4eadd54e // fsub v14.4s, v10.4s, v13.4s
 	WORD $0x4eadd56f // fsub v15.4s, v11.4s, v13.4s
 	WORD $0x4eadd590 // fsub v16.4s, v12.4s, v13.4s
@@ -231,20 +231,20 @@ loop1:
 	WORD $0x6e26dcce // fmul v14.4s, v6.4s, v6.4s
 	WORD $0x6e27dcef // fmul v15.4s, v7.4s, v7.4s
 	WORD $0x6e28dd10 // fmul v16.4s, v8.4s, v8.4s
-	FMOVQ 64(R1), F17
-	FMOVQ 64(R1), F18
-	FMOVQ 64(R1), F19
-	FMOVQ 64(R1), F20
-	FMOVQ 80(R1), F21
+	WORD $0x3cd40031 // ldur q17, [x1, #-192]
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
+	WORD $0x3cd40033 // ldur q19, [x1, #-192]
+	WORD $0x3cd40034 // ldur q20, [x1, #-192]
+	WORD $0x3cd50035 // ldur q21, [x1, #-176]
 	WORD $0x4e35ccb1 // fmla v17.4s, v5.4s, v21.4s
 	WORD $0x4e35ccd2 // fmla v18.4s, v6.4s, v21.4s
 	WORD $0x4e35ccf3 // fmla v19.4s, v7.4s, v21.4s
 	WORD $0x4e35cd14 // fmla v20.4s, v8.4s, v21.4s
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 96(R1), F24
-	FMOVQ 112(R1), F25
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd60038 // ldur q24, [x1, #-160]
+	WORD $0x3cd70039 // ldur q25, [x1, #-144]
 	WORD $0x4e39ccb5 // fmla v21.4s, v5.4s, v25.4s
 	WORD $0x4e39ccd6 // fmla v22.4s, v6.4s, v25.4s
 	WORD $0x4e39ccf7 // fmla v23.4s, v7.4s, v25.4s
@@ -253,11 +253,11 @@ loop1:
 	WORD $0x4e2ece56 // fmla v22.4s, v18.4s, v14.4s
 	WORD $0x4e2fce77 // fmla v23.4s, v19.4s, v15.4s
 	WORD $0x4e30ce98 // fmla v24.4s, v20.4s, v16.4s
-	FMOVQ 128(R1), F17
-	FMOVQ 128(R1), F18
-	FMOVQ 128(R1), F19
-	FMOVQ 128(R1), F20
-	FMOVQ 144(R1), F25
+	WORD $0x3cd80031 // ldur q17, [x1, #-128]
+	WORD $0x3cd80032 // ldur q18, [x1, #-128]
+	WORD $0x3cd80033 // ldur q19, [x1, #-128]
+	WORD $0x3cd80034 // ldur q20, [x1, #-128]
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
 	WORD $0x4e39ccb1 // fmla v17.4s, v5.4s, v25.4s
 	WORD $0x4e39ccd2 // fmla v18.4s, v6.4s, v25.4s
 	WORD $0x4e39ccf3 // fmla v19.4s, v7.4s, v25.4s
@@ -293,25 +293,25 @@ end2:
 loop3:
 	WORD $0x3ce06845 // ldr q5, [x2, x0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	FMOVQ 32(R1), F6
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 48(R1), F6
+	WORD $0x3cd30026 // ldur q6, [x1, #-208]
 	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
-	FMOVQ 48(R1), F7
+	WORD $0x3cd30027 // ldur q7, [x1, #-208]
 	WORD $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
-	FMOVQ 64(R1), F8
-	FMOVQ 80(R1), F9
+	WORD $0x3cd40028 // ldur q8, [x1, #-192]
+	WORD $0x3cd50029 // ldur q9, [x1, #-176]
 	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 112(R1), F10
+	WORD $0x3cd60029 // ldur q9, [x1, #-160]
+	WORD $0x3cd7002a // ldur q10, [x1, #-144]
 	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
 	WORD $0x4e27cd09 // fmla v9.4s, v8.4s, v7.4s
-	FMOVQ 128(R1), F8
-	FMOVQ 144(R1), F10
+	WORD $0x3cd80028 // ldur q8, [x1, #-128]
+	WORD $0x3cd9002a // ldur q10, [x1, #-112]
 	WORD $0x4e2acca8 // fmla v8.4s, v5.4s, v10.4s
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
@@ -329,25 +329,25 @@ end4:
 loop5:
 	WORD $0xbc606845 // ldr s5, [x2, x0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	FMOVQ 32(R1), F6
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 48(R1), F6
+	WORD $0x3cd30026 // ldur q6, [x1, #-208]
 	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
-	FMOVQ 48(R1), F7
+	WORD $0x3cd30027 // ldur q7, [x1, #-208]
 	WORD $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
-	FMOVQ 64(R1), F8
-	FMOVQ 80(R1), F9
+	WORD $0x3cd40028 // ldur q8, [x1, #-192]
+	WORD $0x3cd50029 // ldur q9, [x1, #-176]
 	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 112(R1), F10
+	WORD $0x3cd60029 // ldur q9, [x1, #-160]
+	WORD $0x3cd7002a // ldur q10, [x1, #-144]
 	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
 	WORD $0x4e27cd09 // fmla v9.4s, v8.4s, v7.4s
-	FMOVQ 128(R1), F8
-	FMOVQ 144(R1), F10
+	WORD $0x3cd80028 // ldur q8, [x1, #-128]
+	WORD $0x3cd9002a // ldur q10, [x1, #-112]
 	WORD $0x4e2acca8 // fmla v8.4s, v5.4s, v10.4s
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x4f3754c5 // shl v5.4s, v6.4s, #23
@@ -372,7 +372,7 @@ end6:
 
 // func attentionReLU2NEON(s *float32, bias *float32, n int, scale float32)
 TEXT ·attentionReLU2NEON(SB), NOSPLIT, $0-28
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD s+0(FP), R2
 	MOVD bias+8(FP), R3
 	FMOVS scale+24(FP), F0
@@ -393,7 +393,7 @@ loop1:
 	WORD $0x4e20ccc2 // fmla v2.4s, v6.4s, v0.4s
 	WORD $0x4e20cce3 // fmla v3.4s, v7.4s, v0.4s
 	WORD $0x4e20cd04 // fmla v4.4s, v8.4s, v0.4s
-	FMOVQ 160(R1), F5
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
@@ -418,7 +418,7 @@ loop3:
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
 	WORD $0x3ce06842 // ldr q2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 160(R1), F2
+	WORD $0x3cda0022 // ldur q2, [x1, #-96]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x3ca06841 // str q1, [x2, x0]
@@ -434,7 +434,7 @@ loop5:
 	WORD $0xbc606861 // ldr s1, [x3, x0]
 	WORD $0xbc606842 // ldr s2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 160(R1), F2
+	WORD $0x3cda0022 // ldur q2, [x1, #-96]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0xbc206841 // str s1, [x2, x0]
@@ -447,7 +447,7 @@ end6:
 
 // func attentionLaplaceNEON(s *float32, bias *float32, n int, scale float32)
 TEXT ·attentionLaplaceNEON(SB), NOSPLIT, $0-28
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD s+0(FP), R2
 	MOVD bias+8(FP), R3
 	FMOVS scale+24(FP), F0
@@ -468,40 +468,40 @@ loop1:
 	WORD $0x4e20ccc2 // fmla v2.4s, v6.4s, v0.4s
 	WORD $0x4e20cce3 // fmla v3.4s, v7.4s, v0.4s
 	WORD $0x4e20cd04 // fmla v4.4s, v8.4s, v0.4s
-	FMOVQ 176(R1), F5
-	FMOVQ 176(R1), F6
-	FMOVQ 176(R1), F7
-	FMOVQ 176(R1), F8
-	FMOVQ 192(R1), F9
+	WORD $0x3cdb0025 // ldur q5, [x1, #-80]
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
+	WORD $0x3cdb0027 // ldur q7, [x1, #-80]
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdc0029 // ldur q9, [x1, #-64]
 	WORD $0x4e29cc25 // fmla v5.4s, v1.4s, v9.4s
 	WORD $0x4e29cc46 // fmla v6.4s, v2.4s, v9.4s
 	WORD $0x4e29cc67 // fmla v7.4s, v3.4s, v9.4s
 	WORD $0x4e29cc88 // fmla v8.4s, v4.4s, v9.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211ca2 // and v2.16b, v5.16b, v1.16b
 	WORD $0x4e211cc3 // and v3.16b, v6.16b, v1.16b
 	WORD $0x4e211ce4 // and v4.16b, v7.16b, v1.16b
 	WORD $0x4e211d01 // and v1.16b, v8.16b, v1.16b
-	FMOVQ 224(R1), F9
+	WORD $0x3cde0029 // ldur q9, [x1, #-32]
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
 	WORD $0x4ea3f523 // fmin v3.4s, v9.4s, v3.4s
 	WORD $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
 	WORD $0x4ea1f521 // fmin v1.4s, v9.4s, v1.4s
-	FMOVQ 240(R1), F9
-	FMOVQ 240(R1), F10
-	FMOVQ 240(R1), F11
-	FMOVQ 240(R1), F12
-	FMOVQ 256(R1), F13
+	WORD $0x3cdf0029 // ldur q9, [x1, #-16]
+	WORD $0x3cdf002a // ldur q10, [x1, #-16]
+	WORD $0x3cdf002b // ldur q11, [x1, #-16]
+	WORD $0x3cdf002c // ldur q12, [x1, #-16]
+	WORD $0x3cc0002d // ldur q13, [x1, #0]
 	WORD $0x4e2dcc49 // fmla v9.4s, v2.4s, v13.4s
 	WORD $0x4e2dcc6a // fmla v10.4s, v3.4s, v13.4s
 	WORD $0x4e2dcc8b // fmla v11.4s, v4.4s, v13.4s
 	WORD $0x4e2dcc2c // fmla v12.4s, v1.4s, v13.4s
-	FMOVQ 240(R1), F13
+	WORD $0x3cdf002d // ldur q13, [x1, #-16]
 	WORD $0x6e29fda9 // fdiv v9.4s, v13.4s, v9.4s
 	WORD $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
 	WORD $0x6e2bfdab // fdiv v11.4s, v13.4s, v11.4s
 	WORD $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
-	FMOVQ 272(R1), F13
+	WORD $0x3cc1002d // ldur q13, [x1, #16]
 	WORD $0x6e2d1c4e // eor v14.16b, v2.16b, v13.16b
 	WORD $0x6e2d1c6f // eor v15.16b, v3.16b, v13.16b
 	WORD $0x6e2d1c90 // eor v16.16b, v4.16b, v13.16b
@@ -510,17 +510,17 @@ loop1:
 	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
 	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R1), F13
+	WORD $0x3cd2002d // ldur q13, [x1, #-224]
 	WORD $0x4e22f5a2 // fmax v2.4s, v13.4s, v2.4s
 	WORD $0x4e23f5a3 // fmax v3.4s, v13.4s, v3.4s
 	WORD $0x4e24f5a4 // fmax v4.4s, v13.4s, v4.4s
 	WORD $0x4e21f5a1 // fmax v1.4s, v13.4s, v1.4s
-	FMOVQ 48(R1), F13
+	WORD $0x3cd3002d // ldur q13, [x1, #-208]
 	WORD $0x4e2dd44e // fadd v14.4s, v2.4s, v13.4s
 	WORD $0x4e2dd46f // fadd v15.4s, v3.4s, v13.4s
 	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
 	WORD $0x4e2dd42d // fadd v13.4s, v1.4s, v13.4s
-	FMOVQ 48(R1), F17
+	WORD $0x3cd30031 // ldur q17, [x1, #-208]
 	WORD $0x4eb1d5d2 // fsub v18.4s, v14.4s, v17.4s
 	WORD $0x4eb1d5f3 // fsub v19.4s, v15.4s, v17.4s
 	WORD $0x4eb1d614 // fsub v20.4s, v16.4s, v17.4s
@@ -533,20 +533,20 @@ loop1:
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
 	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
 	WORD $0x6e21dc34 // fmul v20.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F21
-	FMOVQ 64(R1), F22
-	FMOVQ 64(R1), F23
-	FMOVQ 64(R1), F24
-	FMOVQ 80(R1), F25
+	WORD $0x3cd40035 // ldur q21, [x1, #-192]
+	WORD $0x3cd40036 // ldur q22, [x1, #-192]
+	WORD $0x3cd40037 // ldur q23, [x1, #-192]
+	WORD $0x3cd40038 // ldur q24, [x1, #-192]
+	WORD $0x3cd50039 // ldur q25, [x1, #-176]
 	WORD $0x4e39cc55 // fmla v21.4s, v2.4s, v25.4s
 	WORD $0x4e39cc76 // fmla v22.4s, v3.4s, v25.4s
 	WORD $0x4e39cc97 // fmla v23.4s, v4.4s, v25.4s
 	WORD $0x4e39cc38 // fmla v24.4s, v1.4s, v25.4s
-	FMOVQ 96(R1), F25
-	FMOVQ 96(R1), F26
-	FMOVQ 96(R1), F27
-	FMOVQ 96(R1), F28
-	FMOVQ 112(R1), F29
+	WORD $0x3cd60039 // ldur q25, [x1, #-160]
+	WORD $0x3cd6003a // ldur q26, [x1, #-160]
+	WORD $0x3cd6003b // ldur q27, [x1, #-160]
+	WORD $0x3cd6003c // ldur q28, [x1, #-160]
+	WORD $0x3cd7003d // ldur q29, [x1, #-144]
 	WORD $0x4e3dcc59 // fmla v25.4s, v2.4s, v29.4s
 	WORD $0x4e3dcc7a // fmla v26.4s, v3.4s, v29.4s
 	WORD $0x4e3dcc9b // fmla v27.4s, v4.4s, v29.4s
@@ -555,11 +555,11 @@ loop1:
 	WORD $0x4e32ceda // fmla v26.4s, v22.4s, v18.4s
 	WORD $0x4e33cefb // fmla v27.4s, v23.4s, v19.4s
 	WORD $0x4e34cf1c // fmla v28.4s, v24.4s, v20.4s
-	FMOVQ 128(R1), F21
-	FMOVQ 128(R1), F22
-	FMOVQ 128(R1), F23
-	FMOVQ 128(R1), F24
-	FMOVQ 144(R1), F29
+	WORD $0x3cd80035 // ldur q21, [x1, #-128]
+	WORD $0x3cd80036 // ldur q22, [x1, #-128]
+	WORD $0x3cd80037 // ldur q23, [x1, #-128]
+	WORD $0x3cd80038 // ldur q24, [x1, #-128]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
 	WORD $0x4e3dcc55 // fmla v21.4s, v2.4s, v29.4s
 	WORD $0x4e3dcc76 // fmla v22.4s, v3.4s, v29.4s
 	WORD $0x4e3dcc97 // fmla v23.4s, v4.4s, v29.4s
@@ -580,25 +580,25 @@ loop1:
 	WORD $0x6e2add4e // fmul v14.4s, v10.4s, v10.4s
 	WORD $0x6e2bdd6f // fmul v15.4s, v11.4s, v11.4s
 	WORD $0x6e2cdd90 // fmul v16.4s, v12.4s, v12.4s
-	FMOVQ 288(R1), F17
-	FMOVQ 288(R1), F18
-	FMOVQ 288(R1), F19
-	FMOVQ 288(R1), F20
-	FMOVQ 304(R1), F21
+	WORD $0x3cc20031 // ldur q17, [x1, #32]
+	WORD $0x3cc20032 // ldur q18, [x1, #32]
+	WORD $0x3cc20033 // ldur q19, [x1, #32]
+	WORD $0x3cc20034 // ldur q20, [x1, #32]
+	WORD $0x3cc30035 // ldur q21, [x1, #48]
 	WORD $0x4e35cd31 // fmla v17.4s, v9.4s, v21.4s
 	WORD $0x4e35cd52 // fmla v18.4s, v10.4s, v21.4s
 	WORD $0x4e35cd73 // fmla v19.4s, v11.4s, v21.4s
 	WORD $0x4e35cd94 // fmla v20.4s, v12.4s, v21.4s
-	FMOVQ 320(R1), F21
+	WORD $0x3cc40035 // ldur q21, [x1, #64]
 	WORD $0x4e35cdb1 // fmla v17.4s, v13.4s, v21.4s
 	WORD $0x4e35cdd2 // fmla v18.4s, v14.4s, v21.4s
 	WORD $0x4e35cdf3 // fmla v19.4s, v15.4s, v21.4s
 	WORD $0x4e35ce14 // fmla v20.4s, v16.4s, v21.4s
-	FMOVQ 336(R1), F21
-	FMOVQ 336(R1), F22
-	FMOVQ 336(R1), F23
-	FMOVQ 336(R1), F24
-	FMOVQ 352(R1), F25
+	WORD $0x3cc50035 // ldur q21, [x1, #80]
+	WORD $0x3cc50036 // ldur q22, [x1, #80]
+	WORD $0x3cc50037 // ldur q23, [x1, #80]
+	WORD $0x3cc50038 // ldur q24, [x1, #80]
+	WORD $0x3cc60039 // ldur q25, [x1, #96]
 	WORD $0x4e39cd35 // fmla v21.4s, v9.4s, v25.4s
 	WORD $0x4e39cd56 // fmla v22.4s, v10.4s, v25.4s
 	WORD $0x4e39cd77 // fmla v23.4s, v11.4s, v25.4s
@@ -607,11 +607,11 @@ loop1:
 	WORD $0x4e2ece56 // fmla v22.4s, v18.4s, v14.4s
 	WORD $0x4e2fce77 // fmla v23.4s, v19.4s, v15.4s
 	WORD $0x4e30ce98 // fmla v24.4s, v20.4s, v16.4s
-	FMOVQ 368(R1), F17
-	FMOVQ 368(R1), F18
-	FMOVQ 368(R1), F19
-	FMOVQ 368(R1), F20
-	FMOVQ 384(R1), F25
+	WORD $0x3cc70031 // ldur q17, [x1, #112]
+	WORD $0x3cc70032 // ldur q18, [x1, #112]
+	WORD $0x3cc70033 // ldur q19, [x1, #112]
+	WORD $0x3cc70034 // ldur q20, [x1, #112]
+	WORD $0x3cc80039 // ldur q25, [x1, #128]
 	WORD $0x4e39cd31 // fmla v17.4s, v9.4s, v25.4s
 	WORD $0x4e39cd52 // fmla v18.4s, v10.4s, v25.4s
 	WORD $0x4e39cd73 // fmla v19.4s, v11.4s, v25.4s
@@ -628,7 +628,7 @@ loop1:
 	WORD $0x6e22de42 // fmul v2.4s, v18.4s, v2.4s
 	WORD $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
 	WORD $0x6e24de84 // fmul v4.4s, v20.4s, v4.4s
-	FMOVQ 240(R1), F9
+	WORD $0x3cdf0029 // ldur q9, [x1, #-16]
 	WORD $0x4ea1d52a // fsub v10.4s, v9.4s, v1.4s
 	WORD $0x4ea2d52b // fsub v11.4s, v9.4s, v2.4s
 	WORD $0x4ea3d52c // fsub v12.4s, v9.4s, v3.4s
@@ -657,59 +657,59 @@ loop3:
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
 	WORD $0x3ce06842 // ldr q2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 176(R1), F2
-	FMOVQ 192(R1), F3
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211c41 // and v1.16b, v2.16b, v1.16b
-	FMOVQ 224(R1), F3
+	WORD $0x3cde0023 // ldur q3, [x1, #-32]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	FMOVQ 240(R1), F3
-	FMOVQ 256(R1), F4
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
+	WORD $0x3cc00024 // ldur q4, [x1, #0]
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
-	FMOVQ 272(R1), F4
+	WORD $0x3cc10024 // ldur q4, [x1, #16]
 	WORD $0x6e241c24 // eor v4.16b, v1.16b, v4.16b
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d424 // fadd v4.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
 	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
-	FMOVQ 288(R1), F5
-	FMOVQ 304(R1), F6
+	WORD $0x3cc20025 // ldur q5, [x1, #32]
+	WORD $0x3cc30026 // ldur q6, [x1, #48]
 	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 320(R1), F6
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
 	WORD $0x4e26cc85 // fmla v5.4s, v4.4s, v6.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 352(R1), F7
+	WORD $0x3cc50026 // ldur q6, [x1, #80]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	FMOVQ 368(R1), F5
-	FMOVQ 384(R1), F7
+	WORD $0x3cc70025 // ldur q5, [x1, #112]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
 	WORD $0x4e27cc65 // fmla v5.4s, v3.4s, v7.4s
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
 	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	FMOVQ 240(R1), F3
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -726,59 +726,59 @@ loop5:
 	WORD $0xbc606861 // ldr s1, [x3, x0]
 	WORD $0xbc606842 // ldr s2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 176(R1), F2
-	FMOVQ 192(R1), F3
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211c41 // and v1.16b, v2.16b, v1.16b
-	FMOVQ 224(R1), F3
+	WORD $0x3cde0023 // ldur q3, [x1, #-32]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	FMOVQ 240(R1), F3
-	FMOVQ 256(R1), F4
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
+	WORD $0x3cc00024 // ldur q4, [x1, #0]
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
-	FMOVQ 272(R1), F4
+	WORD $0x3cc10024 // ldur q4, [x1, #16]
 	WORD $0x6e241c24 // eor v4.16b, v1.16b, v4.16b
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d424 // fadd v4.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
 	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
-	FMOVQ 288(R1), F5
-	FMOVQ 304(R1), F6
+	WORD $0x3cc20025 // ldur q5, [x1, #32]
+	WORD $0x3cc30026 // ldur q6, [x1, #48]
 	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 320(R1), F6
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
 	WORD $0x4e26cc85 // fmla v5.4s, v4.4s, v6.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 352(R1), F7
+	WORD $0x3cc50026 // ldur q6, [x1, #80]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	FMOVQ 368(R1), F5
-	FMOVQ 384(R1), F7
+	WORD $0x3cc70025 // ldur q5, [x1, #112]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
 	WORD $0x4e27cc65 // fmla v5.4s, v3.4s, v7.4s
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
 	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	FMOVQ 240(R1), F3
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -792,7 +792,7 @@ end6:
 
 // func attentionSoftmaxGradNEON(p *float32, ds *float32, bias *float32, dbias *float32, n int, scale float32, logSum float32, delta float32)
 TEXT ·attentionSoftmaxGradNEON(SB), NOSPLIT, $0-52
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD p+0(FP), R2
 	MOVD ds+8(FP), R3
 	MOVD bias+16(FP), R6
@@ -817,37 +817,37 @@ loop1:
 	WORD $0x4e20ccc4 // fmla v4.4s, v6.4s, v0.4s
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	WORD $0x4ea1d484 // fsub v4.4s, v4.4s, v1.4s
-	FMOVQ 16(R1), F5
+	WORD $0x3cd10025 // ldur q5, [x1, #-240]
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ 32(R1), F5
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4e25d485 // fadd v5.4s, v4.4s, v5.4s
-	FMOVQ 48(R1), F7
+	WORD $0x3cd30027 // ldur q7, [x1, #-208]
 	WORD $0x4ea7d4c8 // fsub v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
 	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
 	WORD $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
-	FMOVQ 64(R1), F9
-	FMOVQ 64(R1), F10
-	FMOVQ 80(R1), F11
+	WORD $0x3cd40029 // ldur q9, [x1, #-192]
+	WORD $0x3cd4002a // ldur q10, [x1, #-192]
+	WORD $0x3cd5002b // ldur q11, [x1, #-176]
 	WORD $0x4e2bcc69 // fmla v9.4s, v3.4s, v11.4s
 	WORD $0x4e2bcc8a // fmla v10.4s, v4.4s, v11.4s
-	FMOVQ 96(R1), F11
-	FMOVQ 96(R1), F12
-	FMOVQ 112(R1), F13
+	WORD $0x3cd6002b // ldur q11, [x1, #-160]
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd7002d // ldur q13, [x1, #-144]
 	WORD $0x4e2dcc6b // fmla v11.4s, v3.4s, v13.4s
 	WORD $0x4e2dcc8c // fmla v12.4s, v4.4s, v13.4s
 	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
 	WORD $0x4e28cd4c // fmla v12.4s, v10.4s, v8.4s
-	FMOVQ 128(R1), F9
-	FMOVQ 128(R1), F10
-	FMOVQ 144(R1), F13
+	WORD $0x3cd80029 // ldur q9, [x1, #-128]
+	WORD $0x3cd8002a // ldur q10, [x1, #-128]
+	WORD $0x3cd9002d // ldur q13, [x1, #-112]
 	WORD $0x4e2dcc69 // fmla v9.4s, v3.4s, v13.4s
 	WORD $0x4e2dcc8a // fmla v10.4s, v4.4s, v13.4s
 	WORD $0x4e27cd69 // fmla v9.4s, v11.4s, v7.4s
@@ -888,25 +888,25 @@ loop3:
 	WORD $0x3ce06844 // ldr q4, [x2, x0]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc66 // fmla v6.4s, v3.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
@@ -933,25 +933,25 @@ loop5:
 	WORD $0xbc606844 // ldr s4, [x2, x0]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc66 // fmla v6.4s, v3.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
@@ -974,7 +974,7 @@ end6:
 
 // func attentionReLU2GradNEON(p *float32, ds *float32, bias *float32, dbias *float32, n int, scale float32)
 TEXT ·attentionReLU2GradNEON(SB), NOSPLIT, $0-44
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD p+0(FP), R2
 	MOVD ds+8(FP), R3
 	MOVD bias+16(FP), R6
@@ -993,7 +993,7 @@ loop1:
 	FLDPQ 0(R16), (F3, F4)
 	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 160(R1), F3
+	WORD $0x3cda0023 // ldur q3, [x1, #-96]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
@@ -1029,7 +1029,7 @@ loop3:
 	WORD $0x3ce068c1 // ldr q1, [x6, x0]
 	WORD $0x3ce06842 // ldr q2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 160(R1), F2
+	WORD $0x3cda0022 // ldur q2, [x1, #-96]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
@@ -1053,7 +1053,7 @@ loop5:
 	WORD $0xbc6068c1 // ldr s1, [x6, x0]
 	WORD $0xbc606842 // ldr s2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 160(R1), F2
+	WORD $0x3cda0022 // ldur q2, [x1, #-96]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
@@ -1074,7 +1074,7 @@ end6:
 
 // func attentionLaplaceGradNEON(p *float32, ds *float32, bias *float32, dbias *float32, n int, scale float32)
 TEXT ·attentionLaplaceGradNEON(SB), NOSPLIT, $0-44
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD p+0(FP), R2
 	MOVD ds+8(FP), R3
 	MOVD bias+16(FP), R6
@@ -1093,58 +1093,58 @@ loop1:
 	FLDPQ 0(R16), (F3, F4)
 	WORD $0x4e20cc61 // fmla v1.4s, v3.4s, v0.4s
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
-	FMOVQ 176(R1), F4
-	FMOVQ 192(R1), F5
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
+	WORD $0x3cdc0025 // ldur q5, [x1, #-64]
 	WORD $0x4e25cc23 // fmla v3.4s, v1.4s, v5.4s
 	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211c62 // and v2.16b, v3.16b, v1.16b
 	WORD $0x4e211c81 // and v1.16b, v4.16b, v1.16b
-	FMOVQ 224(R1), F5
+	WORD $0x3cde0025 // ldur q5, [x1, #-32]
 	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
 	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
-	FMOVQ 240(R1), F5
-	FMOVQ 240(R1), F6
-	FMOVQ 256(R1), F7
+	WORD $0x3cdf0025 // ldur q5, [x1, #-16]
+	WORD $0x3cdf0026 // ldur q6, [x1, #-16]
+	WORD $0x3cc00027 // ldur q7, [x1, #0]
 	WORD $0x4e27cc45 // fmla v5.4s, v2.4s, v7.4s
 	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 240(R1), F7
+	WORD $0x3cdf0027 // ldur q7, [x1, #-16]
 	WORD $0x6e25fce5 // fdiv v5.4s, v7.4s, v5.4s
 	WORD $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
-	FMOVQ 272(R1), F7
+	WORD $0x3cc10027 // ldur q7, [x1, #16]
 	WORD $0x6e271c48 // eor v8.16b, v2.16b, v7.16b
 	WORD $0x6e271c27 // eor v7.16b, v1.16b, v7.16b
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	FMOVQ 32(R1), F7
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
 	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
 	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	FMOVQ 48(R1), F7
+	WORD $0x3cd30027 // ldur q7, [x1, #-208]
 	WORD $0x4e27d448 // fadd v8.4s, v2.4s, v7.4s
 	WORD $0x4e27d427 // fadd v7.4s, v1.4s, v7.4s
-	FMOVQ 48(R1), F9
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4ea9d50a // fsub v10.4s, v8.4s, v9.4s
 	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6e22dc49 // fmul v9.4s, v2.4s, v2.4s
 	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F11
-	FMOVQ 64(R1), F12
-	FMOVQ 80(R1), F13
+	WORD $0x3cd4002b // ldur q11, [x1, #-192]
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
+	WORD $0x3cd5002d // ldur q13, [x1, #-176]
 	WORD $0x4e2dcc4b // fmla v11.4s, v2.4s, v13.4s
 	WORD $0x4e2dcc2c // fmla v12.4s, v1.4s, v13.4s
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc4d // fmla v13.4s, v2.4s, v15.4s
 	WORD $0x4e2fcc2e // fmla v14.4s, v1.4s, v15.4s
 	WORD $0x4e29cd6d // fmla v13.4s, v11.4s, v9.4s
 	WORD $0x4e2acd8e // fmla v14.4s, v12.4s, v10.4s
-	FMOVQ 128(R1), F11
-	FMOVQ 128(R1), F12
-	FMOVQ 144(R1), F15
+	WORD $0x3cd8002b // ldur q11, [x1, #-128]
+	WORD $0x3cd8002c // ldur q12, [x1, #-128]
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
 	WORD $0x4e2fcc4b // fmla v11.4s, v2.4s, v15.4s
 	WORD $0x4e2fcc2c // fmla v12.4s, v1.4s, v15.4s
 	WORD $0x4e29cdab // fmla v11.4s, v13.4s, v9.4s
@@ -1155,24 +1155,24 @@ loop1:
 	WORD $0x6e22dd82 // fmul v2.4s, v12.4s, v2.4s
 	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
 	WORD $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
-	FMOVQ 288(R1), F9
-	FMOVQ 288(R1), F10
-	FMOVQ 304(R1), F11
+	WORD $0x3cc20029 // ldur q9, [x1, #32]
+	WORD $0x3cc2002a // ldur q10, [x1, #32]
+	WORD $0x3cc3002b // ldur q11, [x1, #48]
 	WORD $0x4e2bcca9 // fmla v9.4s, v5.4s, v11.4s
 	WORD $0x4e2bccca // fmla v10.4s, v6.4s, v11.4s
-	FMOVQ 320(R1), F11
+	WORD $0x3cc4002b // ldur q11, [x1, #64]
 	WORD $0x4e2bcce9 // fmla v9.4s, v7.4s, v11.4s
 	WORD $0x4e2bcd0a // fmla v10.4s, v8.4s, v11.4s
-	FMOVQ 336(R1), F11
-	FMOVQ 336(R1), F12
-	FMOVQ 352(R1), F13
+	WORD $0x3cc5002b // ldur q11, [x1, #80]
+	WORD $0x3cc5002c // ldur q12, [x1, #80]
+	WORD $0x3cc6002d // ldur q13, [x1, #96]
 	WORD $0x4e2dccab // fmla v11.4s, v5.4s, v13.4s
 	WORD $0x4e2dcccc // fmla v12.4s, v6.4s, v13.4s
 	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
 	WORD $0x4e28cd4c // fmla v12.4s, v10.4s, v8.4s
-	FMOVQ 368(R1), F9
-	FMOVQ 368(R1), F10
-	FMOVQ 384(R1), F13
+	WORD $0x3cc70029 // ldur q9, [x1, #112]
+	WORD $0x3cc7002a // ldur q10, [x1, #112]
+	WORD $0x3cc8002d // ldur q13, [x1, #128]
 	WORD $0x4e2dcca9 // fmla v9.4s, v5.4s, v13.4s
 	WORD $0x4e2dccca // fmla v10.4s, v6.4s, v13.4s
 	WORD $0x4e27cd69 // fmla v9.4s, v11.4s, v7.4s
@@ -1181,14 +1181,14 @@ loop1:
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
 	WORD $0x6e26dd46 // fmul v6.4s, v10.4s, v6.4s
-	FMOVQ 240(R1), F7
+	WORD $0x3cdf0027 // ldur q7, [x1, #-16]
 	WORD $0x4ea5d4e8 // fsub v8.4s, v7.4s, v5.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	WORD $0x4ea0a863 // cmlt v3.4s, v3.4s, #0
 	WORD $0x6e681ca3 // bsl v3.16b, v5.16b, v8.16b
 	WORD $0x4ea0a884 // cmlt v4.4s, v4.4s, #0
 	WORD $0x6e671cc4 // bsl v4.16b, v6.16b, v7.16b
-	FMOVQ 400(R1), F5
+	WORD $0x3cc90025 // ldur q5, [x1, #144]
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	ADD R0, R3, R16
@@ -1220,63 +1220,63 @@ loop3:
 	WORD $0x3ce068c1 // ldr q1, [x6, x0]
 	WORD $0x3ce06842 // ldr q2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 176(R1), F2
-	FMOVQ 192(R1), F3
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211c41 // and v1.16b, v2.16b, v1.16b
-	FMOVQ 224(R1), F3
+	WORD $0x3cde0023 // ldur q3, [x1, #-32]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	FMOVQ 240(R1), F3
-	FMOVQ 256(R1), F4
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
+	WORD $0x3cc00024 // ldur q4, [x1, #0]
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
-	FMOVQ 272(R1), F4
+	WORD $0x3cc10024 // ldur q4, [x1, #16]
 	WORD $0x6e241c24 // eor v4.16b, v1.16b, v4.16b
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d424 // fadd v4.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
 	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
-	FMOVQ 288(R1), F5
-	FMOVQ 304(R1), F6
+	WORD $0x3cc20025 // ldur q5, [x1, #32]
+	WORD $0x3cc30026 // ldur q6, [x1, #48]
 	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 320(R1), F6
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
 	WORD $0x4e26cc85 // fmla v5.4s, v4.4s, v6.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 352(R1), F7
+	WORD $0x3cc50026 // ldur q6, [x1, #80]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	FMOVQ 368(R1), F5
-	FMOVQ 384(R1), F7
+	WORD $0x3cc70025 // ldur q5, [x1, #112]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
 	WORD $0x4e27cc65 // fmla v5.4s, v3.4s, v7.4s
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e641c62 // bsl v2.16b, v3.16b, v4.16b
-	FMOVQ 400(R1), F3
+	WORD $0x3cc90023 // ldur q3, [x1, #144]
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x3ce06863 // ldr q3, [x3, x0]
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
@@ -1298,63 +1298,63 @@ loop5:
 	WORD $0xbc6068c1 // ldr s1, [x6, x0]
 	WORD $0xbc606842 // ldr s2, [x2, x0]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 176(R1), F2
-	FMOVQ 192(R1), F3
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e211c41 // and v1.16b, v2.16b, v1.16b
-	FMOVQ 224(R1), F3
+	WORD $0x3cde0023 // ldur q3, [x1, #-32]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	FMOVQ 240(R1), F3
-	FMOVQ 256(R1), F4
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
+	WORD $0x3cc00024 // ldur q4, [x1, #0]
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
-	FMOVQ 272(R1), F4
+	WORD $0x3cc10024 // ldur q4, [x1, #16]
 	WORD $0x6e241c24 // eor v4.16b, v1.16b, v4.16b
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R1), F4
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	FMOVQ 48(R1), F4
+	WORD $0x3cd30024 // ldur q4, [x1, #-208]
 	WORD $0x4e24d424 // fadd v4.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F5
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	FMOVQ 64(R1), F6
-	FMOVQ 80(R1), F7
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
+	WORD $0x3cd50027 // ldur q7, [x1, #-176]
 	WORD $0x4e27cc26 // fmla v6.4s, v1.4s, v7.4s
-	FMOVQ 96(R1), F7
-	FMOVQ 112(R1), F8
+	WORD $0x3cd60027 // ldur q7, [x1, #-160]
+	WORD $0x3cd70028 // ldur q8, [x1, #-144]
 	WORD $0x4e28cc27 // fmla v7.4s, v1.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 128(R1), F6
-	FMOVQ 144(R1), F8
+	WORD $0x3cd80026 // ldur q6, [x1, #-128]
+	WORD $0x3cd90028 // ldur q8, [x1, #-112]
 	WORD $0x4e28cc26 // fmla v6.4s, v1.4s, v8.4s
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
 	WORD $0x4f375481 // shl v1.4s, v4.4s, #23
 	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
 	WORD $0x6e23dc64 // fmul v4.4s, v3.4s, v3.4s
-	FMOVQ 288(R1), F5
-	FMOVQ 304(R1), F6
+	WORD $0x3cc20025 // ldur q5, [x1, #32]
+	WORD $0x3cc30026 // ldur q6, [x1, #48]
 	WORD $0x4e26cc65 // fmla v5.4s, v3.4s, v6.4s
-	FMOVQ 320(R1), F6
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
 	WORD $0x4e26cc85 // fmla v5.4s, v4.4s, v6.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 352(R1), F7
+	WORD $0x3cc50026 // ldur q6, [x1, #80]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	FMOVQ 368(R1), F5
-	FMOVQ 384(R1), F7
+	WORD $0x3cc70025 // ldur q5, [x1, #112]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
 	WORD $0x4e27cc65 // fmla v5.4s, v3.4s, v7.4s
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
-	FMOVQ 240(R1), F4
+	WORD $0x3cdf0024 // ldur q4, [x1, #-16]
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e641c62 // bsl v2.16b, v3.16b, v4.16b
-	FMOVQ 400(R1), F3
+	WORD $0x3cc90023 // ldur q3, [x1, #144]
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0xbc606863 // ldr s3, [x3, x0]
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s

@@ -69,9 +69,9 @@ last0_0:
 	BLT scan0_0rest
 
 scan0_0:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 0(R6)
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
@@ -86,9 +86,9 @@ scan0_0rest:
 	CBZ R7, scan0_0end
 
 scan0_0one:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 0(R6)
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
@@ -107,8 +107,8 @@ scan0_0end:
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	ADD $0x00, R2, R2
 	SUB $0x00, R3, R3
 	JMP plain
@@ -116,10 +116,10 @@ scan0_0end:
 first8:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
-	FMOVQ 128(R6), F2
-	FMOVQ 192(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
+	WORD $0x3ccc00c3 // ldur q3, [x6, #192]
 	FMOVQ 256(R6), F4
 	FMOVQ 320(R6), F5
 	FMOVQ 384(R6), F6
@@ -128,16 +128,16 @@ first8:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	FMOVQ 256(R6), F26
@@ -188,20 +188,20 @@ last0_8:
 	WORD $0x3ce168fa // ldr q26, [x7, x1]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
-	FMOVQ 128(R7), F11
-	FMOVQ 192(R7), F12
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
+	WORD $0x3cc800eb // ldur q11, [x7, #128]
+	WORD $0x3ccc00ec // ldur q12, [x7, #192]
 	FMOVQ 256(R7), F13
 	FMOVQ 320(R7), F14
 	FMOVQ 384(R7), F15
 	FMOVQ 448(R7), F16
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
-	FMOVQ 128(R7), F19
-	FMOVQ 192(R7), F20
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
+	WORD $0x3cc800f3 // ldur q19, [x7, #128]
+	WORD $0x3ccc00f4 // ldur q20, [x7, #192]
 	FMOVQ 256(R7), F21
 	FMOVQ 320(R7), F22
 	FMOVQ 384(R7), F23
@@ -211,279 +211,279 @@ last0_8:
 	BLT scan0_8rest
 
 scan0_8:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	FMOVQ F8, 0(R6)
 	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
 	WORD $0x4e28ce39 // fmla v25.4s, v17.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23ceb9 // fmla v25.4s, v21.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cdc4 // fmla v4.4s, v14.4s, v5.4s
 	WORD $0x4e24ced9 // fmla v25.4s, v22.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cde5 // fmla v5.4s, v15.4s, v6.4s
 	WORD $0x4e25cef9 // fmla v25.4s, v23.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27ce06 // fmla v6.4s, v16.4s, v7.4s
 	WORD $0x4e26cf19 // fmla v25.4s, v24.4s, v6.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	FMOVQ F7, 128(R6)
 	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
 	WORD $0x4e27ce39 // fmla v25.4s, v17.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cd48 // fmla v8.4s, v10.4s, v0.4s
 	WORD $0x4e28ce59 // fmla v25.4s, v18.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd60 // fmla v0.4s, v11.4s, v1.4s
 	WORD $0x4e20ce79 // fmla v25.4s, v19.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21ce99 // fmla v25.4s, v20.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cda2 // fmla v2.4s, v13.4s, v3.4s
 	WORD $0x4e22ceb9 // fmla v25.4s, v21.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cdc3 // fmla v3.4s, v14.4s, v4.4s
 	WORD $0x4e23ced9 // fmla v25.4s, v22.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cde4 // fmla v4.4s, v15.4s, v5.4s
 	WORD $0x4e24cef9 // fmla v25.4s, v23.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26ce05 // fmla v5.4s, v16.4s, v6.4s
 	WORD $0x4e25cf19 // fmla v25.4s, v24.4s, v5.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	FMOVQ F6, 256(R6)
 	WORD $0x4e27cd26 // fmla v6.4s, v9.4s, v7.4s
 	WORD $0x4e26ce39 // fmla v25.4s, v17.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cd47 // fmla v7.4s, v10.4s, v8.4s
 	WORD $0x4e27ce59 // fmla v25.4s, v18.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cd68 // fmla v8.4s, v11.4s, v0.4s
 	WORD $0x4e28ce79 // fmla v25.4s, v19.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20ce99 // fmla v25.4s, v20.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cda1 // fmla v1.4s, v13.4s, v2.4s
 	WORD $0x4e21ceb9 // fmla v25.4s, v21.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cdc2 // fmla v2.4s, v14.4s, v3.4s
 	WORD $0x4e22ced9 // fmla v25.4s, v22.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cde3 // fmla v3.4s, v15.4s, v4.4s
 	WORD $0x4e23cef9 // fmla v25.4s, v23.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25ce04 // fmla v4.4s, v16.4s, v5.4s
 	WORD $0x4e24cf19 // fmla v25.4s, v24.4s, v4.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	FMOVQ F5, 384(R6)
 	WORD $0x4e26cd25 // fmla v5.4s, v9.4s, v6.4s
 	WORD $0x4e25ce39 // fmla v25.4s, v17.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cd46 // fmla v6.4s, v10.4s, v7.4s
 	WORD $0x4e26ce59 // fmla v25.4s, v18.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
 	WORD $0x4e27ce79 // fmla v25.4s, v19.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cd88 // fmla v8.4s, v12.4s, v0.4s
 	WORD $0x4e28ce99 // fmla v25.4s, v20.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cda0 // fmla v0.4s, v13.4s, v1.4s
 	WORD $0x4e20ceb9 // fmla v25.4s, v21.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cdc1 // fmla v1.4s, v14.4s, v2.4s
 	WORD $0x4e21ced9 // fmla v25.4s, v22.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cde2 // fmla v2.4s, v15.4s, v3.4s
 	WORD $0x4e22cef9 // fmla v25.4s, v23.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24ce03 // fmla v3.4s, v16.4s, v4.4s
 	WORD $0x4e23cf19 // fmla v25.4s, v24.4s, v3.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	FMOVQ F4, 512(R6)
 	WORD $0x4e25cd24 // fmla v4.4s, v9.4s, v5.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cd45 // fmla v5.4s, v10.4s, v6.4s
 	WORD $0x4e25ce59 // fmla v25.4s, v18.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cd66 // fmla v6.4s, v11.4s, v7.4s
 	WORD $0x4e26ce79 // fmla v25.4s, v19.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cd87 // fmla v7.4s, v12.4s, v8.4s
 	WORD $0x4e27ce99 // fmla v25.4s, v20.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cda8 // fmla v8.4s, v13.4s, v0.4s
 	WORD $0x4e28ceb9 // fmla v25.4s, v21.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cdc0 // fmla v0.4s, v14.4s, v1.4s
 	WORD $0x4e20ced9 // fmla v25.4s, v22.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cde1 // fmla v1.4s, v15.4s, v2.4s
 	WORD $0x4e21cef9 // fmla v25.4s, v23.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23ce02 // fmla v2.4s, v16.4s, v3.4s
 	WORD $0x4e22cf19 // fmla v25.4s, v24.4s, v2.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	FMOVQ F3, 640(R6)
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
 	WORD $0x4e23ce39 // fmla v25.4s, v17.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cd44 // fmla v4.4s, v10.4s, v5.4s
 	WORD $0x4e24ce59 // fmla v25.4s, v18.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cd65 // fmla v5.4s, v11.4s, v6.4s
 	WORD $0x4e25ce79 // fmla v25.4s, v19.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cd86 // fmla v6.4s, v12.4s, v7.4s
 	WORD $0x4e26ce99 // fmla v25.4s, v20.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
 	WORD $0x4e27ceb9 // fmla v25.4s, v21.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cdc8 // fmla v8.4s, v14.4s, v0.4s
 	WORD $0x4e28ced9 // fmla v25.4s, v22.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cde0 // fmla v0.4s, v15.4s, v1.4s
 	WORD $0x4e20cef9 // fmla v25.4s, v23.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22ce01 // fmla v1.4s, v16.4s, v2.4s
 	WORD $0x4e21cf19 // fmla v25.4s, v24.4s, v1.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	FMOVQ F2, 768(R6)
 	WORD $0x4e23cd22 // fmla v2.4s, v9.4s, v3.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd43 // fmla v3.4s, v10.4s, v4.4s
 	WORD $0x4e23ce59 // fmla v25.4s, v18.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cd64 // fmla v4.4s, v11.4s, v5.4s
 	WORD $0x4e24ce79 // fmla v25.4s, v19.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cd85 // fmla v5.4s, v12.4s, v6.4s
 	WORD $0x4e25ce99 // fmla v25.4s, v20.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cda6 // fmla v6.4s, v13.4s, v7.4s
 	WORD $0x4e26ceb9 // fmla v25.4s, v21.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cdc7 // fmla v7.4s, v14.4s, v8.4s
 	WORD $0x4e27ced9 // fmla v25.4s, v22.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20cde8 // fmla v8.4s, v15.4s, v0.4s
 	WORD $0x4e28cef9 // fmla v25.4s, v23.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21ce00 // fmla v0.4s, v16.4s, v1.4s
 	WORD $0x4e20cf19 // fmla v25.4s, v24.4s, v0.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	FMOVQ F1, 896(R6)
 	WORD $0x4e22cd21 // fmla v1.4s, v9.4s, v2.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd42 // fmla v2.4s, v10.4s, v3.4s
 	WORD $0x4e22ce59 // fmla v25.4s, v18.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd63 // fmla v3.4s, v11.4s, v4.4s
 	WORD $0x4e23ce79 // fmla v25.4s, v19.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cd84 // fmla v4.4s, v12.4s, v5.4s
 	WORD $0x4e24ce99 // fmla v25.4s, v20.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cda5 // fmla v5.4s, v13.4s, v6.4s
 	WORD $0x4e25ceb9 // fmla v25.4s, v21.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e26ced9 // fmla v25.4s, v22.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28cde7 // fmla v7.4s, v15.4s, v8.4s
 	WORD $0x4e27cef9 // fmla v25.4s, v23.4s, v7.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e28cf19 // fmla v25.4s, v24.4s, v8.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 1024(R6)
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd41 // fmla v1.4s, v10.4s, v2.4s
 	WORD $0x4e21ce59 // fmla v25.4s, v18.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd62 // fmla v2.4s, v11.4s, v3.4s
 	WORD $0x4e22ce79 // fmla v25.4s, v19.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd83 // fmla v3.4s, v12.4s, v4.4s
 	WORD $0x4e23ce99 // fmla v25.4s, v20.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e24ceb9 // fmla v25.4s, v21.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cdc5 // fmla v5.4s, v14.4s, v6.4s
 	WORD $0x4e25ced9 // fmla v25.4s, v22.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27cde6 // fmla v6.4s, v15.4s, v7.4s
 	WORD $0x4e26cef9 // fmla v25.4s, v23.4s, v6.4s
-	FMOVQ 0(R11), F7
+	WORD $0x3cc00167 // ldur q7, [x11, #0]
 	WORD $0x4e28ce07 // fmla v7.4s, v16.4s, v8.4s
 	WORD $0x4e27cf19 // fmla v25.4s, v24.4s, v7.4s
 	FMOVQ F25, 0(R9)
@@ -499,31 +499,31 @@ scan0_8rest:
 	CBZ R7, scan0_8end
 
 scan0_8one:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F8
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
 	FMOVQ F8, 0(R6)
 	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
 	WORD $0x4e28ce39 // fmla v25.4s, v17.4s, v8.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23ceb9 // fmla v25.4s, v21.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e25cdc4 // fmla v4.4s, v14.4s, v5.4s
 	WORD $0x4e24ced9 // fmla v25.4s, v22.4s, v4.4s
-	FMOVQ 0(R11), F5
+	WORD $0x3cc00165 // ldur q5, [x11, #0]
 	WORD $0x4e26cde5 // fmla v5.4s, v15.4s, v6.4s
 	WORD $0x4e25cef9 // fmla v25.4s, v23.4s, v5.4s
-	FMOVQ 0(R11), F6
+	WORD $0x3cc00166 // ldur q6, [x11, #0]
 	WORD $0x4e27ce06 // fmla v6.4s, v16.4s, v7.4s
 	WORD $0x4e26cf19 // fmla v25.4s, v24.4s, v6.4s
 	FMOVQ F25, 0(R9)
@@ -549,16 +549,16 @@ scan0_8end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	FMOVQ 256(R6), F26
@@ -575,8 +575,8 @@ scan0_8end:
 	WORD $0x4e27cf47 // fmla v7.4s, v26.4s, v7.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -608,24 +608,24 @@ scan0_8end:
 first4:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
-	FMOVQ 128(R6), F2
-	FMOVQ 192(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
+	WORD $0x3ccc00c3 // ldur q3, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 192(R0), R6
@@ -664,110 +664,110 @@ last0_4:
 	WORD $0x3ce168fa // ldr q26, [x7, x1]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
-	FMOVQ 128(R7), F11
-	FMOVQ 192(R7), F12
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
+	WORD $0x3cc800eb // ldur q11, [x7, #128]
+	WORD $0x3ccc00ec // ldur q12, [x7, #192]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
-	FMOVQ 128(R7), F19
-	FMOVQ 192(R7), F20
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
+	WORD $0x3cc800f3 // ldur q19, [x7, #128]
+	WORD $0x3ccc00f4 // ldur q20, [x7, #192]
 	MOVD 0(R0), R7
 	CMP $0x05, R7
 	BLT scan0_4rest
 
 scan0_4:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	FMOVQ F4, 0(R6)
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	FMOVQ F3, 128(R6)
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
 	WORD $0x4e23ce39 // fmla v25.4s, v17.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
 	WORD $0x4e24ce59 // fmla v25.4s, v18.4s, v4.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd60 // fmla v0.4s, v11.4s, v1.4s
 	WORD $0x4e20ce79 // fmla v25.4s, v19.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21ce99 // fmla v25.4s, v20.4s, v1.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	FMOVQ F2, 256(R6)
 	WORD $0x4e23cd22 // fmla v2.4s, v9.4s, v3.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd43 // fmla v3.4s, v10.4s, v4.4s
 	WORD $0x4e23ce59 // fmla v25.4s, v18.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e20cd64 // fmla v4.4s, v11.4s, v0.4s
 	WORD $0x4e24ce79 // fmla v25.4s, v19.4s, v4.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20ce99 // fmla v25.4s, v20.4s, v0.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	FMOVQ F1, 384(R6)
 	WORD $0x4e22cd21 // fmla v1.4s, v9.4s, v2.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd42 // fmla v2.4s, v10.4s, v3.4s
 	WORD $0x4e22ce59 // fmla v25.4s, v18.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd63 // fmla v3.4s, v11.4s, v4.4s
 	WORD $0x4e23ce79 // fmla v25.4s, v19.4s, v3.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	WORD $0x4e20cd84 // fmla v4.4s, v12.4s, v0.4s
 	WORD $0x4e24ce99 // fmla v25.4s, v20.4s, v4.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 512(R6)
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd41 // fmla v1.4s, v10.4s, v2.4s
 	WORD $0x4e21ce59 // fmla v25.4s, v18.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd62 // fmla v2.4s, v11.4s, v3.4s
 	WORD $0x4e22ce79 // fmla v25.4s, v19.4s, v2.4s
-	FMOVQ 0(R11), F3
+	WORD $0x3cc00163 // ldur q3, [x11, #0]
 	WORD $0x4e24cd83 // fmla v3.4s, v12.4s, v4.4s
 	WORD $0x4e23ce99 // fmla v25.4s, v20.4s, v3.4s
 	FMOVQ F25, 0(R9)
@@ -783,19 +783,19 @@ scan0_4rest:
 	CBZ R7, scan0_4end
 
 scan0_4one:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F4
+	WORD $0x3cc00164 // ldur q4, [x11, #0]
 	FMOVQ F4, 0(R6)
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
 	FMOVQ F25, 0(R9)
@@ -817,22 +817,22 @@ scan0_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -852,16 +852,16 @@ scan0_4end:
 first2:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
 	MOVD 192(R0), R6
@@ -900,50 +900,50 @@ last0_2:
 	WORD $0x3ce168fa // ldr q26, [x7, x1]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
 	MOVD 0(R0), R7
 	CMP $0x03, R7
 	BLT scan0_2rest
 
 scan0_2:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	FMOVQ F2, 0(R6)
 	WORD $0x4e20cd22 // fmla v2.4s, v9.4s, v0.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	FMOVQ F1, 128(R6)
 	WORD $0x4e22cd21 // fmla v1.4s, v9.4s, v2.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	WORD $0x4e20cd42 // fmla v2.4s, v10.4s, v0.4s
 	WORD $0x4e22ce59 // fmla v25.4s, v18.4s, v2.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 256(R6)
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	WORD $0x4e22cd41 // fmla v1.4s, v10.4s, v2.4s
 	WORD $0x4e21ce59 // fmla v25.4s, v18.4s, v1.4s
 	FMOVQ F25, 0(R9)
@@ -959,13 +959,13 @@ scan0_2rest:
 	CBZ R7, scan0_2end
 
 scan0_2one:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F2
+	WORD $0x3cc00162 // ldur q2, [x11, #0]
 	FMOVQ F2, 0(R6)
 	WORD $0x4e20cd22 // fmla v2.4s, v9.4s, v0.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
 	FMOVQ F25, 0(R9)
@@ -985,16 +985,16 @@ scan0_2end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -1008,12 +1008,12 @@ scan0_2end:
 first1:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 192(R0), R6
@@ -1052,18 +1052,18 @@ last0_1:
 	WORD $0x3ce168fa // ldr q26, [x7, x1]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
 	MOVD 0(R0), R7
 	CMP $0x02, R7
 	BLT scan0_1rest
 
 scan0_1:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	FMOVQ F1, 0(R6)
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
@@ -1071,9 +1071,9 @@ scan0_1:
 	ADD R8, R9, R9
 	ADD R10, R11, R11
 	ADD R12, R13, R13
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVQ F0, 128(R6)
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
@@ -1090,9 +1090,9 @@ scan0_1rest:
 	CBZ R7, scan0_1end
 
 scan0_1one:
-	FMOVQ 0(R13), F25
+	WORD $0x3cc001b9 // ldur q25, [x13, #0]
 	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	FMOVQ 0(R11), F1
+	WORD $0x3cc00161 // ldur q1, [x11, #0]
 	FMOVQ F1, 0(R6)
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
@@ -1112,13 +1112,13 @@ scan0_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -1140,10 +1140,10 @@ plain:
 plain8:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
-	FMOVQ 128(R6), F2
-	FMOVQ 192(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
+	WORD $0x3ccc00c3 // ldur q3, [x6, #192]
 	FMOVQ 256(R6), F4
 	FMOVQ 320(R6), F5
 	FMOVQ 384(R6), F6
@@ -1152,16 +1152,16 @@ plain8:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	FMOVQ 256(R6), F26
@@ -1196,20 +1196,20 @@ plain8:
 last1_8:
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
-	FMOVQ 128(R7), F11
-	FMOVQ 192(R7), F12
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
+	WORD $0x3cc800eb // ldur q11, [x7, #128]
+	WORD $0x3ccc00ec // ldur q12, [x7, #192]
 	FMOVQ 256(R7), F13
 	FMOVQ 320(R7), F14
 	FMOVQ 384(R7), F15
 	FMOVQ 448(R7), F16
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
-	FMOVQ 128(R7), F19
-	FMOVQ 192(R7), F20
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
+	WORD $0x3cc800f3 // ldur q19, [x7, #128]
+	WORD $0x3ccc00f4 // ldur q20, [x7, #192]
 	FMOVQ 256(R7), F21
 	FMOVQ 320(R7), F22
 	FMOVQ 384(R7), F23
@@ -1219,56 +1219,56 @@ last1_8:
 	BLT scan1_8rest
 
 scan1_8:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F8
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c8 // ldur q8, [x6, #0]
 	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
 	WORD $0x4e28ce39 // fmla v25.4s, v17.4s, v8.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
-	FMOVQ 0(R6), F3
+	WORD $0x3cc000c3 // ldur q3, [x6, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23ceb9 // fmla v25.4s, v21.4s, v3.4s
-	FMOVQ 0(R6), F4
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4e25cdc4 // fmla v4.4s, v14.4s, v5.4s
 	WORD $0x4e24ced9 // fmla v25.4s, v22.4s, v4.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e26cde5 // fmla v5.4s, v15.4s, v6.4s
 	WORD $0x4e25cef9 // fmla v25.4s, v23.4s, v5.4s
-	FMOVQ 0(R6), F6
+	WORD $0x3cc000c6 // ldur q6, [x6, #0]
 	WORD $0x4e27ce06 // fmla v6.4s, v16.4s, v7.4s
 	WORD $0x4e26cf19 // fmla v25.4s, v24.4s, v6.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F7
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c7 // ldur q7, [x6, #128]
 	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
 	WORD $0x4e27ce39 // fmla v25.4s, v17.4s, v7.4s
-	FMOVQ 128(R6), F8
+	WORD $0x3cc800c8 // ldur q8, [x6, #128]
 	WORD $0x4e20cd48 // fmla v8.4s, v10.4s, v0.4s
 	WORD $0x4e28ce59 // fmla v25.4s, v18.4s, v8.4s
-	FMOVQ 128(R6), F0
+	WORD $0x3cc800c0 // ldur q0, [x6, #128]
 	WORD $0x4e21cd60 // fmla v0.4s, v11.4s, v1.4s
 	WORD $0x4e20ce79 // fmla v25.4s, v19.4s, v0.4s
-	FMOVQ 128(R6), F1
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21ce99 // fmla v25.4s, v20.4s, v1.4s
-	FMOVQ 128(R6), F2
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
 	WORD $0x4e23cda2 // fmla v2.4s, v13.4s, v3.4s
 	WORD $0x4e22ceb9 // fmla v25.4s, v21.4s, v2.4s
-	FMOVQ 128(R6), F3
+	WORD $0x3cc800c3 // ldur q3, [x6, #128]
 	WORD $0x4e24cdc3 // fmla v3.4s, v14.4s, v4.4s
 	WORD $0x4e23ced9 // fmla v25.4s, v22.4s, v3.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4e25cde4 // fmla v4.4s, v15.4s, v5.4s
 	WORD $0x4e24cef9 // fmla v25.4s, v23.4s, v4.4s
-	FMOVQ 128(R6), F5
+	WORD $0x3cc800c5 // ldur q5, [x6, #128]
 	WORD $0x4e26ce05 // fmla v5.4s, v16.4s, v6.4s
 	WORD $0x4e25cf19 // fmla v25.4s, v24.4s, v5.4s
 	FMOVQ F25, 0(R9)
@@ -1471,29 +1471,29 @@ scan1_8rest:
 	CBZ R7, scan1_8end
 
 scan1_8one:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F8
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c8 // ldur q8, [x6, #0]
 	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
 	WORD $0x4e28ce39 // fmla v25.4s, v17.4s, v8.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
-	FMOVQ 0(R6), F3
+	WORD $0x3cc000c3 // ldur q3, [x6, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23ceb9 // fmla v25.4s, v21.4s, v3.4s
-	FMOVQ 0(R6), F4
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4e25cdc4 // fmla v4.4s, v14.4s, v5.4s
 	WORD $0x4e24ced9 // fmla v25.4s, v22.4s, v4.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e26cde5 // fmla v5.4s, v15.4s, v6.4s
 	WORD $0x4e25cef9 // fmla v25.4s, v23.4s, v5.4s
-	FMOVQ 0(R6), F6
+	WORD $0x3cc000c6 // ldur q6, [x6, #0]
 	WORD $0x4e27ce06 // fmla v6.4s, v16.4s, v7.4s
 	WORD $0x4e26cf19 // fmla v25.4s, v24.4s, v6.4s
 	FMOVQ F25, 0(R9)
@@ -1517,16 +1517,16 @@ scan1_8end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	FMOVQ 256(R6), F26
@@ -1543,8 +1543,8 @@ scan1_8end:
 	WORD $0x4e27cf47 // fmla v7.4s, v26.4s, v7.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -1576,24 +1576,24 @@ scan1_8end:
 plain4:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
-	FMOVQ 128(R6), F2
-	FMOVQ 192(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
+	WORD $0x3ccc00c3 // ldur q3, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 192(R0), R6
@@ -1616,47 +1616,47 @@ plain4:
 last1_4:
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
-	FMOVQ 128(R7), F11
-	FMOVQ 192(R7), F12
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
+	WORD $0x3cc800eb // ldur q11, [x7, #128]
+	WORD $0x3ccc00ec // ldur q12, [x7, #192]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
-	FMOVQ 128(R7), F19
-	FMOVQ 192(R7), F20
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
+	WORD $0x3cc800f3 // ldur q19, [x7, #128]
+	WORD $0x3ccc00f4 // ldur q20, [x7, #192]
 	MOVD 0(R0), R7
 	CMP $0x05, R7
 	BLT scan1_4rest
 
 scan1_4:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F4
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F3
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c3 // ldur q3, [x6, #128]
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
 	WORD $0x4e23ce39 // fmla v25.4s, v17.4s, v3.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
 	WORD $0x4e24ce59 // fmla v25.4s, v18.4s, v4.4s
-	FMOVQ 128(R6), F0
+	WORD $0x3cc800c0 // ldur q0, [x6, #128]
 	WORD $0x4e21cd60 // fmla v0.4s, v11.4s, v1.4s
 	WORD $0x4e20ce79 // fmla v25.4s, v19.4s, v0.4s
-	FMOVQ 128(R6), F1
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21ce99 // fmla v25.4s, v20.4s, v1.4s
 	FMOVQ F25, 0(R9)
@@ -1715,17 +1715,17 @@ scan1_4rest:
 	CBZ R7, scan1_4end
 
 scan1_4one:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F4
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
 	FMOVQ F25, 0(R9)
@@ -1745,22 +1745,22 @@ scan1_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -1780,16 +1780,16 @@ scan1_4end:
 plain2:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
 	MOVD 192(R0), R6
@@ -1812,31 +1812,31 @@ plain2:
 last1_2:
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
 	MOVD 0(R0), R7
 	CMP $0x03, R7
 	BLT scan1_2rest
 
 scan1_2:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd22 // fmla v2.4s, v9.4s, v0.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F1
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd21 // fmla v1.4s, v9.4s, v2.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
-	FMOVQ 128(R6), F2
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
 	WORD $0x4e20cd42 // fmla v2.4s, v10.4s, v0.4s
 	WORD $0x4e22ce59 // fmla v25.4s, v18.4s, v2.4s
 	FMOVQ F25, 0(R9)
@@ -1859,11 +1859,11 @@ scan1_2rest:
 	CBZ R7, scan1_2end
 
 scan1_2one:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd22 // fmla v2.4s, v9.4s, v0.4s
 	WORD $0x4e22ce39 // fmla v25.4s, v17.4s, v2.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
 	FMOVQ F25, 0(R9)
@@ -1881,16 +1881,16 @@ scan1_2end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -1904,12 +1904,12 @@ scan1_2end:
 plain1:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 192(R0), R6
@@ -1932,23 +1932,23 @@ plain1:
 last1_1:
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
 	MOVD 0(R0), R7
 	CMP $0x02, R7
 	BLT scan1_1rest
 
 scan1_1:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F1
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F0
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c0 // ldur q0, [x6, #128]
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
 	FMOVQ F25, 0(R9)
@@ -1962,8 +1962,8 @@ scan1_1rest:
 	CBZ R7, scan1_1end
 
 scan1_1one:
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F1
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
 	FMOVQ F25, 0(R9)
@@ -1980,13 +1980,13 @@ scan1_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -2007,24 +2007,24 @@ lagged:
 lagged4:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F1
-	FMOVQ 128(R6), F2
-	FMOVQ 192(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c1 // ldur q1, [x6, #64]
+	WORD $0x3cc800c2 // ldur q2, [x6, #128]
+	WORD $0x3ccc00c3 // ldur q3, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 192(R0), R6
@@ -2052,70 +2052,70 @@ last2_4:
 	LSL $0x02, R10, R10
 	MOVD 168(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F28
-	FMOVQ 64(R7), F29
-	FMOVQ 128(R7), F30
-	FMOVQ 192(R7), F31
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc400fd // ldur q29, [x7, #64]
+	WORD $0x3cc800fe // ldur q30, [x7, #128]
+	WORD $0x3ccc00ff // ldur q31, [x7, #192]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
-	FMOVQ 64(R7), F10
-	FMOVQ 128(R7), F11
-	FMOVQ 192(R7), F12
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
+	WORD $0x3cc400ea // ldur q10, [x7, #64]
+	WORD $0x3cc800eb // ldur q11, [x7, #128]
+	WORD $0x3ccc00ec // ldur q12, [x7, #192]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
-	FMOVQ 64(R7), F18
-	FMOVQ 128(R7), F19
-	FMOVQ 192(R7), F20
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
+	WORD $0x3cc400f2 // ldur q18, [x7, #64]
+	WORD $0x3cc800f3 // ldur q19, [x7, #128]
+	WORD $0x3ccc00f4 // ldur q20, [x7, #192]
 	MOVD 0(R0), R7
 	CMP $0x05, R7
 	BLT scan2_4rest
 
 scan2_4:
-	FMOVQ 0(R11), F27
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F4
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4ebbcf84 // fmls v4.4s, v28.4s, v27.4s
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4ebbcfa0 // fmls v0.4s, v29.4s, v27.4s
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4ebbcfc1 // fmls v1.4s, v30.4s, v27.4s
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebbcfe2 // fmls v2.4s, v31.4s, v27.4s
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R11), F27
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F3
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c3 // ldur q3, [x6, #128]
 	WORD $0x4ebbcf83 // fmls v3.4s, v28.4s, v27.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
 	WORD $0x4e23ce39 // fmla v25.4s, v17.4s, v3.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4ebbcfa4 // fmls v4.4s, v29.4s, v27.4s
 	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
 	WORD $0x4e24ce59 // fmla v25.4s, v18.4s, v4.4s
-	FMOVQ 128(R6), F0
+	WORD $0x3cc800c0 // ldur q0, [x6, #128]
 	WORD $0x4ebbcfc0 // fmls v0.4s, v30.4s, v27.4s
 	WORD $0x4e21cd60 // fmla v0.4s, v11.4s, v1.4s
 	WORD $0x4e20ce79 // fmla v25.4s, v19.4s, v0.4s
-	FMOVQ 128(R6), F1
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4ebbcfe1 // fmls v1.4s, v31.4s, v27.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21ce99 // fmla v25.4s, v20.4s, v1.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R11), F27
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
 	FMOVQ 320(R6), F25
 	FMOVQ 256(R6), F2
 	WORD $0x4ebbcf82 // fmls v2.4s, v28.4s, v27.4s
@@ -2136,7 +2136,7 @@ scan2_4:
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R11), F27
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
 	FMOVQ 448(R6), F25
 	FMOVQ 384(R6), F1
 	WORD $0x4ebbcf81 // fmls v1.4s, v28.4s, v27.4s
@@ -2157,7 +2157,7 @@ scan2_4:
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R11), F27
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
 	FMOVQ 576(R6), F25
 	FMOVQ 512(R6), F0
 	WORD $0x4ebbcf80 // fmls v0.4s, v28.4s, v27.4s
@@ -2187,21 +2187,21 @@ scan2_4rest:
 	CBZ R7, scan2_4end
 
 scan2_4one:
-	FMOVQ 0(R11), F27
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F4
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
 	WORD $0x4ebbcf84 // fmls v4.4s, v28.4s, v27.4s
 	WORD $0x4e20cd24 // fmla v4.4s, v9.4s, v0.4s
 	WORD $0x4e24ce39 // fmla v25.4s, v17.4s, v4.4s
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	WORD $0x4ebbcfa0 // fmls v0.4s, v29.4s, v27.4s
 	WORD $0x4e21cd40 // fmla v0.4s, v10.4s, v1.4s
 	WORD $0x4e20ce59 // fmla v25.4s, v18.4s, v0.4s
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4ebbcfc1 // fmls v1.4s, v30.4s, v27.4s
 	WORD $0x4e22cd61 // fmla v1.4s, v11.4s, v2.4s
 	WORD $0x4e21ce79 // fmla v25.4s, v19.4s, v1.4s
-	FMOVQ 0(R6), F2
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebbcfe2 // fmls v2.4s, v31.4s, v27.4s
 	WORD $0x4e23cd82 // fmla v2.4s, v12.4s, v3.4s
 	WORD $0x4e22ce99 // fmla v25.4s, v20.4s, v2.4s
@@ -2223,22 +2223,22 @@ scan2_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
-	FMOVQ 64(R6), F26
+	WORD $0x3cc400da // ldur q26, [x6, #64]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e21cf41 // fmla v1.4s, v26.4s, v1.4s
-	FMOVQ 128(R6), F26
+	WORD $0x3cc800da // ldur q26, [x6, #128]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e22cf42 // fmla v2.4s, v26.4s, v2.4s
-	FMOVQ 192(R6), F26
+	WORD $0x3ccc00da // ldur q26, [x6, #192]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e23cf43 // fmla v3.4s, v26.4s, v3.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -2258,12 +2258,12 @@ scan2_4end:
 lagged1:
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 192(R0), R6
@@ -2291,30 +2291,30 @@ last2_1:
 	LSL $0x02, R10, R10
 	MOVD 168(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	MOVD 120(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F9
+	WORD $0x3cc000e9 // ldur q9, [x7, #0]
 	MOVD 360(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F17
+	WORD $0x3cc000f1 // ldur q17, [x7, #0]
 	MOVD 0(R0), R7
 	CMP $0x02, R7
 	BLT scan2_1rest
 
 scan2_1:
-	FMOVQ 0(R11), F27
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F1
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4ebbcf81 // fmls v1.4s, v28.4s, v27.4s
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
 	FMOVQ F25, 0(R9)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R11), F27
-	FMOVQ 192(R6), F25
-	FMOVQ 128(R6), F0
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3ccc00d9 // ldur q25, [x6, #192]
+	WORD $0x3cc800c0 // ldur q0, [x6, #128]
 	WORD $0x4ebbcf80 // fmls v0.4s, v28.4s, v27.4s
 	WORD $0x4e21cd20 // fmla v0.4s, v9.4s, v1.4s
 	WORD $0x4e20ce39 // fmla v25.4s, v17.4s, v0.4s
@@ -2330,9 +2330,9 @@ scan2_1rest:
 	CBZ R7, scan2_1end
 
 scan2_1one:
-	FMOVQ 0(R11), F27
-	FMOVQ 64(R6), F25
-	FMOVQ 0(R6), F1
+	WORD $0x3cc0017b // ldur q27, [x11, #0]
+	WORD $0x3cc400d9 // ldur q25, [x6, #64]
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	WORD $0x4ebbcf81 // fmls v1.4s, v28.4s, v27.4s
 	WORD $0x4e20cd21 // fmla v1.4s, v9.4s, v0.4s
 	WORD $0x4e21ce39 // fmla v25.4s, v17.4s, v1.4s
@@ -2351,13 +2351,13 @@ scan2_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F25
 	WORD $0x4e040739 // dup v25.4s, v25.s[0]
-	FMOVQ 0(R6), F26
+	WORD $0x3cc000da // ldur q26, [x6, #0]
 	WORD $0x6e39df5a // fmul v26.4s, v26.4s, v25.4s
 	WORD $0x4e20cf40 // fmla v0.4s, v26.4s, v0.4s
 	MOVD 384(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F25
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd00219 // ldur q25, [x16, #-256]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 0(R6)
@@ -2492,7 +2492,7 @@ step:
 	MOVD R1, R12
 	MOVD 336(R0), R2
 	WORD $0x3ce16843 // ldr q3, [x2, x1]
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	MOVD 16(R0), R2
 
@@ -2504,7 +2504,7 @@ state:
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
 	MOVD 144(R0), R16
 	WORD $0x3cec6a03 // ldr q3, [x16, x12]
-	FMOVQ 0(R7), F4
+	WORD $0x3cc000e4 // ldur q4, [x7, #0]
 	WORD $0x4e23cc24 // fmla v4.4s, v1.4s, v3.4s
 	MOVD 384(R0), R16
 	WORD $0x3cec6a01 // ldr q1, [x16, x12]
@@ -2579,21 +2579,21 @@ strip:
 	BLT gradient0_0rest
 
 gradient0_0:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 128(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 192(R6)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 256(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 320(R6)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
@@ -2606,9 +2606,9 @@ gradient0_0rest:
 	CBZ R7, gradient0_0end
 
 gradient0_0one:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
 	ADD R8, R9, R9
 	ADD R10, R11, R11
@@ -2629,16 +2629,16 @@ gradient0_0end:
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	ADD $0x00, R2, R2
 	SUB $0x00, R3, R3
 	JMP plain
@@ -2646,54 +2646,54 @@ gradient0_0end:
 first4:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F3
-	FMOVQ 128(R6), F6
-	FMOVQ 192(R6), F9
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c3 // ldur q3, [x6, #64]
+	WORD $0x3cc800c6 // ldur q6, [x6, #128]
+	WORD $0x3ccc00c9 // ldur q9, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e26cfa6 // fmla v6.4s, v29.4s, v6.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e29cfa9 // fmla v9.4s, v29.4s, v9.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
-	FMOVQ 64(R6), F4
-	FMOVQ 128(R6), F7
-	FMOVQ 192(R6), F10
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
+	WORD $0x3cc400c4 // ldur q4, [x6, #64]
+	WORD $0x3cc800c7 // ldur q7, [x6, #128]
+	WORD $0x3ccc00ca // ldur q10, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e27cfa7 // fmla v7.4s, v29.4s, v7.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e2acfaa // fmla v10.4s, v29.4s, v10.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
-	FMOVQ 64(R6), F13
-	FMOVQ 128(R6), F14
-	FMOVQ 192(R6), F15
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
+	WORD $0x3cc400cd // ldur q13, [x6, #64]
+	WORD $0x3cc800ce // ldur q14, [x6, #128]
+	WORD $0x3ccc00cf // ldur q15, [x6, #192]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
@@ -2723,78 +2723,78 @@ first4:
 	BLT gradient0_4rest
 
 gradient0_4:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R9), F5
+	WORD $0x3cc00125 // ldur q5, [x9, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
-	FMOVQ 0(R9), F8
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e26cfd6 // fmla v22.4s, v30.4s, v6.4s
 	WORD $0x4e28cfd2 // fmla v18.4s, v30.4s, v8.4s
-	FMOVQ 0(R9), F11
+	WORD $0x3cc0012b // ldur q11, [x9, #0]
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2acde9 // fmla v9.4s, v15.4s, v10.4s
 	WORD $0x4e29cfd7 // fmla v23.4s, v30.4s, v9.4s
 	WORD $0x4e2bcfd3 // fmla v19.4s, v30.4s, v11.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 128(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 192(R6)
-	FMOVQ 0(R9), F1
+	WORD $0x3cc00121 // ldur q1, [x9, #0]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
-	FMOVQ 0(R9), F4
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e25cfd5 // fmla v21.4s, v30.4s, v5.4s
 	WORD $0x4e24cfd1 // fmla v17.4s, v30.4s, v4.4s
-	FMOVQ 0(R9), F7
+	WORD $0x3cc00127 // ldur q7, [x9, #0]
 	WORD $0x4e28cdc7 // fmla v7.4s, v14.4s, v8.4s
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e28cfd6 // fmla v22.4s, v30.4s, v8.4s
 	WORD $0x4e27cfd2 // fmla v18.4s, v30.4s, v7.4s
-	FMOVQ 0(R9), F10
+	WORD $0x3cc0012a // ldur q10, [x9, #0]
 	WORD $0x4e2bcdea // fmla v10.4s, v15.4s, v11.4s
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2bcfd7 // fmla v23.4s, v30.4s, v11.4s
 	WORD $0x4e2acfd3 // fmla v19.4s, v30.4s, v10.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 256(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 320(R6)
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21cfd4 // fmla v20.4s, v30.4s, v1.4s
 	WORD $0x4e20cfd0 // fmla v16.4s, v30.4s, v0.4s
-	FMOVQ 0(R9), F3
+	WORD $0x3cc00123 // ldur q3, [x9, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e24cfd5 // fmla v21.4s, v30.4s, v4.4s
 	WORD $0x4e23cfd1 // fmla v17.4s, v30.4s, v3.4s
-	FMOVQ 0(R9), F6
+	WORD $0x3cc00126 // ldur q6, [x9, #0]
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e28cdc7 // fmla v7.4s, v14.4s, v8.4s
 	WORD $0x4e27cfd6 // fmla v22.4s, v30.4s, v7.4s
 	WORD $0x4e26cfd2 // fmla v18.4s, v30.4s, v6.4s
-	FMOVQ 0(R9), F9
+	WORD $0x3cc00129 // ldur q9, [x9, #0]
 	WORD $0x4e2acde9 // fmla v9.4s, v15.4s, v10.4s
 	WORD $0x4e2bcdea // fmla v10.4s, v15.4s, v11.4s
 	WORD $0x4e2acfd7 // fmla v23.4s, v30.4s, v10.4s
@@ -2810,26 +2810,26 @@ gradient0_4rest:
 	CBZ R7, gradient0_4end
 
 gradient0_4one:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R9), F5
+	WORD $0x3cc00125 // ldur q5, [x9, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
-	FMOVQ 0(R9), F8
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e26cfd6 // fmla v22.4s, v30.4s, v6.4s
 	WORD $0x4e28cfd2 // fmla v18.4s, v30.4s, v8.4s
-	FMOVQ 0(R9), F11
+	WORD $0x3cc0012b // ldur q11, [x9, #0]
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2acde9 // fmla v9.4s, v15.4s, v10.4s
 	WORD $0x4e29cfd7 // fmla v23.4s, v30.4s, v9.4s
@@ -2853,19 +2853,19 @@ gradient0_4end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617a3c // fcvtl v28.2d, v17.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617a3c // fcvtl2 v28.2d, v17.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	WORD $0x0e617a5c // fcvtl v28.2d, v18.2s
@@ -2888,19 +2888,19 @@ gradient0_4end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617abc // fcvtl v28.2d, v21.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617abc // fcvtl2 v28.2d, v21.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	WORD $0x0e617adc // fcvtl v28.2d, v22.2s
@@ -2923,22 +2923,22 @@ gradient0_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e26cfa6 // fmla v6.4s, v29.4s, v6.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e29cfa9 // fmla v9.4s, v29.4s, v9.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -2955,22 +2955,22 @@ gradient0_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e27cfa7 // fmla v7.4s, v29.4s, v7.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e2acfaa // fmla v10.4s, v29.4s, v10.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -2990,36 +2990,36 @@ gradient0_4end:
 first2:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c3 // ldur q3, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
-	FMOVQ 64(R6), F4
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
+	WORD $0x3cc400c4 // ldur q4, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
-	FMOVQ 64(R6), F13
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
+	WORD $0x3cc400cd // ldur q13, [x6, #64]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
@@ -3045,48 +3045,48 @@ first2:
 	BLT gradient0_2rest
 
 gradient0_2:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R9), F5
+	WORD $0x3cc00125 // ldur q5, [x9, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 128(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 192(R6)
-	FMOVQ 0(R9), F1
+	WORD $0x3cc00121 // ldur q1, [x9, #0]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
-	FMOVQ 0(R9), F4
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e25cfd5 // fmla v21.4s, v30.4s, v5.4s
 	WORD $0x4e24cfd1 // fmla v17.4s, v30.4s, v4.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 256(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 320(R6)
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21cfd4 // fmla v20.4s, v30.4s, v1.4s
 	WORD $0x4e20cfd0 // fmla v16.4s, v30.4s, v0.4s
-	FMOVQ 0(R9), F3
+	WORD $0x3cc00123 // ldur q3, [x9, #0]
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e24cfd5 // fmla v21.4s, v30.4s, v4.4s
@@ -3102,16 +3102,16 @@ gradient0_2rest:
 	CBZ R7, gradient0_2end
 
 gradient0_2one:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R9), F5
+	WORD $0x3cc00125 // ldur q5, [x9, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
@@ -3131,54 +3131,54 @@ gradient0_2end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617a3c // fcvtl v28.2d, v17.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617a3c // fcvtl2 v28.2d, v17.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617abc // fcvtl v28.2d, v21.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617abc // fcvtl2 v28.2d, v21.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -3189,16 +3189,16 @@ gradient0_2end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -3212,27 +3212,27 @@ gradient0_2end:
 first1:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	MOVD 192(R0), R6
@@ -3256,33 +3256,33 @@ first1:
 	BLT gradient0_1rest
 
 gradient0_1:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 128(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 192(R6)
-	FMOVQ 0(R9), F1
+	WORD $0x3cc00121 // ldur q1, [x9, #0]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
 	ADD R8, R9, R9
 	ADD R10, R11, R11
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 256(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 320(R6)
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e21cfd4 // fmla v20.4s, v30.4s, v1.4s
@@ -3298,11 +3298,11 @@ gradient0_1rest:
 	CBZ R7, gradient0_1end
 
 gradient0_1one:
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ F31, 0(R6)
-	FMOVQ 0(R11), F30
+	WORD $0x3cc0017e // ldur q30, [x11, #0]
 	FMOVQ F30, 64(R6)
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
@@ -3320,35 +3320,35 @@ gradient0_1end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -3356,13 +3356,13 @@ gradient0_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -3382,54 +3382,54 @@ plain:
 plain4:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F3
-	FMOVQ 128(R6), F6
-	FMOVQ 192(R6), F9
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c3 // ldur q3, [x6, #64]
+	WORD $0x3cc800c6 // ldur q6, [x6, #128]
+	WORD $0x3ccc00c9 // ldur q9, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e26cfa6 // fmla v6.4s, v29.4s, v6.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e29cfa9 // fmla v9.4s, v29.4s, v9.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
-	FMOVQ 64(R6), F4
-	FMOVQ 128(R6), F7
-	FMOVQ 192(R6), F10
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
+	WORD $0x3cc400c4 // ldur q4, [x6, #64]
+	WORD $0x3cc800c7 // ldur q7, [x6, #128]
+	WORD $0x3ccc00ca // ldur q10, [x6, #192]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e27cfa7 // fmla v7.4s, v29.4s, v7.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e2acfaa // fmla v10.4s, v29.4s, v10.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
-	FMOVQ 64(R6), F13
-	FMOVQ 128(R6), F14
-	FMOVQ 192(R6), F15
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
+	WORD $0x3cc400cd // ldur q13, [x6, #64]
+	WORD $0x3cc800ce // ldur q14, [x6, #128]
+	WORD $0x3ccc00cf // ldur q15, [x6, #192]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
@@ -3445,44 +3445,44 @@ plain4:
 	BLT gradient1_4rest
 
 gradient1_4:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
-	FMOVQ 0(R6), F8
+	WORD $0x3cc000c8 // ldur q8, [x6, #0]
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e26cfd6 // fmla v22.4s, v30.4s, v6.4s
 	WORD $0x4e28cfd2 // fmla v18.4s, v30.4s, v8.4s
-	FMOVQ 0(R6), F11
+	WORD $0x3cc000cb // ldur q11, [x6, #0]
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2acde9 // fmla v9.4s, v15.4s, v10.4s
 	WORD $0x4e29cfd7 // fmla v23.4s, v30.4s, v9.4s
 	WORD $0x4e2bcfd3 // fmla v19.4s, v30.4s, v11.4s
-	FMOVQ 192(R6), F30
-	FMOVQ 128(R6), F1
+	WORD $0x3ccc00de // ldur q30, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e25cfd5 // fmla v21.4s, v30.4s, v5.4s
 	WORD $0x4e24cfd1 // fmla v17.4s, v30.4s, v4.4s
-	FMOVQ 128(R6), F7
+	WORD $0x3cc800c7 // ldur q7, [x6, #128]
 	WORD $0x4e28cdc7 // fmla v7.4s, v14.4s, v8.4s
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e28cfd6 // fmla v22.4s, v30.4s, v8.4s
 	WORD $0x4e27cfd2 // fmla v18.4s, v30.4s, v7.4s
-	FMOVQ 128(R6), F10
+	WORD $0x3cc800ca // ldur q10, [x6, #128]
 	WORD $0x4e2bcdea // fmla v10.4s, v15.4s, v11.4s
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2bcfd7 // fmla v23.4s, v30.4s, v11.4s
@@ -3517,23 +3517,23 @@ gradient1_4rest:
 	CBZ R7, gradient1_4end
 
 gradient1_4one:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
-	FMOVQ 0(R6), F8
+	WORD $0x3cc000c8 // ldur q8, [x6, #0]
 	WORD $0x4e26cdc8 // fmla v8.4s, v14.4s, v6.4s
 	WORD $0x4e27cdc6 // fmla v6.4s, v14.4s, v7.4s
 	WORD $0x4e26cfd6 // fmla v22.4s, v30.4s, v6.4s
 	WORD $0x4e28cfd2 // fmla v18.4s, v30.4s, v8.4s
-	FMOVQ 0(R6), F11
+	WORD $0x3cc000cb // ldur q11, [x6, #0]
 	WORD $0x4e29cdeb // fmla v11.4s, v15.4s, v9.4s
 	WORD $0x4e2acde9 // fmla v9.4s, v15.4s, v10.4s
 	WORD $0x4e29cfd7 // fmla v23.4s, v30.4s, v9.4s
@@ -3555,19 +3555,19 @@ gradient1_4end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617a3c // fcvtl v28.2d, v17.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617a3c // fcvtl2 v28.2d, v17.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	WORD $0x0e617a5c // fcvtl v28.2d, v18.2s
@@ -3590,19 +3590,19 @@ gradient1_4end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617abc // fcvtl v28.2d, v21.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617abc // fcvtl2 v28.2d, v21.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	WORD $0x0e617adc // fcvtl v28.2d, v22.2s
@@ -3625,22 +3625,22 @@ gradient1_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e26cfa6 // fmla v6.4s, v29.4s, v6.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e29cfa9 // fmla v9.4s, v29.4s, v9.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -3657,22 +3657,22 @@ gradient1_4end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e27cfa7 // fmla v7.4s, v29.4s, v7.4s
-	FMOVQ 192(R6), F29
+	WORD $0x3ccc00dd // ldur q29, [x6, #192]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e2acfaa // fmla v10.4s, v29.4s, v10.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -3692,36 +3692,36 @@ gradient1_4end:
 plain2:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c3 // ldur q3, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
-	FMOVQ 64(R6), F4
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
+	WORD $0x3cc400c4 // ldur q4, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
-	FMOVQ 64(R6), F13
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
+	WORD $0x3cc400cd // ldur q13, [x6, #64]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
@@ -3733,24 +3733,24 @@ plain2:
 	BLT gradient1_2rest
 
 gradient1_2:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
-	FMOVQ 192(R6), F30
-	FMOVQ 128(R6), F1
+	WORD $0x3ccc00de // ldur q30, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e25cfd5 // fmla v21.4s, v30.4s, v5.4s
@@ -3775,13 +3775,13 @@ gradient1_2rest:
 	CBZ R7, gradient1_2end
 
 gradient1_2one:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
@@ -3799,54 +3799,54 @@ gradient1_2end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617a3c // fcvtl v28.2d, v17.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617a3c // fcvtl2 v28.2d, v17.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617abc // fcvtl v28.2d, v21.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617abc // fcvtl2 v28.2d, v21.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -3857,16 +3857,16 @@ gradient1_2end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -3880,27 +3880,27 @@ gradient1_2end:
 plain1:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	MOVD 192(R0), R6
@@ -3910,14 +3910,14 @@ plain1:
 	BLT gradient1_1rest
 
 gradient1_1:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 192(R6), F30
-	FMOVQ 128(R6), F1
+	WORD $0x3ccc00de // ldur q30, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
@@ -3937,8 +3937,8 @@ gradient1_1rest:
 	CBZ R7, gradient1_1end
 
 gradient1_1one:
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
@@ -3954,35 +3954,35 @@ gradient1_1end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -3990,13 +3990,13 @@ gradient1_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -4017,36 +4017,36 @@ lagged:
 lagged2:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
-	FMOVQ 64(R6), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc400c3 // ldur q3, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
-	FMOVQ 64(R6), F4
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
+	WORD $0x3cc400c4 // ldur q4, [x6, #64]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
-	FMOVQ 64(R6), F13
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
+	WORD $0x3cc400cd // ldur q13, [x6, #64]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
@@ -4062,27 +4062,27 @@ lagged2:
 	LSL $0x02, R8, R8
 	MOVD 168(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F24
-	FMOVQ 64(R7), F25
+	WORD $0x3cc000f8 // ldur q24, [x7, #0]
+	WORD $0x3cc400f9 // ldur q25, [x7, #64]
 	MOVD 296(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F26
-	FMOVQ 64(R7), F27
+	WORD $0x3cc000fa // ldur q26, [x7, #0]
+	WORD $0x3cc400fb // ldur q27, [x7, #64]
 	MOVD 0(R0), R7
 	CMP $0x03, R7
 	BLT gradient2_2rest
 
 gradient2_2:
-	FMOVQ 0(R9), F31
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebfcf02 // fmls v2.4s, v24.4s, v31.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4ebfcf40 // fmls v0.4s, v26.4s, v31.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4ebfcf25 // fmls v5.4s, v25.4s, v31.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
@@ -4090,16 +4090,16 @@ gradient2_2:
 	WORD $0x4e23cfd5 // fmla v21.4s, v30.4s, v3.4s
 	WORD $0x4e25cfd1 // fmla v17.4s, v30.4s, v5.4s
 	ADD R8, R9, R9
-	FMOVQ 0(R9), F31
-	FMOVQ 192(R6), F30
-	FMOVQ 128(R6), F1
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3ccc00de // ldur q30, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4ebfcf01 // fmls v1.4s, v24.4s, v31.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4ebfcf42 // fmls v2.4s, v26.4s, v31.4s
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
-	FMOVQ 128(R6), F4
+	WORD $0x3cc800c4 // ldur q4, [x6, #128]
 	WORD $0x4ebfcf24 // fmls v4.4s, v25.4s, v31.4s
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
@@ -4107,7 +4107,7 @@ gradient2_2:
 	WORD $0x4e25cfd5 // fmla v21.4s, v30.4s, v5.4s
 	WORD $0x4e24cfd1 // fmla v17.4s, v30.4s, v4.4s
 	ADD R8, R9, R9
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ 320(R6), F30
 	FMOVQ 256(R6), F0
 	WORD $0x4ebfcf00 // fmls v0.4s, v24.4s, v31.4s
@@ -4133,16 +4133,16 @@ gradient2_2rest:
 	CBZ R7, gradient2_2end
 
 gradient2_2one:
-	FMOVQ 0(R9), F31
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebfcf02 // fmls v2.4s, v24.4s, v31.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
 	WORD $0x4ebfcf40 // fmls v0.4s, v26.4s, v31.4s
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
-	FMOVQ 0(R6), F5
+	WORD $0x3cc000c5 // ldur q5, [x6, #0]
 	WORD $0x4ebfcf25 // fmls v5.4s, v25.4s, v31.4s
 	WORD $0x4e23cda5 // fmla v5.4s, v13.4s, v3.4s
 	WORD $0x4e24cda3 // fmla v3.4s, v13.4s, v4.4s
@@ -4163,54 +4163,54 @@ gradient2_2end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617a3c // fcvtl v28.2d, v17.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617a3c // fcvtl2 v28.2d, v17.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	WORD $0x0e617abc // fcvtl v28.2d, v21.2s
-	FMOVQ 128(R6), F29
+	WORD $0x3cc800dd // ldur q29, [x6, #128]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 128(R6)
 	WORD $0x4e617abc // fcvtl2 v28.2d, v21.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 144(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e23cfa3 // fmla v3.4s, v29.4s, v3.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -4221,16 +4221,16 @@ gradient2_2end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
-	FMOVQ 64(R6), F29
+	WORD $0x3cc400dd // ldur q29, [x6, #64]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e24cfa4 // fmla v4.4s, v29.4s, v4.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -4244,27 +4244,27 @@ gradient2_2end:
 lagged1:
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F0
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F1
+	WORD $0x3cc000c1 // ldur q1, [x6, #0]
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 120(R0), R6
 	ADD R2, R6, R6
-	FMOVQ 0(R6), F12
+	WORD $0x3cc000cc // ldur q12, [x6, #0]
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	MOVD 192(R0), R6
@@ -4278,18 +4278,18 @@ lagged1:
 	LSL $0x02, R8, R8
 	MOVD 168(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F24
+	WORD $0x3cc000f8 // ldur q24, [x7, #0]
 	MOVD 296(R0), R7
 	ADD R2, R7, R7
-	FMOVQ 0(R7), F26
+	WORD $0x3cc000fa // ldur q26, [x7, #0]
 	MOVD 0(R0), R7
 	CMP $0x03, R7
 	BLT gradient2_1rest
 
 gradient2_1:
-	FMOVQ 0(R9), F31
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebfcf02 // fmls v2.4s, v24.4s, v31.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
@@ -4297,9 +4297,9 @@ gradient2_1:
 	WORD $0x4e20cfd4 // fmla v20.4s, v30.4s, v0.4s
 	WORD $0x4e22cfd0 // fmla v16.4s, v30.4s, v2.4s
 	ADD R8, R9, R9
-	FMOVQ 0(R9), F31
-	FMOVQ 192(R6), F30
-	FMOVQ 128(R6), F1
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3ccc00de // ldur q30, [x6, #192]
+	WORD $0x3cc800c1 // ldur q1, [x6, #128]
 	WORD $0x4ebfcf01 // fmls v1.4s, v24.4s, v31.4s
 	WORD $0x4e22cd81 // fmla v1.4s, v12.4s, v2.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
@@ -4307,7 +4307,7 @@ gradient2_1:
 	WORD $0x4e22cfd4 // fmla v20.4s, v30.4s, v2.4s
 	WORD $0x4e21cfd0 // fmla v16.4s, v30.4s, v1.4s
 	ADD R8, R9, R9
-	FMOVQ 0(R9), F31
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
 	FMOVQ 320(R6), F30
 	FMOVQ 256(R6), F0
 	WORD $0x4ebfcf00 // fmls v0.4s, v24.4s, v31.4s
@@ -4326,9 +4326,9 @@ gradient2_1rest:
 	CBZ R7, gradient2_1end
 
 gradient2_1one:
-	FMOVQ 0(R9), F31
-	FMOVQ 64(R6), F30
-	FMOVQ 0(R6), F2
+	WORD $0x3cc0013f // ldur q31, [x9, #0]
+	WORD $0x3cc400de // ldur q30, [x6, #64]
+	WORD $0x3cc000c2 // ldur q2, [x6, #0]
 	WORD $0x4ebfcf02 // fmls v2.4s, v24.4s, v31.4s
 	WORD $0x4e20cd82 // fmla v2.4s, v12.4s, v0.4s
 	WORD $0x4e21cd80 // fmla v0.4s, v12.4s, v1.4s
@@ -4347,35 +4347,35 @@ gradient2_1end:
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a1c // fcvtl v28.2d, v16.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a1c // fcvtl2 v28.2d, v16.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 392(R0), R6
 	LSL $0x01, R2, R7
 	ADD R7, R6, R6
 	WORD $0x0e617a9c // fcvtl v28.2d, v20.2s
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 0(R6)
 	WORD $0x4e617a9c // fcvtl2 v28.2d, v20.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e7dd79c // fadd v28.2d, v28.2d, v29.2d
 	FMOVQ F28, 16(R6)
 	MOVD 144(R0), R6
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e20cfa0 // fmla v0.4s, v29.4s, v0.4s
 	MOVD 320(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ F0, 0(R6)
@@ -4383,13 +4383,13 @@ gradient2_1end:
 	ADD R2, R6, R6
 	FMOVS 32(R0), F28
 	WORD $0x4e04079c // dup v28.4s, v28.s[0]
-	FMOVQ 0(R6), F29
+	WORD $0x3cc000dd // ldur q29, [x6, #0]
 	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
 	WORD $0x4e21cfa1 // fmla v1.4s, v29.4s, v1.4s
 	MOVD 344(R0), R6
 	ADD R2, R6, R6
-	MOVD $constants<>+0(SB), R16
-	FMOVQ 0(R16), F28
+	MOVD $constants<>+256(SB), R16
+	WORD $0x3cd0021c // ldur q28, [x16, #-256]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ F1, 0(R6)
@@ -4434,23 +4434,23 @@ strip:
 	BLT rest
 
 steps:
-	FMOVQ 0(R6), F4
-	FMOVQ 0(R8), F5
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
+	WORD $0x3cc00105 // ldur q5, [x8, #0]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
 	ADD R3, R6, R6
 	ADD R7, R8, R8
-	FMOVQ 0(R6), F4
-	FMOVQ 0(R8), F5
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
+	WORD $0x3cc00105 // ldur q5, [x8, #0]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
 	ADD R3, R6, R6
 	ADD R7, R8, R8
-	FMOVQ 0(R6), F4
-	FMOVQ 0(R8), F5
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
+	WORD $0x3cc00105 // ldur q5, [x8, #0]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
 	ADD R3, R6, R6
 	ADD R7, R8, R8
-	FMOVQ 0(R6), F4
-	FMOVQ 0(R8), F5
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
+	WORD $0x3cc00105 // ldur q5, [x8, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	ADD R3, R6, R6
 	ADD R7, R8, R8
@@ -4462,8 +4462,8 @@ rest:
 	CBZ R2, sum
 
 single:
-	FMOVQ 0(R6), F4
-	FMOVQ 0(R8), F5
+	WORD $0x3cc000c4 // ldur q4, [x6, #0]
+	WORD $0x3cc00105 // ldur q5, [x8, #0]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
 	ADD R3, R6, R6
 	ADD R7, R8, R8
@@ -4478,11 +4478,11 @@ sum:
 	LSL $0x01, R1, R3
 	ADD R3, R2, R2
 	WORD $0x0e617804 // fcvtl v4.2d, v0.2s
-	FMOVQ 0(R2), F5
+	WORD $0x3cc00045 // ldur q5, [x2, #0]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	FMOVQ F4, 0(R2)
 	WORD $0x4e617804 // fcvtl2 v4.2d, v0.4s
-	FMOVQ 16(R2), F5
+	WORD $0x3cc10045 // ldur q5, [x2, #16]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	FMOVQ F4, 16(R2)
 	MOVD 8(R0), R2
@@ -4500,7 +4500,7 @@ TEXT ·emaDecayNEON(SB), NOSPLIT, $0-48
 	MOVD a+24(FP), R3
 	MOVD delta+32(FP), R6
 	MOVD alpha+40(FP), R7
-	MOVD $constants<>+0(SB), R8
+	MOVD $constants<>+256(SB), R8
 
 columns:
 	FMOVD 0(R6), F0
@@ -4509,13 +4509,13 @@ columns:
 	FMOVD 0(R7), F1
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
 	ADD $0x08, R7, R7
-	FMOVQ 16(R8), F2
-	FMOVQ 32(R8), F3
-	FMOVQ 48(R8), F4
-	FMOVQ 64(R8), F5
-	FMOVQ 80(R8), F6
-	FMOVQ 96(R8), F7
-	FMOVQ 48(R8), F8
+	WORD $0x3cd10102 // ldur q2, [x8, #-240]
+	WORD $0x3cd20103 // ldur q3, [x8, #-224]
+	WORD $0x3cd30104 // ldur q4, [x8, #-208]
+	WORD $0x3cd40105 // ldur q5, [x8, #-192]
+	WORD $0x3cd50106 // ldur q6, [x8, #-176]
+	WORD $0x3cd60107 // ldur q7, [x8, #-160]
+	WORD $0x3cd30108 // ldur q8, [x8, #-208]
 	WORD $0x4ee2f400 // fmin v0.2d, v0.2d, v2.2d
 	WORD $0x4e63f400 // fmax v0.2d, v0.2d, v3.2d
 	WORD $0x4ee0cca8 // fmls v8.2d, v5.2d, v0.2d
@@ -4523,35 +4523,35 @@ columns:
 	WORD $0x4ee4d508 // fsub v8.2d, v8.2d, v4.2d
 	WORD $0x4e66cd00 // fmla v0.2d, v8.2d, v6.2d
 	WORD $0x4e67cd00 // fmla v0.2d, v8.2d, v7.2d
-	FMOVQ 112(R8), F8
-	FMOVQ 128(R8), F10
+	WORD $0x3cd70108 // ldur q8, [x8, #-144]
+	WORD $0x3cd8010a // ldur q10, [x8, #-128]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 144(R8), F8
+	WORD $0x3cd90108 // ldur q8, [x8, #-112]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 160(R8), F10
+	WORD $0x3cda010a // ldur q10, [x8, #-96]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 176(R8), F8
+	WORD $0x3cdb0108 // ldur q8, [x8, #-80]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 192(R8), F10
+	WORD $0x3cdc010a // ldur q10, [x8, #-64]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 208(R8), F8
+	WORD $0x3cdd0108 // ldur q8, [x8, #-48]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 224(R8), F10
+	WORD $0x3cde010a // ldur q10, [x8, #-32]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 240(R8), F8
+	WORD $0x3cdf0108 // ldur q8, [x8, #-16]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 256(R8), F10
+	WORD $0x3cc0010a // ldur q10, [x8, #0]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 272(R8), F8
+	WORD $0x3cc10108 // ldur q8, [x8, #16]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 288(R8), F10
+	WORD $0x3cc2010a // ldur q10, [x8, #32]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
-	FMOVQ 304(R8), F8
+	WORD $0x3cc30108 // ldur q8, [x8, #48]
 	WORD $0x4e60cd48 // fmla v8.2d, v10.2d, v0.2d
-	FMOVQ 320(R8), F10
+	WORD $0x3cc4010a // ldur q10, [x8, #64]
 	WORD $0x4e60cd0a // fmla v10.2d, v8.2d, v0.2d
 	WORD $0x6e69dd40 // fmul v0.2d, v10.2d, v9.2d
-	FMOVQ 48(R8), F8
+	WORD $0x3cd30108 // ldur q8, [x8, #-208]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
 	WORD $0x4e63f421 // fmax v1.2d, v1.2d, v3.2d
 	WORD $0x4ee1cca8 // fmls v8.2d, v5.2d, v1.2d
@@ -4559,35 +4559,35 @@ columns:
 	WORD $0x4ee4d508 // fsub v8.2d, v8.2d, v4.2d
 	WORD $0x4e66cd01 // fmla v1.2d, v8.2d, v6.2d
 	WORD $0x4e67cd01 // fmla v1.2d, v8.2d, v7.2d
-	FMOVQ 112(R8), F3
-	FMOVQ 128(R8), F4
+	WORD $0x3cd70103 // ldur q3, [x8, #-144]
+	WORD $0x3cd80104 // ldur q4, [x8, #-128]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 144(R8), F3
+	WORD $0x3cd90103 // ldur q3, [x8, #-112]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 160(R8), F4
+	WORD $0x3cda0104 // ldur q4, [x8, #-96]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 176(R8), F3
+	WORD $0x3cdb0103 // ldur q3, [x8, #-80]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 192(R8), F4
+	WORD $0x3cdc0104 // ldur q4, [x8, #-64]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 208(R8), F3
+	WORD $0x3cdd0103 // ldur q3, [x8, #-48]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 224(R8), F4
+	WORD $0x3cde0104 // ldur q4, [x8, #-32]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 240(R8), F3
+	WORD $0x3cdf0103 // ldur q3, [x8, #-16]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 256(R8), F4
+	WORD $0x3cc00104 // ldur q4, [x8, #0]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 272(R8), F3
+	WORD $0x3cc10103 // ldur q3, [x8, #16]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 288(R8), F4
+	WORD $0x3cc20104 // ldur q4, [x8, #32]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
-	FMOVQ 304(R8), F3
+	WORD $0x3cc30103 // ldur q3, [x8, #48]
 	WORD $0x4e61cc83 // fmla v3.2d, v4.2d, v1.2d
-	FMOVQ 320(R8), F4
+	WORD $0x3cc40104 // ldur q4, [x8, #64]
 	WORD $0x4e61cc64 // fmla v4.2d, v3.2d, v1.2d
 	WORD $0x6e62dc81 // fmul v1.2d, v4.2d, v2.2d
-	FMOVQ 320(R8), F2
+	WORD $0x3cc40102 // ldur q2, [x8, #64]
 	WORD $0x4e62d403 // fadd v3.2d, v0.2d, v2.2d
 	WORD $0x6e63fc43 // fdiv v3.2d, v2.2d, v3.2d
 	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
@@ -4659,8 +4659,8 @@ copy4:
 row4:
 	ADD R1, R6, R8
 	ADD R1, R2, R9
-	FMOVQ 0(R6), F0
-	FMOVQ 0(R8), F2
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc00102 // ldur q2, [x8, #0]
 	FMOVQ F0, 0(R2)
 	FMOVQ F2, 0(R9)
 	ADD R7, R6, R6
@@ -4676,10 +4676,10 @@ copy8:
 row8:
 	ADD R1, R6, R8
 	ADD R1, R2, R9
-	FMOVQ 0(R6), F0
-	FMOVQ 0(R8), F2
-	FMOVQ 16(R6), F1
-	FMOVQ 16(R8), F3
+	WORD $0x3cc000c0 // ldur q0, [x6, #0]
+	WORD $0x3cc00102 // ldur q2, [x8, #0]
+	WORD $0x3cc100c1 // ldur q1, [x6, #16]
+	WORD $0x3cc10103 // ldur q3, [x8, #16]
 	FMOVQ F0, 0(R2)
 	FMOVQ F2, 0(R9)
 	FMOVQ F1, 16(R2)

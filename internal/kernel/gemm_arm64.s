@@ -213,74 +213,74 @@ wide_multiplied:
 	MOVD ldc+56(FP), R16
 	MOVD R3, R6
 	CBZ R0, wide_wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	FMOVQ 64(R0), F24
+	WORD $0x3cc40018 // ldur q24, [x0, #64]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 80(R0), F25
+	WORD $0x3cc50019 // ldur q25, [x0, #80]
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ 96(R0), F26
+	WORD $0x3cc6001a // ldur q26, [x0, #96]
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
-	FMOVQ 112(R0), F27
+	WORD $0x3cc7001b // ldur q27, [x0, #112]
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
-	FMOVQ 128(R0), F24
+	WORD $0x3cc80018 // ldur q24, [x0, #128]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 144(R0), F25
+	WORD $0x3cc90019 // ldur q25, [x0, #144]
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ 160(R0), F26
+	WORD $0x3cca001a // ldur q26, [x0, #160]
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
-	FMOVQ 176(R0), F27
+	WORD $0x3ccb001b // ldur q27, [x0, #176]
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
-	FMOVQ 192(R0), F24
+	WORD $0x3ccc0018 // ldur q24, [x0, #192]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 208(R0), F25
+	WORD $0x3ccd0019 // ldur q25, [x0, #208]
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	FMOVQ 224(R0), F26
+	WORD $0x3cce001a // ldur q26, [x0, #224]
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
-	FMOVQ 240(R0), F27
+	WORD $0x3ccf001b // ldur q27, [x0, #240]
 	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 	ADD $0x0100, R0, R0
 
 wide_wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wide_wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 64(R6), F28
+	WORD $0x3cc400dc // ldur q28, [x6, #64]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 80(R6), F29
+	WORD $0x3cc500dd // ldur q29, [x6, #80]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 96(R6), F30
+	WORD $0x3cc600de // ldur q30, [x6, #96]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 112(R6), F31
+	WORD $0x3cc700df // ldur q31, [x6, #112]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 128(R6), F28
+	WORD $0x3cc800dc // ldur q28, [x6, #128]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 144(R6), F29
+	WORD $0x3cc900dd // ldur q29, [x6, #144]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 160(R6), F30
+	WORD $0x3cca00de // ldur q30, [x6, #160]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 176(R6), F31
+	WORD $0x3ccb00df // ldur q31, [x6, #176]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 192(R6), F28
+	WORD $0x3ccc00dc // ldur q28, [x6, #192]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 208(R6), F29
+	WORD $0x3ccd00dd // ldur q29, [x6, #208]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 224(R6), F30
+	WORD $0x3cce00de // ldur q30, [x6, #224]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 240(R6), F31
+	WORD $0x3ccf00df // ldur q31, [x6, #240]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 
 wide_wholeStore:
@@ -390,26 +390,26 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD $0x40, R0, R0
 
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 
 wholeStore:
@@ -429,18 +429,18 @@ end:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	ADD $0x20, R0, R0
 
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
 
 columns8Store:
@@ -453,14 +453,14 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	ADD $0x10, R0, R0
 
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 
 columns4Store:
@@ -785,28 +785,28 @@ wide_multiplied:
 	MOVD R3, R6
 	ADD R16, R6, R7
 	CBZ R0, wide_wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
-	FMOVQ 64(R0), F24
+	WORD $0x3cc40018 // ldur q24, [x0, #64]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 80(R0), F25
+	WORD $0x3cc50019 // ldur q25, [x0, #80]
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	FMOVQ 96(R0), F26
+	WORD $0x3cc6001a // ldur q26, [x0, #96]
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
-	FMOVQ 112(R0), F27
+	WORD $0x3cc7001b // ldur q27, [x0, #112]
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 	ADD $0x80, R0, R0
@@ -814,37 +814,37 @@ wide_multiplied:
 wide_wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wide_wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 64(R6), F28
+	WORD $0x3cc400dc // ldur q28, [x6, #64]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 80(R6), F29
+	WORD $0x3cc500dd // ldur q29, [x6, #80]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 96(R6), F30
+	WORD $0x3cc600de // ldur q30, [x6, #96]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 112(R6), F31
+	WORD $0x3cc700df // ldur q31, [x6, #112]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 64(R7), F28
+	WORD $0x3cc400fc // ldur q28, [x7, #64]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 80(R7), F29
+	WORD $0x3cc500fd // ldur q29, [x7, #80]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 96(R7), F30
+	WORD $0x3cc600fe // ldur q30, [x7, #96]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 112(R7), F31
+	WORD $0x3cc700ff // ldur q31, [x7, #112]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 
 wide_wholeStore:
@@ -1039,16 +1039,16 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD $0x40, R0, R0
@@ -1056,21 +1056,21 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 
 wholeStore:
@@ -1094,10 +1094,10 @@ end:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	ADD $0x20, R0, R0
@@ -1105,13 +1105,13 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
 
 columns8Store:
@@ -1129,7 +1129,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	ADD $0x10, R0, R0
@@ -1137,9 +1137,9 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 
 columns4Store:
@@ -1566,35 +1566,35 @@ wide_multiplied:
 	ADD R16, R6, R7
 	ADD R16, R7, R8
 	CBZ R0, wide_wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
-	FMOVQ 64(R0), F24
+	WORD $0x3cc40018 // ldur q24, [x0, #64]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 80(R0), F25
+	WORD $0x3cc50019 // ldur q25, [x0, #80]
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	FMOVQ 96(R0), F26
+	WORD $0x3cc6001a // ldur q26, [x0, #96]
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
-	FMOVQ 112(R0), F27
+	WORD $0x3cc7001b // ldur q27, [x0, #112]
 	WORD $0x4e3bd5ef // fadd v15.4s, v15.4s, v27.4s
 	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
@@ -1603,53 +1603,53 @@ wide_multiplied:
 wide_wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wide_wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 64(R6), F28
+	WORD $0x3cc400dc // ldur q28, [x6, #64]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 80(R6), F29
+	WORD $0x3cc500dd // ldur q29, [x6, #80]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 96(R6), F30
+	WORD $0x3cc600de // ldur q30, [x6, #96]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 112(R6), F31
+	WORD $0x3cc700df // ldur q31, [x6, #112]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 64(R7), F28
+	WORD $0x3cc400fc // ldur q28, [x7, #64]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 80(R7), F29
+	WORD $0x3cc500fd // ldur q29, [x7, #80]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 96(R7), F30
+	WORD $0x3cc600fe // ldur q30, [x7, #96]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 112(R7), F31
+	WORD $0x3cc700ff // ldur q31, [x7, #112]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 64(R8), F28
+	WORD $0x3cc4011c // ldur q28, [x8, #64]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 80(R8), F29
+	WORD $0x3cc5011d // ldur q29, [x8, #80]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
-	FMOVQ 96(R8), F30
+	WORD $0x3cc6011e // ldur q30, [x8, #96]
 	WORD $0x4e3ed6d6 // fadd v22.4s, v22.4s, v30.4s
-	FMOVQ 112(R8), F31
+	WORD $0x3cc7011f // ldur q31, [x8, #112]
 	WORD $0x4e3fd6f7 // fadd v23.4s, v23.4s, v31.4s
 
 wide_wholeStore:
@@ -1900,19 +1900,19 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1921,29 +1921,29 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
 
 wholeStore:
@@ -1971,11 +1971,11 @@ end:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -1984,17 +1984,17 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
 
 columns8Store:
@@ -2017,7 +2017,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -2026,11 +2026,11 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
 
 columns4Store:
@@ -2364,22 +2364,22 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -2389,37 +2389,37 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 
 wholeStore:
@@ -2449,12 +2449,12 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -2464,21 +2464,21 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
 
 columns8Store:
@@ -2506,7 +2506,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -2516,13 +2516,13 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
 
 columns4Store:
@@ -2914,25 +2914,25 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -2943,45 +2943,45 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 
 wholeStore:
@@ -3015,13 +3015,13 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -3032,25 +3032,25 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
 
 columns8Store:
@@ -3083,7 +3083,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -3094,15 +3094,15 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
 
 columns4Store:
@@ -3552,28 +3552,28 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -3585,53 +3585,53 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
-	FMOVQ 32(R11), F30
+	WORD $0x3cc2017e // ldur q30, [x11, #32]
 	WORD $0x4e3ed6d6 // fadd v22.4s, v22.4s, v30.4s
-	FMOVQ 48(R11), F31
+	WORD $0x3cc3017f // ldur q31, [x11, #48]
 	WORD $0x4e3fd6f7 // fadd v23.4s, v23.4s, v31.4s
 
 wholeStore:
@@ -3669,14 +3669,14 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -3688,29 +3688,29 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
 
 columns8Store:
@@ -3748,7 +3748,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -3760,17 +3760,17 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
 
 columns4Store:
@@ -3902,10 +3902,10 @@ row:
 panel:
 	CMP $0x10, R7
 	BLT tail
-	FMOVQ 0(R8), F0
-	FMOVQ 16(R8), F1
-	FMOVQ 32(R8), F2
-	FMOVQ 48(R8), F3
+	WORD $0x3cc00100 // ldur q0, [x8, #0]
+	WORD $0x3cc10101 // ldur q1, [x8, #16]
+	WORD $0x3cc20102 // ldur q2, [x8, #32]
+	WORD $0x3cc30103 // ldur q3, [x8, #48]
 	FMOVQ F0, 0(R9)
 	FMOVQ F1, 16(R9)
 	FMOVQ F2, 32(R9)
@@ -3917,8 +3917,8 @@ panel:
 
 tail:
 	TBZ $0x03, R7, columns8
-	FMOVQ 0(R8), F0
-	FMOVQ 16(R8), F1
+	WORD $0x3cc00100 // ldur q0, [x8, #0]
+	WORD $0x3cc10101 // ldur q1, [x8, #16]
 	FMOVQ F0, 0(R9)
 	FMOVQ F1, 16(R9)
 	ADD $0x20, R8, R8
@@ -3926,7 +3926,7 @@ tail:
 
 columns8:
 	TBZ $0x02, R7, columns4
-	FMOVQ 0(R8), F0
+	WORD $0x3cc00100 // ldur q0, [x8, #0]
 	FMOVQ F0, 0(R9)
 	ADD $0x10, R8, R8
 	ADD $0x10, R9, R9
@@ -3969,7 +3969,7 @@ row:
 run:
 	MOVD 0(R9), R11
 	ADD R1, R11, R11
-	FMOVQ 0(R11), F0
+	WORD $0x3cc00160 // ldur q0, [x11, #0]
 	FMOVD 16(R11), F1
 	FMOVQ F0, 0(R8)
 	FMOVD F1, 16(R8)
@@ -4013,13 +4013,13 @@ last3:
 block:
 	CMP $0x04, R0
 	BLT rest
-	FMOVQ 0(R1), F0
+	WORD $0x3cc00020 // ldur q0, [x1, #0]
 	ADD $0x10, R1, R1
-	FMOVQ 0(R8), F1
+	WORD $0x3cc00101 // ldur q1, [x8, #0]
 	ADD $0x10, R8, R8
-	FMOVQ 0(R9), F2
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
 	ADD $0x10, R9, R9
-	FMOVQ 0(R10), F3
+	WORD $0x3cc00143 // ldur q3, [x10, #0]
 	ADD $0x10, R10, R10
 	WORD $0x4e813804 // zip1 v4.4s, v0.4s, v1.4s
 	WORD $0x4e817805 // zip2 v5.4s, v0.4s, v1.4s

@@ -29,41 +29,41 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	ADD $0x0100, R8, R8
 	SUB $0x04, R6, R6
@@ -72,23 +72,23 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 
 multiplied:
@@ -101,26 +101,26 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD $0x40, R0, R0
 
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 
 wholeStore:
@@ -138,18 +138,18 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	ADD $0x20, R0, R0
 
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
 
 columns8Store:
@@ -162,14 +162,14 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	ADD $0x10, R0, R0
 
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 
 columns4Store:
@@ -240,41 +240,41 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	ADD $0x0100, R8, R8
 	SUB $0x04, R6, R6
@@ -283,23 +283,23 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 
 multiplied:
@@ -321,16 +321,16 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD $0x40, R0, R0
@@ -338,21 +338,21 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 
 wholeStore:
@@ -374,10 +374,10 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	ADD $0x20, R0, R0
@@ -385,13 +385,13 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
 
 columns8Store:
@@ -409,7 +409,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	ADD $0x10, R0, R0
@@ -417,9 +417,9 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 
 columns4Store:
@@ -512,58 +512,58 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	ADD $0x0100, R8, R8
@@ -573,31 +573,31 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 
@@ -625,19 +625,19 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -646,29 +646,29 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
 
 wholeStore:
@@ -694,11 +694,11 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -707,17 +707,17 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
 
 columns8Store:
@@ -740,7 +740,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -749,11 +749,11 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
 
 columns4Store:
@@ -860,58 +860,58 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	ADD $0x0100, R8, R8
@@ -921,31 +921,31 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 
@@ -982,22 +982,22 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1007,37 +1007,37 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 
 wholeStore:
@@ -1067,12 +1067,12 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -1082,21 +1082,21 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
 
 columns8Store:
@@ -1124,7 +1124,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -1134,13 +1134,13 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
 
 columns4Store:
@@ -1269,75 +1269,75 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1348,39 +1348,39 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1423,25 +1423,25 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1452,45 +1452,45 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 
 wholeStore:
@@ -1524,13 +1524,13 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -1541,25 +1541,25 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
 
 columns8Store:
@@ -1592,7 +1592,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -1603,15 +1603,15 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
 
 columns4Store:
@@ -1754,75 +1754,75 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 128(R8), F24
+	WORD $0x3cc80118 // ldur q24, [x8, #128]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 144(R8), F25
+	WORD $0x3cc90119 // ldur q25, [x8, #144]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 160(R8), F26
+	WORD $0x3cca011a // ldur q26, [x8, #160]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 176(R8), F27
+	WORD $0x3ccb011b // ldur q27, [x8, #176]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 192(R8), F24
+	WORD $0x3ccc0118 // ldur q24, [x8, #192]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 208(R8), F25
+	WORD $0x3ccd0119 // ldur q25, [x8, #208]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 224(R8), F26
+	WORD $0x3cce011a // ldur q26, [x8, #224]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 240(R8), F27
+	WORD $0x3ccf011b // ldur q27, [x8, #240]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1833,39 +1833,39 @@ loop:
 
 rest:
 	CBZ R6, multiplied
-	FMOVQ 0(R7), F28
-	FMOVQ 16(R7), F29
-	FMOVQ 32(R7), F30
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	ADD R9, R7, R7
-	FMOVQ 0(R8), F24
+	WORD $0x3cc00118 // ldur q24, [x8, #0]
 	WORD $0x6e58ef80 // bfmmla v0.4s, v28.8h, v24.8h
 	WORD $0x6e58efa8 // bfmmla v8.4s, v29.8h, v24.8h
 	WORD $0x6e58efd0 // bfmmla v16.4s, v30.8h, v24.8h
-	FMOVQ 16(R8), F25
+	WORD $0x3cc10119 // ldur q25, [x8, #16]
 	WORD $0x6e59ef84 // bfmmla v4.4s, v28.8h, v25.8h
 	WORD $0x6e59efac // bfmmla v12.4s, v29.8h, v25.8h
 	WORD $0x6e59efd4 // bfmmla v20.4s, v30.8h, v25.8h
-	FMOVQ 32(R8), F26
+	WORD $0x3cc2011a // ldur q26, [x8, #32]
 	WORD $0x6e5aef81 // bfmmla v1.4s, v28.8h, v26.8h
 	WORD $0x6e5aefa9 // bfmmla v9.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd1 // bfmmla v17.4s, v30.8h, v26.8h
-	FMOVQ 48(R8), F27
+	WORD $0x3cc3011b // ldur q27, [x8, #48]
 	WORD $0x6e5bef85 // bfmmla v5.4s, v28.8h, v27.8h
 	WORD $0x6e5befad // bfmmla v13.4s, v29.8h, v27.8h
 	WORD $0x6e5befd5 // bfmmla v21.4s, v30.8h, v27.8h
-	FMOVQ 64(R8), F24
+	WORD $0x3cc40118 // ldur q24, [x8, #64]
 	WORD $0x6e58ef82 // bfmmla v2.4s, v28.8h, v24.8h
 	WORD $0x6e58efaa // bfmmla v10.4s, v29.8h, v24.8h
 	WORD $0x6e58efd2 // bfmmla v18.4s, v30.8h, v24.8h
-	FMOVQ 80(R8), F25
+	WORD $0x3cc50119 // ldur q25, [x8, #80]
 	WORD $0x6e59ef86 // bfmmla v6.4s, v28.8h, v25.8h
 	WORD $0x6e59efae // bfmmla v14.4s, v29.8h, v25.8h
 	WORD $0x6e59efd6 // bfmmla v22.4s, v30.8h, v25.8h
-	FMOVQ 96(R8), F26
+	WORD $0x3cc6011a // ldur q26, [x8, #96]
 	WORD $0x6e5aef83 // bfmmla v3.4s, v28.8h, v26.8h
 	WORD $0x6e5aefab // bfmmla v11.4s, v29.8h, v26.8h
 	WORD $0x6e5aefd3 // bfmmla v19.4s, v30.8h, v26.8h
-	FMOVQ 112(R8), F27
+	WORD $0x3cc7011b // ldur q27, [x8, #112]
 	WORD $0x6e5bef87 // bfmmla v7.4s, v28.8h, v27.8h
 	WORD $0x6e5befaf // bfmmla v15.4s, v29.8h, v27.8h
 	WORD $0x6e5befd7 // bfmmla v23.4s, v30.8h, v27.8h
@@ -1917,28 +1917,28 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1950,53 +1950,53 @@ multiplied:
 wholeUnbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
-	FMOVQ 32(R11), F30
+	WORD $0x3cc2017e // ldur q30, [x11, #32]
 	WORD $0x4e3ed6d6 // fadd v22.4s, v22.4s, v30.4s
-	FMOVQ 48(R11), F31
+	WORD $0x3cc3017f // ldur q31, [x11, #48]
 	WORD $0x4e3fd6f7 // fadd v23.4s, v23.4s, v31.4s
 
 wholeStore:
@@ -2034,14 +2034,14 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -2053,29 +2053,29 @@ tail:
 columns8Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
 
 columns8Store:
@@ -2113,7 +2113,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -2125,17 +2125,17 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+80(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
 
 columns4Store:
@@ -2269,10 +2269,10 @@ rows:
 	MOVD R0, R8
 
 two:
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	ADD $0x10, R9, R9
 	WORD $0x0ea16802 // bfcvtn v2.4h, v0.4s
-	FMOVQ 0(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	ADD $0x10, R1, R1
 	WORD $0x4ea16822 // bfcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 0(R10)
@@ -2294,7 +2294,7 @@ last:
 	MOVD R0, R8
 
 one:
-	FMOVQ 0(R9), F0
+	WORD $0x3cc00120 // ldur q0, [x9, #0]
 	ADD $0x10, R9, R9
 	WORD $0x0ea16802 // bfcvtn v2.4h, v0.4s
 	FMOVD F2, 0(R10)

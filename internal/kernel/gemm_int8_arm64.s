@@ -19,10 +19,10 @@ panel:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	MOVD $0x4b400000, R16
 	WORD $0x4e040e1f // dup v31.4s, w16
-	FMOVQ 0(R7), F20
-	FMOVQ 16(R7), F21
-	FMOVQ 32(R7), F22
-	FMOVQ 48(R7), F23
+	WORD $0x3cc000f4 // ldur q20, [x7, #0]
+	WORD $0x3cc100f5 // ldur q21, [x7, #16]
+	WORD $0x3cc200f6 // ldur q22, [x7, #32]
+	WORD $0x3cc300f7 // ldur q23, [x7, #48]
 	MOVD a+8(FP), R9
 	MOVD as+16(FP), R16
 	MOVD R9, R6
@@ -34,7 +34,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -55,7 +55,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 16(R8), F28
+	WORD $0x3cc1011c // ldur q28, [x8, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -76,7 +76,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 32(R8), F28
+	WORD $0x3cc2011c // ldur q28, [x8, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -97,7 +97,7 @@ loop:
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
 	ADD R10, R9, R9
-	FMOVQ 48(R8), F28
+	WORD $0x3cc3011c // ldur q28, [x8, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -127,7 +127,7 @@ rest:
 	CBZ R11, multiplied
 
 one:
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -158,26 +158,26 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	ADD $0x40, R0, R0
 
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 
 wholeStore:
@@ -196,18 +196,18 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	ADD $0x20, R0, R0
 
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
 
 columns8Store:
@@ -220,14 +220,14 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	ADD $0x10, R0, R0
 
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 
 columns4Store:
@@ -292,10 +292,10 @@ panel:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD $0x4b400000, R16
 	WORD $0x4e040e1f // dup v31.4s, w16
-	FMOVQ 0(R8), F20
-	FMOVQ 16(R8), F21
-	FMOVQ 32(R8), F22
-	FMOVQ 48(R8), F23
+	WORD $0x3cc00114 // ldur q20, [x8, #0]
+	WORD $0x3cc10115 // ldur q21, [x8, #16]
+	WORD $0x3cc20116 // ldur q22, [x8, #32]
+	WORD $0x3cc30117 // ldur q23, [x8, #48]
 	MOVD a+8(FP), R10
 	MOVD as+16(FP), R16
 	MOVD R10, R6
@@ -308,7 +308,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -334,7 +334,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 16(R9), F28
+	WORD $0x3cc1013c // ldur q28, [x9, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -360,7 +360,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 32(R9), F28
+	WORD $0x3cc2013c // ldur q28, [x9, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -386,7 +386,7 @@ loop:
 	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
 	ADD R11, R10, R10
-	FMOVQ 48(R9), F28
+	WORD $0x3cc3013c // ldur q28, [x9, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -421,7 +421,7 @@ rest:
 	CBZ R12, multiplied
 
 one:
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -458,16 +458,16 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	ADD $0x40, R0, R0
@@ -475,21 +475,21 @@ multiplied:
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 
 wholeStore:
@@ -512,10 +512,10 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	ADD $0x20, R0, R0
@@ -523,13 +523,13 @@ tail:
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
 
 columns8Store:
@@ -547,7 +547,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	ADD $0x10, R0, R0
@@ -555,9 +555,9 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 
 columns4Store:
@@ -640,10 +640,10 @@ panel:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	MOVD $0x4b400000, R16
 	WORD $0x4e040e1f // dup v31.4s, w16
-	FMOVQ 0(R9), F20
-	FMOVQ 16(R9), F21
-	FMOVQ 32(R9), F22
-	FMOVQ 48(R9), F23
+	WORD $0x3cc00134 // ldur q20, [x9, #0]
+	WORD $0x3cc10135 // ldur q21, [x9, #16]
+	WORD $0x3cc20136 // ldur q22, [x9, #32]
+	WORD $0x3cc30137 // ldur q23, [x9, #48]
 	MOVD a+8(FP), R11
 	MOVD as+16(FP), R16
 	MOVD R11, R6
@@ -657,7 +657,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -688,7 +688,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 16(R10), F28
+	WORD $0x3cc1015c // ldur q28, [x10, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -719,7 +719,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 32(R10), F28
+	WORD $0x3cc2015c // ldur q28, [x10, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -750,7 +750,7 @@ loop:
 	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
 	ADD R12, R11, R11
-	FMOVQ 48(R10), F28
+	WORD $0x3cc3015c // ldur q28, [x10, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -790,7 +790,7 @@ rest:
 	CBZ R13, multiplied
 
 one:
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -833,19 +833,19 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -854,29 +854,29 @@ multiplied:
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
 
 wholeStore:
@@ -903,11 +903,11 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -916,17 +916,17 @@ tail:
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
 
 columns8Store:
@@ -949,7 +949,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -958,11 +958,11 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
 
 columns4Store:
@@ -1063,10 +1063,10 @@ panel:
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD $0x4b400000, R16
 	WORD $0x4e040e1f // dup v31.4s, w16
-	FMOVQ 0(R10), F20
-	FMOVQ 16(R10), F21
-	FMOVQ 32(R10), F22
-	FMOVQ 48(R10), F23
+	WORD $0x3cc00154 // ldur q20, [x10, #0]
+	WORD $0x3cc10155 // ldur q21, [x10, #16]
+	WORD $0x3cc20156 // ldur q22, [x10, #32]
+	WORD $0x3cc30157 // ldur q23, [x10, #48]
 	MOVD a+8(FP), R12
 	MOVD as+16(FP), R16
 	MOVD R12, R6
@@ -1081,7 +1081,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1117,7 +1117,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 16(R11), F28
+	WORD $0x3cc1017c // ldur q28, [x11, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1153,7 +1153,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 32(R11), F28
+	WORD $0x3cc2017c // ldur q28, [x11, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1189,7 +1189,7 @@ loop:
 	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
 	WORD $0x4f9c136f // fmla v15.4s, v27.4s, v28.s[0]
 	ADD R13, R12, R12
-	FMOVQ 48(R11), F28
+	WORD $0x3cc3017c // ldur q28, [x11, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1234,7 +1234,7 @@ rest:
 	CBZ R14, multiplied
 
 one:
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1283,22 +1283,22 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1308,37 +1308,37 @@ multiplied:
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 
 wholeStore:
@@ -1369,12 +1369,12 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -1384,21 +1384,21 @@ tail:
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
 
 columns8Store:
@@ -1426,7 +1426,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -1436,13 +1436,13 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
 
 columns4Store:
@@ -1561,10 +1561,10 @@ panel:
 	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
 	MOVD $0x4b400000, R16
 	WORD $0x4e040e1f // dup v31.4s, w16
-	FMOVQ 0(R11), F20
-	FMOVQ 16(R11), F21
-	FMOVQ 32(R11), F22
-	FMOVQ 48(R11), F23
+	WORD $0x3cc00174 // ldur q20, [x11, #0]
+	WORD $0x3cc10175 // ldur q21, [x11, #16]
+	WORD $0x3cc20176 // ldur q22, [x11, #32]
+	WORD $0x3cc30177 // ldur q23, [x11, #48]
 	MOVD a+8(FP), R13
 	MOVD as+16(FP), R16
 	MOVD R13, R6
@@ -1580,7 +1580,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R12), F28
+	WORD $0x3cc0019c // ldur q28, [x12, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1621,7 +1621,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 16(R12), F28
+	WORD $0x3cc1019c // ldur q28, [x12, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1662,7 +1662,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 32(R12), F28
+	WORD $0x3cc2019c // ldur q28, [x12, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1703,7 +1703,7 @@ loop:
 	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	ADD R14, R13, R13
-	FMOVQ 48(R12), F28
+	WORD $0x3cc3019c // ldur q28, [x12, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1753,7 +1753,7 @@ rest:
 	CBZ R15, multiplied
 
 one:
-	FMOVQ 0(R12), F28
+	WORD $0x3cc0019c // ldur q28, [x12, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -1808,25 +1808,25 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -1837,45 +1837,45 @@ multiplied:
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 
 wholeStore:
@@ -1910,13 +1910,13 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -1927,25 +1927,25 @@ tail:
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
 
 columns8Store:
@@ -1978,7 +1978,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -1989,15 +1989,15 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
 
 columns4Store:
@@ -2150,7 +2150,7 @@ panel:
 	BLT rest
 
 loop:
-	FMOVQ 0(R13), F28
+	WORD $0x3cc001bc // ldur q28, [x13, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2198,7 +2198,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 16(R13), F28
+	WORD $0x3cc101bc // ldur q28, [x13, #16]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2246,7 +2246,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 32(R13), F28
+	WORD $0x3cc201bc // ldur q28, [x13, #32]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2294,7 +2294,7 @@ loop:
 	WORD $0x4f9e1356 // fmla v22.4s, v26.4s, v30.s[0]
 	WORD $0x4f9e1377 // fmla v23.4s, v27.4s, v30.s[0]
 	ADD R15, R14, R14
-	FMOVQ 48(R13), F28
+	WORD $0x3cc301bc // ldur q28, [x13, #48]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2351,7 +2351,7 @@ rest:
 	CBZ R5, multiplied
 
 one:
-	FMOVQ 0(R13), F28
+	WORD $0x3cc001bc // ldur q28, [x13, #0]
 	WORD $0x0f08a798 // sxtl v24.8h, v28.8b
 	WORD $0x4f08a79a // sxtl2 v26.8h, v28.16b
 	WORD $0x4e7813f9 // saddw2 v25.4s, v31.4s, v24.8h
@@ -2414,28 +2414,28 @@ multiplied:
 	CMP $0x10, R1
 	BLT tail
 	CBZ R0, wholeUnbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	FMOVQ 32(R0), F26
+	WORD $0x3cc2001a // ldur q26, [x0, #32]
 	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
 	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
 	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
 	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
-	FMOVQ 48(R0), F27
+	WORD $0x3cc3001b // ldur q27, [x0, #48]
 	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
 	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
 	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
@@ -2447,53 +2447,53 @@ multiplied:
 wholeUnbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, wholeStore
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 32(R6), F30
+	WORD $0x3cc200de // ldur q30, [x6, #32]
 	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
-	FMOVQ 48(R6), F31
+	WORD $0x3cc300df // ldur q31, [x6, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 32(R7), F30
+	WORD $0x3cc200fe // ldur q30, [x7, #32]
 	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
-	FMOVQ 48(R7), F31
+	WORD $0x3cc300ff // ldur q31, [x7, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 32(R8), F30
+	WORD $0x3cc2011e // ldur q30, [x8, #32]
 	WORD $0x4e3ed54a // fadd v10.4s, v10.4s, v30.4s
-	FMOVQ 48(R8), F31
+	WORD $0x3cc3011f // ldur q31, [x8, #48]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 32(R9), F30
+	WORD $0x3cc2013e // ldur q30, [x9, #32]
 	WORD $0x4e3ed5ce // fadd v14.4s, v14.4s, v30.4s
-	FMOVQ 48(R9), F31
+	WORD $0x3cc3013f // ldur q31, [x9, #48]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 32(R10), F30
+	WORD $0x3cc2015e // ldur q30, [x10, #32]
 	WORD $0x4e3ed652 // fadd v18.4s, v18.4s, v30.4s
-	FMOVQ 48(R10), F31
+	WORD $0x3cc3015f // ldur q31, [x10, #48]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
-	FMOVQ 32(R11), F30
+	WORD $0x3cc2017e // ldur q30, [x11, #32]
 	WORD $0x4e3ed6d6 // fadd v22.4s, v22.4s, v30.4s
-	FMOVQ 48(R11), F31
+	WORD $0x3cc3017f // ldur q31, [x11, #48]
 	WORD $0x4e3fd6f7 // fadd v23.4s, v23.4s, v31.4s
 
 wholeStore:
@@ -2532,14 +2532,14 @@ wholeStore:
 tail:
 	TBZ $0x03, R1, columns8Done
 	CBZ R0, columns8Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	FMOVQ 16(R0), F25
+	WORD $0x3cc10019 // ldur q25, [x0, #16]
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
@@ -2551,29 +2551,29 @@ tail:
 columns8Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns8Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 16(R6), F29
+	WORD $0x3cc100dd // ldur q29, [x6, #16]
 	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 16(R7), F29
+	WORD $0x3cc100fd // ldur q29, [x7, #16]
 	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 16(R8), F29
+	WORD $0x3cc1011d // ldur q29, [x8, #16]
 	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 16(R9), F29
+	WORD $0x3cc1013d // ldur q29, [x9, #16]
 	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 16(R10), F29
+	WORD $0x3cc1015d // ldur q29, [x10, #16]
 	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
-	FMOVQ 16(R11), F29
+	WORD $0x3cc1017d // ldur q29, [x11, #16]
 	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
 
 columns8Store:
@@ -2611,7 +2611,7 @@ columns8Store:
 columns8Done:
 	TBZ $0x02, R1, columns4Done
 	CBZ R0, columns4Unbiased
-	FMOVQ 0(R0), F24
+	WORD $0x3cc00018 // ldur q24, [x0, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
@@ -2623,17 +2623,17 @@ columns8Done:
 columns4Unbiased:
 	MOVD add+88(FP), R16
 	CBZ R16, columns4Store
-	FMOVQ 0(R6), F28
+	WORD $0x3cc000dc // ldur q28, [x6, #0]
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ 0(R7), F28
+	WORD $0x3cc000fc // ldur q28, [x7, #0]
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	FMOVQ 0(R8), F28
+	WORD $0x3cc0011c // ldur q28, [x8, #0]
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	FMOVQ 0(R9), F28
+	WORD $0x3cc0013c // ldur q28, [x9, #0]
 	WORD $0x4e3cd58c // fadd v12.4s, v12.4s, v28.4s
-	FMOVQ 0(R10), F28
+	WORD $0x3cc0015c // ldur q28, [x10, #0]
 	WORD $0x4e3cd610 // fadd v16.4s, v16.4s, v28.4s
-	FMOVQ 0(R11), F28
+	WORD $0x3cc0017c // ldur q28, [x11, #0]
 	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
 
 columns4Store:

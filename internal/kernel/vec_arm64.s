@@ -627,7 +627,7 @@ end4:
 
 // func expNEON(dst *float32, x *float32, n int)
 TEXT ·expNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -640,48 +640,48 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 32(R1), F9
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 48(R1), F12
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd3002c // ldur q12, [x1, #-208]
 	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
 	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 32(R1), F12
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
 	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
 	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
 	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
-	FMOVQ 64(R1), F18
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
 	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
 	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
 	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
-	FMOVQ 80(R1), F18
+	WORD $0x3cd50032 // ldur q18, [x1, #-176]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
@@ -700,33 +700,33 @@ loop1:
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
 	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
 	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 112(R1), F24
+	WORD $0x3cd60032 // ldur q18, [x1, #-160]
+	WORD $0x3cd60033 // ldur q19, [x1, #-160]
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd70038 // ldur q24, [x1, #-144]
 	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
 	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
 	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
 	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
 	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
 	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
-	FMOVQ 128(R1), F24
+	WORD $0x3cd80038 // ldur q24, [x1, #-128]
 	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
 	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
 	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
 	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
 	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
 	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
-	FMOVQ 144(R1), F24
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90038 // ldur q24, [x1, #-112]
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
@@ -739,24 +739,24 @@ loop1:
 	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
 	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
 	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
 	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
 	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
 	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
 	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
 	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
 	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
@@ -784,33 +784,33 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -824,33 +824,33 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -863,7 +863,7 @@ end6:
 
 // func sigmoidNEON(dst *float32, x *float32, n int)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -876,55 +876,55 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 192(R1), F6
+	WORD $0x3cdc0026 // ldur q6, [x1, #-64]
 	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
 	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
 	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
 	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
 	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
 	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 32(R1), F9
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 48(R1), F12
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd3002c // ldur q12, [x1, #-208]
 	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
 	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 32(R1), F12
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
 	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
 	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
 	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
-	FMOVQ 64(R1), F18
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
 	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
 	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
 	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
-	FMOVQ 80(R1), F18
+	WORD $0x3cd50032 // ldur q18, [x1, #-176]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
@@ -943,33 +943,33 @@ loop1:
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
 	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
 	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 112(R1), F24
+	WORD $0x3cd60032 // ldur q18, [x1, #-160]
+	WORD $0x3cd60033 // ldur q19, [x1, #-160]
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd70038 // ldur q24, [x1, #-144]
 	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
 	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
 	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
 	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
 	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
 	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
-	FMOVQ 128(R1), F24
+	WORD $0x3cd80038 // ldur q24, [x1, #-128]
 	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
 	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
 	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
 	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
 	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
 	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
-	FMOVQ 144(R1), F24
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90038 // ldur q24, [x1, #-112]
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
@@ -982,24 +982,24 @@ loop1:
 	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
 	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
 	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
 	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
 	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
 	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
 	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
 	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
 	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
@@ -1012,14 +1012,14 @@ loop1:
 	WORD $0x6e29dea3 // fmul v3.4s, v21.4s, v9.4s
 	WORD $0x6e2adec4 // fmul v4.4s, v22.4s, v10.4s
 	WORD $0x6e2bdee5 // fmul v5.4s, v23.4s, v11.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x6e20fcc0 // fdiv v0.4s, v6.4s, v0.4s
 	WORD $0x6e21fcc1 // fdiv v1.4s, v6.4s, v1.4s
 	WORD $0x6e22fcc2 // fdiv v2.4s, v6.4s, v2.4s
@@ -1041,40 +1041,40 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
 	ADD $0x00000010, R0, R0
@@ -1087,40 +1087,40 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
 	ADD $0x00000004, R0, R0
@@ -1132,7 +1132,7 @@ end6:
 
 // func siluNEON(dst *float32, x *float32, n int)
 TEXT ·siluNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -1145,55 +1145,55 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 192(R1), F6
+	WORD $0x3cdc0026 // ldur q6, [x1, #-64]
 	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
 	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
 	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
 	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
 	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
 	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 32(R1), F9
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 48(R1), F12
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd3002c // ldur q12, [x1, #-208]
 	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
 	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 32(R1), F12
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
 	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
 	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
 	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
-	FMOVQ 64(R1), F18
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
 	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
 	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
 	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
-	FMOVQ 80(R1), F18
+	WORD $0x3cd50032 // ldur q18, [x1, #-176]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
@@ -1212,33 +1212,33 @@ loop1:
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
 	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
 	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 112(R1), F24
+	WORD $0x3cd60032 // ldur q18, [x1, #-160]
+	WORD $0x3cd60033 // ldur q19, [x1, #-160]
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd70038 // ldur q24, [x1, #-144]
 	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
 	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
 	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
 	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
 	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
 	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
-	FMOVQ 128(R1), F24
+	WORD $0x3cd80038 // ldur q24, [x1, #-128]
 	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
 	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
 	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
 	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
 	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
 	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
-	FMOVQ 144(R1), F24
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90038 // ldur q24, [x1, #-112]
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
@@ -1251,24 +1251,24 @@ loop1:
 	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
 	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
 	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
 	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
 	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
 	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
 	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
 	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
 	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
@@ -1285,7 +1285,7 @@ loop1:
 	FLDPQ 0(R16), (F6, F7)
 	FLDPQ 32(R16), (F8, F9)
 	FLDPQ 64(R16), (F10, F11)
-	FMOVQ 208(R1), F12
+	WORD $0x3cdd002c // ldur q12, [x1, #-48]
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
@@ -1313,39 +1313,39 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -1359,39 +1359,39 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -1404,7 +1404,7 @@ end6:
 
 // func geluNEON(dst *float32, x *float32, n int)
 TEXT ·geluNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -1416,26 +1416,26 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 64(R16), F4
-	FMOVQ 224(R1), F5
+	WORD $0x3cc40204 // ldur q4, [x16, #64]
+	WORD $0x3cde0025 // ldur q5, [x1, #-32]
 	WORD $0x4e251c00 // and v0.16b, v0.16b, v5.16b
 	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
 	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	FMOVQ 240(R1), F5
+	WORD $0x3cdf0025 // ldur q5, [x1, #-16]
 	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
 	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
 	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
-	FMOVQ 256(R1), F5
+	WORD $0x3cc00025 // ldur q5, [x1, #0]
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ 208(R1), F5
+	WORD $0x3cdd0025 // ldur q5, [x1, #-48]
 	WORD $0x4e25d406 // fadd v6.4s, v0.4s, v5.4s
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4e25d448 // fadd v8.4s, v2.4s, v5.4s
@@ -1446,72 +1446,72 @@ loop1:
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	FMOVQ 272(R1), F5
-	FMOVQ 272(R1), F6
-	FMOVQ 272(R1), F7
-	FMOVQ 272(R1), F8
-	FMOVQ 272(R1), F9
-	FMOVQ 288(R1), F10
+	WORD $0x3cc10025 // ldur q5, [x1, #16]
+	WORD $0x3cc10026 // ldur q6, [x1, #16]
+	WORD $0x3cc10027 // ldur q7, [x1, #16]
+	WORD $0x3cc10028 // ldur q8, [x1, #16]
+	WORD $0x3cc10029 // ldur q9, [x1, #16]
+	WORD $0x3cc2002a // ldur q10, [x1, #32]
 	WORD $0x4e2acc05 // fmla v5.4s, v0.4s, v10.4s
 	WORD $0x4e2acc26 // fmla v6.4s, v1.4s, v10.4s
 	WORD $0x4e2acc47 // fmla v7.4s, v2.4s, v10.4s
 	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
 	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
-	FMOVQ 304(R1), F10
-	FMOVQ 304(R1), F11
-	FMOVQ 304(R1), F12
-	FMOVQ 304(R1), F13
-	FMOVQ 304(R1), F14
+	WORD $0x3cc3002a // ldur q10, [x1, #48]
+	WORD $0x3cc3002b // ldur q11, [x1, #48]
+	WORD $0x3cc3002c // ldur q12, [x1, #48]
+	WORD $0x3cc3002d // ldur q13, [x1, #48]
+	WORD $0x3cc3002e // ldur q14, [x1, #48]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 320(R1), F5
-	FMOVQ 320(R1), F6
-	FMOVQ 320(R1), F7
-	FMOVQ 320(R1), F8
-	FMOVQ 320(R1), F9
+	WORD $0x3cc40025 // ldur q5, [x1, #64]
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
+	WORD $0x3cc40027 // ldur q7, [x1, #64]
+	WORD $0x3cc40028 // ldur q8, [x1, #64]
+	WORD $0x3cc40029 // ldur q9, [x1, #64]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
 	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
 	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
-	FMOVQ 336(R1), F10
-	FMOVQ 336(R1), F11
-	FMOVQ 336(R1), F12
-	FMOVQ 336(R1), F13
-	FMOVQ 336(R1), F14
+	WORD $0x3cc5002a // ldur q10, [x1, #80]
+	WORD $0x3cc5002b // ldur q11, [x1, #80]
+	WORD $0x3cc5002c // ldur q12, [x1, #80]
+	WORD $0x3cc5002d // ldur q13, [x1, #80]
+	WORD $0x3cc5002e // ldur q14, [x1, #80]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 352(R1), F5
-	FMOVQ 352(R1), F6
-	FMOVQ 352(R1), F7
-	FMOVQ 352(R1), F8
-	FMOVQ 352(R1), F9
+	WORD $0x3cc60025 // ldur q5, [x1, #96]
+	WORD $0x3cc60026 // ldur q6, [x1, #96]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
+	WORD $0x3cc60028 // ldur q8, [x1, #96]
+	WORD $0x3cc60029 // ldur q9, [x1, #96]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
 	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
 	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
-	FMOVQ 368(R1), F10
-	FMOVQ 368(R1), F11
-	FMOVQ 368(R1), F12
-	FMOVQ 368(R1), F13
-	FMOVQ 368(R1), F14
+	WORD $0x3cc7002a // ldur q10, [x1, #112]
+	WORD $0x3cc7002b // ldur q11, [x1, #112]
+	WORD $0x3cc7002c // ldur q12, [x1, #112]
+	WORD $0x3cc7002d // ldur q13, [x1, #112]
+	WORD $0x3cc7002e // ldur q14, [x1, #112]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 384(R1), F5
-	FMOVQ 384(R1), F6
-	FMOVQ 384(R1), F7
-	FMOVQ 384(R1), F8
-	FMOVQ 384(R1), F9
+	WORD $0x3cc80025 // ldur q5, [x1, #128]
+	WORD $0x3cc80026 // ldur q6, [x1, #128]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
+	WORD $0x3cc80028 // ldur q8, [x1, #128]
+	WORD $0x3cc80029 // ldur q9, [x1, #128]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
@@ -1520,14 +1520,14 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 64(R16), F4
-	FMOVQ 224(R1), F10
+	WORD $0x3cc40204 // ldur q4, [x16, #64]
+	WORD $0x3cde002a // ldur q10, [x1, #-32]
 	WORD $0x4e2a1c00 // and v0.16b, v0.16b, v10.16b
 	WORD $0x4e2a1c21 // and v1.16b, v1.16b, v10.16b
 	WORD $0x4e2a1c42 // and v2.16b, v2.16b, v10.16b
 	WORD $0x4e2a1c63 // and v3.16b, v3.16b, v10.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
-	FMOVQ 240(R1), F10
+	WORD $0x3cdf002a // ldur q10, [x1, #-16]
 	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
 	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
 	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
@@ -1538,48 +1538,48 @@ loop1:
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
 	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	FMOVQ 400(R1), F10
+	WORD $0x3cc9002a // ldur q10, [x1, #144]
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	FMOVQ 0(R1), F10
+	WORD $0x3cd0002a // ldur q10, [x1, #-256]
 	WORD $0x4e20f540 // fmax v0.4s, v10.4s, v0.4s
 	WORD $0x4e21f541 // fmax v1.4s, v10.4s, v1.4s
 	WORD $0x4e22f542 // fmax v2.4s, v10.4s, v2.4s
 	WORD $0x4e23f543 // fmax v3.4s, v10.4s, v3.4s
 	WORD $0x4e24f544 // fmax v4.4s, v10.4s, v4.4s
-	FMOVQ 16(R1), F10
+	WORD $0x3cd1002a // ldur q10, [x1, #-240]
 	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
 	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
 	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
 	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
 	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 32(R1), F12
-	FMOVQ 32(R1), F13
-	FMOVQ 32(R1), F14
-	FMOVQ 48(R1), F15
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
+	WORD $0x3cd2002d // ldur q13, [x1, #-224]
+	WORD $0x3cd2002e // ldur q14, [x1, #-224]
+	WORD $0x3cd3002f // ldur q15, [x1, #-208]
 	WORD $0x4e2fcc0a // fmla v10.4s, v0.4s, v15.4s
 	WORD $0x4e2fcc2b // fmla v11.4s, v1.4s, v15.4s
 	WORD $0x4e2fcc4c // fmla v12.4s, v2.4s, v15.4s
 	WORD $0x4e2fcc6d // fmla v13.4s, v3.4s, v15.4s
 	WORD $0x4e2fcc8e // fmla v14.4s, v4.4s, v15.4s
-	FMOVQ 32(R1), F15
+	WORD $0x3cd2002f // ldur q15, [x1, #-224]
 	WORD $0x4eafd550 // fsub v16.4s, v10.4s, v15.4s
 	WORD $0x4eafd571 // fsub v17.4s, v11.4s, v15.4s
 	WORD $0x4eafd592 // fsub v18.4s, v12.4s, v15.4s
 	WORD $0x4eafd5b3 // fsub v19.4s, v13.4s, v15.4s
 	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
-	FMOVQ 64(R1), F20
+	WORD $0x3cd40034 // ldur q20, [x1, #-192]
 	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
 	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
 	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
 	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
 	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
-	FMOVQ 80(R1), F20
+	WORD $0x3cd50034 // ldur q20, [x1, #-176]
 	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
 	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
 	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
@@ -1595,29 +1595,29 @@ loop1:
 	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
 	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 96(R1), F24
-	FMOVQ 112(R1), F25
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd60038 // ldur q24, [x1, #-160]
+	WORD $0x3cd70039 // ldur q25, [x1, #-144]
 	WORD $0x4e39cc14 // fmla v20.4s, v0.4s, v25.4s
 	WORD $0x4e39cc35 // fmla v21.4s, v1.4s, v25.4s
 	WORD $0x4e39cc56 // fmla v22.4s, v2.4s, v25.4s
 	WORD $0x4e39cc77 // fmla v23.4s, v3.4s, v25.4s
 	WORD $0x4e39cc98 // fmla v24.4s, v4.4s, v25.4s
-	FMOVQ 128(R1), F25
+	WORD $0x3cd80039 // ldur q25, [x1, #-128]
 	WORD $0x4e39cdf4 // fmla v20.4s, v15.4s, v25.4s
 	WORD $0x4e39ce15 // fmla v21.4s, v16.4s, v25.4s
 	WORD $0x4e39ce36 // fmla v22.4s, v17.4s, v25.4s
 	WORD $0x4e39ce57 // fmla v23.4s, v18.4s, v25.4s
 	WORD $0x4e39ce78 // fmla v24.4s, v19.4s, v25.4s
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc19 // fmla v25.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc3a // fmla v26.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5b // fmla v27.4s, v2.4s, v30.4s
@@ -1628,21 +1628,21 @@ loop1:
 	WORD $0x4e31cedb // fmla v27.4s, v22.4s, v17.4s
 	WORD $0x4e32cefc // fmla v28.4s, v23.4s, v18.4s
 	WORD $0x4e33cf1d // fmla v29.4s, v24.4s, v19.4s
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
 	WORD $0x4e20cf2f // fmla v15.4s, v25.4s, v0.4s
 	WORD $0x4e21cf50 // fmla v16.4s, v26.4s, v1.4s
 	WORD $0x4e22cf71 // fmla v17.4s, v27.4s, v2.4s
 	WORD $0x4e23cf92 // fmla v18.4s, v28.4s, v3.4s
 	WORD $0x4e24cfb3 // fmla v19.4s, v29.4s, v4.4s
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
-	FMOVQ 176(R1), F24
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
+	WORD $0x3cdb0038 // ldur q24, [x1, #-80]
 	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
 	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
 	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
@@ -1661,8 +1661,8 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F5, F6)
 	FLDPQ 32(R16), (F7, F8)
-	FMOVQ 64(R16), F9
-	FMOVQ 208(R1), F10
+	WORD $0x3cc40209 // ldur q9, [x16, #64]
+	WORD $0x3cdd002a // ldur q10, [x1, #-48]
 	WORD $0x4ea0d54b // fsub v11.4s, v10.4s, v0.4s
 	WORD $0x4ea1d54c // fsub v12.4s, v10.4s, v1.4s
 	WORD $0x4ea2d54d // fsub v13.4s, v10.4s, v2.4s
@@ -1681,7 +1681,7 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F4, F6)
 	FLDPQ 32(R16), (F7, F8)
-	FMOVQ 64(R16), F9
+	WORD $0x3cc40209 // ldur q9, [x16, #64]
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x6e20dcc0 // fmul v0.4s, v6.4s, v0.4s
 	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
@@ -1702,70 +1702,70 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
@@ -1782,70 +1782,70 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
@@ -1861,7 +1861,7 @@ end6:
 
 // func reluNEON(dst *float32, x *float32, n int)
 TEXT ·reluNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -1874,7 +1874,7 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 416(R1), F6
+	WORD $0x3cca0026 // ldur q6, [x1, #160]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
@@ -1896,7 +1896,7 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
 	ADD $0x00000010, R0, R0
@@ -1909,7 +1909,7 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
 	ADD $0x00000004, R0, R0
@@ -1921,7 +1921,7 @@ end6:
 
 // func relu2NEON(dst *float32, x *float32, n int)
 TEXT ·relu2NEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -1934,7 +1934,7 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 416(R1), F6
+	WORD $0x3cca0026 // ldur q6, [x1, #160]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
@@ -1962,7 +1962,7 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -1976,7 +1976,7 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -1989,7 +1989,7 @@ end6:
 
 // func tanhNEON(dst *float32, x *float32, n int)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -2002,7 +2002,7 @@ loop1:
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
 	FLDPQ 64(R16), (F4, F5)
-	FMOVQ 192(R1), F6
+	WORD $0x3cdc0026 // ldur q6, [x1, #-64]
 	WORD $0x4ea61c00 // orr v0.16b, v0.16b, v6.16b
 	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
 	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
@@ -2015,41 +2015,41 @@ loop1:
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e24d484 // fadd v4.4s, v4.4s, v4.4s
 	WORD $0x4e25d4a5 // fadd v5.4s, v5.4s, v5.4s
-	FMOVQ 432(R1), F6
+	WORD $0x3ccb0026 // ldur q6, [x1, #176]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 448(R1), F6
-	FMOVQ 448(R1), F7
-	FMOVQ 448(R1), F8
-	FMOVQ 448(R1), F9
-	FMOVQ 448(R1), F10
-	FMOVQ 448(R1), F11
-	FMOVQ 48(R1), F12
+	WORD $0x3ccc0026 // ldur q6, [x1, #192]
+	WORD $0x3ccc0027 // ldur q7, [x1, #192]
+	WORD $0x3ccc0028 // ldur q8, [x1, #192]
+	WORD $0x3ccc0029 // ldur q9, [x1, #192]
+	WORD $0x3ccc002a // ldur q10, [x1, #192]
+	WORD $0x3ccc002b // ldur q11, [x1, #192]
+	WORD $0x3cd3002c // ldur q12, [x1, #-208]
 	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
 	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 448(R1), F12
+	WORD $0x3ccc002c // ldur q12, [x1, #192]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
 	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
 	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
 	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
-	FMOVQ 64(R1), F18
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
 	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
 	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
 	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
-	FMOVQ 80(R1), F18
+	WORD $0x3cd50032 // ldur q18, [x1, #-176]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
@@ -2062,61 +2062,61 @@ loop1:
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	FMOVQ 464(R1), F12
-	FMOVQ 464(R1), F13
-	FMOVQ 464(R1), F14
-	FMOVQ 464(R1), F15
-	FMOVQ 464(R1), F16
-	FMOVQ 464(R1), F17
-	FMOVQ 480(R1), F18
+	WORD $0x3ccd002c // ldur q12, [x1, #208]
+	WORD $0x3ccd002d // ldur q13, [x1, #208]
+	WORD $0x3ccd002e // ldur q14, [x1, #208]
+	WORD $0x3ccd002f // ldur q15, [x1, #208]
+	WORD $0x3ccd0030 // ldur q16, [x1, #208]
+	WORD $0x3ccd0031 // ldur q17, [x1, #208]
+	WORD $0x3cce0032 // ldur q18, [x1, #224]
 	WORD $0x4e32cc0c // fmla v12.4s, v0.4s, v18.4s
 	WORD $0x4e32cc2d // fmla v13.4s, v1.4s, v18.4s
 	WORD $0x4e32cc4e // fmla v14.4s, v2.4s, v18.4s
 	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
 	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
 	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
-	FMOVQ 496(R1), F18
-	FMOVQ 496(R1), F19
-	FMOVQ 496(R1), F20
-	FMOVQ 496(R1), F21
-	FMOVQ 496(R1), F22
-	FMOVQ 496(R1), F23
+	WORD $0x3ccf0032 // ldur q18, [x1, #240]
+	WORD $0x3ccf0033 // ldur q19, [x1, #240]
+	WORD $0x3ccf0034 // ldur q20, [x1, #240]
+	WORD $0x3ccf0035 // ldur q21, [x1, #240]
+	WORD $0x3ccf0036 // ldur q22, [x1, #240]
+	WORD $0x3ccf0037 // ldur q23, [x1, #240]
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
 	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
 	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
 	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 512(R1), F12
-	FMOVQ 512(R1), F13
-	FMOVQ 512(R1), F14
-	FMOVQ 512(R1), F15
-	FMOVQ 512(R1), F16
-	FMOVQ 512(R1), F17
+	FMOVQ 256(R1), F12
+	FMOVQ 256(R1), F13
+	FMOVQ 256(R1), F14
+	FMOVQ 256(R1), F15
+	FMOVQ 256(R1), F16
+	FMOVQ 256(R1), F17
 	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
 	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
 	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
 	WORD $0x4e23ceaf // fmla v15.4s, v21.4s, v3.4s
 	WORD $0x4e24ced0 // fmla v16.4s, v22.4s, v4.4s
 	WORD $0x4e25cef1 // fmla v17.4s, v23.4s, v5.4s
-	FMOVQ 528(R1), F18
-	FMOVQ 528(R1), F19
-	FMOVQ 528(R1), F20
-	FMOVQ 528(R1), F21
-	FMOVQ 528(R1), F22
-	FMOVQ 528(R1), F23
+	FMOVQ 272(R1), F18
+	FMOVQ 272(R1), F19
+	FMOVQ 272(R1), F20
+	FMOVQ 272(R1), F21
+	FMOVQ 272(R1), F22
+	FMOVQ 272(R1), F23
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
 	WORD $0x4e23cdf5 // fmla v21.4s, v15.4s, v3.4s
 	WORD $0x4e24ce16 // fmla v22.4s, v16.4s, v4.4s
 	WORD $0x4e25ce37 // fmla v23.4s, v17.4s, v5.4s
-	FMOVQ 208(R1), F12
-	FMOVQ 208(R1), F13
-	FMOVQ 208(R1), F14
-	FMOVQ 208(R1), F15
-	FMOVQ 208(R1), F16
-	FMOVQ 208(R1), F17
+	WORD $0x3cdd002c // ldur q12, [x1, #-48]
+	WORD $0x3cdd002d // ldur q13, [x1, #-48]
+	WORD $0x3cdd002e // ldur q14, [x1, #-48]
+	WORD $0x3cdd002f // ldur q15, [x1, #-48]
+	WORD $0x3cdd0030 // ldur q16, [x1, #-48]
+	WORD $0x3cdd0031 // ldur q17, [x1, #-48]
 	WORD $0x4e20ce4c // fmla v12.4s, v18.4s, v0.4s
 	WORD $0x4e21ce6d // fmla v13.4s, v19.4s, v1.4s
 	WORD $0x4e22ce8e // fmla v14.4s, v20.4s, v2.4s
@@ -2129,7 +2129,7 @@ loop1:
 	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e24de04 // fmul v4.4s, v16.4s, v4.4s
 	WORD $0x6e25de25 // fmul v5.4s, v17.4s, v5.4s
-	FMOVQ 208(R1), F12
+	WORD $0x3cdd002c // ldur q12, [x1, #-48]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
@@ -2142,7 +2142,7 @@ loop1:
 	WORD $0x4e29cc70 // fmla v16.4s, v3.4s, v9.4s
 	WORD $0x4e2acc91 // fmla v17.4s, v4.4s, v10.4s
 	WORD $0x4e2bccac // fmla v12.4s, v5.4s, v11.4s
-	FMOVQ 176(R1), F0
+	WORD $0x3cdb0020 // ldur q0, [x1, #-80]
 	WORD $0x4e20d5a1 // fadd v1.4s, v13.4s, v0.4s
 	WORD $0x4e20d5c2 // fadd v2.4s, v14.4s, v0.4s
 	WORD $0x4e20d5e3 // fadd v3.4s, v15.4s, v0.4s
@@ -2155,7 +2155,7 @@ loop1:
 	WORD $0x6e24fe04 // fdiv v4.4s, v16.4s, v4.4s
 	WORD $0x6e25fe25 // fdiv v5.4s, v17.4s, v5.4s
 	WORD $0x6e20fd80 // fdiv v0.4s, v12.4s, v0.4s
-	FMOVQ 224(R1), F6
+	WORD $0x3cde0026 // ldur q6, [x1, #-32]
 	WORD $0x4e261c21 // and v1.16b, v1.16b, v6.16b
 	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
 	WORD $0x4e261c63 // and v3.16b, v3.16b, v6.16b
@@ -2166,7 +2166,7 @@ loop1:
 	FLDPQ 0(R16), (F6, F7)
 	FLDPQ 32(R16), (F8, F9)
 	FLDPQ 64(R16), (F10, F11)
-	FMOVQ 192(R1), F12
+	WORD $0x3cdc002c // ldur q12, [x1, #-64]
 	WORD $0x4e2c1cc6 // and v6.16b, v6.16b, v12.16b
 	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
 	WORD $0x4e2c1d08 // and v8.16b, v8.16b, v12.16b
@@ -2194,43 +2194,43 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
-	FMOVQ 432(R1), F1
+	WORD $0x3ccb0021 // ldur q1, [x1, #176]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 448(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3ccc0021 // ldur q1, [x1, #192]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 448(R1), F2
+	WORD $0x3ccc0022 // ldur q2, [x1, #192]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 464(R1), F2
-	FMOVQ 480(R1), F3
+	WORD $0x3ccd0022 // ldur q2, [x1, #208]
+	WORD $0x3cce0023 // ldur q3, [x1, #224]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 496(R1), F3
+	WORD $0x3ccf0023 // ldur q3, [x1, #240]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 512(R1), F2
+	FMOVQ 256(R1), F2
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 528(R1), F3
+	FMOVQ 272(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	FMOVQ 176(R1), F0
+	WORD $0x3cdb0020 // ldur q0, [x1, #-80]
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 192(R1), F2
+	WORD $0x3cdc0022 // ldur q2, [x1, #-64]
 	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -2244,43 +2244,43 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
-	FMOVQ 432(R1), F1
+	WORD $0x3ccb0021 // ldur q1, [x1, #176]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 448(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3ccc0021 // ldur q1, [x1, #192]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 448(R1), F2
+	WORD $0x3ccc0022 // ldur q2, [x1, #192]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	FMOVQ 464(R1), F2
-	FMOVQ 480(R1), F3
+	WORD $0x3ccd0022 // ldur q2, [x1, #208]
+	WORD $0x3cce0023 // ldur q3, [x1, #224]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 496(R1), F3
+	WORD $0x3ccf0023 // ldur q3, [x1, #240]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 512(R1), F2
+	FMOVQ 256(R1), F2
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	FMOVQ 528(R1), F3
+	FMOVQ 272(R1), F3
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	FMOVQ 176(R1), F0
+	WORD $0x3cdb0020 // ldur q0, [x1, #-80]
 	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 192(R1), F2
+	WORD $0x3cdc0022 // ldur q2, [x1, #-64]
 	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -2293,7 +2293,7 @@ end6:
 
 // func laplaceNEON(dst *float32, x *float32, n int)
 TEXT ·laplaceNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -2305,38 +2305,38 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 64(R16), F4
-	FMOVQ 544(R1), F5
+	WORD $0x3cc40204 // ldur q4, [x16, #64]
+	FMOVQ 288(R1), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	FMOVQ 560(R1), F5
+	FMOVQ 304(R1), F5
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ 224(R1), F5
+	WORD $0x3cde0025 // ldur q5, [x1, #-32]
 	WORD $0x4e251c00 // and v0.16b, v0.16b, v5.16b
 	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
 	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	FMOVQ 240(R1), F5
+	WORD $0x3cdf0025 // ldur q5, [x1, #-16]
 	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
 	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
 	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
-	FMOVQ 256(R1), F5
+	WORD $0x3cc00025 // ldur q5, [x1, #0]
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	FMOVQ 208(R1), F5
+	WORD $0x3cdd0025 // ldur q5, [x1, #-48]
 	WORD $0x4e25d406 // fadd v6.4s, v0.4s, v5.4s
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4e25d448 // fadd v8.4s, v2.4s, v5.4s
@@ -2347,72 +2347,72 @@ loop1:
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	FMOVQ 272(R1), F5
-	FMOVQ 272(R1), F6
-	FMOVQ 272(R1), F7
-	FMOVQ 272(R1), F8
-	FMOVQ 272(R1), F9
-	FMOVQ 288(R1), F10
+	WORD $0x3cc10025 // ldur q5, [x1, #16]
+	WORD $0x3cc10026 // ldur q6, [x1, #16]
+	WORD $0x3cc10027 // ldur q7, [x1, #16]
+	WORD $0x3cc10028 // ldur q8, [x1, #16]
+	WORD $0x3cc10029 // ldur q9, [x1, #16]
+	WORD $0x3cc2002a // ldur q10, [x1, #32]
 	WORD $0x4e2acc05 // fmla v5.4s, v0.4s, v10.4s
 	WORD $0x4e2acc26 // fmla v6.4s, v1.4s, v10.4s
 	WORD $0x4e2acc47 // fmla v7.4s, v2.4s, v10.4s
 	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
 	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
-	FMOVQ 304(R1), F10
-	FMOVQ 304(R1), F11
-	FMOVQ 304(R1), F12
-	FMOVQ 304(R1), F13
-	FMOVQ 304(R1), F14
+	WORD $0x3cc3002a // ldur q10, [x1, #48]
+	WORD $0x3cc3002b // ldur q11, [x1, #48]
+	WORD $0x3cc3002c // ldur q12, [x1, #48]
+	WORD $0x3cc3002d // ldur q13, [x1, #48]
+	WORD $0x3cc3002e // ldur q14, [x1, #48]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 320(R1), F5
-	FMOVQ 320(R1), F6
-	FMOVQ 320(R1), F7
-	FMOVQ 320(R1), F8
-	FMOVQ 320(R1), F9
+	WORD $0x3cc40025 // ldur q5, [x1, #64]
+	WORD $0x3cc40026 // ldur q6, [x1, #64]
+	WORD $0x3cc40027 // ldur q7, [x1, #64]
+	WORD $0x3cc40028 // ldur q8, [x1, #64]
+	WORD $0x3cc40029 // ldur q9, [x1, #64]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
 	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
 	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
-	FMOVQ 336(R1), F10
-	FMOVQ 336(R1), F11
-	FMOVQ 336(R1), F12
-	FMOVQ 336(R1), F13
-	FMOVQ 336(R1), F14
+	WORD $0x3cc5002a // ldur q10, [x1, #80]
+	WORD $0x3cc5002b // ldur q11, [x1, #80]
+	WORD $0x3cc5002c // ldur q12, [x1, #80]
+	WORD $0x3cc5002d // ldur q13, [x1, #80]
+	WORD $0x3cc5002e // ldur q14, [x1, #80]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 352(R1), F5
-	FMOVQ 352(R1), F6
-	FMOVQ 352(R1), F7
-	FMOVQ 352(R1), F8
-	FMOVQ 352(R1), F9
+	WORD $0x3cc60025 // ldur q5, [x1, #96]
+	WORD $0x3cc60026 // ldur q6, [x1, #96]
+	WORD $0x3cc60027 // ldur q7, [x1, #96]
+	WORD $0x3cc60028 // ldur q8, [x1, #96]
+	WORD $0x3cc60029 // ldur q9, [x1, #96]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
 	WORD $0x4e23cda8 // fmla v8.4s, v13.4s, v3.4s
 	WORD $0x4e24cdc9 // fmla v9.4s, v14.4s, v4.4s
-	FMOVQ 368(R1), F10
-	FMOVQ 368(R1), F11
-	FMOVQ 368(R1), F12
-	FMOVQ 368(R1), F13
-	FMOVQ 368(R1), F14
+	WORD $0x3cc7002a // ldur q10, [x1, #112]
+	WORD $0x3cc7002b // ldur q11, [x1, #112]
+	WORD $0x3cc7002c // ldur q12, [x1, #112]
+	WORD $0x3cc7002d // ldur q13, [x1, #112]
+	WORD $0x3cc7002e // ldur q14, [x1, #112]
 	WORD $0x4e20ccaa // fmla v10.4s, v5.4s, v0.4s
 	WORD $0x4e21cccb // fmla v11.4s, v6.4s, v1.4s
 	WORD $0x4e22ccec // fmla v12.4s, v7.4s, v2.4s
 	WORD $0x4e23cd0d // fmla v13.4s, v8.4s, v3.4s
 	WORD $0x4e24cd2e // fmla v14.4s, v9.4s, v4.4s
-	FMOVQ 384(R1), F5
-	FMOVQ 384(R1), F6
-	FMOVQ 384(R1), F7
-	FMOVQ 384(R1), F8
-	FMOVQ 384(R1), F9
+	WORD $0x3cc80025 // ldur q5, [x1, #128]
+	WORD $0x3cc80026 // ldur q6, [x1, #128]
+	WORD $0x3cc80027 // ldur q7, [x1, #128]
+	WORD $0x3cc80028 // ldur q8, [x1, #128]
+	WORD $0x3cc80029 // ldur q9, [x1, #128]
 	WORD $0x4e20cd45 // fmla v5.4s, v10.4s, v0.4s
 	WORD $0x4e21cd66 // fmla v6.4s, v11.4s, v1.4s
 	WORD $0x4e22cd87 // fmla v7.4s, v12.4s, v2.4s
@@ -2421,26 +2421,26 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 64(R16), F4
-	FMOVQ 544(R1), F10
+	WORD $0x3cc40204 // ldur q4, [x16, #64]
+	FMOVQ 288(R1), F10
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
 	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
-	FMOVQ 560(R1), F10
+	FMOVQ 304(R1), F10
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	FMOVQ 224(R1), F10
+	WORD $0x3cde002a // ldur q10, [x1, #-32]
 	WORD $0x4e2a1c00 // and v0.16b, v0.16b, v10.16b
 	WORD $0x4e2a1c21 // and v1.16b, v1.16b, v10.16b
 	WORD $0x4e2a1c42 // and v2.16b, v2.16b, v10.16b
 	WORD $0x4e2a1c63 // and v3.16b, v3.16b, v10.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
-	FMOVQ 240(R1), F10
+	WORD $0x3cdf002a // ldur q10, [x1, #-16]
 	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
 	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
 	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
@@ -2451,48 +2451,48 @@ loop1:
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
 	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	FMOVQ 400(R1), F10
+	WORD $0x3cc9002a // ldur q10, [x1, #144]
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	FMOVQ 0(R1), F10
+	WORD $0x3cd0002a // ldur q10, [x1, #-256]
 	WORD $0x4e20f540 // fmax v0.4s, v10.4s, v0.4s
 	WORD $0x4e21f541 // fmax v1.4s, v10.4s, v1.4s
 	WORD $0x4e22f542 // fmax v2.4s, v10.4s, v2.4s
 	WORD $0x4e23f543 // fmax v3.4s, v10.4s, v3.4s
 	WORD $0x4e24f544 // fmax v4.4s, v10.4s, v4.4s
-	FMOVQ 16(R1), F10
+	WORD $0x3cd1002a // ldur q10, [x1, #-240]
 	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
 	WORD $0x4ea1f541 // fmin v1.4s, v10.4s, v1.4s
 	WORD $0x4ea2f542 // fmin v2.4s, v10.4s, v2.4s
 	WORD $0x4ea3f543 // fmin v3.4s, v10.4s, v3.4s
 	WORD $0x4ea4f544 // fmin v4.4s, v10.4s, v4.4s
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 32(R1), F12
-	FMOVQ 32(R1), F13
-	FMOVQ 32(R1), F14
-	FMOVQ 48(R1), F15
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
+	WORD $0x3cd2002d // ldur q13, [x1, #-224]
+	WORD $0x3cd2002e // ldur q14, [x1, #-224]
+	WORD $0x3cd3002f // ldur q15, [x1, #-208]
 	WORD $0x4e2fcc0a // fmla v10.4s, v0.4s, v15.4s
 	WORD $0x4e2fcc2b // fmla v11.4s, v1.4s, v15.4s
 	WORD $0x4e2fcc4c // fmla v12.4s, v2.4s, v15.4s
 	WORD $0x4e2fcc6d // fmla v13.4s, v3.4s, v15.4s
 	WORD $0x4e2fcc8e // fmla v14.4s, v4.4s, v15.4s
-	FMOVQ 32(R1), F15
+	WORD $0x3cd2002f // ldur q15, [x1, #-224]
 	WORD $0x4eafd550 // fsub v16.4s, v10.4s, v15.4s
 	WORD $0x4eafd571 // fsub v17.4s, v11.4s, v15.4s
 	WORD $0x4eafd592 // fsub v18.4s, v12.4s, v15.4s
 	WORD $0x4eafd5b3 // fsub v19.4s, v13.4s, v15.4s
 	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
-	FMOVQ 64(R1), F20
+	WORD $0x3cd40034 // ldur q20, [x1, #-192]
 	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
 	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
 	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
 	WORD $0x4eb4ce63 // fmls v3.4s, v19.4s, v20.4s
 	WORD $0x4eb4cde4 // fmls v4.4s, v15.4s, v20.4s
-	FMOVQ 80(R1), F20
+	WORD $0x3cd50034 // ldur q20, [x1, #-176]
 	WORD $0x4eb4ce00 // fmls v0.4s, v16.4s, v20.4s
 	WORD $0x4eb4ce21 // fmls v1.4s, v17.4s, v20.4s
 	WORD $0x4eb4ce42 // fmls v2.4s, v18.4s, v20.4s
@@ -2508,29 +2508,29 @@ loop1:
 	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
 	WORD $0x6e24dc93 // fmul v19.4s, v4.4s, v4.4s
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 96(R1), F24
-	FMOVQ 112(R1), F25
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd60038 // ldur q24, [x1, #-160]
+	WORD $0x3cd70039 // ldur q25, [x1, #-144]
 	WORD $0x4e39cc14 // fmla v20.4s, v0.4s, v25.4s
 	WORD $0x4e39cc35 // fmla v21.4s, v1.4s, v25.4s
 	WORD $0x4e39cc56 // fmla v22.4s, v2.4s, v25.4s
 	WORD $0x4e39cc77 // fmla v23.4s, v3.4s, v25.4s
 	WORD $0x4e39cc98 // fmla v24.4s, v4.4s, v25.4s
-	FMOVQ 128(R1), F25
+	WORD $0x3cd80039 // ldur q25, [x1, #-128]
 	WORD $0x4e39cdf4 // fmla v20.4s, v15.4s, v25.4s
 	WORD $0x4e39ce15 // fmla v21.4s, v16.4s, v25.4s
 	WORD $0x4e39ce36 // fmla v22.4s, v17.4s, v25.4s
 	WORD $0x4e39ce57 // fmla v23.4s, v18.4s, v25.4s
 	WORD $0x4e39ce78 // fmla v24.4s, v19.4s, v25.4s
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc19 // fmla v25.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc3a // fmla v26.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5b // fmla v27.4s, v2.4s, v30.4s
@@ -2541,21 +2541,21 @@ loop1:
 	WORD $0x4e31cedb // fmla v27.4s, v22.4s, v17.4s
 	WORD $0x4e32cefc // fmla v28.4s, v23.4s, v18.4s
 	WORD $0x4e33cf1d // fmla v29.4s, v24.4s, v19.4s
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
 	WORD $0x4e20cf2f // fmla v15.4s, v25.4s, v0.4s
 	WORD $0x4e21cf50 // fmla v16.4s, v26.4s, v1.4s
 	WORD $0x4e22cf71 // fmla v17.4s, v27.4s, v2.4s
 	WORD $0x4e23cf92 // fmla v18.4s, v28.4s, v3.4s
 	WORD $0x4e24cfb3 // fmla v19.4s, v29.4s, v4.4s
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
-	FMOVQ 176(R1), F24
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
+	WORD $0x3cdb0038 // ldur q24, [x1, #-80]
 	WORD $0x4e20cdf4 // fmla v20.4s, v15.4s, v0.4s
 	WORD $0x4e21ce15 // fmla v21.4s, v16.4s, v1.4s
 	WORD $0x4e22ce36 // fmla v22.4s, v17.4s, v2.4s
@@ -2574,20 +2574,20 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F5, F6)
 	FLDPQ 32(R16), (F7, F8)
-	FMOVQ 64(R16), F9
-	FMOVQ 544(R1), F10
+	WORD $0x3cc40209 // ldur q9, [x16, #64]
+	FMOVQ 288(R1), F10
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
 	WORD $0x4eaad4c6 // fsub v6.4s, v6.4s, v10.4s
 	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
 	WORD $0x4eaad508 // fsub v8.4s, v8.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	FMOVQ 560(R1), F10
+	FMOVQ 304(R1), F10
 	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
 	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
 	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
 	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
 	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
-	FMOVQ 208(R1), F10
+	WORD $0x3cdd002a // ldur q10, [x1, #-48]
 	WORD $0x4ea0d54b // fsub v11.4s, v10.4s, v0.4s
 	WORD $0x4ea1d54c // fsub v12.4s, v10.4s, v1.4s
 	WORD $0x4ea2d54d // fsub v13.4s, v10.4s, v2.4s
@@ -2618,82 +2618,82 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 544(R1), F1
+	FMOVQ 288(R1), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R1), F1
+	FMOVQ 304(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 544(R1), F2
+	FMOVQ 288(R1), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 560(R1), F2
+	FMOVQ 304(R1), F2
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 544(R1), F2
+	FMOVQ 288(R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 560(R1), F2
+	FMOVQ 304(R1), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
@@ -2708,82 +2708,82 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 544(R1), F1
+	FMOVQ 288(R1), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R1), F1
+	FMOVQ 304(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 544(R1), F2
+	FMOVQ 288(R1), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 560(R1), F2
+	FMOVQ 304(R1), F2
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 544(R1), F2
+	FMOVQ 288(R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 560(R1), F2
+	FMOVQ 304(R1), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x4ea0a821 // cmlt v1.4s, v1.4s, #0
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
@@ -2797,7 +2797,7 @@ end6:
 
 // func geluTanhNEON(dst *float32, x *float32, n int)
 TEXT ·geluTanhNEON(SB), NOSPLIT, $0-24
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD n+16(FP), R6
@@ -2816,13 +2816,13 @@ loop1:
 	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
 	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
 	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
-	FMOVQ 576(R1), F12
-	FMOVQ 576(R1), F13
-	FMOVQ 576(R1), F14
-	FMOVQ 576(R1), F15
-	FMOVQ 576(R1), F16
-	FMOVQ 576(R1), F17
-	FMOVQ 592(R1), F18
+	FMOVQ 320(R1), F12
+	FMOVQ 320(R1), F13
+	FMOVQ 320(R1), F14
+	FMOVQ 320(R1), F15
+	FMOVQ 320(R1), F16
+	FMOVQ 320(R1), F17
+	FMOVQ 336(R1), F18
 	WORD $0x4e32cccc // fmla v12.4s, v6.4s, v18.4s
 	WORD $0x4e32cced // fmla v13.4s, v7.4s, v18.4s
 	WORD $0x4e32cd0e // fmla v14.4s, v8.4s, v18.4s
@@ -2835,55 +2835,55 @@ loop1:
 	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e24de04 // fmul v4.4s, v16.4s, v4.4s
 	WORD $0x6e25de25 // fmul v5.4s, v17.4s, v5.4s
-	FMOVQ 192(R1), F6
+	WORD $0x3cdc0026 // ldur q6, [x1, #-64]
 	WORD $0x6e261c00 // eor v0.16b, v0.16b, v6.16b
 	WORD $0x6e261c21 // eor v1.16b, v1.16b, v6.16b
 	WORD $0x6e261c42 // eor v2.16b, v2.16b, v6.16b
 	WORD $0x6e261c63 // eor v3.16b, v3.16b, v6.16b
 	WORD $0x6e261c84 // eor v4.16b, v4.16b, v6.16b
 	WORD $0x6e261ca5 // eor v5.16b, v5.16b, v6.16b
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 32(R1), F9
-	FMOVQ 32(R1), F10
-	FMOVQ 32(R1), F11
-	FMOVQ 48(R1), F12
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
+	WORD $0x3cd2002a // ldur q10, [x1, #-224]
+	WORD $0x3cd2002b // ldur q11, [x1, #-224]
+	WORD $0x3cd3002c // ldur q12, [x1, #-208]
 	WORD $0x4e2ccc06 // fmla v6.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc27 // fmla v7.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc8a // fmla v10.4s, v4.4s, v12.4s
 	WORD $0x4e2cccab // fmla v11.4s, v5.4s, v12.4s
-	FMOVQ 32(R1), F12
+	WORD $0x3cd2002c // ldur q12, [x1, #-224]
 	WORD $0x4eacd4cd // fsub v13.4s, v6.4s, v12.4s
 	WORD $0x4eacd4ee // fsub v14.4s, v7.4s, v12.4s
 	WORD $0x4eacd50f // fsub v15.4s, v8.4s, v12.4s
 	WORD $0x4eacd530 // fsub v16.4s, v9.4s, v12.4s
 	WORD $0x4eacd551 // fsub v17.4s, v10.4s, v12.4s
 	WORD $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
-	FMOVQ 64(R1), F18
+	WORD $0x3cd40032 // ldur q18, [x1, #-192]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
 	WORD $0x4eb2ce03 // fmls v3.4s, v16.4s, v18.4s
 	WORD $0x4eb2ce24 // fmls v4.4s, v17.4s, v18.4s
 	WORD $0x4eb2cd85 // fmls v5.4s, v12.4s, v18.4s
-	FMOVQ 80(R1), F18
+	WORD $0x3cd50032 // ldur q18, [x1, #-176]
 	WORD $0x4eb2cda0 // fmls v0.4s, v13.4s, v18.4s
 	WORD $0x4eb2cdc1 // fmls v1.4s, v14.4s, v18.4s
 	WORD $0x4eb2cde2 // fmls v2.4s, v15.4s, v18.4s
@@ -2902,33 +2902,33 @@ loop1:
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
 	WORD $0x6e24dc90 // fmul v16.4s, v4.4s, v4.4s
 	WORD $0x6e25dcb1 // fmul v17.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F18
-	FMOVQ 96(R1), F19
-	FMOVQ 96(R1), F20
-	FMOVQ 96(R1), F21
-	FMOVQ 96(R1), F22
-	FMOVQ 96(R1), F23
-	FMOVQ 112(R1), F24
+	WORD $0x3cd60032 // ldur q18, [x1, #-160]
+	WORD $0x3cd60033 // ldur q19, [x1, #-160]
+	WORD $0x3cd60034 // ldur q20, [x1, #-160]
+	WORD $0x3cd60035 // ldur q21, [x1, #-160]
+	WORD $0x3cd60036 // ldur q22, [x1, #-160]
+	WORD $0x3cd60037 // ldur q23, [x1, #-160]
+	WORD $0x3cd70038 // ldur q24, [x1, #-144]
 	WORD $0x4e38cc12 // fmla v18.4s, v0.4s, v24.4s
 	WORD $0x4e38cc33 // fmla v19.4s, v1.4s, v24.4s
 	WORD $0x4e38cc54 // fmla v20.4s, v2.4s, v24.4s
 	WORD $0x4e38cc75 // fmla v21.4s, v3.4s, v24.4s
 	WORD $0x4e38cc96 // fmla v22.4s, v4.4s, v24.4s
 	WORD $0x4e38ccb7 // fmla v23.4s, v5.4s, v24.4s
-	FMOVQ 128(R1), F24
+	WORD $0x3cd80038 // ldur q24, [x1, #-128]
 	WORD $0x4e38cd92 // fmla v18.4s, v12.4s, v24.4s
 	WORD $0x4e38cdb3 // fmla v19.4s, v13.4s, v24.4s
 	WORD $0x4e38cdd4 // fmla v20.4s, v14.4s, v24.4s
 	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
 	WORD $0x4e38ce16 // fmla v22.4s, v16.4s, v24.4s
 	WORD $0x4e38ce37 // fmla v23.4s, v17.4s, v24.4s
-	FMOVQ 144(R1), F24
-	FMOVQ 144(R1), F25
-	FMOVQ 144(R1), F26
-	FMOVQ 144(R1), F27
-	FMOVQ 144(R1), F28
-	FMOVQ 144(R1), F29
-	FMOVQ 160(R1), F30
+	WORD $0x3cd90038 // ldur q24, [x1, #-112]
+	WORD $0x3cd90039 // ldur q25, [x1, #-112]
+	WORD $0x3cd9003a // ldur q26, [x1, #-112]
+	WORD $0x3cd9003b // ldur q27, [x1, #-112]
+	WORD $0x3cd9003c // ldur q28, [x1, #-112]
+	WORD $0x3cd9003d // ldur q29, [x1, #-112]
+	WORD $0x3cda003e // ldur q30, [x1, #-96]
 	WORD $0x4e3ecc18 // fmla v24.4s, v0.4s, v30.4s
 	WORD $0x4e3ecc39 // fmla v25.4s, v1.4s, v30.4s
 	WORD $0x4e3ecc5a // fmla v26.4s, v2.4s, v30.4s
@@ -2941,24 +2941,24 @@ loop1:
 	WORD $0x4e2fcebb // fmla v27.4s, v21.4s, v15.4s
 	WORD $0x4e30cedc // fmla v28.4s, v22.4s, v16.4s
 	WORD $0x4e31cefd // fmla v29.4s, v23.4s, v17.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
-	FMOVQ 176(R1), F16
-	FMOVQ 176(R1), F17
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
+	WORD $0x3cdb0030 // ldur q16, [x1, #-80]
+	WORD $0x3cdb0031 // ldur q17, [x1, #-80]
 	WORD $0x4e20cf0c // fmla v12.4s, v24.4s, v0.4s
 	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
 	WORD $0x4e22cf4e // fmla v14.4s, v26.4s, v2.4s
 	WORD $0x4e23cf6f // fmla v15.4s, v27.4s, v3.4s
 	WORD $0x4e24cf90 // fmla v16.4s, v28.4s, v4.4s
 	WORD $0x4e25cfb1 // fmla v17.4s, v29.4s, v5.4s
-	FMOVQ 176(R1), F18
-	FMOVQ 176(R1), F19
-	FMOVQ 176(R1), F20
-	FMOVQ 176(R1), F21
-	FMOVQ 176(R1), F22
-	FMOVQ 176(R1), F23
+	WORD $0x3cdb0032 // ldur q18, [x1, #-80]
+	WORD $0x3cdb0033 // ldur q19, [x1, #-80]
+	WORD $0x3cdb0034 // ldur q20, [x1, #-80]
+	WORD $0x3cdb0035 // ldur q21, [x1, #-80]
+	WORD $0x3cdb0036 // ldur q22, [x1, #-80]
+	WORD $0x3cdb0037 // ldur q23, [x1, #-80]
 	WORD $0x4e20cd92 // fmla v18.4s, v12.4s, v0.4s
 	WORD $0x4e21cdb3 // fmla v19.4s, v13.4s, v1.4s
 	WORD $0x4e22cdd4 // fmla v20.4s, v14.4s, v2.4s
@@ -2975,7 +2975,7 @@ loop1:
 	FLDPQ 0(R16), (F6, F7)
 	FLDPQ 32(R16), (F8, F9)
 	FLDPQ 64(R16), (F10, F11)
-	FMOVQ 208(R1), F12
+	WORD $0x3cdd002c // ldur q12, [x1, #-48]
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
@@ -3004,43 +3004,43 @@ end2:
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	FMOVQ 576(R1), F2
-	FMOVQ 592(R1), F3
+	FMOVQ 320(R1), F2
+	FMOVQ 336(R1), F3
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -3055,43 +3055,43 @@ end4:
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	FMOVQ 576(R1), F2
-	FMOVQ 592(R1), F3
+	FMOVQ 320(R1), F2
+	FMOVQ 336(R1), F3
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -3104,7 +3104,7 @@ end6:
 
 // func sigmoidGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·sigmoidGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -3117,41 +3117,41 @@ loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
+	WORD $0x3cdc0024 // ldur q4, [x1, #-64]
 	WORD $0x4ea41c00 // orr v0.16b, v0.16b, v4.16b
 	WORD $0x4ea41c21 // orr v1.16b, v1.16b, v4.16b
 	WORD $0x4ea41c42 // orr v2.16b, v2.16b, v4.16b
 	WORD $0x4ea41c63 // orr v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -3164,25 +3164,25 @@ loop1:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -3191,18 +3191,18 @@ loop1:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -3211,7 +3211,7 @@ loop1:
 	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
 	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
 	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x4e24d405 // fadd v5.4s, v0.4s, v4.4s
 	WORD $0x4e24d426 // fadd v6.4s, v1.4s, v4.4s
 	WORD $0x4e24d447 // fadd v7.4s, v2.4s, v4.4s
@@ -3245,38 +3245,38 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -3293,38 +3293,38 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -3340,7 +3340,7 @@ end6:
 
 // func siluGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·siluGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -3352,43 +3352,43 @@ TEXT ·siluGradNEON(SB), NOSPLIT, $0-32
 loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 608(R1), F3
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 352(R1), F3
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 624(R1), F3
+	FMOVQ 368(R1), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 192(R1), F3
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x6e231c04 // eor v4.16b, v0.16b, v3.16b
 	WORD $0x6e231c25 // eor v5.16b, v1.16b, v3.16b
 	WORD $0x6e231c43 // eor v3.16b, v2.16b, v3.16b
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29cc86 // fmla v6.4s, v4.4s, v9.4s
 	WORD $0x4e29cca7 // fmla v7.4s, v5.4s, v9.4s
 	WORD $0x4e29cc68 // fmla v8.4s, v3.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
 	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
 	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd44 // fmls v4.4s, v10.4s, v12.4s
 	WORD $0x4eaccd65 // fmls v5.4s, v11.4s, v12.4s
 	WORD $0x4eaccd23 // fmls v3.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd44 // fmls v4.4s, v10.4s, v12.4s
 	WORD $0x4eaccd65 // fmls v5.4s, v11.4s, v12.4s
 	WORD $0x4eaccd23 // fmls v3.4s, v9.4s, v12.4s
@@ -3398,47 +3398,47 @@ loop1:
 	WORD $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
 	WORD $0x6e25dcaa // fmul v10.4s, v5.4s, v5.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc8c // fmla v12.4s, v4.4s, v15.4s
 	WORD $0x4e2fccad // fmla v13.4s, v5.4s, v15.4s
 	WORD $0x4e2fcc6e // fmla v14.4s, v3.4s, v15.4s
-	FMOVQ 128(R1), F15
+	WORD $0x3cd8002f // ldur q15, [x1, #-128]
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 160(R1), F18
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cda0032 // ldur q18, [x1, #-96]
 	WORD $0x4e32cc8f // fmla v15.4s, v4.4s, v18.4s
 	WORD $0x4e32ccb0 // fmla v16.4s, v5.4s, v18.4s
 	WORD $0x4e32cc71 // fmla v17.4s, v3.4s, v18.4s
 	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
 	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
 	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e24cde9 // fmla v9.4s, v15.4s, v4.4s
 	WORD $0x4e25ce0a // fmla v10.4s, v16.4s, v5.4s
 	WORD $0x4e23ce2b // fmla v11.4s, v17.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
 	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
 	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
 	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
 	WORD $0x6e26dd83 // fmul v3.4s, v12.4s, v6.4s
 	WORD $0x6e27dda4 // fmul v4.4s, v13.4s, v7.4s
 	WORD $0x6e28ddc5 // fmul v5.4s, v14.4s, v8.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
 	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
 	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
-	FMOVQ 208(R1), F9
+	WORD $0x3cdd0029 // ldur q9, [x1, #-48]
 	WORD $0x6e27fd27 // fdiv v7.4s, v9.4s, v7.4s
 	WORD $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	WORD $0x6e26fd26 // fdiv v6.4s, v9.4s, v6.4s
@@ -3456,7 +3456,7 @@ loop1:
 	WORD $0x4e25cc46 // fmla v6.4s, v2.4s, v5.4s
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
 	WORD $0x6e20dce0 // fmul v0.4s, v7.4s, v0.4s
 	WORD $0x6e21dd01 // fmul v1.4s, v8.4s, v1.4s
 	WORD $0x6e22dcc2 // fmul v2.4s, v6.4s, v2.4s
@@ -3474,44 +3474,44 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -3530,44 +3530,44 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -3585,7 +3585,7 @@ end6:
 
 // func geluGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·geluGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -3597,127 +3597,127 @@ TEXT ·geluGradNEON(SB), NOSPLIT, $0-32
 loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 640(R1), F3
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 384(R1), F3
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 656(R1), F3
+	FMOVQ 400(R1), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 224(R1), F3
+	WORD $0x3cde0023 // ldur q3, [x1, #-32]
 	WORD $0x4e231c00 // and v0.16b, v0.16b, v3.16b
 	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	FMOVQ 240(R1), F3
+	WORD $0x3cdf0023 // ldur q3, [x1, #-16]
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 256(R1), F3
+	WORD $0x3cc00023 // ldur q3, [x1, #0]
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x4e23d404 // fadd v4.4s, v0.4s, v3.4s
 	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
 	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	FMOVQ 272(R1), F3
-	FMOVQ 272(R1), F4
-	FMOVQ 272(R1), F5
-	FMOVQ 288(R1), F6
+	WORD $0x3cc10023 // ldur q3, [x1, #16]
+	WORD $0x3cc10024 // ldur q4, [x1, #16]
+	WORD $0x3cc10025 // ldur q5, [x1, #16]
+	WORD $0x3cc20026 // ldur q6, [x1, #32]
 	WORD $0x4e26cc03 // fmla v3.4s, v0.4s, v6.4s
 	WORD $0x4e26cc24 // fmla v4.4s, v1.4s, v6.4s
 	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 304(R1), F6
-	FMOVQ 304(R1), F7
-	FMOVQ 304(R1), F8
+	WORD $0x3cc30026 // ldur q6, [x1, #48]
+	WORD $0x3cc30027 // ldur q7, [x1, #48]
+	WORD $0x3cc30028 // ldur q8, [x1, #48]
 	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
 	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
 	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 320(R1), F3
-	FMOVQ 320(R1), F4
-	FMOVQ 320(R1), F5
+	WORD $0x3cc40023 // ldur q3, [x1, #64]
+	WORD $0x3cc40024 // ldur q4, [x1, #64]
+	WORD $0x3cc40025 // ldur q5, [x1, #64]
 	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
 	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
 	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 336(R1), F6
-	FMOVQ 336(R1), F7
-	FMOVQ 336(R1), F8
+	WORD $0x3cc50026 // ldur q6, [x1, #80]
+	WORD $0x3cc50027 // ldur q7, [x1, #80]
+	WORD $0x3cc50028 // ldur q8, [x1, #80]
 	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
 	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
 	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 352(R1), F3
-	FMOVQ 352(R1), F4
-	FMOVQ 352(R1), F5
+	WORD $0x3cc60023 // ldur q3, [x1, #96]
+	WORD $0x3cc60024 // ldur q4, [x1, #96]
+	WORD $0x3cc60025 // ldur q5, [x1, #96]
 	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
 	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
 	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
-	FMOVQ 368(R1), F6
-	FMOVQ 368(R1), F7
-	FMOVQ 368(R1), F8
+	WORD $0x3cc70026 // ldur q6, [x1, #112]
+	WORD $0x3cc70027 // ldur q7, [x1, #112]
+	WORD $0x3cc70028 // ldur q8, [x1, #112]
 	WORD $0x4e20cc66 // fmla v6.4s, v3.4s, v0.4s
 	WORD $0x4e21cc87 // fmla v7.4s, v4.4s, v1.4s
 	WORD $0x4e22cca8 // fmla v8.4s, v5.4s, v2.4s
-	FMOVQ 384(R1), F3
-	FMOVQ 384(R1), F4
-	FMOVQ 384(R1), F5
+	WORD $0x3cc80023 // ldur q3, [x1, #128]
+	WORD $0x3cc80024 // ldur q4, [x1, #128]
+	WORD $0x3cc80025 // ldur q5, [x1, #128]
 	WORD $0x4e20ccc3 // fmla v3.4s, v6.4s, v0.4s
 	WORD $0x4e21cce4 // fmla v4.4s, v7.4s, v1.4s
 	WORD $0x4e22cd05 // fmla v5.4s, v8.4s, v2.4s
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 640(R1), F6
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 384(R1), F6
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
-	FMOVQ 656(R1), F6
+	FMOVQ 400(R1), F6
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
-	FMOVQ 224(R1), F6
+	WORD $0x3cde0026 // ldur q6, [x1, #-32]
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
 	WORD $0x4e261c21 // and v1.16b, v1.16b, v6.16b
 	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
-	FMOVQ 240(R1), F6
+	WORD $0x3cdf0026 // ldur q6, [x1, #-16]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	FMOVQ 400(R1), F6
+	WORD $0x3cc90026 // ldur q6, [x1, #144]
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e20f4c0 // fmax v0.4s, v6.4s, v0.4s
 	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
 	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 	WORD $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 	WORD $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29cc06 // fmla v6.4s, v0.4s, v9.4s
 	WORD $0x4e29cc27 // fmla v7.4s, v1.4s, v9.4s
 	WORD $0x4e29cc48 // fmla v8.4s, v2.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
 	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
 	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
 	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
 	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd40 // fmls v0.4s, v10.4s, v12.4s
 	WORD $0x4eaccd61 // fmls v1.4s, v11.4s, v12.4s
 	WORD $0x4eaccd22 // fmls v2.4s, v9.4s, v12.4s
@@ -3727,36 +3727,36 @@ loop1:
 	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
 	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4b // fmul v11.4s, v2.4s, v2.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
 	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
 	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
-	FMOVQ 128(R1), F15
+	WORD $0x3cd8002f // ldur q15, [x1, #-128]
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 160(R1), F18
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cda0032 // ldur q18, [x1, #-96]
 	WORD $0x4e32cc0f // fmla v15.4s, v0.4s, v18.4s
 	WORD $0x4e32cc30 // fmla v16.4s, v1.4s, v18.4s
 	WORD $0x4e32cc51 // fmla v17.4s, v2.4s, v18.4s
 	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
 	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
 	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20cde9 // fmla v9.4s, v15.4s, v0.4s
 	WORD $0x4e21ce0a // fmla v10.4s, v16.4s, v1.4s
 	WORD $0x4e22ce2b // fmla v11.4s, v17.4s, v2.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
 	WORD $0x4e20cd2c // fmla v12.4s, v9.4s, v0.4s
 	WORD $0x4e21cd4d // fmla v13.4s, v10.4s, v1.4s
 	WORD $0x4e22cd6e // fmla v14.4s, v11.4s, v2.4s
@@ -3768,16 +3768,16 @@ loop1:
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F6, F7)
-	FMOVQ 32(R16), F8
-	FMOVQ 640(R1), F9
+	WORD $0x3cc20208 // ldur q8, [x16, #32]
+	FMOVQ 384(R1), F9
 	WORD $0x4e26f526 // fmax v6.4s, v9.4s, v6.4s
 	WORD $0x4e27f527 // fmax v7.4s, v9.4s, v7.4s
 	WORD $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
-	FMOVQ 656(R1), F9
+	FMOVQ 400(R1), F9
 	WORD $0x4ea6f526 // fmin v6.4s, v9.4s, v6.4s
 	WORD $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
 	WORD $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
-	FMOVQ 208(R1), F9
+	WORD $0x3cdd0029 // ldur q9, [x1, #-48]
 	WORD $0x4ea3d52a // fsub v10.4s, v9.4s, v3.4s
 	WORD $0x4ea4d52b // fsub v11.4s, v9.4s, v4.4s
 	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
@@ -3789,25 +3789,25 @@ loop1:
 	WORD $0x6e691ca4 // bsl v4.16b, v5.16b, v9.16b
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F5, F7)
-	FMOVQ 32(R16), F8
-	FMOVQ 640(R1), F9
+	WORD $0x3cc20208 // ldur q8, [x16, #32]
+	FMOVQ 384(R1), F9
 	WORD $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
 	WORD $0x4e27f527 // fmax v7.4s, v9.4s, v7.4s
 	WORD $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
-	FMOVQ 656(R1), F9
+	FMOVQ 400(R1), F9
 	WORD $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
 	WORD $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
 	WORD $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 	WORD $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
 	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
 	WORD $0x6e22dd02 // fmul v2.4s, v8.4s, v2.4s
-	FMOVQ 672(R1), F5
+	FMOVQ 416(R1), F5
 	WORD $0x4e25cc06 // fmla v6.4s, v0.4s, v5.4s
 	WORD $0x4e25cc23 // fmla v3.4s, v1.4s, v5.4s
 	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
 	WORD $0x6e20dcc0 // fmul v0.4s, v6.4s, v0.4s
 	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
@@ -3825,92 +3825,92 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 640(R1), F1
+	FMOVQ 384(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 656(R1), F1
+	FMOVQ 400(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 640(R1), F2
+	FMOVQ 384(R1), F2
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 656(R1), F2
+	FMOVQ 400(R1), F2
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x3ce068c2 // ldr q2, [x6, x0]
-	FMOVQ 640(R1), F3
+	FMOVQ 384(R1), F3
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 656(R1), F3
+	FMOVQ 400(R1), F3
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
 	WORD $0x3ce068c1 // ldr q1, [x6, x0]
-	FMOVQ 640(R1), F3
+	FMOVQ 384(R1), F3
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	FMOVQ 656(R1), F3
+	FMOVQ 400(R1), F3
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	FMOVQ 672(R1), F1
+	FMOVQ 416(R1), F1
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
@@ -3925,92 +3925,92 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 640(R1), F1
+	FMOVQ 384(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 656(R1), F1
+	FMOVQ 400(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 224(R1), F1
+	WORD $0x3cde0021 // ldur q1, [x1, #-32]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	FMOVQ 240(R1), F1
+	WORD $0x3cdf0021 // ldur q1, [x1, #-16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 256(R1), F1
+	WORD $0x3cc00021 // ldur q1, [x1, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 272(R1), F1
-	FMOVQ 288(R1), F2
+	WORD $0x3cc10021 // ldur q1, [x1, #16]
+	WORD $0x3cc20022 // ldur q2, [x1, #32]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 304(R1), F2
+	WORD $0x3cc30022 // ldur q2, [x1, #48]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 320(R1), F1
+	WORD $0x3cc40021 // ldur q1, [x1, #64]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 336(R1), F2
+	WORD $0x3cc50022 // ldur q2, [x1, #80]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 352(R1), F1
+	WORD $0x3cc60021 // ldur q1, [x1, #96]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	FMOVQ 368(R1), F2
+	WORD $0x3cc70022 // ldur q2, [x1, #112]
 	WORD $0x4e20cc22 // fmla v2.4s, v1.4s, v0.4s
-	FMOVQ 384(R1), F1
+	WORD $0x3cc80021 // ldur q1, [x1, #128]
 	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 640(R1), F2
+	FMOVQ 384(R1), F2
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 656(R1), F2
+	FMOVQ 400(R1), F2
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 224(R1), F2
+	WORD $0x3cde0022 // ldur q2, [x1, #-32]
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
-	FMOVQ 240(R1), F2
+	WORD $0x3cdf0022 // ldur q2, [x1, #-16]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F2
+	WORD $0x3cc90022 // ldur q2, [x1, #144]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc60 // fmls v0.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc05 // fmla v5.4s, v0.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cca3 // fmla v3.4s, v5.4s, v0.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0xbc6068c2 // ldr s2, [x6, x0]
-	FMOVQ 640(R1), F3
+	FMOVQ 384(R1), F3
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 656(R1), F3
+	FMOVQ 400(R1), F3
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
 	WORD $0x4ea0a842 // cmlt v2.4s, v2.4s, #0
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
 	WORD $0xbc6068c1 // ldr s1, [x6, x0]
-	FMOVQ 640(R1), F3
+	FMOVQ 384(R1), F3
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	FMOVQ 656(R1), F3
+	FMOVQ 400(R1), F3
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	FMOVQ 672(R1), F1
+	FMOVQ 416(R1), F1
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0xbc606860 // ldr s0, [x3, x0]
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
@@ -4024,7 +4024,7 @@ end6:
 
 // func reluGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·reluGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -4040,7 +4040,7 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F4, F5)
 	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 416(R1), F8
+	WORD $0x3cca0028 // ldur q8, [x1, #160]
 	WORD $0x6e20e500 // fcmge v0.4s, v8.4s, v0.4s
 	WORD $0x4e601c80 // bic v0.16b, v4.16b, v0.16b
 	WORD $0x6e21e501 // fcmge v1.4s, v8.4s, v1.4s
@@ -4064,7 +4064,7 @@ end2:
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 416(R1), F2
+	WORD $0x3cca0022 // ldur q2, [x1, #160]
 	WORD $0x6e20e440 // fcmge v0.4s, v2.4s, v0.4s
 	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x3ca06840 // str q0, [x2, x0]
@@ -4079,7 +4079,7 @@ end4:
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 416(R1), F2
+	WORD $0x3cca0022 // ldur q2, [x1, #160]
 	WORD $0x6e20e440 // fcmge v0.4s, v2.4s, v0.4s
 	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0xbc206840 // str s0, [x2, x0]
@@ -4092,7 +4092,7 @@ end6:
 
 // func relu2GradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·relu2GradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -4105,7 +4105,7 @@ loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 416(R1), F4
+	WORD $0x3cca0024 // ldur q4, [x1, #160]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
@@ -4135,7 +4135,7 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
@@ -4151,7 +4151,7 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 416(R1), F1
+	WORD $0x3cca0021 // ldur q1, [x1, #160]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
@@ -4166,7 +4166,7 @@ end6:
 
 // func tanhGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·tanhGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -4183,41 +4183,41 @@ loop1:
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	FMOVQ 192(R1), F4
+	WORD $0x3cdc0024 // ldur q4, [x1, #-64]
 	WORD $0x4ea41c00 // orr v0.16b, v0.16b, v4.16b
 	WORD $0x4ea41c21 // orr v1.16b, v1.16b, v4.16b
 	WORD $0x4ea41c42 // orr v2.16b, v2.16b, v4.16b
 	WORD $0x4ea41c63 // orr v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -4230,25 +4230,25 @@ loop1:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -4257,18 +4257,18 @@ loop1:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -4277,7 +4277,7 @@ loop1:
 	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
 	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
 	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x4e24d405 // fadd v5.4s, v0.4s, v4.4s
 	WORD $0x4e24d426 // fadd v6.4s, v1.4s, v4.4s
 	WORD $0x4e24d447 // fadd v7.4s, v2.4s, v4.4s
@@ -4290,7 +4290,7 @@ loop1:
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	FMOVQ 688(R1), F4
+	FMOVQ 432(R1), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
@@ -4317,42 +4317,42 @@ end2:
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 688(R1), F1
+	FMOVQ 432(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
@@ -4368,42 +4368,42 @@ end4:
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ 688(R1), F1
+	FMOVQ 432(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
@@ -4417,7 +4417,7 @@ end6:
 
 // func laplaceGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·laplaceGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -4430,12 +4430,12 @@ loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 544(R1), F4
+	FMOVQ 288(R1), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	FMOVQ 560(R1), F4
+	FMOVQ 304(R1), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
@@ -4444,41 +4444,41 @@ loop1:
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
-	FMOVQ 400(R1), F4
+	WORD $0x3cc90024 // ldur q4, [x1, #144]
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -4491,25 +4491,25 @@ loop1:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -4518,18 +4518,18 @@ loop1:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -4538,7 +4538,7 @@ loop1:
 	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
 	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
 	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
-	FMOVQ 704(R1), F4
+	FMOVQ 448(R1), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
@@ -4564,43 +4564,43 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 544(R1), F1
+	FMOVQ 288(R1), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R1), F1
+	FMOVQ 304(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F1
+	WORD $0x3cc90021 // ldur q1, [x1, #144]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 704(R1), F1
+	FMOVQ 448(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
@@ -4615,43 +4615,43 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 544(R1), F1
+	FMOVQ 288(R1), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R1), F1
+	FMOVQ 304(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ 400(R1), F1
+	WORD $0x3cc90021 // ldur q1, [x1, #144]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 704(R1), F1
+	FMOVQ 448(R1), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
@@ -4665,7 +4665,7 @@ end6:
 
 // func geluTanhGradNEON(dx *float32, dy *float32, x *float32, n int)
 TEXT ·geluTanhGradNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dx+0(FP), R2
 	MOVD dy+8(FP), R3
 	MOVD x+16(FP), R6
@@ -4677,56 +4677,56 @@ TEXT ·geluTanhGradNEON(SB), NOSPLIT, $0-32
 loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 720(R1), F3
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 464(R1), F3
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 736(R1), F3
+	FMOVQ 480(R1), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	FMOVQ 576(R1), F6
-	FMOVQ 576(R1), F7
-	FMOVQ 576(R1), F8
-	FMOVQ 592(R1), F9
+	FMOVQ 320(R1), F6
+	FMOVQ 320(R1), F7
+	FMOVQ 320(R1), F8
+	FMOVQ 336(R1), F9
 	WORD $0x4e29cc66 // fmla v6.4s, v3.4s, v9.4s
 	WORD $0x4e29cc87 // fmla v7.4s, v4.4s, v9.4s
 	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
 	WORD $0x6e20dcc0 // fmul v0.4s, v6.4s, v0.4s
 	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
 	WORD $0x6e22dd02 // fmul v2.4s, v8.4s, v2.4s
-	FMOVQ 192(R1), F3
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x6e231c00 // eor v0.16b, v0.16b, v3.16b
 	WORD $0x6e231c21 // eor v1.16b, v1.16b, v3.16b
 	WORD $0x6e231c42 // eor v2.16b, v2.16b, v3.16b
-	FMOVQ 0(R1), F3
+	WORD $0x3cd00023 // ldur q3, [x1, #-256]
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 16(R1), F3
+	WORD $0x3cd10023 // ldur q3, [x1, #-240]
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 32(R1), F3
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 48(R1), F6
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd30026 // ldur q6, [x1, #-208]
 	WORD $0x4e26cc03 // fmla v3.4s, v0.4s, v6.4s
 	WORD $0x4e26cc24 // fmla v4.4s, v1.4s, v6.4s
 	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 32(R1), F6
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
 	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
 	WORD $0x4ea6d488 // fsub v8.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
-	FMOVQ 64(R1), F9
+	WORD $0x3cd40029 // ldur q9, [x1, #-192]
 	WORD $0x4ea9cce0 // fmls v0.4s, v7.4s, v9.4s
 	WORD $0x4ea9cd01 // fmls v1.4s, v8.4s, v9.4s
 	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
-	FMOVQ 80(R1), F9
+	WORD $0x3cd50029 // ldur q9, [x1, #-176]
 	WORD $0x4ea9cce0 // fmls v0.4s, v7.4s, v9.4s
 	WORD $0x4ea9cd01 // fmls v1.4s, v8.4s, v9.4s
 	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
@@ -4736,47 +4736,47 @@ loop1:
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
 	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
+	WORD $0x3cd60029 // ldur q9, [x1, #-160]
+	WORD $0x3cd6002a // ldur q10, [x1, #-160]
+	WORD $0x3cd6002b // ldur q11, [x1, #-160]
+	WORD $0x3cd7002c // ldur q12, [x1, #-144]
 	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
-	FMOVQ 128(R1), F12
+	WORD $0x3cd8002c // ldur q12, [x1, #-128]
 	WORD $0x4e2cccc9 // fmla v9.4s, v6.4s, v12.4s
 	WORD $0x4e2cccea // fmla v10.4s, v7.4s, v12.4s
 	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 160(R1), F15
+	WORD $0x3cd9002c // ldur q12, [x1, #-112]
+	WORD $0x3cd9002d // ldur q13, [x1, #-112]
+	WORD $0x3cd9002e // ldur q14, [x1, #-112]
+	WORD $0x3cda002f // ldur q15, [x1, #-96]
 	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
 	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
 	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
 	WORD $0x4e26cd2c // fmla v12.4s, v9.4s, v6.4s
 	WORD $0x4e27cd4d // fmla v13.4s, v10.4s, v7.4s
 	WORD $0x4e28cd6e // fmla v14.4s, v11.4s, v8.4s
-	FMOVQ 176(R1), F6
-	FMOVQ 176(R1), F7
-	FMOVQ 176(R1), F8
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
+	WORD $0x3cdb0027 // ldur q7, [x1, #-80]
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
 	WORD $0x4e20cd86 // fmla v6.4s, v12.4s, v0.4s
 	WORD $0x4e21cda7 // fmla v7.4s, v13.4s, v1.4s
 	WORD $0x4e22cdc8 // fmla v8.4s, v14.4s, v2.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
 	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
 	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
 	WORD $0x6e23dd20 // fmul v0.4s, v9.4s, v3.4s
 	WORD $0x6e24dd41 // fmul v1.4s, v10.4s, v4.4s
 	WORD $0x6e25dd62 // fmul v2.4s, v11.4s, v5.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x4e23d404 // fadd v4.4s, v0.4s, v3.4s
 	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
 	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x6e24fcc4 // fdiv v4.4s, v6.4s, v4.4s
 	WORD $0x6e25fcc5 // fdiv v5.4s, v6.4s, v5.4s
 	WORD $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
@@ -4785,22 +4785,22 @@ loop1:
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F6, F7)
-	FMOVQ 32(R16), F8
-	FMOVQ 720(R1), F9
+	WORD $0x3cc20208 // ldur q8, [x16, #32]
+	FMOVQ 464(R1), F9
 	WORD $0x4e26f526 // fmax v6.4s, v9.4s, v6.4s
 	WORD $0x4e27f527 // fmax v7.4s, v9.4s, v7.4s
 	WORD $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
-	FMOVQ 736(R1), F9
+	FMOVQ 480(R1), F9
 	WORD $0x4ea6f526 // fmin v6.4s, v9.4s, v6.4s
 	WORD $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
 	WORD $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 	WORD $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
 	WORD $0x6e27dcea // fmul v10.4s, v7.4s, v7.4s
 	WORD $0x6e28dd0b // fmul v11.4s, v8.4s, v8.4s
-	FMOVQ 576(R1), F12
-	FMOVQ 576(R1), F13
-	FMOVQ 576(R1), F14
-	FMOVQ 752(R1), F15
+	FMOVQ 320(R1), F12
+	FMOVQ 320(R1), F13
+	FMOVQ 320(R1), F14
+	FMOVQ 496(R1), F15
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
@@ -4818,7 +4818,7 @@ loop1:
 	WORD $0x4e22cd03 // fmla v3.4s, v8.4s, v2.4s
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
 	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
 	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
@@ -4836,59 +4836,59 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 720(R1), F1
+	FMOVQ 464(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 736(R1), F1
+	FMOVQ 480(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	FMOVQ 576(R1), F2
-	FMOVQ 592(R1), F3
+	FMOVQ 320(R1), F2
+	FMOVQ 336(R1), F3
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x3ce068c2 // ldr q2, [x6, x0]
-	FMOVQ 720(R1), F3
+	FMOVQ 464(R1), F3
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 736(R1), F3
+	FMOVQ 480(R1), F3
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	FMOVQ 576(R1), F4
-	FMOVQ 752(R1), F5
+	FMOVQ 320(R1), F4
+	FMOVQ 496(R1), F5
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
@@ -4907,59 +4907,59 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 720(R1), F1
+	FMOVQ 464(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 736(R1), F1
+	FMOVQ 480(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	FMOVQ 576(R1), F2
-	FMOVQ 592(R1), F3
+	FMOVQ 320(R1), F2
+	FMOVQ 336(R1), F3
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
 	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0xbc6068c2 // ldr s2, [x6, x0]
-	FMOVQ 720(R1), F3
+	FMOVQ 464(R1), F3
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 736(R1), F3
+	FMOVQ 480(R1), F3
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	FMOVQ 576(R1), F4
-	FMOVQ 752(R1), F5
+	FMOVQ 320(R1), F4
+	FMOVQ 496(R1), F5
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
@@ -4977,7 +4977,7 @@ end6:
 
 // func gatedResidualNEON(out *float32, residual *float32, u *float32, h *float32, n int)
 TEXT ·gatedResidualNEON(SB), NOSPLIT, $0-40
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD out+0(FP), R2
 	MOVD residual+8(FP), R3
 	MOVD u+16(FP), R6
@@ -4991,41 +4991,41 @@ loop1:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
+	WORD $0x3cdc0024 // ldur q4, [x1, #-64]
 	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
 	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
 	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
 	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -5038,25 +5038,25 @@ loop1:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -5065,18 +5065,18 @@ loop1:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -5085,12 +5085,12 @@ loop1:
 	WORD $0x6e25dda1 // fmul v1.4s, v13.4s, v5.4s
 	WORD $0x6e26ddc2 // fmul v2.4s, v14.4s, v6.4s
 	WORD $0x6e27dde3 // fmul v3.4s, v15.4s, v7.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x6e20fc80 // fdiv v0.4s, v4.4s, v0.4s
 	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
@@ -5123,40 +5123,40 @@ end2:
 
 loop3:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
 	WORD $0x3ce068e2 // ldr q2, [x7, x0]
@@ -5173,40 +5173,40 @@ end4:
 
 loop5:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
 	WORD $0xbc6068e2 // ldr s2, [x7, x0]
@@ -5222,7 +5222,7 @@ end6:
 
 // func gatedResidualGradNEON(dresidual *float32, du *float32, dh *float32, dout *float32, residual *float32, u *float32, h *float32, n int)
 TEXT ·gatedResidualGradNEON(SB), NOSPLIT, $0-64
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dresidual+0(FP), R2
 	MOVD du+8(FP), R3
 	MOVD dh+16(FP), R6
@@ -5238,43 +5238,43 @@ TEXT ·gatedResidualGradNEON(SB), NOSPLIT, $0-64
 loop1:
 	ADD R0, R9, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 608(R1), F3
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 352(R1), F3
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 624(R1), F3
+	FMOVQ 368(R1), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 192(R1), F3
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x6e231c00 // eor v0.16b, v0.16b, v3.16b
 	WORD $0x6e231c21 // eor v1.16b, v1.16b, v3.16b
 	WORD $0x6e231c42 // eor v2.16b, v2.16b, v3.16b
-	FMOVQ 0(R1), F3
+	WORD $0x3cd00023 // ldur q3, [x1, #-256]
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 16(R1), F3
+	WORD $0x3cd10023 // ldur q3, [x1, #-240]
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 32(R1), F3
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 48(R1), F6
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd30026 // ldur q6, [x1, #-208]
 	WORD $0x4e26cc03 // fmla v3.4s, v0.4s, v6.4s
 	WORD $0x4e26cc24 // fmla v4.4s, v1.4s, v6.4s
 	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 32(R1), F6
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
 	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
 	WORD $0x4ea6d488 // fsub v8.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
-	FMOVQ 64(R1), F9
+	WORD $0x3cd40029 // ldur q9, [x1, #-192]
 	WORD $0x4ea9cce0 // fmls v0.4s, v7.4s, v9.4s
 	WORD $0x4ea9cd01 // fmls v1.4s, v8.4s, v9.4s
 	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
-	FMOVQ 80(R1), F9
+	WORD $0x3cd50029 // ldur q9, [x1, #-176]
 	WORD $0x4ea9cce0 // fmls v0.4s, v7.4s, v9.4s
 	WORD $0x4ea9cd01 // fmls v1.4s, v8.4s, v9.4s
 	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
@@ -5284,47 +5284,47 @@ loop1:
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
 	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
-	FMOVQ 96(R1), F9
-	FMOVQ 96(R1), F10
-	FMOVQ 96(R1), F11
-	FMOVQ 112(R1), F12
+	WORD $0x3cd60029 // ldur q9, [x1, #-160]
+	WORD $0x3cd6002a // ldur q10, [x1, #-160]
+	WORD $0x3cd6002b // ldur q11, [x1, #-160]
+	WORD $0x3cd7002c // ldur q12, [x1, #-144]
 	WORD $0x4e2ccc09 // fmla v9.4s, v0.4s, v12.4s
 	WORD $0x4e2ccc2a // fmla v10.4s, v1.4s, v12.4s
 	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
-	FMOVQ 128(R1), F12
+	WORD $0x3cd8002c // ldur q12, [x1, #-128]
 	WORD $0x4e2cccc9 // fmla v9.4s, v6.4s, v12.4s
 	WORD $0x4e2cccea // fmla v10.4s, v7.4s, v12.4s
 	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
-	FMOVQ 144(R1), F12
-	FMOVQ 144(R1), F13
-	FMOVQ 144(R1), F14
-	FMOVQ 160(R1), F15
+	WORD $0x3cd9002c // ldur q12, [x1, #-112]
+	WORD $0x3cd9002d // ldur q13, [x1, #-112]
+	WORD $0x3cd9002e // ldur q14, [x1, #-112]
+	WORD $0x3cda002f // ldur q15, [x1, #-96]
 	WORD $0x4e2fcc0c // fmla v12.4s, v0.4s, v15.4s
 	WORD $0x4e2fcc2d // fmla v13.4s, v1.4s, v15.4s
 	WORD $0x4e2fcc4e // fmla v14.4s, v2.4s, v15.4s
 	WORD $0x4e26cd2c // fmla v12.4s, v9.4s, v6.4s
 	WORD $0x4e27cd4d // fmla v13.4s, v10.4s, v7.4s
 	WORD $0x4e28cd6e // fmla v14.4s, v11.4s, v8.4s
-	FMOVQ 176(R1), F6
-	FMOVQ 176(R1), F7
-	FMOVQ 176(R1), F8
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
+	WORD $0x3cdb0027 // ldur q7, [x1, #-80]
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
 	WORD $0x4e20cd86 // fmla v6.4s, v12.4s, v0.4s
 	WORD $0x4e21cda7 // fmla v7.4s, v13.4s, v1.4s
 	WORD $0x4e22cdc8 // fmla v8.4s, v14.4s, v2.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ccc9 // fmla v9.4s, v6.4s, v0.4s
 	WORD $0x4e21ccea // fmla v10.4s, v7.4s, v1.4s
 	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
 	WORD $0x6e23dd20 // fmul v0.4s, v9.4s, v3.4s
 	WORD $0x6e24dd41 // fmul v1.4s, v10.4s, v4.4s
 	WORD $0x6e25dd62 // fmul v2.4s, v11.4s, v5.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x4e23d404 // fadd v4.4s, v0.4s, v3.4s
 	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
 	WORD $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x6e24fcc4 // fdiv v4.4s, v6.4s, v4.4s
 	WORD $0x6e25fcc5 // fdiv v5.4s, v6.4s, v5.4s
 	WORD $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
@@ -5333,16 +5333,16 @@ loop1:
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	ADD R0, R7, R16
 	FLDPQ 0(R16), (F6, F7)
-	FMOVQ 32(R16), F8
+	WORD $0x3cc20208 // ldur q8, [x16, #32]
 	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
 	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
 	WORD $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
 	ADD R0, R10, R16
 	FLDPQ 0(R16), (F9, F10)
-	FMOVQ 32(R16), F11
+	WORD $0x3cc2020b // ldur q11, [x16, #32]
 	ADD R0, R8, R16
 	FLDPQ 0(R16), (F12, F13)
-	FMOVQ 32(R16), F14
+	WORD $0x3cc2020e // ldur q14, [x16, #32]
 	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
 	WORD $0x4eadd54a // fsub v10.4s, v10.4s, v13.4s
 	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
@@ -5375,44 +5375,44 @@ end2:
 
 loop3:
 	WORD $0x3ce06920 // ldr q0, [x9, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x3ce068e2 // ldr q2, [x7, x0]
@@ -5436,44 +5436,44 @@ end4:
 
 loop5:
 	WORD $0xbc606920 // ldr s0, [x9, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
-	FMOVQ 208(R1), F1
+	WORD $0x3cdd0021 // ldur q1, [x1, #-48]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0xbc6068e2 // ldr s2, [x7, x0]
@@ -5496,7 +5496,7 @@ end6:
 
 // func siluMulNEON(out *float32, r *float32, a *float32, n int)
 TEXT ·siluMulNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD out+0(FP), R2
 	MOVD r+8(FP), R3
 	MOVD a+16(FP), R6
@@ -5509,41 +5509,41 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
+	WORD $0x3cdc0024 // ldur q4, [x1, #-64]
 	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
 	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
 	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
 	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -5556,25 +5556,25 @@ loop1:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -5583,18 +5583,18 @@ loop1:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -5606,7 +5606,7 @@ loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F4, F5)
 	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 208(R1), F8
+	WORD $0x3cdd0028 // ldur q8, [x1, #-48]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -5636,39 +5636,39 @@ end2:
 
 loop3:
 	WORD $0x3ce06860 // ldr q0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0x3ce06861 // ldr q1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ce068c1 // ldr q1, [x6, x0]
@@ -5684,39 +5684,39 @@ end4:
 
 loop5:
 	WORD $0xbc606860 // ldr s0, [x3, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0xbc606861 // ldr s1, [x3, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc6068c1 // ldr s1, [x6, x0]
@@ -5731,7 +5731,7 @@ end6:
 
 // func siluMulGradNEON(dr *float32, da *float32, dout *float32, r *float32, a *float32, n int)
 TEXT ·siluMulGradNEON(SB), NOSPLIT, $0-48
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dr+0(FP), R2
 	MOVD da+8(FP), R3
 	MOVD dout+16(FP), R6
@@ -5745,43 +5745,43 @@ TEXT ·siluMulGradNEON(SB), NOSPLIT, $0-48
 loop1:
 	ADD R0, R7, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
-	FMOVQ 608(R1), F3
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
+	FMOVQ 352(R1), F3
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 624(R1), F3
+	FMOVQ 368(R1), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 192(R1), F3
+	WORD $0x3cdc0023 // ldur q3, [x1, #-64]
 	WORD $0x6e231c04 // eor v4.16b, v0.16b, v3.16b
 	WORD $0x6e231c25 // eor v5.16b, v1.16b, v3.16b
 	WORD $0x6e231c43 // eor v3.16b, v2.16b, v3.16b
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29cc86 // fmla v6.4s, v4.4s, v9.4s
 	WORD $0x4e29cca7 // fmla v7.4s, v5.4s, v9.4s
 	WORD $0x4e29cc68 // fmla v8.4s, v3.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
 	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
 	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd44 // fmls v4.4s, v10.4s, v12.4s
 	WORD $0x4eaccd65 // fmls v5.4s, v11.4s, v12.4s
 	WORD $0x4eaccd23 // fmls v3.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd44 // fmls v4.4s, v10.4s, v12.4s
 	WORD $0x4eaccd65 // fmls v5.4s, v11.4s, v12.4s
 	WORD $0x4eaccd23 // fmls v3.4s, v9.4s, v12.4s
@@ -5791,47 +5791,47 @@ loop1:
 	WORD $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
 	WORD $0x6e25dcaa // fmul v10.4s, v5.4s, v5.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc8c // fmla v12.4s, v4.4s, v15.4s
 	WORD $0x4e2fccad // fmla v13.4s, v5.4s, v15.4s
 	WORD $0x4e2fcc6e // fmla v14.4s, v3.4s, v15.4s
-	FMOVQ 128(R1), F15
+	WORD $0x3cd8002f // ldur q15, [x1, #-128]
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 160(R1), F18
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cda0032 // ldur q18, [x1, #-96]
 	WORD $0x4e32cc8f // fmla v15.4s, v4.4s, v18.4s
 	WORD $0x4e32ccb0 // fmla v16.4s, v5.4s, v18.4s
 	WORD $0x4e32cc71 // fmla v17.4s, v3.4s, v18.4s
 	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
 	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
 	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e24cde9 // fmla v9.4s, v15.4s, v4.4s
 	WORD $0x4e25ce0a // fmla v10.4s, v16.4s, v5.4s
 	WORD $0x4e23ce2b // fmla v11.4s, v17.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
 	WORD $0x4e24cd2c // fmla v12.4s, v9.4s, v4.4s
 	WORD $0x4e25cd4d // fmla v13.4s, v10.4s, v5.4s
 	WORD $0x4e23cd6e // fmla v14.4s, v11.4s, v3.4s
 	WORD $0x6e26dd83 // fmul v3.4s, v12.4s, v6.4s
 	WORD $0x6e27dda4 // fmul v4.4s, v13.4s, v7.4s
 	WORD $0x6e28ddc5 // fmul v5.4s, v14.4s, v8.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
 	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
 	WORD $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
-	FMOVQ 208(R1), F9
+	WORD $0x3cdd0029 // ldur q9, [x1, #-48]
 	WORD $0x6e27fd27 // fdiv v7.4s, v9.4s, v7.4s
 	WORD $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	WORD $0x6e26fd26 // fdiv v6.4s, v9.4s, v6.4s
@@ -5849,19 +5849,19 @@ loop1:
 	WORD $0x4e25cc4b // fmla v11.4s, v2.4s, v5.4s
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 32(R16), F2
+	WORD $0x3cc20202 // ldur q2, [x16, #32]
 	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
 	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
 	WORD $0x6e2bdc45 // fmul v5.4s, v2.4s, v11.4s
 	ADD R0, R8, R16
 	FLDPQ 0(R16), (F9, F10)
-	FMOVQ 32(R16), F11
+	WORD $0x3cc2020b // ldur q11, [x16, #32]
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
 	ADD R0, R7, R16
 	FLDPQ 0(R16), (F9, F10)
-	FMOVQ 32(R16), F11
+	WORD $0x3cc2020b // ldur q11, [x16, #32]
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
@@ -5885,44 +5885,44 @@ end2:
 
 loop3:
 	WORD $0x3ce068e0 // ldr q0, [x7, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -5947,44 +5947,44 @@ end4:
 
 loop5:
 	WORD $0xbc6068e0 // ldr s0, [x7, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -6008,7 +6008,7 @@ end6:
 
 // func siluScaleShiftNEON(q *float32, k *float32, z *float32, gamma *float32, beta *float32, rows int, cols int, ldq int, ldk int, ldz int)
 TEXT ·siluScaleShiftNEON(SB), NOSPLIT, $0-80
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD q+0(FP), R2
 	MOVD k+8(FP), R3
 	MOVD z+16(FP), R6
@@ -6034,41 +6034,41 @@ loop3:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	FMOVQ 192(R1), F4
+	WORD $0x3cdc0024 // ldur q4, [x1, #-64]
 	WORD $0x6e241c00 // eor v0.16b, v0.16b, v4.16b
 	WORD $0x6e241c21 // eor v1.16b, v1.16b, v4.16b
 	WORD $0x6e241c42 // eor v2.16b, v2.16b, v4.16b
 	WORD $0x6e241c63 // eor v3.16b, v3.16b, v4.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 48(R1), F8
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd30028 // ldur q8, [x1, #-208]
 	WORD $0x4e28cc04 // fmla v4.4s, v0.4s, v8.4s
 	WORD $0x4e28cc25 // fmla v5.4s, v1.4s, v8.4s
 	WORD $0x4e28cc46 // fmla v6.4s, v2.4s, v8.4s
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
-	FMOVQ 32(R1), F8
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
 	WORD $0x4ea8d489 // fsub v9.4s, v4.4s, v8.4s
 	WORD $0x4ea8d4aa // fsub v10.4s, v5.4s, v8.4s
 	WORD $0x4ea8d4cb // fsub v11.4s, v6.4s, v8.4s
 	WORD $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
 	WORD $0x4eaccd03 // fmls v3.4s, v8.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd20 // fmls v0.4s, v9.4s, v12.4s
 	WORD $0x4eaccd41 // fmls v1.4s, v10.4s, v12.4s
 	WORD $0x4eaccd62 // fmls v2.4s, v11.4s, v12.4s
@@ -6081,25 +6081,25 @@ loop3:
 	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
 	WORD $0x6e22dc4a // fmul v10.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 96(R1), F15
-	FMOVQ 112(R1), F16
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd6002f // ldur q15, [x1, #-160]
+	WORD $0x3cd70030 // ldur q16, [x1, #-144]
 	WORD $0x4e30cc0c // fmla v12.4s, v0.4s, v16.4s
 	WORD $0x4e30cc2d // fmla v13.4s, v1.4s, v16.4s
 	WORD $0x4e30cc4e // fmla v14.4s, v2.4s, v16.4s
 	WORD $0x4e30cc6f // fmla v15.4s, v3.4s, v16.4s
-	FMOVQ 128(R1), F16
+	WORD $0x3cd80030 // ldur q16, [x1, #-128]
 	WORD $0x4e30cd0c // fmla v12.4s, v8.4s, v16.4s
 	WORD $0x4e30cd2d // fmla v13.4s, v9.4s, v16.4s
 	WORD $0x4e30cd4e // fmla v14.4s, v10.4s, v16.4s
 	WORD $0x4e30cd6f // fmla v15.4s, v11.4s, v16.4s
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 144(R1), F18
-	FMOVQ 144(R1), F19
-	FMOVQ 160(R1), F20
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cd90032 // ldur q18, [x1, #-112]
+	WORD $0x3cd90033 // ldur q19, [x1, #-112]
+	WORD $0x3cda0034 // ldur q20, [x1, #-96]
 	WORD $0x4e34cc10 // fmla v16.4s, v0.4s, v20.4s
 	WORD $0x4e34cc31 // fmla v17.4s, v1.4s, v20.4s
 	WORD $0x4e34cc52 // fmla v18.4s, v2.4s, v20.4s
@@ -6108,18 +6108,18 @@ loop3:
 	WORD $0x4e29cdb1 // fmla v17.4s, v13.4s, v9.4s
 	WORD $0x4e2acdd2 // fmla v18.4s, v14.4s, v10.4s
 	WORD $0x4e2bcdf3 // fmla v19.4s, v15.4s, v11.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e20ce08 // fmla v8.4s, v16.4s, v0.4s
 	WORD $0x4e21ce29 // fmla v9.4s, v17.4s, v1.4s
 	WORD $0x4e22ce4a // fmla v10.4s, v18.4s, v2.4s
 	WORD $0x4e23ce6b // fmla v11.4s, v19.4s, v3.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
-	FMOVQ 176(R1), F15
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
+	WORD $0x3cdb002f // ldur q15, [x1, #-80]
 	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
 	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
@@ -6131,7 +6131,7 @@ loop3:
 	ADD R0, R6, R16
 	FLDPQ 0(R16), (F4, F5)
 	FLDPQ 32(R16), (F6, F7)
-	FMOVQ 208(R1), F8
+	WORD $0x3cdd0028 // ldur q8, [x1, #-48]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -6177,39 +6177,39 @@ end4:
 
 loop5:
 	WORD $0x3ce068c0 // ldr q0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0x3ce068c1 // ldr q1, [x6, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3ce06901 // ldr q1, [x8, x0]
@@ -6230,39 +6230,39 @@ end6:
 
 loop7:
 	WORD $0xbc6068c0 // ldr s0, [x6, x0]
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c00 // eor v0.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F1
+	WORD $0x3cd00021 // ldur q1, [x1, #-256]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
+	WORD $0x3cd10021 // ldur q1, [x1, #-240]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F2
+	WORD $0x3cd20021 // ldur q1, [x1, #-224]
+	WORD $0x3cd30022 // ldur q2, [x1, #-208]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	FMOVQ 32(R1), F2
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
 	WORD $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
-	FMOVQ 64(R1), F3
+	WORD $0x3cd40023 // ldur q3, [x1, #-192]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	FMOVQ 80(R1), F3
+	WORD $0x3cd50023 // ldur q3, [x1, #-176]
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F4
+	WORD $0x3cd60023 // ldur q3, [x1, #-160]
+	WORD $0x3cd70024 // ldur q4, [x1, #-144]
 	WORD $0x4e24cc03 // fmla v3.4s, v0.4s, v4.4s
-	FMOVQ 128(R1), F4
+	WORD $0x3cd80024 // ldur q4, [x1, #-128]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
-	FMOVQ 144(R1), F4
-	FMOVQ 160(R1), F5
+	WORD $0x3cd90024 // ldur q4, [x1, #-112]
+	WORD $0x3cda0025 // ldur q5, [x1, #-96]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	FMOVQ 176(R1), F2
+	WORD $0x3cdb0022 // ldur q2, [x1, #-80]
 	WORD $0x4e20cc82 // fmla v2.4s, v4.4s, v0.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e21dc60 // fmul v0.4s, v3.4s, v1.4s
 	WORD $0xbc6068c1 // ldr s1, [x6, x0]
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0xbc606901 // ldr s1, [x8, x0]
@@ -6293,7 +6293,7 @@ end2:
 
 // func siluScaleShiftGradNEON(dz *float32, dgamma *float32, dbeta *float32, dq *float32, dk *float32, z *float32, gamma *float32, rows int, cols int, lddz int, lddq int, lddk int, ldz int)
 TEXT ·siluScaleShiftGradNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dz+0(FP), R2
 	MOVD dgamma+8(FP), R3
 	MOVD dbeta+16(FP), R6
@@ -6323,68 +6323,68 @@ row1:
 loop3:
 	ADD R0, R9, R16
 	FLDPQ 0(R16), (F0, F1)
-	FMOVQ 608(R1), F2
+	FMOVQ 352(R1), F2
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 624(R1), F2
+	FMOVQ 368(R1), F2
 	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 192(R1), F2
+	WORD $0x3cdc0022 // ldur q2, [x1, #-64]
 	WORD $0x6e221c03 // eor v3.16b, v0.16b, v2.16b
 	WORD $0x6e221c22 // eor v2.16b, v1.16b, v2.16b
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 32(R1), F5
-	FMOVQ 48(R1), F6
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
+	WORD $0x3cd30026 // ldur q6, [x1, #-208]
 	WORD $0x4e26cc64 // fmla v4.4s, v3.4s, v6.4s
 	WORD $0x4e26cc45 // fmla v5.4s, v2.4s, v6.4s
-	FMOVQ 32(R1), F6
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
 	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
-	FMOVQ 64(R1), F8
+	WORD $0x3cd40028 // ldur q8, [x1, #-192]
 	WORD $0x4ea8cce3 // fmls v3.4s, v7.4s, v8.4s
 	WORD $0x4ea8ccc2 // fmls v2.4s, v6.4s, v8.4s
-	FMOVQ 80(R1), F8
+	WORD $0x3cd50028 // ldur q8, [x1, #-176]
 	WORD $0x4ea8cce3 // fmls v3.4s, v7.4s, v8.4s
 	WORD $0x4ea8ccc2 // fmls v2.4s, v6.4s, v8.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x6e22dc47 // fmul v7.4s, v2.4s, v2.4s
-	FMOVQ 96(R1), F8
-	FMOVQ 96(R1), F9
-	FMOVQ 112(R1), F10
+	WORD $0x3cd60028 // ldur q8, [x1, #-160]
+	WORD $0x3cd60029 // ldur q9, [x1, #-160]
+	WORD $0x3cd7002a // ldur q10, [x1, #-144]
 	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
 	WORD $0x4e2acc49 // fmla v9.4s, v2.4s, v10.4s
-	FMOVQ 128(R1), F10
+	WORD $0x3cd8002a // ldur q10, [x1, #-128]
 	WORD $0x4e2accc8 // fmla v8.4s, v6.4s, v10.4s
 	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
-	FMOVQ 144(R1), F10
-	FMOVQ 144(R1), F11
-	FMOVQ 160(R1), F12
+	WORD $0x3cd9002a // ldur q10, [x1, #-112]
+	WORD $0x3cd9002b // ldur q11, [x1, #-112]
+	WORD $0x3cda002c // ldur q12, [x1, #-96]
 	WORD $0x4e2ccc6a // fmla v10.4s, v3.4s, v12.4s
 	WORD $0x4e2ccc4b // fmla v11.4s, v2.4s, v12.4s
 	WORD $0x4e26cd0a // fmla v10.4s, v8.4s, v6.4s
 	WORD $0x4e27cd2b // fmla v11.4s, v9.4s, v7.4s
-	FMOVQ 176(R1), F6
-	FMOVQ 176(R1), F7
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
+	WORD $0x3cdb0027 // ldur q7, [x1, #-80]
 	WORD $0x4e23cd46 // fmla v6.4s, v10.4s, v3.4s
 	WORD $0x4e22cd67 // fmla v7.4s, v11.4s, v2.4s
-	FMOVQ 176(R1), F8
-	FMOVQ 176(R1), F9
+	WORD $0x3cdb0028 // ldur q8, [x1, #-80]
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
 	WORD $0x4e23ccc8 // fmla v8.4s, v6.4s, v3.4s
 	WORD $0x4e22cce9 // fmla v9.4s, v7.4s, v2.4s
 	WORD $0x6e24dd02 // fmul v2.4s, v8.4s, v4.4s
 	WORD $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4e24d464 // fadd v4.4s, v3.4s, v4.4s
-	FMOVQ 208(R1), F6
+	WORD $0x3cdd0026 // ldur q6, [x1, #-48]
 	WORD $0x6e25fcc5 // fdiv v5.4s, v6.4s, v5.4s
 	WORD $0x6e24fcc4 // fdiv v4.4s, v6.4s, v4.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
@@ -6450,44 +6450,44 @@ end4:
 
 loop5:
 	WORD $0x3ce06920 // ldr q0, [x9, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -6525,44 +6525,44 @@ end6:
 
 loop7:
 	WORD $0xbc606920 // ldr s0, [x9, x0]
-	FMOVQ 608(R1), F1
+	FMOVQ 352(R1), F1
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 624(R1), F1
+	FMOVQ 368(R1), F1
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 192(R1), F1
+	WORD $0x3cdc0021 // ldur q1, [x1, #-64]
 	WORD $0x6e211c01 // eor v1.16b, v0.16b, v1.16b
-	FMOVQ 0(R1), F2
+	WORD $0x3cd00022 // ldur q2, [x1, #-256]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
+	WORD $0x3cd10022 // ldur q2, [x1, #-240]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	WORD $0x3cd20022 // ldur q2, [x1, #-224]
+	WORD $0x3cd30023 // ldur q3, [x1, #-208]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
-	FMOVQ 32(R1), F3
+	WORD $0x3cd20023 // ldur q3, [x1, #-224]
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-	FMOVQ 64(R1), F4
+	WORD $0x3cd40024 // ldur q4, [x1, #-192]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	FMOVQ 80(R1), F4
+	WORD $0x3cd50024 // ldur q4, [x1, #-176]
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F5
+	WORD $0x3cd60024 // ldur q4, [x1, #-160]
+	WORD $0x3cd70025 // ldur q5, [x1, #-144]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	FMOVQ 128(R1), F5
+	WORD $0x3cd80025 // ldur q5, [x1, #-128]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 144(R1), F5
-	FMOVQ 160(R1), F6
+	WORD $0x3cd90025 // ldur q5, [x1, #-112]
+	WORD $0x3cda0026 // ldur q6, [x1, #-96]
 	WORD $0x4e26cc25 // fmla v5.4s, v1.4s, v6.4s
 	WORD $0x4e23cc85 // fmla v5.4s, v4.4s, v3.4s
-	FMOVQ 176(R1), F3
+	WORD $0x3cdb0023 // ldur q3, [x1, #-80]
 	WORD $0x4e21cca3 // fmla v3.4s, v5.4s, v1.4s
-	FMOVQ 176(R1), F4
+	WORD $0x3cdb0024 // ldur q4, [x1, #-80]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	FMOVQ 208(R1), F2
+	WORD $0x3cdd0022 // ldur q2, [x1, #-48]
 	WORD $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -6741,12 +6741,12 @@ end6:
 
 // func maxNEON(x *float32, n int) float32
 TEXT ·maxNEON(SB), NOSPLIT, $0-20
-	MOVD $constants<>+0(SB), R0
+	MOVD $constants<>+256(SB), R0
 	MOVD x+0(FP), R1
-	FMOVQ 768(R0), F0
-	FMOVQ 768(R0), F1
-	FMOVQ 768(R0), F2
-	FMOVQ 768(R0), F3
+	FMOVQ 512(R0), F0
+	FMOVQ 512(R0), F1
+	FMOVQ 512(R0), F2
+	FMOVQ 512(R0), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	MOVD n+8(FP), R2
 	MOVD $0x00, R0
@@ -6826,7 +6826,7 @@ end6:
 
 // func expSubNEON(dst *float32, x *float32, c float32, n int) float32
 TEXT ·expSubNEON(SB), NOSPLIT, $0-36
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD dst+0(FP), R2
 	MOVD x+8(FP), R3
 	FMOVS c+16(FP), F0
@@ -6841,34 +6841,34 @@ TEXT ·expSubNEON(SB), NOSPLIT, $0-36
 loop1:
 	ADD R0, R3, R16
 	FLDPQ 0(R16), (F3, F4)
-	FMOVQ 32(R16), F5
+	WORD $0x3cc20205 // ldur q5, [x16, #32]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29cc66 // fmla v6.4s, v3.4s, v9.4s
 	WORD $0x4e29cc87 // fmla v7.4s, v4.4s, v9.4s
 	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
 	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
 	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd43 // fmls v3.4s, v10.4s, v12.4s
 	WORD $0x4eaccd64 // fmls v4.4s, v11.4s, v12.4s
 	WORD $0x4eaccd25 // fmls v5.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd43 // fmls v3.4s, v10.4s, v12.4s
 	WORD $0x4eaccd64 // fmls v4.4s, v11.4s, v12.4s
 	WORD $0x4eaccd25 // fmls v5.4s, v9.4s, v12.4s
@@ -6878,36 +6878,36 @@ loop1:
 	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
 	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
 	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc6c // fmla v12.4s, v3.4s, v15.4s
 	WORD $0x4e2fcc8d // fmla v13.4s, v4.4s, v15.4s
 	WORD $0x4e2fccae // fmla v14.4s, v5.4s, v15.4s
-	FMOVQ 128(R1), F15
+	WORD $0x3cd8002f // ldur q15, [x1, #-128]
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 160(R1), F18
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cda0032 // ldur q18, [x1, #-96]
 	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
 	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
 	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
 	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
 	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
 	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e23cde9 // fmla v9.4s, v15.4s, v3.4s
 	WORD $0x4e24ce0a // fmla v10.4s, v16.4s, v4.4s
 	WORD $0x4e25ce2b // fmla v11.4s, v17.4s, v5.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
 	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
 	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
 	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
@@ -6932,33 +6932,33 @@ end2:
 loop3:
 	WORD $0x3ce06863 // ldr q3, [x3, x0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 48(R1), F5
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 32(R1), F5
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	FMOVQ 64(R1), F6
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
-	FMOVQ 80(R1), F6
+	WORD $0x3cd50026 // ldur q6, [x1, #-176]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F6
-	FMOVQ 112(R1), F7
+	WORD $0x3cd60026 // ldur q6, [x1, #-160]
+	WORD $0x3cd70027 // ldur q7, [x1, #-144]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 128(R1), F7
+	WORD $0x3cd80027 // ldur q7, [x1, #-128]
 	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
-	FMOVQ 144(R1), F7
-	FMOVQ 160(R1), F8
+	WORD $0x3cd90027 // ldur q7, [x1, #-112]
+	WORD $0x3cda0028 // ldur q8, [x1, #-96]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 176(R1), F5
+	WORD $0x3cdb0025 // ldur q5, [x1, #-80]
 	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
-	FMOVQ 176(R1), F6
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
 	WORD $0x3ca06843 // str q3, [x2, x0]
@@ -6974,33 +6974,33 @@ end4:
 loop5:
 	WORD $0xbc606863 // ldr s3, [x3, x0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 48(R1), F5
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 32(R1), F5
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	FMOVQ 64(R1), F6
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
-	FMOVQ 80(R1), F6
+	WORD $0x3cd50026 // ldur q6, [x1, #-176]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F6
-	FMOVQ 112(R1), F7
+	WORD $0x3cd60026 // ldur q6, [x1, #-160]
+	WORD $0x3cd70027 // ldur q7, [x1, #-144]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 128(R1), F7
+	WORD $0x3cd80027 // ldur q7, [x1, #-128]
 	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
-	FMOVQ 144(R1), F7
-	FMOVQ 160(R1), F8
+	WORD $0x3cd90027 // ldur q7, [x1, #-112]
+	WORD $0x3cda0028 // ldur q8, [x1, #-96]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 176(R1), F5
+	WORD $0x3cdb0025 // ldur q5, [x1, #-80]
 	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
-	FMOVQ 176(R1), F6
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
 	WORD $0xbc206843 // str s3, [x2, x0]
@@ -7021,7 +7021,7 @@ end6:
 
 // func sumExpSubNEON(x *float32, c float32, n int) float32
 TEXT ·sumExpSubNEON(SB), NOSPLIT, $0-28
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD x+0(FP), R2
 	FMOVS c+8(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
@@ -7035,34 +7035,34 @@ TEXT ·sumExpSubNEON(SB), NOSPLIT, $0-28
 loop1:
 	ADD R0, R2, R16
 	FLDPQ 0(R16), (F3, F4)
-	FMOVQ 32(R16), F5
+	WORD $0x3cc20205 // ldur q5, [x16, #32]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	FMOVQ 0(R1), F6
+	WORD $0x3cd00026 // ldur q6, [x1, #-256]
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	FMOVQ 16(R1), F6
+	WORD $0x3cd10026 // ldur q6, [x1, #-240]
 	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 32(R1), F6
-	FMOVQ 32(R1), F7
-	FMOVQ 32(R1), F8
-	FMOVQ 48(R1), F9
+	WORD $0x3cd20026 // ldur q6, [x1, #-224]
+	WORD $0x3cd20027 // ldur q7, [x1, #-224]
+	WORD $0x3cd20028 // ldur q8, [x1, #-224]
+	WORD $0x3cd30029 // ldur q9, [x1, #-208]
 	WORD $0x4e29cc66 // fmla v6.4s, v3.4s, v9.4s
 	WORD $0x4e29cc87 // fmla v7.4s, v4.4s, v9.4s
 	WORD $0x4e29cca8 // fmla v8.4s, v5.4s, v9.4s
-	FMOVQ 32(R1), F9
+	WORD $0x3cd20029 // ldur q9, [x1, #-224]
 	WORD $0x4ea9d4ca // fsub v10.4s, v6.4s, v9.4s
 	WORD $0x4ea9d4eb // fsub v11.4s, v7.4s, v9.4s
 	WORD $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R1), F12
+	WORD $0x3cd4002c // ldur q12, [x1, #-192]
 	WORD $0x4eaccd43 // fmls v3.4s, v10.4s, v12.4s
 	WORD $0x4eaccd64 // fmls v4.4s, v11.4s, v12.4s
 	WORD $0x4eaccd25 // fmls v5.4s, v9.4s, v12.4s
-	FMOVQ 80(R1), F12
+	WORD $0x3cd5002c // ldur q12, [x1, #-176]
 	WORD $0x4eaccd43 // fmls v3.4s, v10.4s, v12.4s
 	WORD $0x4eaccd64 // fmls v4.4s, v11.4s, v12.4s
 	WORD $0x4eaccd25 // fmls v5.4s, v9.4s, v12.4s
@@ -7072,36 +7072,36 @@ loop1:
 	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
 	WORD $0x6e24dc8a // fmul v10.4s, v4.4s, v4.4s
 	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
-	FMOVQ 96(R1), F12
-	FMOVQ 96(R1), F13
-	FMOVQ 96(R1), F14
-	FMOVQ 112(R1), F15
+	WORD $0x3cd6002c // ldur q12, [x1, #-160]
+	WORD $0x3cd6002d // ldur q13, [x1, #-160]
+	WORD $0x3cd6002e // ldur q14, [x1, #-160]
+	WORD $0x3cd7002f // ldur q15, [x1, #-144]
 	WORD $0x4e2fcc6c // fmla v12.4s, v3.4s, v15.4s
 	WORD $0x4e2fcc8d // fmla v13.4s, v4.4s, v15.4s
 	WORD $0x4e2fccae // fmla v14.4s, v5.4s, v15.4s
-	FMOVQ 128(R1), F15
+	WORD $0x3cd8002f // ldur q15, [x1, #-128]
 	WORD $0x4e2fcd2c // fmla v12.4s, v9.4s, v15.4s
 	WORD $0x4e2fcd4d // fmla v13.4s, v10.4s, v15.4s
 	WORD $0x4e2fcd6e // fmla v14.4s, v11.4s, v15.4s
-	FMOVQ 144(R1), F15
-	FMOVQ 144(R1), F16
-	FMOVQ 144(R1), F17
-	FMOVQ 160(R1), F18
+	WORD $0x3cd9002f // ldur q15, [x1, #-112]
+	WORD $0x3cd90030 // ldur q16, [x1, #-112]
+	WORD $0x3cd90031 // ldur q17, [x1, #-112]
+	WORD $0x3cda0032 // ldur q18, [x1, #-96]
 	WORD $0x4e32cc6f // fmla v15.4s, v3.4s, v18.4s
 	WORD $0x4e32cc90 // fmla v16.4s, v4.4s, v18.4s
 	WORD $0x4e32ccb1 // fmla v17.4s, v5.4s, v18.4s
 	WORD $0x4e29cd8f // fmla v15.4s, v12.4s, v9.4s
 	WORD $0x4e2acdb0 // fmla v16.4s, v13.4s, v10.4s
 	WORD $0x4e2bcdd1 // fmla v17.4s, v14.4s, v11.4s
-	FMOVQ 176(R1), F9
-	FMOVQ 176(R1), F10
-	FMOVQ 176(R1), F11
+	WORD $0x3cdb0029 // ldur q9, [x1, #-80]
+	WORD $0x3cdb002a // ldur q10, [x1, #-80]
+	WORD $0x3cdb002b // ldur q11, [x1, #-80]
 	WORD $0x4e23cde9 // fmla v9.4s, v15.4s, v3.4s
 	WORD $0x4e24ce0a // fmla v10.4s, v16.4s, v4.4s
 	WORD $0x4e25ce2b // fmla v11.4s, v17.4s, v5.4s
-	FMOVQ 176(R1), F12
-	FMOVQ 176(R1), F13
-	FMOVQ 176(R1), F14
+	WORD $0x3cdb002c // ldur q12, [x1, #-80]
+	WORD $0x3cdb002d // ldur q13, [x1, #-80]
+	WORD $0x3cdb002e // ldur q14, [x1, #-80]
 	WORD $0x4e23cd2c // fmla v12.4s, v9.4s, v3.4s
 	WORD $0x4e24cd4d // fmla v13.4s, v10.4s, v4.4s
 	WORD $0x4e25cd6e // fmla v14.4s, v11.4s, v5.4s
@@ -7123,33 +7123,33 @@ end2:
 loop3:
 	WORD $0x3ce06843 // ldr q3, [x2, x0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 48(R1), F5
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 32(R1), F5
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	FMOVQ 64(R1), F6
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
-	FMOVQ 80(R1), F6
+	WORD $0x3cd50026 // ldur q6, [x1, #-176]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F6
-	FMOVQ 112(R1), F7
+	WORD $0x3cd60026 // ldur q6, [x1, #-160]
+	WORD $0x3cd70027 // ldur q7, [x1, #-144]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 128(R1), F7
+	WORD $0x3cd80027 // ldur q7, [x1, #-128]
 	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
-	FMOVQ 144(R1), F7
-	FMOVQ 160(R1), F8
+	WORD $0x3cd90027 // ldur q7, [x1, #-112]
+	WORD $0x3cda0028 // ldur q8, [x1, #-96]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 176(R1), F5
+	WORD $0x3cdb0025 // ldur q5, [x1, #-80]
 	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
-	FMOVQ 176(R1), F6
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -7164,33 +7164,33 @@ end4:
 loop5:
 	WORD $0xbc606843 // ldr s3, [x2, x0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	FMOVQ 0(R1), F4
+	WORD $0x3cd00024 // ldur q4, [x1, #-256]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R1), F4
+	WORD $0x3cd10024 // ldur q4, [x1, #-240]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	FMOVQ 48(R1), F5
+	WORD $0x3cd20024 // ldur q4, [x1, #-224]
+	WORD $0x3cd30025 // ldur q5, [x1, #-208]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	FMOVQ 32(R1), F5
+	WORD $0x3cd20025 // ldur q5, [x1, #-224]
 	WORD $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	FMOVQ 64(R1), F6
+	WORD $0x3cd40026 // ldur q6, [x1, #-192]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
-	FMOVQ 80(R1), F6
+	WORD $0x3cd50026 // ldur q6, [x1, #-176]
 	WORD $0x4ea6cca3 // fmls v3.4s, v5.4s, v6.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	FMOVQ 96(R1), F6
-	FMOVQ 112(R1), F7
+	WORD $0x3cd60026 // ldur q6, [x1, #-160]
+	WORD $0x3cd70027 // ldur q7, [x1, #-144]
 	WORD $0x4e27cc66 // fmla v6.4s, v3.4s, v7.4s
-	FMOVQ 128(R1), F7
+	WORD $0x3cd80027 // ldur q7, [x1, #-128]
 	WORD $0x4e27cca6 // fmla v6.4s, v5.4s, v7.4s
-	FMOVQ 144(R1), F7
-	FMOVQ 160(R1), F8
+	WORD $0x3cd90027 // ldur q7, [x1, #-112]
+	WORD $0x3cda0028 // ldur q8, [x1, #-96]
 	WORD $0x4e28cc67 // fmla v7.4s, v3.4s, v8.4s
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	FMOVQ 176(R1), F5
+	WORD $0x3cdb0025 // ldur q5, [x1, #-80]
 	WORD $0x4e23cce5 // fmla v5.4s, v7.4s, v3.4s
-	FMOVQ 176(R1), F6
+	WORD $0x3cdb0026 // ldur q6, [x1, #-80]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e24dcc3 // fmul v3.4s, v6.4s, v4.4s
 	WORD $0x1e204063 // fmov s3, s3
@@ -7210,7 +7210,7 @@ end6:
 
 // func layerNormNEON(y *float32, x *float32, weight *float32, bias *float32, mean *float32, rstd *float32, rows int, cols int, ldy int, ldx int, inverse float32, eps float32)
 TEXT ·layerNormNEON(SB), NOSPLIT, $0-88
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD y+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD weight+16(FP), R6
@@ -7365,7 +7365,7 @@ end14:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d483 // fadd v3.4s, v4.4s, v1.4s
 	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
 	FMOVS F2, 0(R8)
 	FMOVS F3, 0(R9)
@@ -7676,7 +7676,7 @@ end2:
 
 // func layerNormPlainNEON(y *float32, x *float32, mean *float32, rstd *float32, rows int, cols int, ldy int, ldx int, inverse float32, eps float32)
 TEXT ·layerNormPlainNEON(SB), NOSPLIT, $0-72
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD y+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD mean+16(FP), R6
@@ -7829,7 +7829,7 @@ end14:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d483 // fadd v3.4s, v4.4s, v1.4s
 	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
 	FMOVS F2, 0(R6)
 	FMOVS F3, 0(R7)
@@ -8081,7 +8081,7 @@ end2:
 
 // func rmsNormNEON(y *float32, x *float32, weight *float32, rstd *float32, rows int, cols int, ldy int, ldx int, inverse float32, eps float32)
 TEXT ·rmsNormNEON(SB), NOSPLIT, $0-72
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD y+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD weight+16(FP), R6
@@ -8151,7 +8151,7 @@ end8:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	FMOVQ 208(R1), F3
+	WORD $0x3cdd0023 // ldur q3, [x1, #-48]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	FMOVS F2, 0(R7)
 	MOVD cols+40(FP), R9
@@ -8404,7 +8404,7 @@ end2:
 
 // func scaleNormNEON(y *float32, x *float32, rstd *float32, rows int, cols int, ldy int, ldx int, scale float32, inverse float32, eps float32)
 TEXT ·scaleNormNEON(SB), NOSPLIT, $0-68
-	MOVD $constants<>+0(SB), R1
+	MOVD $constants<>+256(SB), R1
 	MOVD y+0(FP), R2
 	MOVD x+8(FP), R3
 	MOVD rstd+16(FP), R6
@@ -8475,7 +8475,7 @@ end8:
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	FMOVQ 208(R1), F4
+	WORD $0x3cdd0024 // ldur q4, [x1, #-48]
 	WORD $0x6e23fc83 // fdiv v3.4s, v4.4s, v3.4s
 	FMOVS F3, 0(R6)
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
@@ -8818,18 +8818,18 @@ loop3:
 	WORD $0x4e617800 // fcvtl2 v0.2d, v0.4s
 	LSL $0x01, R0, R8
 	ADD R1, R8, R8
-	FMOVQ 0(R8), F2
+	WORD $0x3cc00102 // ldur q2, [x8, #0]
 	WORD $0x4e61d442 // fadd v2.2d, v2.2d, v1.2d
 	FMOVQ F2, 0(R8)
-	FMOVQ 16(R8), F2
+	WORD $0x3cc10102 // ldur q2, [x8, #16]
 	WORD $0x4e60d442 // fadd v2.2d, v2.2d, v0.2d
 	FMOVQ F2, 16(R8)
 	LSL $0x01, R0, R8
 	ADD R2, R8, R8
-	FMOVQ 0(R8), F2
+	WORD $0x3cc00102 // ldur q2, [x8, #0]
 	WORD $0x4e61cc22 // fmla v2.2d, v1.2d, v1.2d
 	FMOVQ F2, 0(R8)
-	FMOVQ 16(R8), F1
+	WORD $0x3cc10101 // ldur q1, [x8, #16]
 	WORD $0x4e60cc01 // fmla v1.2d, v0.2d, v0.2d
 	FMOVQ F1, 16(R8)
 	ADD $0x00000010, R0, R0
@@ -8895,20 +8895,20 @@ loop3:
 	WORD $0x4e617800 // fcvtl2 v0.2d, v0.4s
 	LSL $0x01, R0, R10
 	ADD R1, R10, R10
-	FMOVQ 0(R10), F3
+	WORD $0x3cc00143 // ldur q3, [x10, #0]
 	WORD $0x4e62d463 // fadd v3.2d, v3.2d, v2.2d
 	FMOVQ F3, 0(R10)
-	FMOVQ 16(R10), F2
+	WORD $0x3cc10142 // ldur q2, [x10, #16]
 	WORD $0x4e60d442 // fadd v2.2d, v2.2d, v0.2d
 	FMOVQ F2, 16(R10)
 	WORD $0x0e617820 // fcvtl v0.2d, v1.2s
 	WORD $0x4e617821 // fcvtl2 v1.2d, v1.4s
 	LSL $0x01, R0, R10
 	ADD R2, R10, R10
-	FMOVQ 0(R10), F2
+	WORD $0x3cc00142 // ldur q2, [x10, #0]
 	WORD $0x4e60d442 // fadd v2.2d, v2.2d, v0.2d
 	FMOVQ F2, 0(R10)
-	FMOVQ 16(R10), F0
+	WORD $0x3cc10140 // ldur q0, [x10, #16]
 	WORD $0x4e61d400 // fadd v0.2d, v0.2d, v1.2d
 	FMOVQ F0, 16(R10)
 	ADD $0x00000010, R0, R0
@@ -9159,15 +9159,15 @@ end2:
 
 // func philoxNEON(dst *uint32, groups int, first uint64, keys *uint32)
 TEXT ·philoxNEON(SB), NOSPLIT, $0-32
-	MOVD $constants<>+0(SB), R0
+	MOVD $constants<>+256(SB), R0
 	MOVD dst+0(FP), R1
 	MOVD keys+24(FP), R2
 	MOVD first+16(FP), R3
 	MOVD groups+8(FP), R6
-	FMOVQ 784(R0), F0
-	FMOVQ 800(R0), F1
-	FMOVQ 816(R0), F2
-	FMOVQ 832(R0), F3
+	FMOVQ 528(R0), F0
+	FMOVQ 544(R0), F1
+	FMOVQ 560(R0), F2
+	FMOVQ 576(R0), F3
 	CBZ R6, end
 
 loop:

@@ -122,7 +122,7 @@ var armForms = map[string]armForm{
 	"ldr.q":  {0x3ce06800, "ldr q%d, [x%d, x%d]", fields},
 	"str.s":  {0xbc206800, "str s%d, [x%d, x%d]", fields},
 	"str.q":  {0x3ca06800, "str q%d, [x%d, x%d]", fields},
-	"ldur.q": {0x3cc00000, "ldur q%d, [x%d, #%d]", []int{0, 5, 12}}, // up to 255 bytes from there
+	"ldur.q": {0x3cc00000, "ldur q%d, [x%d, #%d]", []int{0, 5, 12}}, // see armUnscaled
 }
 
 // arm adds an instruction that only writes its first operand and only reads the
@@ -203,17 +203,18 @@ func armParam(name string, r Op) {
 	armMove("MOVD", b.Addr, r)
 }
 
-// armTable is the address of the constants of the file at hand, of four words
-// each; armConstants are their offsets.
+// armTable is the address in the middle of the first half KiB of the constants of the
+// file at hand, all within reach of armUnscaled; armConstants are their offsets, of four
+// words each, from the start.
 var (
 	armTable     Mem
 	armConstants = map[[4]uint32]int{}
 )
 
-// armConstantTable returns the address of the constants.
+// armConstantTable returns the address that armWords counts from.
 func armConstantTable() Mem {
 	if armTable.Base == nil {
-		armTable = neon.StaticGlobal("constants")
+		armTable = neon.StaticGlobal("constants").Offset(unscaledMost + 1)
 		neon.DataAttributes(attr.RODATA | attr.NOPTR)
 	}
 	return armTable
@@ -230,7 +231,7 @@ func armWords(table reg.Register, words [4]uint32) Mem {
 			neon.AddDatum(at+4*i, U32(w))
 		}
 	}
-	return Mem{Base: table, Disp: at}
+	return Mem{Base: table, Disp: at - (unscaledMost + 1)}
 }
 
 // armWord is armWords for equal words.
@@ -323,6 +324,7 @@ func (p armPrinter) Print(f *ir.File) ([]byte, error) {
 
 // armLine returns the line of an instruction.
 func armLine(i *ir.Instruction) string {
+	i = armUnscaled(i)
 	form, ok := armForms[i.Opcode]
 	if !ok {
 		return armGoLine(i)
@@ -333,15 +335,35 @@ func armLine(i *ir.Instruction) string {
 		numbers = append(numbers, armNumber(op))
 	}
 	for k, n := range numbers {
-		code |= uint32(n.(int)) << form.shifts[k]
+		code |= uint32(n.(int)) & 0x1ff << form.shifts[k] // nine bits at most, which may be negative
 	}
 	return fmt.Sprintf("WORD $0x%08x // %s", code, fmt.Sprintf(form.text, numbers...))
+}
+
+// unscaledMost is the greatest offset that is part of an instruction as it is; the least
+// is -unscaledMost-1. Others are multiples of the size of what is loaded.
+const unscaledMost = 255
+
+// armUnscaled returns the instruction, or for a load of a vector from not too far off the
+// one whose offset is not scaled: what LDR does in two steps on Neoverse N1, LDUR does in
+// one.
+func armUnscaled(i *ir.Instruction) *ir.Instruction {
+	if i.Opcode != "FMOVQ" {
+		return i
+	}
+	m, ok := i.Operands[0].(Mem)
+	if !ok || m.Base.Kind() == reg.KindPseudo || m.Disp < -unscaledMost-1 || m.Disp > unscaledMost {
+		return i
+	}
+	return &ir.Instruction{Opcode: "ldur.q", Operands: []Op{i.Operands[1], m.Base, I16(m.Disp)}}
 }
 
 // armNumber returns the number of a register or the value of a constant.
 func armNumber(op Op) int {
 	switch o := op.(type) {
 	case U8:
+		return int(o)
+	case I16:
 		return int(o)
 	case reg.Physical:
 		if n := int(o.PhysicalIndex()); o.Kind() != reg.KindGP || n != int(scratch.PhysicalIndex()) {

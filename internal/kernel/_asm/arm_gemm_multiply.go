@@ -136,12 +136,12 @@ func (s *neonStrip) alongRows(w neonWalk) {
 }
 
 // loadSome loads vector v of a row of B, or two from there on, and returns how many. Two
-// at once are fewer instructions, but on the models of Neoverse cores more work than
-// single ones with an offset that is not scaled, which Apple's likes less. With few rows,
-// where loads are what takes the time, half of a row each way is good for all.
+// at once are fewer instructions, but more work than two single ones on the models of
+// Neoverse cores, and less on Apple's. With few rows, where loads are what takes the time,
+// half of a row each way is good for all.
 func (s *neonStrip) loadSome(v int, row Mem, b int) int {
 	if s.rows <= 4 && v >= 2 {
-		arm("ldur.q", ofB(b), row.Base, U8(row.Disp+16*v))
+		armMove("FMOVQ", row.Offset(16*v), ofB(b))
 		return 1
 	}
 	armLoadPair(row.Offset(16*v), ofB(b), ofB(b+1))
