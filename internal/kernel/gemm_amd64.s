@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -363,9 +363,9 @@ DATA tail8<>+56(SB)/4, $0x00000000
 DATA tail8<>+60(SB)/4, $0x00000000
 GLOBL tail8<>(SB), RODATA|NOPTR, $64
 
-// func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -742,9 +742,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -801,6 +801,8 @@ started:
 	PREFETCHT0 (AX)
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -819,6 +821,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      64(R12), Y12
 	VMOVUPS      96(R12), Y13
 	PREFETCHT0   4160(R12)
@@ -832,6 +836,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Y12
 	VMOVUPS      160(R12), Y13
 	PREFETCHT0   4224(R12)
@@ -845,6 +851,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      192(R12), Y12
 	VMOVUPS      224(R12), Y13
 	PREFETCHT0   4288(R12)
@@ -858,6 +866,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -880,6 +890,8 @@ one:
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000040, R12
 	DECQ         CX
 	JNZ          one
@@ -939,6 +951,8 @@ storeWhole:
 	ADDQ    $0x00000040, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x10, R9
 	JG      panel
 	JMP     end
@@ -989,9 +1003,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1055,6 +1069,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1076,6 +1092,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y6
 	VFMADD231PS  Y15, Y13, Y7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      64(R12), Y12
 	VMOVUPS      96(R12), Y13
 	PREFETCHT0   4160(R12)
@@ -1092,6 +1110,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y6
 	VFMADD231PS  Y15, Y13, Y7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Y12
 	VMOVUPS      160(R12), Y13
 	PREFETCHT0   4224(R12)
@@ -1108,6 +1128,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y6
 	VFMADD231PS  Y15, Y13, Y7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      192(R12), Y12
 	VMOVUPS      224(R12), Y13
 	PREFETCHT0   4288(R12)
@@ -1124,6 +1146,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y6
 	VFMADD231PS  Y15, Y13, Y7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1149,6 +1173,8 @@ one:
 	VFMADD231PS  Y15, Y12, Y6
 	VFMADD231PS  Y15, Y13, Y7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000040, R12
 	DECQ         CX
 	JNZ          one
@@ -1217,6 +1243,8 @@ storeWhole:
 	ADDQ    $0x00000040, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x10, R9
 	JG      panel
 	JMP     end
@@ -1274,9 +1302,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1346,6 +1374,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1370,6 +1400,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      64(R12), Y12
 	VMOVUPS      96(R12), Y13
 	PREFETCHT0   4160(R12)
@@ -1389,6 +1421,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Y12
 	VMOVUPS      160(R12), Y13
 	PREFETCHT0   4224(R12)
@@ -1408,6 +1442,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      192(R12), Y12
 	VMOVUPS      224(R12), Y13
 	PREFETCHT0   4288(R12)
@@ -1427,6 +1463,8 @@ loop:
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1455,6 +1493,8 @@ one:
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000040, R12
 	DECQ         CX
 	JNZ          one
@@ -1531,6 +1571,8 @@ storeWhole:
 	ADDQ    $0x00000040, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x10, R9
 	JG      panel
 	JMP     end
@@ -1595,9 +1637,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1674,6 +1716,8 @@ started:
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
 	LEAQ       (DX)(DX*4), R11
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1700,6 +1744,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      64(R12), Y12
 	VMOVUPS      96(R12), Y13
 	VBROADCASTSS (AX), Y14
@@ -1721,6 +1767,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Y12
 	VMOVUPS      160(R12), Y13
 	VBROADCASTSS (AX), Y14
@@ -1742,6 +1790,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      192(R12), Y12
 	VMOVUPS      224(R12), Y13
 	VBROADCASTSS (AX), Y14
@@ -1763,6 +1813,8 @@ loop:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1793,6 +1845,8 @@ one:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000040, R12
 	DECQ         CX
 	JNZ          one
@@ -1878,6 +1932,8 @@ storeWhole:
 	ADDQ    $0x00000040, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x10, R9
 	JG      panel
 	JMP     end
@@ -1949,9 +2005,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x1(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x1(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2297,9 +2353,9 @@ DATA tail16<>+30(SB)/2, $0x7fff
 DATA tail16<>+32(SB)/2, $0xffff
 GLOBL tail16<>(SB), RODATA|NOPTR, $34
 
-// func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x2(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x2(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2675,9 +2731,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x3(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x3(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2735,6 +2791,8 @@ started:
 	PREFETCHT0 64(AX)
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -2754,6 +2812,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -2768,6 +2828,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -2782,6 +2844,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -2796,6 +2860,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2819,6 +2885,8 @@ one:
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -2876,6 +2944,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -2903,9 +2973,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x4(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x4(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2971,6 +3041,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -2993,6 +3065,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -3010,6 +3084,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -3027,6 +3103,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -3044,6 +3122,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3070,6 +3150,8 @@ one:
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -3136,6 +3218,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -3165,9 +3249,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x5(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x5(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3240,6 +3324,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -3265,6 +3351,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -3285,6 +3373,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -3305,6 +3395,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -3325,6 +3417,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3354,6 +3448,8 @@ one:
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -3428,6 +3524,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -3459,9 +3557,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x6(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x6(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3542,6 +3640,8 @@ started:
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
 	LEAQ       (DX)(DX*4), R11
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -3570,6 +3670,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -3593,6 +3695,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -3616,6 +3720,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -3639,6 +3745,8 @@ loop:
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3671,6 +3779,8 @@ one:
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -3754,6 +3864,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -3787,9 +3899,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x7(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x7(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3877,6 +3989,8 @@ started:
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
 	LEAQ       (DX)(DX*4), R11
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -3908,6 +4022,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -3934,6 +4050,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -3960,6 +4078,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -3986,6 +4106,8 @@ loop:
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4021,6 +4143,8 @@ one:
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -4112,6 +4236,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -4147,9 +4273,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x8(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x8(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4246,6 +4372,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -4281,6 +4409,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z15
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -4311,6 +4441,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z15
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -4341,6 +4473,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z15
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -4371,6 +4505,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z15
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4410,6 +4546,8 @@ one:
 	VFMADD231PS  Z31, Z29, Z15
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -4511,6 +4649,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -4548,9 +4688,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x9(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x9(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4654,6 +4794,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -4692,6 +4834,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z17
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -4725,6 +4869,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z17
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -4758,6 +4904,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z17
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -4791,6 +4939,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z17
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4833,6 +4983,8 @@ one:
 	VFMADD231PS  Z30, Z29, Z17
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -4942,6 +5094,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -4981,9 +5135,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x10(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x10(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -5094,6 +5248,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -5135,6 +5291,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z19
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -5171,6 +5329,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z19
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -5207,6 +5367,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z19
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -5243,6 +5405,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z19
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -5288,6 +5452,8 @@ one:
 	VFMADD231PS  Z31, Z29, Z19
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -5405,6 +5571,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -5446,9 +5614,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x11(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x11(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -5566,6 +5734,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -5610,6 +5780,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z21
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -5649,6 +5821,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z21
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -5688,6 +5862,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z21
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -5727,6 +5903,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z21
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -5775,6 +5953,8 @@ one:
 	VFMADD231PS  Z30, Z29, Z21
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -5900,6 +6080,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -5943,9 +6125,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x12(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x12(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -6070,6 +6252,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -6117,6 +6301,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -6159,6 +6345,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -6201,6 +6389,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -6243,6 +6433,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -6294,6 +6486,8 @@ one:
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -6427,6 +6621,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -6472,9 +6668,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x13(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x13(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -6606,6 +6802,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -6656,6 +6854,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z25
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -6701,6 +6901,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z25
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -6746,6 +6948,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z25
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -6791,6 +6995,8 @@ loop:
 	VFMADD231PS  Z30, Z29, Z25
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -6845,6 +7051,8 @@ one:
 	VFMADD231PS  Z30, Z29, Z25
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -6986,6 +7194,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -7033,9 +7243,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x14(SB), NOSPLIT, $0-88
+TEXT ·gemmAVX512x14(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -7174,6 +7384,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -7227,6 +7439,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   8320(R12)
@@ -7275,6 +7489,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   8448(R12)
@@ -7323,6 +7539,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   8576(R12)
@@ -7371,6 +7589,8 @@ loop:
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -7428,6 +7648,8 @@ one:
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -7577,6 +7799,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end

@@ -2,10 +2,6 @@
 
 package kernel
 
-// A stripFunc is an assembly kernel for strips of as many rows as its name
-// says; strides are in bytes.
-type stripFunc func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)
-
 // run computes the strip.
 func (s *strip) run(impl Implementation) {
 	if impl == Generic {
@@ -33,7 +29,7 @@ func (s *strip) call(kernel stripFunc, nr int) {
 	if s.add {
 		add = 1
 	}
-	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add)
+	s.launch(kernel, a, b, bias, add)
 }
 
 // packRows copies n > 0 numbers from each of depth > 0 rows, stride apart, to

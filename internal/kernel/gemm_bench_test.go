@@ -36,14 +36,23 @@ var gemmShapes = []struct {
 // peaks returns the peak of one worker and of all, in GFLOP/s.
 var peaks = sync.OnceValues(func() (one, all float64) { return PeakFMA(1), PeakFMA(parallel.Shared.Size()) })
 
+// benchOperand returns an operand in memory as tensors have it.
+func benchOperand(r *rand.Rand, rows, cols int, transposed bool) Matrix {
+	m := gemmOperand(r, rows, cols, transposed, 0)
+	data := parallel.Aligned(len(m.Data))
+	copy(data, m.Data)
+	m.Data = data
+	return m
+}
+
 func BenchmarkGemm(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	one, all := peaks()
 	for _, s := range gemmShapes {
-		x := gemmOperand(r, s.m, s.k, s.at, 0)
-		y := gemmOperand(r, s.k, s.n, s.bt, 0)
+		x := benchOperand(r, s.m, s.k, s.at)
+		y := benchOperand(r, s.k, s.n, s.bt)
 		packed := packB(s.k, s.n, y)
-		c := make([]float32, s.m*s.n)
+		c := parallel.Aligned(s.m * s.n)
 		run := func(name string, peak float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", s.name, name), func(b *testing.B) {
 				defer parallel.Shared.Hot()()
@@ -97,11 +106,55 @@ func BenchmarkGemmBF16(b *testing.B) {
 	for _, s := range gemmShapes {
 		x := gemmOperand(r, s.m, s.k, s.at, 0)
 		y := gemmOperand(r, s.k, s.n, s.bt, 0)
-		c := make([]float32, s.m*s.n)
+		c := parallel.Aligned(s.m * s.n)
 		b.Run(s.name, func(b *testing.B) {
 			defer parallel.Shared.Hot()()
 			for b.Loop() {
 				GemmBF16(nil, s.m, s.n, s.k, x, y, c, s.n, Epilogue{})
+			}
+			rate := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+			b.ReportMetric(rate, "GFLOP/s")
+			b.ReportMetric(100*rate/all, "%peak")
+		})
+	}
+}
+
+// BenchmarkGemmCold multiplies operands that are in no cache, as a layer does with tensors
+// of other layers between two of its own.
+func BenchmarkGemmCold(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	_, all := peaks()
+	for _, s := range []struct {
+		name    string
+		m, n, k int
+		at, bt  bool
+	}{
+		{"y/60-204", 32000, 204, 60, false, true},
+		{"y/120-60", 32000, 60, 120, false, true},
+		{"dx/204-60", 32000, 60, 204, false, false},
+		{"y/128-896", 8192, 896, 128, false, true},
+		{"y/128-256", 8192, 256, 128, false, true},
+		{"y/256-128", 8192, 128, 256, false, true},
+		{"dx/896-128", 8192, 128, 896, false, false},
+		{"dw/896-128", 896, 128, 8192, true, false},
+		{"dw/128-256", 128, 256, 8192, true, false},
+		{"dw/204-60", 204, 60, 32000, true, false},
+	} {
+		const sets = 6
+		var x, y [sets]Matrix
+		var c [sets][]float32
+		for i := range sets {
+			x[i] = benchOperand(r, s.m, s.k, s.at)
+			y[i] = benchOperand(r, s.k, s.n, s.bt)
+			c[i] = parallel.Aligned(s.m * s.n)
+			Fill(c[i], 1) // so that its pages are there
+		}
+		b.Run(s.name, func(b *testing.B) {
+			defer parallel.Shared.Hot()()
+			i := 0
+			for b.Loop() {
+				Gemm(nil, s.m, s.n, s.k, x[i%sets], y[i%sets], c[i%sets], s.n, Epilogue{})
+				i++
 			}
 			rate := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
 			b.ReportMetric(rate, "GFLOP/s")

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x1(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x1(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -402,9 +402,9 @@ DATA tail16<>+30(SB)/2, $0x7fff
 DATA tail16<>+32(SB)/2, $0xffff
 GLOBL tail16<>(SB), RODATA|NOPTR, $34
 
-// func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x2(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x2(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -840,9 +840,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x3(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x3(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -900,6 +900,8 @@ started:
 	PREFETCHT0 64(AX)
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -925,6 +927,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -945,6 +949,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -965,6 +971,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -985,6 +993,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1014,6 +1024,8 @@ one:
 	LONG         $0x40169262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -1071,6 +1083,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -1098,9 +1112,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x4(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x4(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1166,6 +1180,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1196,6 +1212,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xff52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -1221,6 +1239,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xff52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -1246,6 +1266,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xff52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -1271,6 +1293,8 @@ loop:
 	LONG         $0x40169262
 	WORD         $0xff52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1305,6 +1329,8 @@ one:
 	LONG         $0x40169262
 	WORD         $0xff52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -1371,6 +1397,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -1400,9 +1428,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x5(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x5(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1475,6 +1503,8 @@ started:
 	MOVQ       k+0(FP), CX
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1510,6 +1540,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xce52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -1540,6 +1572,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xce52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -1570,6 +1604,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xce52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -1600,6 +1636,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xce52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1639,6 +1677,8 @@ one:
 	LONG         $0x40161262
 	WORD         $0xce52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -1713,6 +1753,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -1744,9 +1786,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x6(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x6(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1827,6 +1869,8 @@ started:
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
 	LEAQ       (DX)(DX*4), R11
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -1867,6 +1911,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xdf52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -1902,6 +1948,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xdf52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -1937,6 +1985,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xdf52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -1972,6 +2022,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xdf52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2016,6 +2068,8 @@ one:
 	LONG         $0x40161262
 	WORD         $0xdf52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -2099,6 +2153,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -2132,9 +2188,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x7(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x7(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2222,6 +2278,8 @@ started:
 	MOVQ       a+8(FP), AX
 	LEAQ       (DX)(DX*2), R10
 	LEAQ       (DX)(DX*4), R11
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -2267,6 +2325,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   4224(R12)
@@ -2307,6 +2367,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   4352(R12)
@@ -2347,6 +2409,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   4480(R12)
@@ -2387,6 +2451,8 @@ loop:
 	LONG         $0x40161262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2436,6 +2502,8 @@ one:
 	LONG         $0x40161262
 	WORD         $0xee52
 	ADDQ         SI, AX
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -2527,6 +2595,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -2562,9 +2632,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x8(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x8(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2661,6 +2731,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -2712,6 +2784,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -2758,6 +2832,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -2804,6 +2880,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -2850,6 +2928,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2905,6 +2985,8 @@ one:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -3006,6 +3088,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -3043,9 +3127,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x9(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x9(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3149,6 +3233,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -3205,6 +3291,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -3256,6 +3344,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -3307,6 +3397,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -3358,6 +3450,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3418,6 +3512,8 @@ one:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -3527,6 +3623,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -3566,9 +3664,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x10(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x10(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3679,6 +3777,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -3740,6 +3840,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -3796,6 +3898,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -3852,6 +3956,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -3908,6 +4014,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3973,6 +4081,8 @@ one:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -4090,6 +4200,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -4131,9 +4243,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x11(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x11(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4251,6 +4363,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -4317,6 +4431,8 @@ loop:
 	WORD         $0xee52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -4378,6 +4494,8 @@ loop:
 	WORD         $0xee52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -4439,6 +4557,8 @@ loop:
 	WORD         $0xee52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -4500,6 +4620,8 @@ loop:
 	WORD         $0xee52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4570,6 +4692,8 @@ one:
 	WORD         $0xee52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -4695,6 +4819,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -4738,9 +4864,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x12(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x12(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4865,6 +4991,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -4936,6 +5064,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -5002,6 +5132,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -5068,6 +5200,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -5134,6 +5268,8 @@ loop:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -5209,6 +5345,8 @@ one:
 	WORD         $0xff52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -5342,6 +5480,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -5387,9 +5527,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x13(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x13(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -5521,6 +5661,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -5597,6 +5739,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -5668,6 +5812,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -5739,6 +5885,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -5810,6 +5958,8 @@ loop:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -5890,6 +6040,8 @@ one:
 	WORD         $0xce52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -6031,6 +6183,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end
@@ -6078,9 +6232,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+// func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x14(SB), NOSPLIT, $0-88
+TEXT ·gemmBF16x14(SB), NOSPLIT, $0-112
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -6219,6 +6373,8 @@ started:
 	LEAQ       (DX)(DX*4), R11
 	LEAQ       (AX)(R10*2), R15
 	ADDQ       DX, R15
+	MOVQ       ahead+88(FP), R14
+	ADDQ       AX, R14
 	MOVQ       BX, R12
 	SUBQ       $0x04, CX
 	JLT        rest
@@ -6300,6 +6456,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      128(R12), Z28
 	VMOVUPS      192(R12), Z29
 	PREFETCHT0   2176(R12)
@@ -6376,6 +6534,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      256(R12), Z28
 	VMOVUPS      320(R12), Z29
 	PREFETCHT0   2304(R12)
@@ -6452,6 +6612,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	VMOVUPS      384(R12), Z28
 	VMOVUPS      448(R12), Z29
 	PREFETCHT0   2432(R12)
@@ -6528,6 +6690,8 @@ loop:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -6613,6 +6777,8 @@ one:
 	WORD         $0xdf52
 	ADDQ         SI, AX
 	ADDQ         SI, R15
+	PREFETCHT0   (R14)
+	ADDQ         aheadStep+96(FP), R14
 	ADDQ         $0x00000080, R12
 	DECQ         CX
 	JNZ          one
@@ -6762,6 +6928,8 @@ storeWhole:
 	ADDQ    $0x00000080, DI
 	MOVQ    bs+40(FP), AX
 	ADDQ    AX, BX
+	MOVQ    aheadLap+104(FP), R14
+	ADDQ    R14, ahead+88(FP)
 	SUBQ    $0x20, R9
 	JG      panel
 	JMP     end

@@ -27,7 +27,13 @@ type strip struct {
 	ldc     int
 	bias    []float32 // nil for none
 	add     bool
+	ahead   readAhead
 }
+
+// A readAhead is where to look ahead for what of A comes next: a line is asked for with
+// each row of B, the first one from numbers after A's start, each other step bytes after
+// the one before, and with each panel of B lap bytes more.
+type readAhead struct{ from, step, lap int }
 
 // compute computes a rectangle into out, whose row 0 and column 0 are those of
 // the product. It takes B in blocks that stay in the second level of cache
@@ -87,12 +93,31 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
 		}
 		s.c = out.sums()[i*out.ldc+r.j0:]
+		s.ahead = p.readAhead(&s)
 		p.runStrip(&s)
 		if finish {
 			out.finish(i, s.m, r.j0, s.n)
 		}
 	}
 }
+
+// readAhead returns how to read A ahead of a strip, so far as A is read in place.
+// Otherwise a few lines are asked for that are at hand.
+func (p *product) readAhead(s *strip) readAhead {
+	switch {
+	case s.k == 0 || p.packsA() || p.terms > 0:
+	case p.a.Transposed: // rows of A's transpose a little further on, of which the last number may begin a line
+		return readAhead{from: rowsAhead*s.ks + s.m - 1, step: 4 * s.ks}
+	case s.as == p.a.Stride && s.as <= 2*s.k: // the rows of the next strip, in the time that this one takes
+		step := ceilDiv(4*s.m*s.as, s.k*ceilDiv(s.n, p.nr))
+		return readAhead{from: s.m * s.as, step: step, lap: s.k * step}
+	}
+	return readAhead{}
+}
+
+// rowsAhead is how many rows of a transposed A are read in the time that memory takes to
+// answer.
+const rowsAhead = 16
 
 // runStrip computes a strip of numbers, of pairs or of bytes.
 func (p *product) runStrip(s *strip) {

@@ -7,102 +7,102 @@ package kernel
 // gemmAVX2x1 computes a strip of 1 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX2x2 computes a strip of 2 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX2x3 computes a strip of 3 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX2x4 computes a strip of 4 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX2x5 computes a strip of 5 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX2x6 computes a strip of 6 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x1 computes a strip of 1 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x2 computes a strip of 2 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x3 computes a strip of 3 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x4 computes a strip of 4 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x5 computes a strip of 5 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x6 computes a strip of 6 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x7 computes a strip of 7 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x8 computes a strip of 8 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x9 computes a strip of 9 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x10 computes a strip of 10 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x11 computes a strip of 11 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x12 computes a strip of 12 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x13 computes a strip of 13 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // gemmAVX512x14 computes a strip of 14 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64)
+func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // packRowsAVX2 copies n > 0 numbers from each of depth > 0 rows to panels of 16 columns, with zeros after
 // the last; stride, between rows, and panel, between panels, are in bytes.

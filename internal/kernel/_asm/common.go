@@ -24,6 +24,16 @@ func param(name string, r GPPhysical) GPPhysical {
 	return Load(Param(name), r).(GPPhysical)
 }
 
+// argument returns where the named parameter is, for instructions that read or write it
+// in memory.
+func argument(name string) Mem {
+	basic, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return basic.Addr
+}
+
 // floats holds the constants that this file of assembly has so far.
 var floats = map[string]Mem{}
 

@@ -44,6 +44,7 @@ type stripRegisters struct {
 	times5  GPPhysical
 	bias    GPPhysical
 	scales  GPPhysical // of the panel's columns
+	ahead   GPPhysical // what is to be in the cache before long: scales's register
 	bStride GPPhysical // between panels that are side by side: aRow7's and times3's
 	bTimes3 GPPhysical // registers, which so few rows do not need
 }
@@ -75,7 +76,7 @@ func newStripKernel(isa string, rows int) *stripKernel {
 	s.stripRegisters = stripRegisters{
 		left: RCX, aRow: RAX, aRow7: R15, aStride: RDX, kStride: RSI, bPanel: RBX, bRow: R12,
 		cTile: RDI, cStride: R8, columns: R9, times3: R10, times5: R11, bias: R13,
-		scales: R14, bStride: R15, bTimes3: R10,
+		scales: R14, ahead: R14, bStride: R15, bTimes3: R10,
 	}
 	return s
 }
@@ -134,8 +135,12 @@ func (s *stripKernel) rowBytes() int {
 
 // emit emits the kernel.
 func (s *stripKernel) emit() {
+	further := ", ahead, aheadStep, aheadLap int"
+	if s.ints {
+		further = ""
+	}
 	TEXT(fmt.Sprintf("gemm%sx%d", s.isa, s.rows), NOSPLIT,
-		fmt.Sprintf("func(k int, a *float32, as, ks int, %s, bs int, c *float32, ldc, n int, bias *float32, add uint64)", s.ofB()))
+		fmt.Sprintf("func(k int, a *float32, as, ks int, %s, bs int, c *float32, ldc, n int, bias *float32, add uint64%s)", s.ofB(), further))
 	Pragma("noescape")
 	Doc(fmt.Sprintf("gemm%sx%d computes a strip of %d rows; as, ks, bs and ldc are in bytes.", s.isa, s.rows, s.rows))
 	param("as", s.aStride)
@@ -251,6 +256,10 @@ func (s *stripKernel) multiply() {
 	param("k", s.left)
 	param("a", s.aRow)
 	rows := newRowSet(s.rows, s.aRow, s.aRow7, s.aStride, s.times3, s.times5)
+	if s.prefetchesA() {
+		param("ahead", s.ahead)
+		ADDQ(s.aRow, s.ahead)
+	}
 	if s.wide() {
 		param("bs", s.bStride)
 		LEAQ(Mem{Base: s.bStride, Index: s.bStride, Scale: 2}, s.bTimes3)
@@ -321,7 +330,17 @@ func (s *stripKernel) step(rows rowSet, u int) {
 	if s.rows > 7 {
 		ADDQ(s.kStride, s.aRow7)
 	}
+	if s.prefetchesA() {
+		PREFETCHT0(Mem{Base: s.ahead})
+		ADDQ(argument("aheadStep"), s.ahead)
+	}
 }
+
+// prefetchesA says whether the kernel asks for a line with each row of B: from ahead bytes
+// after A's start on, aheadStep farther each time, and aheadLap farther with each panel.
+// The caller knows what of A follows, which the machine's own prefetching does not see:
+// A is read as so many short rows or columns at a time.
+func (s *stripKernel) prefetchesA() bool { return !s.ints && s.rows > 2 }
 
 // holdsScales says whether registers are left for the scales: those before B's.
 func (s *stripKernel) holdsScales() bool { return 2*s.panels*(s.rows+1) <= s.b }
@@ -423,6 +442,10 @@ func (s *stripKernel) store() {
 	Label("storeWhole")
 	s.storeWhole(rows)
 	ADDQ(Load(Param("bs"), s.aRow), s.bPanel)
+	if s.prefetchesA() {
+		param("aheadLap", s.ahead)
+		ADDQ(s.ahead, argument("ahead"))
+	}
 	SUBQ(Imm(uint64(s.width())), s.columns)
 	JG(LabelRef("panel"))
 	JMP(LabelRef("end"))
