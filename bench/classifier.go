@@ -43,9 +43,8 @@ func (c classifierConfig) build(w Workload, rng *rand.Rand) (*model, error) {
 	}
 	return &model{
 		params: m.Params(), samples: w.Batch,
-		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, in, labels)
-			return l.Variable, err
+		loss: func(t *autograd.Tape) (autograd.Loss, error) {
+			return m.Loss(t, in, labels)
 		},
 		infer: func(t *autograd.Tape) error {
 			_, err := m.Forward(t, in)

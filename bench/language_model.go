@@ -33,9 +33,8 @@ func (c languageModelConfig) build(w Workload, rng *rand.Rand) (*model, error) {
 	targets := randomTokens(rng, w.Batch*w.Length, c.VocabSize)
 	return &model{
 		params: m.Params(), samples: len(tokens),
-		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, tokens, targets, w.Batch, w.Length)
-			return l.Variable, err
+		loss: func(t *autograd.Tape) (autograd.Loss, error) {
+			return m.Loss(t, tokens, targets, w.Batch, w.Length)
 		},
 		infer: func(t *autograd.Tape) error {
 			features, err := m.Features(t, tokens, w.Batch, w.Length)

@@ -31,7 +31,8 @@ type Result struct {
 	Int8            bool    `json:"int8,omitempty"`      // weights in eight bits
 	Device          string  `json:"device,omitempty"`    // what computed, empty for the CPU
 	Launches        int     `json:"launches,omitempty"`  // of kernels, and copies, that a step on a device took
-	Graphs          int     `json:"graphs,omitempty"`    // that they came in
+	Replayed        int     `json:"replayed,omitempty"`  // of those, the ones that came in graphs
+	Graphs          int     `json:"graphs,omitempty"`    // that these were
 	NoGraphs        string  `json:"no_graphs,omitempty"` // why the device replayed none
 	Context         int     `json:"context,omitempty"`   // tokens read before steps of decoding
 	Limit           *Limit  `json:"limit,omitempty"`     // what the machine allows, if asked for
@@ -65,7 +66,9 @@ type Options struct {
 // replay has the device compute by a replayer, if it has graphs.
 func (o *Options) replay() {
 	var err error
-	if o.replayer, err = device.NewReplayer(o.Device); err != nil {
+	if r, ok := o.Device.(*device.Replayer); ok {
+		o.replayer = r
+	} else if o.replayer, err = device.NewReplayer(o.Device); err != nil {
 		o.noGraphs = err.Error()
 	}
 }
@@ -123,12 +126,13 @@ func Measure(w Workload, o Options, report func(Result) error) (err error) {
 		if err != nil {
 			return err
 		}
-		training.Backward(loss)
+		training.Backward(loss.Variable)
 		start := time.Now()
 		if err := adam.Gather(); err != nil {
 			return err
 		}
 		norm := adam.Norm() * scale
+		loss.Host() // as a trainer does, which reports it
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
 			return fmt.Errorf("%s: the gradient is not finite", w.Name)
 		}
@@ -189,7 +193,8 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	r.Milliseconds = math.Round(median*1e4) / 10
 	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
 	r.PeakMiB = o.peakMiB()
-	r.Launches, r.Graphs = o.work().Launches-given.Launches, o.work().Replays-given.Replays
+	done := o.work()
+	r.Launches, r.Replayed, r.Graphs = done.Launches-given.Launches, done.Replayed-given.Replayed, done.Replays-given.Replays
 	if o.Roofline {
 		flops, bytes := w.demand(mode, r.Params)
 		r.Limit = before.mean(measureRates()).limit(flops, bytes, median)
@@ -213,8 +218,9 @@ func (o Options) waiting() func() error {
 // peakMiB returns the most memory that the device has had in use, or the process.
 func (o Options) peakMiB() int {
 	if d, ok := o.Device.(interface{ Used() (now, peak int) }); ok {
-		_, peak := d.Used()
-		return peak >> 20
+		if _, peak := d.Used(); peak > 0 {
+			return peak >> 20
+		}
 	}
 	return peakMiB()
 }

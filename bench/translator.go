@@ -42,9 +42,8 @@ func (c translatorConfig) build(w Workload, rng *rand.Rand) (*model, error) {
 	var freeze sync.Once
 	return &model{
 		params: m.Params(), samples: n,
-		loss: func(t *autograd.Tape) (*autograd.Variable, error) {
-			l, err := m.Loss(t, source, shifted, targets, smoothing)
-			return l.Variable, err
+		loss: func(t *autograd.Tape) (autograd.Loss, error) {
+			return m.Loss(t, source, shifted, targets, smoothing)
 		},
 		infer: func(t *autograd.Tape) error {
 			encoded, err := m.Encode(t, source.Tokens, w.Batch, w.Length)

@@ -80,8 +80,8 @@ func Names() []string {
 // A model is a workload ready to run.
 type model struct {
 	params  *nn.Params
-	samples int                                                // that the summed loss's gradient is divided by
-	loss    func(t *autograd.Tape) (*autograd.Variable, error) // the mean
+	samples int // that the summed loss's gradient is divided by
+	loss    func(t *autograd.Tape) (autograd.Loss, error)
 	infer   func(t *autograd.Tape) error
 	search  func(bf16 bool) error // translates a batch, nil except for translators
 }

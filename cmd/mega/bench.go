@@ -184,7 +184,7 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	case r.NoGraphs != "":
 		fmt.Fprintf(w, "  without graphs: %s\n", r.NoGraphs)
 	case r.Launches > 0:
-		fmt.Fprintf(w, "  %d launches a step, in %d graphs\n", r.Launches, r.Graphs)
+		fmt.Fprintf(w, "  %d launches a step, %d of them in %d graphs\n", r.Launches, r.Replayed, r.Graphs)
 	}
 	if l := r.Limit; l != nil {
 		fmt.Fprintf(w, "  %.2f GFLOP at %.0f GFLOP/s, %.2f GB at %.0f GB/s: at least %.1f ms, %.0f%% of the time measured\n",

@@ -40,9 +40,10 @@ func addDevice(flags *pflag.FlagSet, name *string) {
 	flags.StringVar(name, "device", "cpu", "what computes: cpu, a GPU by its number as in cuda:0 (see mega devices), cuda for one of each process under mpirun, or auto for cuda where there is a GPU and cpu elsewhere; no GPU has been tried yet")
 }
 
-// onDevice runs f on the device that a value of --device names, with nil for the CPU. It
-// returns what f does, or the device.Failure that f panics with. All that f does with the
-// device it must do in its own goroutine.
+// onDevice runs f on the device that a value of --device names, with nil for the CPU. Steps
+// that come again are replayed there as graphs, if the device has any. It returns what f
+// does, or the device.Failure that f panics with. All that f does with the device it must
+// do in its own goroutine.
 func onDevice(name string, f func(device.Device) error) error {
 	number, numbered := strings.CutPrefix(name, "cuda:")
 	index, err := strconv.ParseUint(number, 10, 16)
@@ -57,7 +58,7 @@ func onDevice(name string, f func(device.Device) error) error {
 	}
 	return onGPU(name, int(index), func(d device.Device) (err error) {
 		defer device.Catch(&err)
-		return f(d)
+		return f(device.Replaying(d))
 	})
 }
 

@@ -48,6 +48,7 @@ type Replayer struct {
 // Work counts what a Replayer has given to its device.
 type Work struct {
 	Launches int // of kernels, and copies; those in graphs too
+	Replayed int // those in graphs
 	Replays  int // calls that gave a graph
 }
 
@@ -56,7 +57,7 @@ const (
 	mostGraphs    = 64
 	mostSeen      = 1 << 16
 	longestSteps  = 256
-	largestStaged = 1 << 20 // bytes of a write that waits
+	largestStaged = 4 << 20 // bytes that a sequence writes; more at once is written by itself
 )
 
 // A step is a launch, or with no kernel a copy of bytes that the host has written.
@@ -88,8 +89,25 @@ func NewReplayer(d Device) (*Replayer, error) {
 	return &Replayer{on: on, seen: make(map[uint64]bool), seed: maphash.MakeSeed(), longest: longestSteps}, nil
 }
 
+// Replaying returns a replayer of a device that has graphs, and else the device itself.
+func Replaying(d Device) Device {
+	if r, err := NewReplayer(d); err == nil {
+		return r
+	}
+	return d
+}
+
 // String implements Memory.
 func (r *Replayer) String() string { return r.on.String() }
+
+// Used returns how many bytes of the device are in use and the most that ever were, 0 if it
+// does not tell.
+func (r *Replayer) Used() (now, peak int) {
+	if d, ok := r.on.(interface{ Used() (now, peak int) }); ok {
+		return d.Used()
+	}
+	return 0, 0
+}
 
 // Work returns what was given to the device so far.
 func (r *Replayer) Work() Work { return r.total }
@@ -122,6 +140,11 @@ func (r *Replayer) Write(at Address, data []byte) error {
 			return err
 		}
 		return r.on.Write(at, data)
+	}
+	if len(r.staged)+len(data) > largestStaged {
+		if err := r.Flush(); err != nil {
+			return err
+		}
 	}
 	const alignment = 16
 	from := (len(r.staged) + alignment - 1) / alignment * alignment
@@ -183,6 +206,7 @@ func (r *Replayer) Flush() error {
 		}
 	}
 	r.total.Replays++
+	r.total.Replayed += len(steps)
 	return g.graph.Replay()
 }
 

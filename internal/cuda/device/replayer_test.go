@@ -116,7 +116,7 @@ func TestReplayer(t *testing.T) {
 			t.Errorf("after step %d there were %d captures and %d replays, want %d and %d", i, c.captures, c.replays, step.captures, step.replays)
 		}
 	}
-	if w := r.Work(); w != (Work{Launches: 40, Replays: 6}) {
+	if w := r.Work(); w != (Work{Launches: 40, Replayed: 24, Replays: 6}) {
 		t.Errorf("the work is %+v", w)
 	}
 }
@@ -191,6 +191,12 @@ func TestReplayerErrors(t *testing.T) {
 	}
 	if _, err := NewReplayer(struct{ Device }{r}); err == nil || err.Error() != "the device interpreter has no graphs" {
 		t.Errorf("a device without graphs: %v", err)
+	}
+	if on := Replaying(r); on != Device(r) {
+		t.Errorf("a replayer is replayed by %v", on)
+	}
+	if Replaying(nil) != nil {
+		t.Error("no device is replayed")
 	}
 	if fmt.Sprint(r) != "interpreter" {
 		t.Errorf("the replayer is called %v", r)

@@ -144,6 +144,9 @@ func TestReplay(t *testing.T) {
 			return err
 		}
 		n := newNetwork(r)
+		if now, _ := r.Used(); now == 0 {
+			t.Error("a network takes no memory")
+		}
 		for step, length := range []int{9, 9, 9, 9, 5, 5, 5, 5, 9, 5} {
 			s.log = nil
 			if got := n.train(step, length); !slices.Equal(got, want.train(step, length)) {
