@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/internal/kernel"
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -15,6 +16,8 @@ type KeyValueCache struct {
 	column       int            // of the first key, where they are a source's
 	keys, values *tensor.Tensor // [room, z] and [room, h], where the first n count; nil without room
 	on           *deviceTape    // that has them, nil for the host
+
+	borrowed [2]*parallel.Scratch // their memory, nil if it is the cache's own
 }
 
 // NewKeyValueCache returns an empty cache for keys of width z and values of
@@ -77,6 +80,7 @@ func (c *KeyValueCache) copyOf(o *KeyValueCache, copies []rowCopy) []rowCopy {
 	}
 	if o.n > c.room() {
 		c.keys, c.values = newRows(c.on, o.n, c.z), newRows(c.on, o.n, c.h)
+		c.borrowed = [2]*parallel.Scratch{}
 	}
 	return c.append(o.keys, o.values, 0, o.n, copies)
 }
@@ -105,7 +109,26 @@ func (c *KeyValueCache) Append(keys, values *tensor.Tensor) {
 // appendRows adds n positions, whose keys and values are rows from on.
 func (c *KeyValueCache) appendRows(keys, values *tensor.Tensor, from, n int) {
 	var memory [4]rowCopy
+	before := c.borrowed
 	copyRows(c.on, c.append(keys, values, from, n, memory[:0]))
+	if c.borrowed != before {
+		giveBack(before)
+	}
+}
+
+// giveBack returns memory that nothing uses any more.
+func giveBack(borrowed [2]*parallel.Scratch) {
+	for _, s := range borrowed {
+		if s != nil {
+			s.Return()
+		}
+	}
+}
+
+// drop empties a cache to which nothing is added any more.
+func (c *KeyValueCache) drop() {
+	giveBack(c.borrowed)
+	*c = KeyValueCache{z: c.z, h: c.h, on: c.on}
 }
 
 // append is appendRows once copies are done, which it appends.
@@ -119,13 +142,20 @@ func (c *KeyValueCache) append(keys, values *tensor.Tensor, from, n int, copies 
 const firstRoom = 16
 
 // reserve makes room for n positions, doubling it so that adding one by one
-// seldom has to. It appends the copies to be done.
+// seldom has to. It appends the copies to be done. The host's memory is borrowed: texts
+// come and go, and new memory costs more than what is written there.
 func (c *KeyValueCache) reserve(n int, copies []rowCopy) []rowCopy {
 	if n <= c.room() {
 		return copies
 	}
 	keys, values, room := c.keys, c.values, max(n, 2*c.room(), firstRoom)
-	c.keys, c.values = newRows(c.on, room, c.z), newRows(c.on, room, c.h)
+	if c.on == nil {
+		k, v := parallel.Borrow(room*c.z), parallel.Borrow(room*c.h)
+		c.keys, c.values = tensor.FromSlice(k.Data, room, c.z), tensor.FromSlice(v.Data, room, c.h)
+		c.borrowed = [2]*parallel.Scratch{k, v}
+	} else {
+		c.keys, c.values = newRows(c.on, room, c.z), newRows(c.on, room, c.h)
+	}
 	if c.n > 0 {
 		copies = append(copies, rowCopy{c.keys, 0, keys, 0, c.n}, rowCopy{c.values, 0, values, 0, c.n})
 	}
@@ -283,6 +313,11 @@ func (s *AttentionState) Pick(rows []int, stay bool) *AttentionState {
 	}
 	if len(copies) > 0 {
 		copyRows(s.Texts[0].on, copies)
+	}
+	for ; !stay && free < len(taken); free++ {
+		if !taken[free] {
+			s.Texts[free].drop()
+		}
 	}
 	return &AttentionState{texts, s.Chunk}
 }
