@@ -58,7 +58,7 @@ type Config struct {
 
 	ZeroSharding string `json:"zero_sharding,omitempty" help:"what several processes divide among them: none, or os for the optimiser's moments, each process then updating its share of the weights. The result is the same, bit for bit"`
 
-	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. Needs a processor with AVX512_BF16 or ARM's BF16"`
+	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. On the processor it needs AVX512_BF16 or ARM's BF16"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.

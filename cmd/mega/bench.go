@@ -43,7 +43,10 @@ of a step over a chunk of tokens, for the first chunk and, after reading those b
 it, for the one that holds the hundred-thousandth token.
 
 The workload scaling runs the moving average and attention in chunks, forward and
-backward, over longer and longer sequences, and prints what a token costs.`,
+backward, over longer and longer sequences, and prints what a token costs.
+
+--device is for training steps and inference, not for decode, scaling, --profile or
+--roofline.`,
 		Example: `  mega bench lra-text --json
   mega bench lra-image --profile
   mega bench --roofline
@@ -56,7 +59,7 @@ backward, over longer and longer sequences, and prints what a token costs.`,
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&c.options.Profile, "profile", false, "print where the time goes, by operation (a prime marks a backward)")
 	flags.BoolVar(&c.options.Roofline, "roofline", false, "print what the mathematics needs and the share of the machine's limit")
-	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16, which needs a processor with AVX512_BF16 or ARM's BF16")
+	flags.BoolVar(&c.options.BF16, "bf16", false, "round the factors of matrix products to bfloat16; on the processor it needs AVX512_BF16 or ARM's BF16")
 	flags.BoolVar(&c.decode.Int8, "int8", false, "decode: read the weights in eight bits, as of a model that mega convert --int8 wrote")
 	number(flags, &c.options.Reps, "reps", 3, positive, "steps to measure")
 	addDevice(flags, &c.device)

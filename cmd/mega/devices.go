@@ -20,10 +20,10 @@ func newDevices() *cobra.Command {
 	return &cobra.Command{
 		Use:   "devices",
 		Short: "List the processor and the GPUs",
-		Long: `devices lists what mega could compute on: the processor with the kernels that are
-used on it, and each of NVIDIA's GPUs with its compute capability, its memory and the
-driver, or why there is none. Commands that have the flag --device compute on one with
---device cuda:0, which has not been tried yet on any; the others compute on the processor.
+		Long: `devices lists what mega can compute on: the processor with the kernels that are used
+on it, and each of NVIDIA's GPUs with its compute capability, its memory and the driver,
+or why there is none. Commands that have the flag --device compute on one with --device
+cuda:0. This has not run on a GPU yet. The others use only the processor.
 
 A GPU needs a program that was built with go build -tags cuda and NVIDIA's driver.
 ` + driver.LibraryVariable + ` names the driver's library where it is not found.`,
@@ -37,7 +37,7 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 
 // addDevice adds the flag of the device that computes.
 func addDevice(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "device", "cpu", "what computes: cpu, a GPU by its number as in cuda:0 (see mega devices), cuda for one of each process under mpirun, or auto for cuda where there is a GPU and cpu elsewhere; no GPU has been tried yet")
+	flags.StringVar(name, "device", "cpu", "what computes: cpu; cuda:N for the GPU of that number (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
 }
 
 // onDevice runs f on the device that a value of --device names, with nil for the CPU. Steps

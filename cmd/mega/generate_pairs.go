@@ -35,7 +35,7 @@ func (p *splitFlags) addFlags(flags *pflag.FlagSet) {
 
 // addBF16 adds the flag that chooses products in bfloat16.
 func addBF16(flags *pflag.FlagSet, bf16 *bool) {
-	flags.BoolVar(bf16, "bf16", false, "multiply by weights in bfloat16, with both factors rounded, which needs a processor with AVX512_BF16 or ARM's BF16")
+	flags.BoolVar(bf16, "bf16", false, "multiply by weights in bfloat16, with both factors rounded; on the processor it needs AVX512_BF16 or ARM's BF16")
 }
 
 // translators reads the flags that name a translator, or several with colons
