@@ -105,11 +105,12 @@ func (s *Session) Prefill(tokens []int32) error {
 // decoder's output for every one of them, [rows, L, D], for the model's Scores,
 // FeatureLoss and TargetLogProbs. Texts that have ended are padded with <pad>, whose
 // features are zero; no token may follow it.
-func (s *Session) Features(tokens []int32) (*autograd.Variable, error) {
+func (s *Session) Features(tokens []int32) (features *autograd.Variable, err error) {
+	defer device.Catch(&err)
 	rows := s.Rows()
 	length := len(tokens) / rows
 	out := s.tape.NewKept(rows, length, s.model.config.DecoderEmbedDim)
-	err := s.readAll(tokens, func(from, n int) { s.tape.Place(out, s.features, from) })
+	err = s.readAll(tokens, func(from, n int) { s.tape.Place(out, s.features, from) })
 	return out, err
 }
 

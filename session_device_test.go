@@ -2,6 +2,7 @@ package mega_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -352,5 +353,83 @@ func TestBF16OnDevice(t *testing.T) {
 	exact, want, got := said(newModel(t, change), false), said(newModel(t, change), true), said(onDevice(t, change), true)
 	if near, far := farthest(got, want), farthest(got, exact); near > far/4 || far == 0 {
 		t.Errorf("off by %.2g of the largest from the CPU in bfloat16, and by %.2g from float32", near, far)
+	}
+}
+
+// broken is a device that fails from when it breaks.
+type broken struct {
+	device.Device
+	now bool
+}
+
+var errBroken = errors.New("it broke")
+
+func (b *broken) Alloc(n int) (device.Address, error) {
+	if b.now {
+		return 0, errBroken
+	}
+	return b.Device.Alloc(n)
+}
+
+func (b *broken) Read(data []byte, at device.Address) error {
+	if b.now {
+		return errBroken
+	}
+	return b.Device.Read(data, at)
+}
+
+func (b *broken) Launch(kernel string, grid, block [3]int, args ...any) error {
+	if b.now {
+		return errBroken
+	}
+	return b.Device.Launch(kernel, grid, block, args...)
+}
+
+// TestBrokenDevice holds that what a session does on a device that fails is an error of
+// the session, and that a model's checksum is right once the device works again.
+func TestBrokenDevice(t *testing.T) {
+	on := &broken{Device: interpreter(t)}
+	m := newModel(t, sessionModels["plain"])
+	m.Params().Move(on)
+	vocab := m.Config().VocabSize
+	defer m.Freeze()()
+	begin := func() *mega.Session {
+		s := m.NewBatch(2)
+		if err := s.Prefill(text(1, 2*9, vocab)); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	x := smallTranslator(t, translatorVariants["chunks"])
+	x.Params().Move(on)
+	translating, err := x.NewSession([]int32{4, 5, 2, 6, 7, 2}, 2, 3)
+	if err == nil {
+		_, err = translating.Step(2, 2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := newModel(t, sessionModels["plain"]).NewBatch(2) // on the host
+	var file bytes.Buffer
+	if err := errors.Join(kept.Prefill(text(1, 2*9, vocab)), kept.Save(&file)); err != nil {
+		t.Fatal(err)
+	}
+	s, o := begin(), begin()
+	calls := map[string]func() error{
+		"Reorder":            func() error { return s.Reorder(0, 0, 1) },
+		"Join":               func() error { _, err := mega.Join(s, o); return err },
+		"Features":           func() error { _, err := o.Features(text(2, 2*400, vocab)); return err },
+		"LoadSession":        func() error { _, err := m.LoadSession(bytes.NewReader(file.Bytes())); return err },
+		"translator Reorder": func() error { return translating.Reorder(0, 0, 1) },
+	}
+	on.now = true
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v, want %v", name, err, errBroken)
+		}
+	}
+	on.now = false
+	if err := calls["LoadSession"](); err != nil {
+		t.Error(err)
 	}
 }

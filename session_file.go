@@ -65,7 +65,11 @@ func (m *LanguageModel) checksum() string {
 	if m.frozen == nil {
 		return m.parametersChecksum()
 	}
-	m.frozen.sum.Do(func() { m.frozen.checksum = m.parametersChecksum() })
+	m.frozen.summing.Lock()
+	defer m.frozen.summing.Unlock()
+	if m.frozen.checksum == "" {
+		m.frozen.checksum = m.parametersChecksum() // or a panic, if a device fails: the next call tries again
+	}
 	return m.frozen.checksum
 }
 
@@ -86,12 +90,6 @@ func (m *LanguageModel) LoadSession(r io.Reader) (*Session, error) {
 		return nil, fmt.Errorf("load a session: %w", err)
 	}
 	defer f.Close()
-	if format := f.Metadata()[formatKey]; format != sessionFormat {
-		return nil, fmt.Errorf("load a session: the file's format is %q, want %q", format, sessionFormat)
-	}
-	if sum := f.Metadata()[modelKey]; sum != m.checksum() {
-		return nil, fmt.Errorf("load a session: it was saved with another model (parameters' checksum %s, this one's %s)", sum, m.checksum())
-	}
 	s, err := m.loadSession(sessionReader{Reader: f})
 	if err != nil {
 		return nil, fmt.Errorf("load a session: %w", err)
@@ -101,6 +99,12 @@ func (m *LanguageModel) LoadSession(r io.Reader) (*Session, error) {
 
 func (m *LanguageModel) loadSession(f sessionReader) (session *Session, err error) {
 	defer device.Catch(&err)
+	if format := f.Metadata()[formatKey]; format != sessionFormat {
+		return nil, fmt.Errorf("the file's format is %q, want %q", format, sessionFormat)
+	}
+	if sum, own := f.Metadata()[modelKey], m.checksum(); sum != own {
+		return nil, fmt.Errorf("it was saved with another model (parameters' checksum %s, this one's %s)", sum, own)
+	}
 	positions, err := f.Int64("positions")
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ type readyWeights struct {
 	adaptive   *nn.AdaptiveSoftmax // nil with a projection
 	source     *stack              // of a translator, nil for others
 
-	sum      sync.Once // guards checksum
-	checksum string    // of the parameters, for the files of sessions
+	summing  sync.Mutex // guards checksum
+	checksum string     // of the parameters, for the files of sessions; "" until one asks
 }
 
 // A precision says in which form sessions hold weights.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -44,7 +45,8 @@ func (s *Session) Bytes() int {
 
 // Reorder makes row i what row rows[i] was, for each i: it drops, repeats and
 // exchanges texts. The number of rows becomes len(rows).
-func (s *Session) Reorder(rows ...int) error {
+func (s *Session) Reorder(rows ...int) (err error) {
+	defer device.Catch(&err)
 	if err := s.checkRows(rows); err != nil {
 		return err
 	}
@@ -75,7 +77,8 @@ func pickRows(x *tensor.Tensor, rows []int) *tensor.Tensor {
 // Join returns a session of the texts of several sessions of one model, which it
 // takes over: they are not to be used any more. The texts may be at different
 // positions, and can then Step but not Prefill.
-func Join(sessions ...*Session) (*Session, error) {
+func Join(sessions ...*Session) (all *Session, err error) {
+	defer device.Catch(&err)
 	if len(sessions) == 0 {
 		return nil, errors.New("join: no sessions")
 	}

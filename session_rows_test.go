@@ -140,3 +140,74 @@ func checkTranslations(t *testing.T, name string, m *mega.Translator) {
 		}
 	}
 }
+
+// TestTextsAfterDropped: texts that stay, and copies of them, are told what they are alone,
+// bit for bit, while others are dropped and still others take their memory.
+func TestTextsAfterDropped(t *testing.T) {
+	const texts, steps = 6, 60
+	for _, name := range []string{"plain", "unchunked"} {
+		m := newModel(t, sessionModels[name])
+		defer m.Freeze()()
+		vocab := m.Config().VocabSize
+		var inputs [texts][]int32
+		var alone [texts][][]float32
+		var sessions []*mega.Session
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		for i := range texts {
+			inputs[i] = text(uint64(i), steps, vocab)
+			s := m.NewSession()
+			for _, token := range inputs[i] {
+				p, err := s.Step(token)
+				must(err)
+				alone[i] = append(alone[i], slices.Clone(p))
+			}
+			sessions = append(sessions, m.NewSession())
+		}
+		read := func(s *mega.Session, rows []int, from, to int) {
+			t.Helper()
+			for k := from; k < to; k++ {
+				var tokens []int32
+				for _, i := range rows {
+					tokens = append(tokens, inputs[i][k])
+				}
+				p, err := s.Step(tokens...)
+				must(err)
+				for at, i := range rows {
+					if !slices.Equal(p[at*vocab:][:vocab], alone[i][k]) {
+						t.Fatalf("%s: text %d in row %d of %v is another at step %d", name, i, at, rows, k)
+					}
+				}
+			}
+		}
+		s, err := mega.Join(sessions...)
+		must(err)
+		rows := []int{0, 1, 2, 3, 4, 5}
+		read(s, rows, 0, 5)
+		at := 5
+		for _, next := range [][]int{{4, 1, 1, 5, 0}, {3, 2, 2}, {0, 2}, {1, 0, 1}, {2}} {
+			copied, before := s.Clone(), rows
+			must(s.Reorder(next...))
+			rows = nil
+			for _, r := range next {
+				rows = append(rows, before[r])
+			}
+			for range 4 { // other texts take what is free, and give some of it back
+				other := m.NewBatch(3)
+				must(other.Prefill(text(99, 3*(3+at), vocab)))
+				must(other.Reorder(1))
+			}
+			read(s, rows, at, at+7)
+			read(copied, before, at, at+7)
+			joined, err := mega.Join(s, copied.CloneRow(0))
+			must(err)
+			must(copied.Reorder(0))
+			s, rows, at = joined, append(rows, before[0]), at+7
+		}
+		read(s, rows, at, steps)
+	}
+}

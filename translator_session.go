@@ -179,7 +179,8 @@ func (s *TranslatorSession) Step(tokens ...int32) (logProbs []float32, err error
 // Reorder makes row i what row rows[i] was, for each i: it drops, repeats and
 // exchanges translations. The number of rows becomes len(rows). LogProbs is of
 // the rows before until the next step.
-func (s *TranslatorSession) Reorder(rows ...int) error {
+func (s *TranslatorSession) Reorder(rows ...int) (err error) {
+	defer device.Catch(&err)
 	if err := s.checkRows(rows); err != nil {
 		return err
 	}

@@ -60,8 +60,13 @@ func (c *KeyValueCache) room() int {
 	return c.keys.Rows()
 }
 
-// Room returns how many numbers the cache has memory for.
-func (c *KeyValueCache) Room() int { return c.room() * (c.z + c.h) }
+// Room returns how many numbers the cache takes memory for.
+func (c *KeyValueCache) Room() int {
+	if c.borrowed[0] == nil {
+		return c.room() * (c.z + c.h)
+	}
+	return c.borrowed[0].Cap() + c.borrowed[1].Cap()
+}
 
 // Clone returns a copy that takes no more memory than it needs.
 func (c *KeyValueCache) Clone() *KeyValueCache {

@@ -3,6 +3,7 @@ package autograd
 import (
 	"testing"
 
+	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/tensor"
 )
 
@@ -58,5 +59,39 @@ func TestDroppedCaches(t *testing.T) {
 	check(p.Texts[2], 41, 2)
 	if s.Texts[2].Room() != 0 {
 		t.Error("a dropped cache has memory")
+	}
+}
+
+// TestCachesGiveBack: the memory of a dropped text, and that of a text before it grew, is
+// what is borrowed next.
+func TestCachesGiveBack(t *testing.T) {
+	const z, h = 3, 5
+	tape := NewTape()
+	filled := func() *KeyValueCache {
+		c := NewKeyValueCache(tape, z, h)
+		c.Append(tensor.New(firstRoom, z), tensor.New(firstRoom, h))
+		return c
+	}
+	if got, want := filled().Room(), 64+128; got != want { // of 48 and 80 numbers
+		t.Errorf("a cache takes memory for %d numbers, want %d", got, want)
+	}
+	for name, end := range map[string]func(c *KeyValueCache){
+		"dropped": func(c *KeyValueCache) { (&AttentionState{Texts: []*KeyValueCache{filled(), c}}).Pick([]int{0}, false) },
+		"grown":   func(c *KeyValueCache) { c.Append(tensor.New(1, z), tensor.New(1, h)) },
+	} {
+		returned := 0
+		for range 100 { // a pool may lose some, and does under the race detector
+			c := filled()
+			keys := &c.keys.Row(0)[0]
+			end(c)
+			next := parallel.Borrow(firstRoom * z)
+			if &next.Data[0] == keys {
+				returned++
+			}
+			next.Return()
+		}
+		if returned == 0 {
+			t.Errorf("%s: no memory comes back", name)
+		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"unsafe"
 )
 
-// A Scratch is memory borrowed for the length of a call.
+// A Scratch is borrowed memory: for the length of a call, or as long as its holder lives
+// if that says when it is done. What is never given back is the garbage collector's.
 type Scratch struct {
 	Data  []float32 // of the length asked for, 64-byte aligned, contents undefined
 	whole []float32
@@ -35,6 +36,9 @@ func Borrow(n int) *Scratch {
 	s.Data = s.whole[:n]
 	return s
 }
+
+// Cap returns how many numbers the memory takes: a power of two, 0 for none.
+func (s *Scratch) Cap() int { return len(s.whole) }
 
 // Return gives the memory back; it must not be used afterwards.
 func (s *Scratch) Return() {
