@@ -114,6 +114,11 @@ func (s *Session) Features(tokens []int32) (features *autograd.Variable, err err
 	return out, err
 }
 
+// SideBySide returns the most texts that Prefill reads n tokens of as it reads those of
+// one: cut at the same places, so that, once the model is frozen, no bit of what is said
+// of a text depends on those beside it.
+func SideBySide(n int) int { return max(1, windowTokens/max(1, n)) }
+
 // readAll reads tokens [rows, L] window by window and calls each after each, with
 // its first column and their number.
 func (s *Session) readAll(tokens []int32, each func(from, n int)) (err error) {

@@ -132,24 +132,32 @@ func (l *loaded) leaveDevice() {
 	if l.device == nil {
 		return
 	}
-	var err error
-	l.device.Do(func() {
-		defer device.Catch(&err)
-		switch {
-		case l.text != nil:
-			l.text.tape.Close()
-			l.text.model.Model.LeaveDevice()
-		case l.classes != nil:
-			l.classes.leaveDevice()
-		case l.translation != nil:
-			for _, m := range l.translation.translator.Models {
-				m.LeaveDevice()
-			}
-		}
-	})
-	if err != nil {
+	if err := turn(l.device, l.leave); err != nil {
 		l.log.Warn("the memory of a model stays taken", "model", l.info.ID, "error", err)
 	}
+}
+
+// leave gives back the device's memory in a turn on it.
+func (l *loaded) leave() {
+	switch {
+	case l.text != nil:
+		l.text.tape.Close()
+		l.text.model.Model.LeaveDevice()
+	case l.classes != nil:
+		l.classes.leaveDevice()
+	case l.translation != nil:
+		for _, m := range l.translation.translator.Models {
+			m.LeaveDevice()
+		}
+	}
+}
+
+// turn runs f on a device, nil for the host, and returns what fails there, or that no turn
+// is to be had any more.
+func turn(d *device.Loop, f func()) (err error) {
+	defer device.Catch(&err)
+	d.Do(f)
+	return nil
 }
 
 // on returns the device of models, nil for the host.
@@ -162,10 +170,9 @@ func (o Options) on() device.Device {
 
 // load opens the model at a path. A device computes nothing else meanwhile.
 func (m Model) load(o Options, log *slog.Logger) (l *loaded, err error) {
-	o.Device.Do(func() {
-		defer device.Catch(&err)
-		l, err = m.open(o, log)
-	})
+	if failed := turn(o.Device, func() { l, err = m.open(o, log) }); failed != nil {
+		return nil, failed
+	}
 	return l, err
 }
 
@@ -315,26 +322,25 @@ func (m Model) fingerprint() (string, error) {
 	return mark.String(), err
 }
 
-// reload loads the model again if what it is made of has changed. Requests that use
-// the old one keep it until they are answered.
-func (s *slot) reload(o Options, log *slog.Logger) (changed bool, err error) {
+// reload loads the model again if what it is made of has changed, and then returns the old
+// one, to be closed. Requests that use that keep it until they are answered.
+func (s *slot) reload(o Options, log *slog.Logger) (old *loaded, err error) {
 	mark, err := s.fingerprint()
 	s.mu.Lock()
 	same := mark == s.mark
 	s.mu.Unlock()
 	if err != nil || same {
-		return false, err
+		return nil, err
 	}
 	next, err := s.load(o, log)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	s.mu.Lock()
-	old := s.current
+	defer s.mu.Unlock()
+	old = s.current
 	s.current, s.mark = next, mark
-	s.mu.Unlock()
-	go old.close()
-	return true, nil
+	return old, nil
 }
 
 // watch reloads models whose checkpoints change, until ctx ends.
@@ -349,13 +355,14 @@ func (s *Server) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, m := range s.slots {
-			changed, err := m.reload(s.options, s.log)
+			old, err := m.reload(s.options, s.log)
 			switch {
 			case err != nil && failed[m.ID] != err.Error():
 				failed[m.ID] = err.Error()
 				s.log.Warn("a model that changed cannot be loaded; the one before stays", "model", m.ID, "error", err)
 				s.metrics.reload(m.ID, false)
-			case changed:
+			case old != nil:
+				s.working.Go(old.close) // the server ends, and with it the device's loop, after it
 				delete(failed, m.ID)
 				s.log.Info("a model was loaded again", "model", m.ID)
 				s.metrics.reload(m.ID, true)

@@ -88,7 +88,7 @@ func soundClassifier(t testing.TB) *classify.Predictor {
 }
 
 // randomText returns a language model of bytes with random weights.
-func randomText(t testing.TB) *language.Model {
+func randomText(t testing.TB, change ...func(*mega.LanguageModelConfig)) *language.Model {
 	t.Helper()
 	c, err := mega.LanguageModelArch("mega_lm_enwik8_base")
 	if err != nil {
@@ -97,6 +97,9 @@ func randomText(t testing.TB) *language.Model {
 	d := bytetext.Dictionary()
 	c.DecoderLayers, c.DecoderEmbedDim, c.DecoderInputDim, c.DecoderHiddenDim, c.DecoderFFNEmbedDim = 2, 16, 16, 32, 32
 	c.DecoderZDim, c.DecoderNDim, c.DecoderChunkSize, c.VocabSize = 8, 2, 32, d.Len()
+	for _, f := range change {
+		f(&c)
+	}
 	m, err := mega.NewLanguageModel(c)
 	if err != nil {
 		t.Fatal(err)

@@ -28,9 +28,10 @@ func (e *textEngine) alike(first *textJob, budget int) []*textJob {
 		return nil
 	}
 	n, at := len(first.tokens)-first.at, first.session.Position(0)
+	most := max(1, min(budget/n, mega.SideBySide(n)))
 	var jobs []*textJob
 	for _, j := range e.reading {
-		if len(jobs) < max(1, budget/n) && e.short(j) && len(j.tokens)-j.at == n && j.session.Position(0) == at {
+		if len(jobs) < most && e.short(j) && len(j.tokens)-j.at == n && j.session.Position(0) == at {
 			jobs = append(jobs, j)
 		}
 	}

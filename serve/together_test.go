@@ -4,8 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/generate"
 )
 
@@ -54,5 +56,39 @@ func TestShortPromptsTogether(t *testing.T) {
 	}
 	if read := e.read.Load(); read != 8+10+8+4+8 {
 		t.Errorf("%d tokens were read, want 38", read)
+	}
+}
+
+// TestManyShortPrompts: where a block has room for more prompts than a session reads
+// without cutting them, fewer are read together, and all say what one says alone.
+func TestManyShortPrompts(t *testing.T) {
+	m := randomText(t, func(c *mega.LanguageModelConfig) { c.DecoderChunkSize = 8192 })
+	const texts, length = 130, shortTokens // 8190 tokens, and a block of 8192
+	e := newTextEngine(m, Options{Rows: texts, Queue: texts}.withDefaults(), slog.New(slog.DiscardHandler))
+	defer e.close()
+	ids, _, err := m.Codec.Encode(strings.Repeat("a", length-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range texts {
+		j := &textJob{ctx: context.Background(), tokens: promptTokens(ids, nil), options: m.Options(generate.DefaultContinueOptions()), texts: 1}
+		j.out.ready = make(chan struct{}, 1)
+		e.begin(j)
+	}
+	if n := len(e.alike(e.reading[0], e.prefixes.pieces())); n != mega.SideBySide(length) || n >= texts {
+		t.Errorf("%d prompts of %d tokens are read together, want %d", n, length, mega.SideBySide(length))
+	}
+	alone := m.Model.NewSession()
+	if err := alone.Prefill(e.reading[0].tokens); err != nil {
+		t.Fatal(err)
+	}
+	if e.readPrompts(); len(e.reading) > 0 {
+		t.Fatalf("%d prompts are unread", len(e.reading))
+	}
+	for row := range texts {
+		n := len(alone.LogProbs())
+		if !slices.Equal(e.batch.LogProbs()[row*n:][:n], alone.LogProbs()) {
+			t.Fatalf("row %d differs from a text alone", row)
+		}
 	}
 }
