@@ -81,13 +81,19 @@ func (d *deviceTape) put(bytes []byte) device.Address {
 		return known.Address()
 	}
 	copied := d.pool.Get((len(bytes) + 3) / 4)
-	d.uploads[string(bytes)], d.copied = copied, append(d.copied, copied)
+	d.copied = append(d.copied, copied)
 	d.must("copy from the host", d.Write(copied.Address(), bytes))
+	d.uploads[string(bytes)] = copied
 	return copied.Address()
 }
 
-// reset forgets what is for the operations of one step, and gives back its memory.
+// reset forgets what is for the operations of one step, and gives back its memory: that of
+// an operation, too, which has failed half-way.
 func (d *deviceTape) reset() {
+	for _, s := range d.scratch {
+		d.pool.Put(s)
+	}
+	d.results, d.scratch = d.results[:0], d.scratch[:0]
 	clear(d.seeds.places)
 	for i := len(d.copied) - 1; i >= 0; i-- { // so that the next step finds each at its place
 		d.pool.Put(d.copied[i])

@@ -105,6 +105,10 @@ func (t *Tape) Close() {
 		d.must("free memory", d.Free(at))
 	}
 	clear(d.tables)
+	for _, at := range d.seeds.blocks {
+		d.must("free memory", d.Free(at))
+	}
+	d.seeds.blocks = nil
 }
 
 // Keep returns a copy of a value as a constant that outlives what the tape makes.

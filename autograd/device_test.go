@@ -181,3 +181,70 @@ func TestDeviceLacks(t *testing.T) {
 		t.Errorf("%v, want %q", err, want)
 	}
 }
+
+// A failing device counts its memory, and fails at copies and launches while it is told to.
+type failing struct {
+	device.Device
+	now  bool
+	live int // blocks of memory
+}
+
+func (f *failing) Alloc(n int) (device.Address, error) { f.live++; return f.Device.Alloc(n) }
+func (f *failing) Free(at device.Address) error        { f.live--; return f.Device.Free(at) }
+
+func (f *failing) Write(at device.Address, data []byte) error {
+	if f.now {
+		return errors.New("told to fail")
+	}
+	return f.Device.Write(at, data)
+}
+
+func (f *failing) Launch(kernel string, grid, block [3]int, args ...any) error {
+	if f.now {
+		return errors.New("told to fail")
+	}
+	return f.Device.Launch(kernel, grid, block, args...)
+}
+
+// TestTapeAfterFailure holds that nothing of an operation that failed reaches those after
+// a Reset, and that a closed tape leaves no memory, that of seeds included.
+func TestTapeAfterFailure(t *testing.T) {
+	on := &failing{Device: interpreter(t)}
+	tape := NewTrainingTape()
+	tape.SetDevice(on)
+	d := tape.device
+	x := tensor.FromSlice([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
+	x.Move(on)
+	var err error
+	fail := func(f func()) {
+		t.Helper()
+		on.now, err = true, nil
+		func() {
+			defer device.Catch(&err)
+			f()
+		}()
+		if on.now = false; err == nil {
+			t.Fatal("nothing failed")
+		}
+	}
+	fail(func() { d.add(x.Columns(0, 2), x.Columns(0, 2), x.Columns(1, 3)) })
+	if len(d.results) == 0 || len(d.scratch) == 0 {
+		t.Fatal("an operation on columns takes no memory")
+	}
+	fail(func() { d.putInts([]int32{7}) })
+	tape.Reset()
+	if len(d.results)+len(d.scratch)+len(d.uploads) > 0 || tape.pool.Taken() > 0 {
+		t.Errorf("%d results, %d pieces of memory and %d copies are left, and %d numbers taken",
+			len(d.results), len(d.scratch), len(d.uploads), tape.pool.Taken())
+	}
+	fail(func() { d.putInts([]int32{7}) })
+	at, got := d.putInts([]int32{7}), make([]byte, 4)
+	if err := d.Read(got, at); err != nil || got[0] != 7 {
+		t.Errorf("a copy after one that failed holds %v, %v", got, err)
+	}
+	tape.Dropout(NewConstant(x), 0.5)
+	tape.Close()
+	if on.live != 1 { // x
+		t.Errorf("a closed tape leaves %d blocks of memory", on.live-1)
+	}
+}

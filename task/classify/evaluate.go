@@ -116,7 +116,7 @@ func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, b train.Batch
 	loader := train.NewLoader(b, comm.Rank(), comm.Size())
 	defer loader.Close()
 	t := autograd.NewTape()
-	defer t.Trim()
+	defer t.Close()
 	defer t.Workers().Hot()()
 	var losses []float64
 	for i := comm.Rank(); i < b.Len(); i += comm.Size() {
