@@ -87,9 +87,10 @@ func (t *prefixTree) match(tokens []int32) (at *prefixNode, state *mega.Session,
 			n += len(best.key) / tokenBytes
 		}
 		if best.session != nil {
+			state := best.session.Clone() // which may fail on a device
 			path[i].pins++
 			t.recent.MoveToFront(best.place)
-			return path[i], best.session.Clone(), n
+			return path[i], state, n
 		}
 	}
 	t.root.pins++

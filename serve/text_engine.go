@@ -111,7 +111,10 @@ func (e *textEngine) work() {
 	defer func() {
 		if broken := recover(); broken != nil {
 			e.log.Error("a language model panicked", "panic", broken, "stack", string(debug.Stack()))
-			e.failAll(errBroken)
+			e.endAll(errBroken)
+			if err := turn(e.device, e.renewTape); err != nil {
+				e.log.Warn("the memory of scores stays taken", "error", err)
+			}
 		}
 	}()
 	if e.device.Do(e.admit); len(e.reading) == 0 {
@@ -128,8 +131,22 @@ func (e *textEngine) work() {
 	}
 }
 
-// failAll ends everything that is being computed.
+// failAll ends everything that is being computed, in a turn on the device.
 func (e *textEngine) failAll(err error) {
+	e.endAll(err)
+	e.renewTape()
+}
+
+// renewTape replaces the tape, in a turn on the device, which gets its memory back.
+func (e *textEngine) renewTape() {
+	old := e.tape
+	e.tape = autograd.NewTape()
+	e.tape.SetDevice(e.model.Model.Params().Device())
+	old.Close()
+}
+
+// endAll ends everything that is being computed. It needs no device.
+func (e *textEngine) endAll(err error) {
 	for _, j := range e.reading {
 		j.out.end(err)
 	}
@@ -137,8 +154,7 @@ func (e *textEngine) failAll(err error) {
 		r.job.out.end(err)
 	}
 	// Pins and states may be in any condition.
-	e.reading, e.making, e.batch, e.tape = nil, nil, nil, autograd.NewTape()
-	e.tape.SetDevice(e.model.Model.Params().Device())
+	e.reading, e.making, e.batch = nil, nil, nil
 	e.prefixes.clear()
 	e.busy.Store(0)
 }
@@ -158,13 +174,19 @@ func (e *textEngine) admit() {
 		return true
 	})
 	e.busy.Store(int64(used))
+	e.reading = append(e.reading, next...) // before they begin, so that whatever fails ends all
 	for _, j := range next {
-		e.begin(j)
+		if err := e.begin(j); err != nil {
+			e.busy.Add(-int64(j.texts))
+			j.out.end(err)
+			e.drop(j)
+		}
 	}
 }
 
-// begin takes up a prompt where it has not been read before.
-func (e *textEngine) begin(j *textJob) {
+// begin goes to where a prompt has not been read before. A device may lack the memory.
+func (e *textEngine) begin(j *textJob) (err error) {
+	defer device.Catch(&err)
 	switch {
 	case j.state != nil:
 		j.session = j.state
@@ -178,7 +200,7 @@ func (e *textEngine) begin(j *textJob) {
 		e.found.Add(int64(j.at))
 		j.out.cached = j.at
 	}
-	e.reading = append(e.reading, j)
+	return nil
 }
 
 // readPrompts reads pieces of prompts, about a block in all. The texts of those that

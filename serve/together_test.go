@@ -27,7 +27,10 @@ func TestShortPromptsTogether(t *testing.T) {
 		}
 		j := &textJob{ctx: context.Background(), tokens: promptTokens(ids, nil), options: m.Options(generate.DefaultContinueOptions()), texts: texts[i]}
 		j.out.ready = make(chan struct{}, 1)
-		e.begin(j)
+		if err := e.begin(j); err != nil {
+			t.Fatal(err)
+		}
+		e.reading = append(e.reading, j)
 		alone := m.Model.NewSession()
 		if err := alone.Prefill(j.tokens); err != nil {
 			t.Fatal(err)
@@ -73,7 +76,10 @@ func TestManyShortPrompts(t *testing.T) {
 	for range texts {
 		j := &textJob{ctx: context.Background(), tokens: promptTokens(ids, nil), options: m.Options(generate.DefaultContinueOptions()), texts: 1}
 		j.out.ready = make(chan struct{}, 1)
-		e.begin(j)
+		if err := e.begin(j); err != nil {
+			t.Fatal(err)
+		}
+		e.reading = append(e.reading, j)
 	}
 	if n := len(e.alike(e.reading[0], e.prefixes.pieces())); n != mega.SideBySide(length) || n >= texts {
 		t.Errorf("%d prompts of %d tokens are read together, want %d", n, length, mega.SideBySide(length))
