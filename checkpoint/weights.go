@@ -54,15 +54,29 @@ func LoadParams(p *nn.Params, w Weights) error {
 }
 
 // readAll reads parameters and buffers, several at a time: a large model is read
-// at the pace of memory.
+// at the pace of memory. Those on a device, which belongs to the goroutine that calls
+// this, are read there.
 func readAll(p *nn.Params, w Weights) error {
 	var jobs []func() error
+	var errs []error
+	add := func(t *tensor.Tensor, name string) {
+		if t.Device() != nil {
+			errs = append(errs, fill(t, w, name))
+			return
+		}
+		jobs = append(jobs, func() error { return fill(t, w, name) })
+	}
 	for _, q := range p.All() {
-		jobs = append(jobs, func() error { return fill(q.Value(), w, q.Name) })
+		add(q.Value(), q.Name)
 	}
 	for _, b := range p.Buffers() {
-		jobs = append(jobs, func() error { return fill(b.Tensor, w, b.Name) })
+		add(b.Tensor, b.Name)
 	}
+	return errors.Join(append(errs, sideBySide(jobs)...)...)
+}
+
+// sideBySide runs jobs on all cores and returns their errors in order.
+func sideBySide(jobs []func() error) []error {
 	errs := make([]error, len(jobs))
 	var next atomic.Int64
 	var readers sync.WaitGroup
@@ -74,7 +88,7 @@ func readAll(p *nn.Params, w Weights) error {
 		})
 	}
 	readers.Wait()
-	return errors.Join(errs...)
+	return errs
 }
 
 // checkParams holds names and shapes against those of a model.
