@@ -92,10 +92,10 @@ func newTextEngine(m *language.Model, o Options, log *slog.Logger) *textEngine {
 		room = 0 // there is no boundary at which states are small
 	}
 	e := &textEngine{
-		model: m, device: o.Device, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room), tape: autograd.NewTape(),
+		model: m, device: o.Device, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room),
 		queue: newQueue(o.Queue, func(j *textJob) bool { return j.ctx.Err() != nil }),
 	}
-	e.tape.SetDevice(m.Model.Params().Device())
+	e.tape = e.newTape()
 	go e.run(e.work)
 	return e
 }
@@ -140,9 +140,15 @@ func (e *textEngine) failAll(err error) {
 // renewTape replaces the tape, in a turn on the device, which gets its memory back.
 func (e *textEngine) renewTape() {
 	old := e.tape
-	e.tape = autograd.NewTape()
-	e.tape.SetDevice(e.model.Model.Params().Device())
+	e.tape = e.newTape()
 	old.Close()
+}
+
+// newTape returns a tape where the model is.
+func (e *textEngine) newTape() *autograd.Tape {
+	t := autograd.NewTape()
+	t.SetDevice(e.model.Model.Params().Device())
+	return t
 }
 
 // endAll ends everything that is being computed. It needs no device.

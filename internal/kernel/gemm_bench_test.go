@@ -9,13 +9,16 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 )
 
-// gemmShapes are products of real presets: R rows of tokens, a forward
-// product Y = X Wᵀ, and the two of its backward, dX = dY W and dW = dYᵀ X.
-var gemmShapes = []struct {
+// A gemmShape is a product of m × k by k × n numbers.
+type gemmShape struct {
 	name    string
 	m, n, k int
-	at, bt  bool
-}{
+	at, bt  bool // whether A and B are stored transposed
+}
+
+// gemmShapes are products of real presets: R rows of tokens, a forward
+// product Y = X Wᵀ, and the two of its backward, dX = dY W and dW = dYᵀ X.
+var gemmShapes = []gemmShape{
 	{"square", 1024, 1024, 1024, false, false},
 	{"forward/128", 4096, 512, 128, false, true},
 	{"forward/80", 2000, 384, 80, false, true},
@@ -124,11 +127,7 @@ func BenchmarkGemmBF16(b *testing.B) {
 func BenchmarkGemmCold(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	_, all := peaks()
-	for _, s := range []struct {
-		name    string
-		m, n, k int
-		at, bt  bool
-	}{
+	for _, s := range []gemmShape{
 		{"y/60-204", 32000, 204, 60, false, true},
 		{"y/120-60", 32000, 60, 120, false, true},
 		{"dx/204-60", 32000, 60, 204, false, false},

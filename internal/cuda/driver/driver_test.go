@@ -10,9 +10,8 @@ import (
 	"github.com/mega-go/mega/internal/cuda/kernels"
 )
 
-// openStandin opens the device of a stand-in, and closes it at the end of the test, when
-// nothing may be left.
-func openStandin(t *testing.T, s *standin) *Device {
+// openUnclosed opens the device of a stand-in, which the test closes.
+func openUnclosed(t *testing.T, s *standin) *Device {
 	t.Helper()
 	d, err := newDriver(s.table, "stand-in")
 	if err != nil {
@@ -22,6 +21,14 @@ func openStandin(t *testing.T, s *standin) *Device {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dev
+}
+
+// openStandin opens the device of a stand-in, and closes it at the end of the test, when
+// nothing may be left.
+func openStandin(t *testing.T, s *standin) *Device {
+	t.Helper()
+	dev := openUnclosed(t, s)
 	t.Cleanup(func() {
 		if err := dev.Close(); err != nil {
 			t.Error(err)

@@ -81,15 +81,8 @@ func TestWrongLaunches(t *testing.T) {
 // device is of no use any more, and can be closed.
 func TestFault(t *testing.T) {
 	s := newStandin()
-	d, err := newDriver(s.table, "stand-in")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev, err := d.Open(0, kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = dev.Run(func(s *Stream) error {
+	dev := openUnclosed(t, s)
+	err := dev.Run(func(s *Stream) error {
 		at, err := s.Alloc(4)
 		if err == nil {
 			err = kernels.Fill(s, at+1<<20, 1, 1)
