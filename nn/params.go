@@ -114,6 +114,19 @@ func (p *Params) Device() device.Device {
 	return d
 }
 
+// Each calls f(0) to f(n-1), which compute with the numbers: several at once on the cores,
+// or one after the other where a device has them, for that belongs to one goroutine.
+func (p *Params) Each(n int, f func(i int)) {
+	if p.Device() == nil {
+		var shared *autograd.Workers
+		shared.Run(n, func(_, i int) { f(i) })
+		return
+	}
+	for i := range n {
+		f(i)
+	}
+}
+
 // Clone returns a set with the same names and copies of the tensors.
 func (p *Params) Clone() *Params {
 	c := &Params{names: p.names, taken: p.taken}

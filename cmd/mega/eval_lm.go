@@ -40,9 +40,7 @@ the one that the model was trained on, or the one given.`,
     --valid-block splits:50 --model-overrides '{"decoder_chunk_size": 4096}'
   mega eval-lm runs/bytes-small --text other.txt`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onDevice(c.device, func(d device.Device) error { return c.run(cmd, args, d) })
-		},
+		RunE: runOnDevice(&c.device, c.run),
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.path)

@@ -63,9 +63,7 @@ BLEU.`,
   mega generate data-bin/wikitext-103 --path model.pt --prompt 'The game was' --beam 4
   mega generate data-bin/wmt16 --path model.pt --batch-size 300 --remove-bpe '@@ ' --beam 5 --lenpen 0.5`,
 		Args: atMostArgs(1, "a prompt or the directory of the data, beside the model"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.model.onDevice(func() error { return c.run(cmd, args) })
-		},
+		RunE: c.model.onDevice(c.run),
 	}
 	c.addFlags(cmd.Flags())
 	takesModel(cmd, &c.model.path)
@@ -136,11 +134,12 @@ func (f *textModelFlags) addFlags(flags *pflag.FlagSet) {
 	addDevice(flags, &f.device)
 }
 
-// onDevice runs f while on is the device that the flags name.
-func (f *textModelFlags) onDevice(run func() error) error {
-	return onDevice(f.device, func(d device.Device) error {
+// onDevice returns the RunE of a command that runs while on is the device that the flags
+// name.
+func (f *textModelFlags) onDevice(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return runOnDevice(&f.device, func(cmd *cobra.Command, args []string, d device.Device) error {
 		f.on = d
-		return run()
+		return run(cmd, args)
 	})
 }
 

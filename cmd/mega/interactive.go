@@ -44,9 +44,7 @@ does; mega translate prints translations alone, and faster.`,
   mega interactive runs/bytes-small --keep --max-len-b 80
   mega interactive data-bin/wmt16 --path model.pt --beam 5 --remove-bpe`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.model.onDevice(func() error { return c.run(cmd, args) })
-		},
+		RunE: c.model.onDevice(c.run),
 	}
 	c.addFlags(cmd.Flags())
 	takesModel(cmd, &c.model.path)

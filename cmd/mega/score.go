@@ -37,9 +37,7 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
   mega score --sys translated.de --ref test.de
   mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
 		Args: atMostArgs(2, "the directory of the data and a text"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.model.onDevice(func() error { return c.run(cmd, args) })
-		},
+		RunE: c.model.onDevice(c.run),
 	}
 	flags := cmd.Flags()
 	c.model.addFlags(flags)

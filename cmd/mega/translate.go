@@ -92,12 +92,10 @@ trained on.`,
   mega translate runs/wmt16 --tokenizer moses --bpe-codes bpe.32000 --input news.en --output news.de
   mega translate model.pt data-bin/wmt16 --beam 4 --lenpen 0.6 --json --nbest 4 --input news.en`,
 		Args: atMostArgs(1, "the directory of the data"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onDevice(c.model.device, func(d device.Device) error {
-				c.model.on = d
-				return c.run(cmd, args)
-			})
-		},
+		RunE: runOnDevice(&c.model.device, func(cmd *cobra.Command, args []string, d device.Device) error {
+			c.model.on = d
+			return c.run(cmd, args)
+		}),
 	}
 	flags := cmd.Flags()
 	addCheckpoint(flags, &c.model.path)

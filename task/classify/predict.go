@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/labelled"
@@ -175,15 +174,7 @@ func (p *Prediction) WriteJSON(w io.Writer) error { return json.NewEncoder(w).En
 // is padded to the length of another.
 func (p *Predictor) Predict(examples []Example) ([]Prediction, error) {
 	out, errs := make([]Prediction, len(examples)), make([]error, len(examples))
-	one := func(_, i int) { out[i], errs[i] = p.predict(&examples[i]) }
-	if p.model.Params().Device() != nil { // which has one goroutine
-		for i := range examples {
-			one(0, i)
-		}
-	} else {
-		var shared *autograd.Workers
-		shared.Run(len(examples), one)
-	}
+	p.model.Params().Each(len(examples), func(i int) { out[i], errs[i] = p.predict(&examples[i]) })
 	if err := cmp.Or(errs...); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/images"
 	"github.com/mega-go/mega/internal/parallel"
@@ -135,15 +134,7 @@ func (p *Predictor) Bytes(b []byte) ([]float32, error) {
 // at once on the cores: no bit of a result depends on the pictures beside it.
 func (p *Predictor) Classify(pictures [][]float32) ([]classify.Prediction, error) {
 	out, errs := make([]classify.Prediction, len(pictures)), make([]error, len(pictures))
-	one := func(_, i int) { out[i], errs[i] = p.classify(pictures[i]) }
-	if p.model.Params().Device() != nil { // which has one goroutine
-		for i := range pictures {
-			one(0, i)
-		}
-	} else {
-		var shared *autograd.Workers
-		shared.Run(len(pictures), one)
-	}
+	p.model.Params().Each(len(pictures), func(i int) { out[i], errs[i] = p.classify(pictures[i]) })
 	if err := cmp.Or(errs...); err != nil {
 		return nil, err
 	}
