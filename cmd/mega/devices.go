@@ -37,7 +37,7 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 
 // addDevice adds the flag of the device that computes.
 func addDevice(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "device", "cpu", "what computes: cpu; cuda:N for the GPU of that number (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
+	flags.StringVar(name, "device", "cpu", "what computes: cpu; cuda:0 or another number for that GPU (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
 }
 
 // onDevice runs f on the device that a value of --device names, with nil for the CPU. Steps
