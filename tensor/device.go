@@ -73,7 +73,7 @@ func (t *Tensor) copyThere(src *Tensor) bool {
 // sumSquares returns the sum of the squares of numbers that lie together on a device
 // which computes.
 func (t *Tensor) sumSquares(d device.Device) float64 {
-	blocks := (t.Len() + kernels.SquareBlock - 1) / kernels.SquareBlock
+	blocks := kernels.SquareParts(t.Len())
 	const step = "a sum of squares"
 	bytes := make([]byte, 8*blocks)
 	at, err := d.Alloc(len(bytes))
