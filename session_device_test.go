@@ -7,7 +7,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -113,7 +112,7 @@ func differ(got, want []told) string {
 
 // TestSessionOnDevice holds sessions on a device against those of the CPU, frozen or not.
 func TestSessionOnDevice(t *testing.T) {
-	for _, name := range []string{"plain", "unchunked", "simple", "laplace", "adaptive"} {
+	for _, name := range []string{"plain", "unchunked", "simple", "laplace", "adaptive", "17 states", "33 states"} {
 		change := sessionModels[name]
 		if testing.Short() && name != "plain" {
 			continue
@@ -154,7 +153,12 @@ func TestSessionOnDeviceWhole(t *testing.T) {
 // TestSessionFilesOfDevices holds that what a device saves the CPU goes on from, and the
 // other way round.
 func TestSessionFilesOfDevices(t *testing.T) {
-	change := sessionModels["plain"]
+	for _, name := range []string{"plain", "33 states"} {
+		t.Run(name, func(t *testing.T) { filesOfDevices(t, sessionModels[name]) })
+	}
+}
+
+func filesOfDevices(t *testing.T, change func(*mega.LanguageModelConfig)) {
 	models := []*mega.LanguageModel{newModel(t, change), onDevice(t, change)}
 	vocab := models[0].Config().VocabSize
 	var after []told
@@ -211,7 +215,7 @@ func TestTranslatorSessionOnDevice(t *testing.T) {
 		step(4, 5, 6)
 		return said
 	}
-	for _, name := range []string{"chunks", "rotary", "laplace"} {
+	for _, name := range []string{"chunks", "rotary", "laplace", "24 states"} {
 		change := translatorVariants[name]
 		if testing.Short() && name != "chunks" {
 			continue
@@ -309,20 +313,6 @@ func TestLeaveDevice(t *testing.T) {
 	s.Attention(0)
 	if x.LeaveDevice(); counted.live != 0 {
 		t.Errorf("%d bytes are left of a translator", counted.live)
-	}
-}
-
-// TestSessionLacksOnDevice holds that what a device lacks is the session's error.
-func TestSessionLacksOnDevice(t *testing.T) {
-	m := newModel(t, func(c *mega.LanguageModelConfig) { c.DecoderNDim = 17 })
-	m.Params().Move(interpreter(t))
-	var err error
-	func() {
-		defer device.Catch(&err)
-		m.NewSession()
-	}()
-	if err == nil || !strings.Contains(err.Error(), "a text read piece by piece by moving averages of more than 16 states (n_dim) is not available on the device interpreter") {
-		t.Errorf("%v, want it to name what is missing", err)
 	}
 }
 

@@ -206,6 +206,8 @@ var sessionModels = map[string]func(*mega.LanguageModelConfig){
 	"batchnorm":  func(c *mega.LanguageModelConfig) { c.NormalizationType = "batchnorm" },
 	"post-norm":  func(c *mega.LanguageModelConfig) { c.NormalizeBefore, c.NormalizeEmbedding = false, true },
 	"no network": func(c *mega.LanguageModelConfig) { c.DecoderFFNEmbedDim = 0 },
+	"17 states":  func(c *mega.LanguageModelConfig) { c.DecoderNDim = 17 },
+	"33 states":  func(c *mega.LanguageModelConfig) { c.DecoderNDim = 33 },
 	"projected":  func(c *mega.LanguageModelConfig) { c.DecoderInputDim, c.ShareDecoderInputOutputEmbed = 12, false },
 	"adaptive": func(c *mega.LanguageModelConfig) {
 		c.AdaptiveInput, c.TieAdaptiveWeights, c.TieAdaptiveProj, c.ShareDecoderInputOutputEmbed = true, true, true, false

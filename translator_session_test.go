@@ -50,12 +50,13 @@ func sources(rng *rand.Rand, left bool, lengths ...int) []int32 {
 }
 
 var translatorVariants = map[string]func(*mega.TranslatorConfig){
-	"base":    func(*mega.TranslatorConfig) {},
-	"prenorm": func(c *mega.TranslatorConfig) { c.NormalizeBefore, c.NormalizationType = true, "scalenorm" },
-	"chunks":  func(c *mega.TranslatorConfig) { c.EncoderChunkSize, c.DecoderChunkSize = 4, 3 },
-	"rotary":  func(c *mega.TranslatorConfig) { c.RelPosBias, c.ShareDecoderInputOutputEmbed = "rotary", true },
-	"laplace": func(c *mega.TranslatorConfig) { c.AttentionActivationFn, c.NormalizeEmbedding = "laplace", true },
-	"relu2":   func(c *mega.TranslatorConfig) { c.AttentionActivationFn, c.DecoderFFNEmbedDim = "relu2", 0 },
+	"base":      func(*mega.TranslatorConfig) {},
+	"prenorm":   func(c *mega.TranslatorConfig) { c.NormalizeBefore, c.NormalizationType = true, "scalenorm" },
+	"chunks":    func(c *mega.TranslatorConfig) { c.EncoderChunkSize, c.DecoderChunkSize = 4, 3 },
+	"rotary":    func(c *mega.TranslatorConfig) { c.RelPosBias, c.ShareDecoderInputOutputEmbed = "rotary", true },
+	"laplace":   func(c *mega.TranslatorConfig) { c.AttentionActivationFn, c.NormalizeEmbedding = "laplace", true },
+	"relu2":     func(c *mega.TranslatorConfig) { c.AttentionActivationFn, c.DecoderFFNEmbedDim = "relu2", 0 },
+	"24 states": func(c *mega.TranslatorConfig) { c.EncoderNDim, c.DecoderNDim = 24, 24 },
 }
 
 // TestTranslatorSession: step by step the scores are those of reading the target

@@ -26,7 +26,6 @@ type operation struct {
 	trained bool    // outside training the value is another
 	spread  float64 // of the inputs; 0 stands for 1
 	device  int     // of so many checks like this one, one is done on a device; 0 stands for 1
-	lacks   string  // what a device says that it lacks, "" if it has the operation
 	slope   float64 // how steep parts of the gradient are that cancel out; 0 stands for 1
 }
 

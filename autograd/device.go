@@ -53,9 +53,6 @@ type pending struct{ dst, copy *tensor.Tensor }
 
 var _ operations = (*deviceTape)(nil)
 
-// lacks panics: there are no kernels for something.
-func (d *deviceTape) lacks(op string) { device.Lacks(d, op) }
-
 // get returns memory for n numbers until the end of the operation.
 func (d *deviceTape) get(n int) device.Address {
 	s := d.pool.Get(n)

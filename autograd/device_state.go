@@ -171,7 +171,8 @@ func (d *deviceTape) copyPieces(copies []rowCopy) {
 	runtime.KeepAlive(copies)
 }
 
-// A deviceAverage is what a device continues a moving average with.
+// A deviceAverage is what a device continues some of a moving average's averages with, as
+// many as kernels take.
 type deviceAverage struct {
 	scan         kernels.EMA
 	coefficients *tensor.Tensor
@@ -182,30 +183,39 @@ const averageOp = "a moving average that continues a text"
 
 // beginAverages returns averages of zeros.
 func (d *deviceTape) beginAverages(texts int, a *keptAverage) *tensor.Tensor {
-	if a.config.States > kernels.EMAStates {
-		d.lacks(fmt.Sprintf("a text read piece by piece by moving averages of more than %d states (n_dim)", kernels.EMAStates))
-	}
-	channels := a.parameters.Omega.Cols()
 	if a.onDevice == nil {
-		const numbers = kernels.EMACoefficients + kernels.EMAStates
-		k := &deviceAverage{scan: kernels.EMA{Channels: channels}, coefficients: d.keep(numbers, channels)}
-		p, at := a.parameters.direction(0, a.config, channels), k.coefficients.Address()
-		k.rest = row(k.coefficients, kernels.EMACoefficients)
-		d.must(averageOp, k.scan.SetCoefficients(d, at, p, a.config.States))
-		d.must(averageOp, k.scan.Rest(d, k.rest, p, a.config.States))
-		a.onDevice = k
+		a.onDevice = d.deviceAverages(a)
 	}
-	x := d.keep(texts, kernels.EMAStates*channels)
+	x := d.keep(texts, kernels.Kept(a.config.States)*a.parameters.Omega.Cols())
 	d.fill(x, 0)
 	return x
 }
 
+// deviceAverages returns a moving average in the parts that kernels take, ready to go on.
+func (d *deviceTape) deviceAverages(a *keptAverage) (all []deviceAverage) {
+	const numbers = kernels.EMACoefficients + kernels.EMAStates
+	channels := a.parameters.Omega.Cols()
+	p := a.parameters.direction(0, a.config, channels)
+	for first := 0; first < a.config.States; first += kernels.EMAStates {
+		k := deviceAverage{scan: kernels.EMA{Channels: channels, First: first}, coefficients: d.keep(numbers, channels)}
+		k.rest = row(k.coefficients, kernels.EMACoefficients)
+		d.must(averageOp, k.scan.SetCoefficients(d, k.coefficients.Address(), p, a.config.States))
+		d.must(averageOp, k.scan.Rest(d, k.rest, p, a.config.States))
+		all = append(all, k)
+	}
+	return all
+}
+
 func (d *deviceTape) continueAverage(dst, x *tensor.Tensor, mask []bool, batch, length int, s *EMAState) {
-	k := s.average.onDevice
-	e := k.scan
-	e.Batch, e.Length = batch, length
-	d.end(averageOp, e.Continue(d, dst.Address(), s.averages.Address(), x.Address(), d.putMask(mask), k.rest,
-		s.average.parameters.Omega.Value().Address(), d.get(e.ContinueCarries())))
+	hidden, omega := d.putMask(mask), s.average.parameters.Omega.Value().Address()
+	carry := d.get(kernels.EMA{Batch: batch, Length: length, Channels: x.Cols()}.ContinueCarries())
+	for _, k := range s.average.onDevice {
+		e := k.scan
+		e.Batch, e.Length = batch, length
+		d.must(averageOp, e.Continue(d, dst.Address(), s.averages.Address(), x.Address(), hidden, k.rest, omega, carry, s.average.config.States))
+		omega = 0 // the next one adds to it
+	}
+	d.end(averageOp, nil)
 }
 
 func (d *deviceTape) continueAttention(dst, q, k, v *tensor.Tensor, c attentionCall) {

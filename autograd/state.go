@@ -23,7 +23,7 @@ type keptAverage struct {
 	parameters   EMAParameters
 	config       EMAConfig
 	coefficients *kernel.EMACoefficients // of the host, nil where a device computes
-	onDevice     *deviceAverage          // nil until a device computes
+	onDevice     []deviceAverage         // in the order of averages, nil until a device computes
 }
 
 func (a *keptAverage) shape() kernel.EMAShape { return a.config.shape(a.parameters.Omega.Cols()) }

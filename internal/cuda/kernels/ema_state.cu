@@ -1,14 +1,17 @@
-// Moving averages that continue texts (ema.cu), whose state [B, STATES, D] is the
-// averages after the last step. A text that is read step by step decays once for each
-// call, so that the rounding of q would add up: rest [STATES, D] is what it takes off.
-KERNEL BOUNDS void ema_rest(float *rest, const float *delta, const float *alpha, int D, int N)
+// Moving averages that continue texts (ema.cu), whose state is the averages after the last
+// step. A kernel has STATES of a channel: [STATES, D] from state on, and as many of the next
+// text apart numbers later. A text that is read step by step decays once for each call, so
+// that the rounding of q would add up: rest [STATES, D] is what it takes off.
+
+// rest of averages first to first + STATES - 1, with zeros for those that a model of N has not.
+KERNEL BOUNDS void ema_rest(float *rest, const float *delta, const float *alpha, int D, int N, int first)
 {
     long i = ELEMENT, n = i / D, d = i % D;
     if (n >= STATES)
         return;
     float r = 0;
-    if (n < N) {
-        long at = d * N + n;
+    if (first + n < N) {
+        long at = d * N + first + n;
         double q = 1 - sigmoid64(delta[at]) * sigmoid64(alpha[at]);
         r = (float)(q - (double)(float)q);
     }
@@ -16,12 +19,12 @@ KERNEL BOUNDS void ema_rest(float *rest, const float *delta, const float *alpha,
 }
 
 // ema_carry for texts that go on from a state.
-KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_enter(float *carry, const float *state, const float *power, int chunks, int D)
+KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_enter(float *carry, const float *state, long apart, const float *power, int chunks, int D)
 {
     int d = blockX * CHANNELS + threadX;
     if (d >= D)
         return;
-    float p = power[(long)blockY * D + d], g = state[((long)blockZ * STATES + blockY) * D + d];
+    float p = power[(long)blockY * D + d], g = state[blockZ * apart + (long)blockY * D + d];
     for (int c = 0; c < chunks; c++) {
         long i = (((long)blockZ * chunks + c) * STATES + blockY) * D + d;
         float own = carry[i];
@@ -31,16 +34,18 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_enter(float *carry, con
 }
 
 // ema_emit for texts that go on, whose state it moves on. carry is what each chunk begins
-// with: of a single chunk it may be state.
-KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_continue(float *s, float *state, const float *x, const byte *mask, const float *q, const float *rest,
+// with, null for a single chunk, which begins with state.
+KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_continue(float *s, float *state, long apart, const float *x, const byte *mask, const float *q, const float *rest,
     const float *c, const float *omega, const float *carry, int length, int D)
 {
     chunk k = ownChunk(length, D);
     if (k.d >= D)
         return;
+    state += blockZ * apart + k.d;
+    const float *begin = carry ? carry + k.carry : state;
     float g[STATES], r[STATES], e[STATES], w[STATES];
     UNROLL for (int n = 0; n < STATES; n++) {
-        g[n] = carry[k.carry + (long)n * D];
+        g[n] = begin[(long)n * D];
         r[n] = q[(long)n * D + k.d];
         e[n] = rest[(long)n * D + k.d];
         w[n] = c[(long)n * D + k.d];
@@ -52,9 +57,9 @@ KERNEL __attribute__((launch_bounds(CHANNELS))) void ema_continue(float *s, floa
             g[n] = fma(r[n], g[n], fma(e[n], g[n], in));
             sum = fma(w[n], g[n], sum);
         }
-        s[i] = fma(omega[k.d], v, sum);
+        s[i] = omega ? fma(omega[k.d], v, sum) : s[i] + sum;
     }
     if (k.to == length)
         UNROLL for (int n = 0; n < STATES; n++)
-            state[((long)blockZ * STATES + n) * D + k.d] = g[n];
+            state[(long)n * D] = g[n];
 }

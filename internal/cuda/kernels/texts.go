@@ -86,9 +86,13 @@ func (a TextAttention) Forward(d Device, dst, q, scores Address, z, h, ldd, ldq 
 	return nil
 }
 
+// Kept returns how many averages the state of a text has room for, for each channel: those
+// of a model with so many, in parts of EMAStates.
+func Kept(states int) int { return ceilDiv(states, EMAStates) * EMAStates }
+
 // Rest sets rest [EMAStates, Channels] to what rounding takes off the decays of p.
 func (e EMA) Rest(d Device, rest Address, p EMAParameters, states int) error {
-	return elements(d, "ema_rest", EMAStates*e.Channels, rest, p.Delta, p.Alpha, int32(e.Channels), int32(states))
+	return elements(d, "ema_rest", EMAStates*e.Channels, rest, p.Delta, p.Alpha, int32(e.Channels), int32(states), int32(e.First))
 }
 
 // ContinueCarries returns how many numbers of memory Continue needs.
@@ -96,20 +100,23 @@ func (e EMA) ContinueCarries() int {
 	return e.Batch * ceilDiv(e.Length, chunkSteps) * EMAStates * e.Channels
 }
 
-// Continue is Forward for texts that go on from state [Batch, EMAStates, Channels], which
-// it moves past them. It is for averages from the left that reach back for ever, whose
-// coefficients were made for chunks (Batch 0), and carry is memory of ContinueCarries numbers.
-func (e EMA) Continue(d Device, s, state, x, mask, rest, omega, carry Address) error {
+// Continue is Forward for texts that go on from state [Batch, Kept(states), Channels], of
+// which it moves its own averages past them. It is for averages from the left that reach
+// back for ever, whose coefficients were made for chunks (Batch 0), and carry is memory of
+// ContinueCarries numbers.
+func (e EMA) Continue(d Device, s, state, x, mask, rest, omega, carry Address, states int) error {
 	chunks, length, width := ceilDiv(e.Length, chunkSteps), int32(e.Length), int32(e.Channels)
+	state += Address(4 * e.First * e.Channels)
+	apart := int64(Kept(states) * e.Channels)
 	if chunks <= 1 {
-		carry = state
+		carry = 0
 	} else {
 		if err := e.launch(d, "ema_local", chunks, carry, x, mask, e.Decay, e.Lag, int32(0), length, width, int32(0)); err != nil {
 			return err
 		}
-		if err := e.launch(d, "ema_enter", EMAStates, carry, state, e.Power, int32(chunks), width); err != nil {
+		if err := e.launch(d, "ema_enter", EMAStates, carry, state, apart, e.Power, int32(chunks), width); err != nil {
 			return err
 		}
 	}
-	return e.launch(d, "ema_continue", chunks, s, state, x, mask, e.Decay, rest, e.Output, omega, carry, length, width)
+	return e.launch(d, "ema_continue", chunks, s, state, apart, x, mask, e.Decay, rest, e.Output, omega, carry, length, width)
 }

@@ -100,22 +100,22 @@ func TestContinue(t *testing.T) {
 	for _, c := range []struct {
 		batch, channels, states int
 		cuts                    []int
-	}{{1, 1, 1, []int{1, 1}}, {2, 70, 4, []int{3, 64, 1, 130}}, {3, 5, 16, []int{65, 63}}} {
+	}{
+		{1, 1, 1, []int{1, 1}}, {2, 70, 4, []int{3, 64, 1, 130}}, {3, 5, 16, []int{65, 63}},
+		{2, 3, 17, []int{1, 66, 1}}, {1, 2, 24, []int{130, 2}}, {2, 65, 33, []int{3, 65, 1}},
+	} {
 		n := c.channels * c.states
 		p := kernel.EMAParams{Delta: b.normal(n), Alpha: b.normal(n), Beta: b.normal(n), Gamma: b.normal(n), Omega: b.normal(c.channels)}
 		for i := range p.Alpha {
 			p.Alpha[i] -= 6
 		}
-		e := EMA{Batch: c.batch, Channels: c.channels}
-		on := EMAParameters{up(b, p.Delta), up(b, p.Alpha), up(b, p.Beta), up(b, p.Gamma)}
-		b.must(e.SetCoefficients(b, b.empty(EMACoefficients*c.channels), on, c.states))
-		rest := b.empty(EMAStates * c.channels)
-		b.must(e.Rest(b, rest, on, c.states))
+		all, rests := partsOfAverage(b, c.channels, c.states, p)
+		omega := up(b, p.Omega)
+		shape := kernel.EMAShape{Channels: c.channels, States: c.states}
 		var k kernel.EMACoefficients
-		k.Set(nil, kernel.EMAShape{Channels: c.channels, States: c.states}, p)
-		state, cpu := up(b, make([]float32, c.batch*EMAStates*c.channels)), make([]float32, c.batch*k.StateSize())
+		k.Set(nil, shape, p)
+		state, cpu := up(b, make([]float32, c.batch*Kept(c.states)*c.channels)), make([]float32, c.batch*k.StateSize())
 		for i, length := range c.cuts {
-			e.Length = length
 			x, mask := b.normal(c.batch*length*c.channels), make([]byte, c.batch*length)
 			bools := make([]bool, len(mask))
 			for j := range mask {
@@ -123,9 +123,46 @@ func TestContinue(t *testing.T) {
 				mask[j] = byte(flag(bools[j]))
 			}
 			s, want := b.empty(len(x)), make([]float32, len(x))
-			b.must(e.Continue(b, s, state, up(b, x), up(b, mask), rest, up(b, p.Omega), b.empty(e.ContinueCarries())))
+			ax, amask, added := up(b, x), up(b, mask), omega
+			for j, e := range all {
+				e.Batch, e.Length = c.batch, length
+				b.must(e.Continue(b, s, state, ax, amask, rests[j], added, b.empty(e.ContinueCarries()), c.states))
+				added = 0
+			}
 			kernel.EMAStep(nil, want, x, bools, cpu, c.batch, length, &k)
-			b.compare(fmt.Sprintf("%+v: piece %d", c, i), s, want, 2e-5)
+			name := fmt.Sprintf("%+v: piece %d", c, i)
+			b.compare(name, s, want, 2e-5)
+			compareStates(b, name, state, cpu, c.batch, shape)
+		}
+	}
+}
+
+// partsOfAverage returns an average in the parts that kernels take, with the rests of their
+// decays.
+func partsOfAverage(b *bench, channels, states int, p kernel.EMAParams) (all []EMA, rests []Address) {
+	on := EMAParameters{up(b, p.Delta), up(b, p.Alpha), up(b, p.Beta), up(b, p.Gamma)}
+	for first := 0; first < states; first += EMAStates {
+		e, rest := EMA{Channels: channels, First: first}, b.empty(EMAStates*channels)
+		b.must(e.SetCoefficients(b, b.empty(EMACoefficients*channels), on, states))
+		b.must(e.Rest(b, rest, on, states))
+		all, rests = append(all, e), append(rests, rest)
+	}
+	return all, rests
+}
+
+// compareStates holds the averages of texts against the CPU's.
+func compareStates(b *bench, name string, state Address, cpu []float32, batch int, shape kernel.EMAShape) {
+	b.Helper()
+	got := down[float32](b, state, batch*Kept(shape.States)*shape.Channels)
+	for text := range batch {
+		for n := range shape.States {
+			for channel := range shape.Channels {
+				g := got[(text*Kept(shape.States)+n)*shape.Channels+channel]
+				if w := cpu[text*shape.StateSize()+shape.StateAt(channel, n)]; !near(g, w, 2e-5) {
+					b.Errorf("%s: average %d of channel %d of text %d is %v, want %v", name, n, channel, text, g, w)
+					return
+				}
+			}
 		}
 	}
 }
@@ -143,7 +180,7 @@ func TestSteadySteps(t *testing.T) {
 	e.Decay, e.Output = up(b, q), up(b, c)
 	state, x, zero, s := up(b, append([]float32{reach}, make([]float32, EMAStates-1)...)), up(b, []float32{0}), up(b, []float32{0}), b.empty(1)
 	for range steps {
-		b.must(e.Continue(b, s, state, x, 0, up(b, rest), zero, 0))
+		b.must(e.Continue(b, s, state, x, 0, up(b, rest), zero, 0, 1))
 	}
 	want := reach * math.Pow(decay, steps)
 	if got := float64(down[float32](b, s, 1)[0]); math.Abs(got/want-1) > 4e-6 {
