@@ -9,6 +9,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/internal/config"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 )
 
@@ -85,15 +86,16 @@ func (k kindOf[C, M]) config(c *Checkpoint) (config C, err error) {
 	return config, nil
 }
 
-// load makes the model that a checkpoint holds.
-func (k kindOf[C, M]) load(c *Checkpoint) (M, error) {
+// load makes the model that a checkpoint holds. If that fails, nothing is left of it on
+// a device.
+func (k kindOf[C, M]) load(c *Checkpoint) (m M, err error) {
+	defer device.Catch(&err)
 	var none M
 	of, err := k.config(c)
 	if err != nil {
 		return none, err
 	}
-	m, err := k.build(nn.NewShapes(), of)
-	if err != nil {
+	if m, err = k.build(nn.NewShapes(), of); err != nil {
 		return none, config.Wrap(c.Path, err)
 	}
 	if err := LoadParams(m.Params(), c.Weights); err != nil {

@@ -96,14 +96,13 @@ func (p *Params) tensor(init Initializer, shape []int) *tensor.Tensor {
 }
 
 // Move moves the numbers of the parameters and buffers to a device, nil for the host.
-// Gradients are forgotten: the next ones are where the numbers are.
+// Gradients are forgotten: the next ones are where the numbers are. Where a device fails
+// it panics with a device.Failure, and then all numbers are where they were.
 func (p *Params) Move(to device.Memory) {
 	for _, q := range p.list {
 		q.Forget()
 	}
-	for _, t := range p.Tensors() {
-		t.Move(to)
-	}
+	tensor.MoveAll(p.Tensors(), to)
 	p.on = to
 }
 

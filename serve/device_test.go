@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/cuda/device"
@@ -29,6 +32,175 @@ func TestEndedDevice(t *testing.T) {
 	l := &loaded{device: loop, log: slog.New(slog.NewTextHandler(&log, nil))}
 	if l.leaveDevice(); !strings.Contains(log.String(), want) {
 		t.Errorf("leave: %q, want it to say that %s", log.String(), want)
+	}
+}
+
+// A shortDevice counts its memory, and refuses it, or copies to it, after some calls.
+type shortDevice struct {
+	device.Device
+	allocs, writes, live int
+	mostAllocs           int // negative for no limit
+	mostWrites           int
+}
+
+func newShort(t *testing.T) *shortDevice {
+	t.Helper()
+	module, err := ptx.Parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &shortDevice{Device: device.NewInterpreter(module), mostAllocs: -1, mostWrites: -1}
+}
+
+func (d *shortDevice) Alloc(n int) (device.Address, error) {
+	if d.allocs == d.mostAllocs {
+		return 0, errors.New("out of memory")
+	}
+	d.allocs++
+	d.live++
+	return d.Device.Alloc(n)
+}
+
+func (d *shortDevice) Free(at device.Address) error {
+	d.live--
+	return d.Device.Free(at)
+}
+
+func (d *shortDevice) Write(at device.Address, data []byte) error {
+	if d.writes == d.mostWrites {
+		return errors.New("a copy failed")
+	}
+	d.writes++
+	return d.Device.Write(at, data)
+}
+
+// limit begins to count calls anew, of which only so many succeed, all if that is negative.
+func (d *shortDevice) limit(allocs, writes int) {
+	d.allocs, d.writes, d.mostAllocs, d.mostWrites = 0, 0, allocs, writes
+}
+
+// TestFailedLoad: a model of any kind that cannot be loaded leaves no memory of a device
+// taken, whatever fails: memory, a copy, or the data beside the model.
+func TestFailedLoad(t *testing.T) {
+	d := newShort(t)
+	loop := device.NewLoop(d)
+	o := Options{Device: loop}.withDefaults()
+	fails := func(m Model, want string) {
+		t.Helper()
+		l, err := m.load(o, o.Log)
+		if err == nil {
+			l.close()
+			t.Errorf("%s is loaded, want it to say %s", m.ID, want)
+			return
+		}
+		if !strings.Contains(err.Error(), want) || d.live != 0 {
+			t.Errorf("%s: %v, and %d blocks of memory are left, want it to say %s", m.ID, err, d.live, want)
+		}
+	}
+	pictures := Model{ID: "pictures", Path: golden("imagenet")}
+	err := loop.While(func() error {
+		for _, m := range []Model{bytesModel, pairsModel, greyModel, pictures} {
+			d.limit(-1, -1)
+			l, err := m.load(o, o.Log)
+			if err != nil {
+				return err
+			}
+			allocs, writes := d.allocs, d.writes
+			if l.close(); d.live != 0 {
+				t.Errorf("%s that was closed leaves %d blocks of memory", m.ID, d.live)
+			}
+			for _, after := range []int{0, 1, allocs / 2, allocs - 1} {
+				d.limit(after, -1)
+				fails(m, "out of memory")
+			}
+			for _, after := range []int{0, writes - 1} {
+				d.limit(-1, after)
+				fails(m, "a copy failed")
+			}
+			d.limit(-1, -1)
+			if m.Data != "" {
+				m.Data = t.TempDir()
+				fails(m, m.Data)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFailedReload: a checkpoint that cannot be loaded is not tried again at each look, but
+// at once when it changes, and the server tells of it meanwhile.
+func TestFailedReload(t *testing.T) {
+	d := newShort(t)
+	loop := device.NewLoop(d)
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS(golden("lra_image"))); err != nil {
+		t.Fatal(err)
+	}
+	touch := func() {
+		if err := os.WriteFile(filepath.Join(dir, "note"), []byte(time.Now().String()), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	err := loop.While(func() error {
+		s := newServer(t, Options{Models: []Model{{ID: "m", Path: dir}}, Device: loop})
+		defer s.Close()
+		slot := s.slots[0]
+		o := s.options
+		o.Reload = time.Minute // after which the same files are tried again
+		live := d.live
+		look := func(allocs int, fails bool) {
+			t.Helper()
+			before := d.allocs
+			old, err := slot.reload(o, s.log)
+			if slot.setStale(err); old != nil {
+				old.close()
+			}
+			if d.allocs-before != allocs || (err != nil) != fails || d.live != live {
+				t.Errorf("%d allocations, %v, and %d blocks of memory, want %d allocations, failure %v, and %d blocks", d.allocs-before, err, d.live, allocs, fails, live)
+			}
+			health, metrics := `{"status":"ok"}`, `mega_model_stale{model="m"} 0`
+			if fails {
+				health, metrics = `{"status":"ok","stale":["m"]}`, `mega_model_stale{model="m"} 1`
+			}
+			if _, text, _ := ask(t, s, "GET", "/health", "", nil); strings.TrimSpace(string(text)) != health {
+				t.Errorf("health is %s, want %s", text, health)
+			}
+			if _, text, _ := ask(t, s, "GET", "/metrics", "", nil); !strings.Contains(string(text), metrics) {
+				t.Errorf("metrics lack %s", metrics)
+			}
+		}
+		whole := d.allocs
+		look(0, false)
+		d.limit(2, -1)
+		touch()
+		look(2, true)
+		d.limit(2, -1)
+		look(0, true)
+		slot.failed.next = time.Now() // the pause is over
+		look(2, true)
+		if slot.failed.pause != 2*o.Reload {
+			t.Errorf("after two failures the files are left alone for %v, want %v", slot.failed.pause, 2*o.Reload)
+		}
+		d.limit(2, -1)
+		touch()
+		look(2, true)
+		d.limit(-1, -1)
+		slot.failed.next = time.Now()
+		look(whole, false)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	a := attempt{}
+	for range 20 {
+		a = a.again("files", nil, time.Second)
+	}
+	if a.pause != longestPause || a.again("others", nil, time.Second).pause != time.Second {
+		t.Errorf("the longest pause is %v, and after others %v", a.pause, a.again("others", nil, time.Second).pause)
 	}
 }
 

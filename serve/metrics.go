@@ -126,6 +126,14 @@ func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) error {
 	metricOf(&out, s, "mega_model_queue", func(l *loaded) (int64, bool) { return int64(l.queued()), true })
 	metric(&out, "mega_model_active", "gauge", "Texts or inputs that a model has side by side now.")
 	metricOf(&out, s, "mega_model_active", func(l *loaded) (int64, bool) { return l.active(), true })
+	metric(&out, "mega_model_stale", "gauge", "1 for a model whose checkpoint changed and cannot be loaded: the one before answers.")
+	for _, m := range s.slots {
+		stale := 0
+		if m.isStale() {
+			stale = 1
+		}
+		fmt.Fprintf(&out, "mega_model_stale{model=%s} %d\n", label(m.ID), stale)
+	}
 	text := func(of func(*textEngine) int64) func(*loaded) (int64, bool) {
 		return func(l *loaded) (int64, bool) {
 			if l.text == nil {

@@ -2,11 +2,7 @@ package serve
 
 import (
 	"cmp"
-	"context"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -55,6 +51,9 @@ type slot struct {
 	mu      sync.Mutex
 	current *loaded
 	mark    string // fingerprint of what current was made of
+	stale   error  // why what is there now is not loaded, nil if it is
+
+	failed attempt // of watch alone
 }
 
 // loaded is a model in memory, with what computes for it: one of text, classes and
@@ -146,9 +145,7 @@ func (l *loaded) leave() {
 	case l.classes != nil:
 		l.classes.leaveDevice()
 	case l.translation != nil:
-		for _, m := range l.translation.translator.Models {
-			m.LeaveDevice()
-		}
+		l.translation.translator.Models.LeaveDevice()
 	}
 }
 
@@ -207,11 +204,12 @@ func (m Model) open(o Options, log *slog.Logger) (*loaded, error) {
 	return l, nil
 }
 
-func (l *loaded) loadText(m Model, o Options, log *slog.Logger) error {
+func (l *loaded) loadText(m Model, o Options, log *slog.Logger) (err error) {
 	t, err := language.Open(m.Path, language.OpenOptions{Data: m.Data, Device: o.on()})
 	if err != nil {
 		return err
 	}
+	defer device.Undo(&err, t.Model.LeaveDevice)
 	c := t.Model.Config()
 	l.info.Parameters, l.info.Layers, l.info.EmbedDim = t.Model.Params().Count(), c.DecoderLayers, c.DecoderEmbedDim
 	l.info.Chunk, l.info.Vocab, l.info.Unit = cmp.Or(max(c.DecoderChunkSize, -1), -1), c.VocabSize, "words"
@@ -226,11 +224,12 @@ func (l *loaded) loadText(m Model, o Options, log *slog.Logger) error {
 	return nil
 }
 
-func (l *loaded) loadTranslator(m Model, o Options, log *slog.Logger) error {
+func (l *loaded) loadTranslator(m Model, o Options, log *slog.Logger) (err error) {
 	t, err := translate.Open([]string{m.Path}, translate.OpenOptions{Data: m.Data, ModelOptions: translate.ModelOptions{Device: o.on()}})
 	if err != nil {
 		return err
 	}
+	defer device.Undo(&err, t.Models.LeaveDevice)
 	t.Searcher.Options = generate.DefaultOptions()
 	t.Searcher.Options.NoEarlyStop = true // as mega translate has it
 	t.Workers = t.Models.Throughput(0)
@@ -289,84 +288,4 @@ func finite(x []float64) []*float64 {
 		}
 	}
 	return out
-}
-
-// fingerprint tells whether what a model is made of has changed: the checkpoint that
-// its path stands for now, and the names, sizes and times of its files.
-func (m Model) fingerprint() (string, error) {
-	c, err := checkpoint.Open(m.Path)
-	if err != nil {
-		return "", err
-	}
-	path := c.Path
-	if err := c.Close(); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(path); err != nil { // a part of an archive
-		path = m.Path
-		if archive, _, ok := checkpoint.SplitArchivePath(path); ok {
-			path = archive
-		}
-	}
-	var mark strings.Builder
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			fmt.Fprintf(&mark, "%s %d %d\n", p, info.Size(), info.ModTime().UnixNano())
-		}
-		return err
-	})
-	return mark.String(), err
-}
-
-// reload loads the model again if what it is made of has changed, and then returns the old
-// one, to be closed. Requests that use that keep it until they are answered.
-func (s *slot) reload(o Options, log *slog.Logger) (old *loaded, err error) {
-	mark, err := s.fingerprint()
-	s.mu.Lock()
-	same := mark == s.mark
-	s.mu.Unlock()
-	if err != nil || same {
-		return nil, err
-	}
-	next, err := s.load(o, log)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old = s.current
-	s.current, s.mark = next, mark
-	return old, nil
-}
-
-// watch reloads models whose checkpoints change, until ctx ends.
-func (s *Server) watch(ctx context.Context) {
-	tick := time.NewTicker(s.options.Reload)
-	defer tick.Stop()
-	failed := map[string]string{} // told of once
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		for _, m := range s.slots {
-			old, err := m.reload(s.options, s.log)
-			switch {
-			case err != nil && failed[m.ID] != err.Error():
-				failed[m.ID] = err.Error()
-				s.log.Warn("a model that changed cannot be loaded; the one before stays", "model", m.ID, "error", err)
-				s.metrics.reload(m.ID, false)
-			case old != nil:
-				s.working.Go(old.close) // the server ends, and with it the device's loop, after it
-				delete(failed, m.ID)
-				s.log.Info("a model was loaded again", "model", m.ID)
-				s.metrics.reload(m.ID, true)
-			}
-		}
-	}
 }

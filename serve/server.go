@@ -446,7 +446,16 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
 		return nil
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	out := struct {
+		Status string   `json:"status"`
+		Stale  []string `json:"stale,omitempty"` // models whose newest checkpoint cannot be loaded
+	}{Status: "ok"}
+	for _, m := range s.slots {
+		if m.isStale() {
+			out.Stale = append(out.Stale, m.ID)
+		}
+	}
+	writeJSON(w, http.StatusOK, out)
 	return nil
 }
 

@@ -37,20 +37,53 @@ func NewLike(like *Tensor, shape ...int) *Tensor {
 
 // Move moves the numbers of t, which must have memory of its own that nothing else
 // shares, to a device, nil for the host.
-func (t *Tensor) Move(to device.Memory) {
-	if to == t.device {
-		return
+func (t *Tensor) Move(to device.Memory) { MoveAll([]*Tensor{t}, to) }
+
+// MoveAll is Move for several tensors. Where a device fails it panics with a
+// device.Failure, and then all are where they were, and take no memory elsewhere.
+func MoveAll(all []*Tensor, to device.Memory) {
+	var from, copies []*Tensor
+	arrived := false
+	defer func() {
+		if !arrived {
+			_ = free(copies) // the panic says what went wrong
+		}
+	}()
+	for _, t := range all {
+		if t.device == to {
+			continue
+		}
+		c := &Tensor{shape: t.shape, rows: t.rows, cols: t.cols, stride: t.cols}
+		from, copies = append(from, t), append(copies, c)
+		if to == nil {
+			c.data = t.Host()
+			continue
+		}
+		c.allocateOn(to)
+		c.write(t.Host())
 	}
-	numbers, from, at := t.Host(), t.device, t.at
-	t.stride = t.Cols()
-	if t.data, t.device, t.at = numbers, nil, 0; to != nil {
-		t.data = nil
-		t.allocateOn(to)
-		t.write(numbers)
+	arrived = true
+	for i, t := range from {
+		c := copies[i]
+		t.stride = c.stride
+		t.data, t.device, t.at, c.data, c.device, c.at = c.data, c.device, c.at, t.data, t.device, t.at
 	}
-	if from != nil {
-		device.Must(from, "free memory", from.Free(at))
+	if err := free(copies); err != nil {
+		panic(err)
 	}
+}
+
+// free gives devices back the memory of tensors.
+func free(all []*Tensor) (first error) {
+	for _, t := range all {
+		if t.device == nil {
+			continue
+		}
+		if err := t.device.Free(t.at); err != nil && first == nil {
+			first = &device.Failure{Device: t.device.String(), Step: "free memory", Err: err}
+		}
+	}
+	return first
 }
 
 // allocateOn gives t memory on a device.

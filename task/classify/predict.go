@@ -13,6 +13,7 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/labelled"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A Predictor says which class raw inputs are of: it reads them as training read
@@ -69,12 +70,14 @@ func Open(path string, o OpenOptions) (*Predictor, error) {
 	return OpenCheckpoint(c, o)
 }
 
-// OpenCheckpoint is Open for a checkpoint that is open.
-func OpenCheckpoint(c *checkpoint.Checkpoint, o OpenOptions) (*Predictor, error) {
+// OpenCheckpoint is Open for a checkpoint that is open. If it fails, nothing is left of
+// the model on a device.
+func OpenCheckpoint(c *checkpoint.Checkpoint, o OpenOptions) (_ *Predictor, err error) {
 	m, err := c.Classifier()
 	if err != nil {
 		return nil, err
 	}
+	defer device.Undo(&err, m.LeaveDevice)
 	d, err := CheckpointData(c)
 	if err != nil {
 		return nil, err

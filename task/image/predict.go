@@ -10,6 +10,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/images"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/parallel"
 	"github.com/mega-go/mega/internal/textfile"
 	"github.com/mega-go/mega/task/classify"
@@ -24,12 +25,14 @@ type Predictor struct {
 }
 
 // NewPredictor returns a predictor for the model of a checkpoint. classes is a file
-// that names the classes, a line each; "" for the names of its training.
-func NewPredictor(c *checkpoint.Checkpoint, classes string) (*Predictor, error) {
+// that names the classes, a line each; "" for the names of its training. If it fails,
+// nothing is left of the model on a device.
+func NewPredictor(c *checkpoint.Checkpoint, classes string) (_ *Predictor, err error) {
 	m, err := c.Vision()
 	if err != nil {
 		return nil, err
 	}
+	defer device.Undo(&err, m.LeaveDevice)
 	d, err := settingsOf(c)
 	if err != nil {
 		return nil, err

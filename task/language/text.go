@@ -63,12 +63,13 @@ func Open(path string, o OpenOptions) (*Model, error) {
 }
 
 // newModel makes the language model of a checkpoint. d says where its dictionary
-// is.
-func newModel(c *checkpoint.Checkpoint, d DataConfig) (*Model, error) {
+// is. If that fails, nothing is left of the model on a device.
+func newModel(c *checkpoint.Checkpoint, d DataConfig) (_ *Model, err error) {
 	m, err := c.LanguageModel()
 	if err != nil {
 		return nil, err
 	}
+	defer device.Undo(&err, m.LeaveDevice)
 	codec, err := d.codec()
 	if err == nil {
 		err = codec.Dictionary().Check(m.Config().VocabSize)

@@ -21,35 +21,34 @@ type ModelOptions struct {
 }
 
 // OpenEnsemble makes the translators of checkpoints. It also returns what the
-// first says of its data.
-func OpenEnsemble(paths []string, o ModelOptions) (Ensemble, DataConfig, error) {
-	var models Ensemble
-	var trained DataConfig
+// first says of its data. If that fails, nothing is left of them on a device.
+func OpenEnsemble(paths []string, o ModelOptions) (models Ensemble, trained DataConfig, err error) {
+	defer device.Undo(&err, func() { models.LeaveDevice() })
 	for i, path := range paths {
 		c, err := checkpoint.Open(path)
 		if err != nil {
-			return nil, trained, err
+			return models, trained, err
 		}
 		defer c.Close()
 		if err := c.Override(o.Overrides); err != nil {
-			return nil, trained, err
+			return models, trained, err
 		}
 		c.UseDevice(o.Device)
 		if o.BF16 {
 			if err := c.UseBF16(); err != nil {
-				return nil, trained, err
+				return models, trained, err
 			}
 		}
 		m, err := c.Translator()
 		if err != nil {
-			return nil, trained, err
-		}
-		if i == 0 {
-			if trained, err = CheckpointData(c); err != nil {
-				return nil, trained, err
-			}
+			return models, trained, err
 		}
 		models = append(models, m)
+		if i == 0 {
+			if trained, err = CheckpointData(c); err != nil {
+				return models, trained, err
+			}
+		}
 	}
 	return models, trained, nil
 }
@@ -63,12 +62,14 @@ type OpenOptions struct {
 }
 
 // Open makes a Translator of checkpoints and their dictionaries, and freezes the
-// models. How it searches and batches is left to the caller.
-func Open(paths []string, o OpenOptions) (*Translator, error) {
+// models. How it searches and batches is left to the caller. If it fails, nothing is left
+// of them on a device.
+func Open(paths []string, o OpenOptions) (_ *Translator, err error) {
 	models, d, err := OpenEnsemble(paths, o.ModelOptions)
 	if err != nil {
 		return nil, err
 	}
+	defer device.Undo(&err, models.LeaveDevice)
 	dir, err := d.dictionaries(paths[0], o)
 	if err != nil {
 		if o.Data == "" {
@@ -135,6 +136,13 @@ func (d DataConfig) At(dir, source, target string) DataConfig {
 		d.TargetLang = target
 	}
 	return d
+}
+
+// LeaveDevice moves the models to the host, as each one's LeaveDevice does.
+func (m Ensemble) LeaveDevice() {
+	for _, model := range m {
+		model.LeaveDevice()
+	}
 }
 
 // Throughput makes one thread compute each batch, so that no thread waits for

@@ -5,7 +5,10 @@
 // It knows no model and no operation.
 package device
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // An Address is where something is in a device's memory; 0 is nowhere.
 type Address = uint64
@@ -57,12 +60,31 @@ func Must(m Memory, step string, err error) {
 func Lacks(m Memory, step string) { panic(&Failure{m.String(), step, nil}) }
 
 // Catch sets err to the Failure that the function which defers it panics with.
-func Catch(err *error) {
-	switch p := recover().(type) {
+func Catch(err *error) { caught(recover(), err) }
+
+// Undo is Catch for a function that takes memory of a device and then may fail: if it does,
+// with an error or a Failure, undo gives the memory back.
+func Undo(err *error, undo func()) {
+	caught(recover(), err)
+	if *err != nil {
+		*err = errors.Join(*err, attempt(undo))
+	}
+}
+
+// caught sets err to a Failure that was recovered, and goes on with any other panic.
+func caught(broken any, err *error) {
+	switch p := broken.(type) {
 	case nil:
 	case *Failure:
 		*err = p
 	default:
 		panic(p)
 	}
+}
+
+// attempt returns the Failure that f panics with.
+func attempt(f func()) (err error) {
+	defer Catch(&err)
+	f()
+	return nil
 }
