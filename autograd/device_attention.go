@@ -18,8 +18,11 @@ type deviceAttention struct {
 func (d *deviceTape) newAttention(q, v *tensor.Tensor, c attentionCall) *deviceAttention {
 	a := &deviceAttention{call: c, Attention: kernels.Attention{
 		Function: int(c.Function), Segments: q.Rows() / c.Queries, Queries: c.Queries, Keys: c.Keys, Z: q.Cols(), H: v.Cols(),
-		Scale: float32(c.Scale), Causal: c.Causal, BF16: d.tape.bf16 && c.State == nil,
+		Scale: float32(c.Scale), Causal: c.Causal,
 	}}
+	if c.State == nil {
+		a.Format = d.format()
+	}
 	if c.drop > 0 {
 		a.Dropout, a.Seed = c.drop, d.seedAt(c.seed)
 	}
@@ -112,7 +115,7 @@ func (d *deviceTape) rotaryBiasGrad(dalpha, dbeta, dy, alpha, beta *tensor.Tenso
 	const op = "the gradient of a rotary bias"
 	table := kernels.Matrix{At: d.rotaryTable(chunk, z), Row: z, Col: 1}
 	dw := kernels.Matrix{At: d.get(z), Row: z, Col: 1}
-	d.must(op, kernels.Product(d, dw, kernels.Matrix{At: d.in(dy), Row: rows, Col: 1}, table, 0, 1, 1, z, rows, false))
+	d.must(op, kernels.Product(d, kernels.Float32, dw, kernels.Matrix{At: d.in(dy), Row: rows, Col: 1}, table, kernels.Epilogue{}, 1, 1, z, rows))
 	d.end(op, kernels.RotaryBiasGrad(d, d.out(dalpha), d.out(dbeta), dw.At, d.in(alpha), d.in(beta), z))
 }
 

@@ -17,46 +17,40 @@ func matrix(x *tensor.Tensor, transposed bool) kernels.Matrix {
 	return kernels.Matrix{At: x.Address(), Row: x.Stride(), Col: 1}
 }
 
-// product returns what computes products, with factors rounded to bfloat16 or as they are.
-func product(bf16 bool) func(d kernels.Device, c, a, b kernels.Matrix, bias device.Address, batch, m, n, k int, accumulate bool) error {
-	if bf16 {
-		return kernels.ProductBF16
+// format returns what the factors of the tape's products are rounded to.
+func (d *deviceTape) format() kernels.Format {
+	if d.tape.bf16 {
+		return kernels.BF16
 	}
-	return kernels.Product
+	return kernels.Float32
+}
+
+// epilogue returns e as kernels take it.
+func (d *deviceTape) epilogue(e epilogue) kernels.Epilogue {
+	k := kernels.Epilogue{Accumulate: e.accumulate, Activation: int(e.act), Pre: address(e.pre)}
+	if e.bias != nil {
+		k.Bias = d.in(e.bias)
+	}
+	return k
 }
 
 func (d *deviceTape) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
-	k := a.Cols()
+	rows, cols, k := c.Rows(), c.Cols(), a.Cols()
 	if how == transposedA {
 		k = a.Rows()
 	}
-	const op = "a product"
-	bias := device.Address(0)
-	if e.bias != nil {
-		bias = d.in(e.bias)
+	format, end := d.format(), d.epilogue(e)
+	if e.bf16 {
+		format = kernels.BF16
 	}
-	to := c
-	if e.pre != nil && !e.accumulate {
-		to = e.pre
-	}
+	to, left, right := matrix(c, false), matrix(a, how == transposedA), matrix(b, how == transposedB)
 	// Only gradients of weights are cut: elsewhere the number of rows must not change the
 	// bits of each, so that texts can be read piece by piece.
-	if parts := kernels.SplitParts(c.Rows(), c.Cols(), k); how == transposedA && parts > 0 && e.bias == nil {
-		d.must(op, kernels.SplitProduct(d, d.tape.bf16, matrix(to, false), matrix(a, true), matrix(b, false), d.get(parts), c.Rows(), c.Cols(), k, e.accumulate))
-	} else {
-		d.must(op, product(d.tape.bf16 || e.bf16)(d, matrix(to, false), matrix(a, how == transposedA), matrix(b, how == transposedB),
-			bias, 1, c.Rows(), c.Cols(), k, e.accumulate))
+	if parts := kernels.SplitParts(rows, cols, k); how == transposedA && parts > 0 {
+		d.end("a product", kernels.SplitProduct(d, format, to, left, right, d.get(parts), end, rows, cols, k))
+		return
 	}
-	switch {
-	case e.pre == nil:
-		to = c
-	case e.accumulate:
-		d.copy(e.pre, c)
-	}
-	if e.act != Identity {
-		d.activate(e.act, c, to)
-	}
-	d.end(op, nil)
+	d.end("a product", kernels.Product(d, format, to, left, right, end, 1, rows, cols, k))
 }
 
 func (d *deviceTape) multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) {
@@ -234,7 +228,7 @@ func (d *deviceTape) embedReals(dst *tensor.Tensor, x []float32, w, b *tensor.Te
 func (d *deviceTape) embedRealsGrad(dw *tensor.Tensor, x []float32, dy *tensor.Tensor) {
 	channels := dw.Rows()
 	a := kernels.Matrix{At: d.putFloats(x), Row: 1, Col: channels}
-	d.end("the gradient of an embedding of numbers", kernels.Product(d, matrix(dw, false), a, matrix(dy, false), 0, 1, channels, dy.Cols(), dy.Rows(), false))
+	d.end("the gradient of an embedding of numbers", kernels.Product(d, kernels.Float32, matrix(dw, false), a, matrix(dy, false), kernels.Epilogue{}, 1, channels, dy.Cols(), dy.Rows()))
 }
 
 func (d *deviceTape) patches(dst *tensor.Tensor, pixels []float32, p patchGrid) {

@@ -226,3 +226,28 @@ func TestTapeAfterFailure(t *testing.T) {
 		t.Errorf("a closed tape leaves %d blocks of memory", on.live-1)
 	}
 }
+
+// A listing device notes the kernels that it launches.
+type listing struct {
+	device.Device
+	kernels []string
+}
+
+func (l *listing) Launch(kernel string, grid, block [3]int, args ...any) error {
+	l.kernels = append(l.kernels, kernel)
+	return l.Device.Launch(kernel, grid, block, args...)
+}
+
+// TestLinearIsOneKernel: a product with all that goes with it, what backward reads included,
+// is one launch.
+func TestLinearIsOneKernel(t *testing.T) {
+	on := &listing{Device: interpreter(t)}
+	tape := NewTrainingTape()
+	tape.SetDevice(on)
+	x, w, b := tape.zeros(shape{40, 5}), tape.zeros(shape{33, 5}), tape.zeros(shape{33})
+	w = NewParameter(w.Value())
+	tape.Linear(x, w, b, SiLU)
+	if want := []string{"product"}; !slices.Equal(on.kernels, want) {
+		t.Errorf("it launches %v, want %v", on.kernels, want)
+	}
+}

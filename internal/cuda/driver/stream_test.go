@@ -35,7 +35,7 @@ func TestLaunch(t *testing.T) {
 		b, err2 := upload(s, y...)
 		v, err3 := upload(s, bias...)
 		c, err4 := s.Alloc(4 * m * n)
-		err5 := kernels.Product(s, kernels.Matrix{At: c, Row: n, Col: 1}, kernels.Matrix{At: a, Row: k, Col: 1}, kernels.Matrix{At: b, Row: n, Col: 1}, v, 1, m, n, k, false)
+		err5 := kernels.Product(s, kernels.Float32, kernels.Matrix{At: c, Row: n, Col: 1}, kernels.Matrix{At: a, Row: k, Col: 1}, kernels.Matrix{At: b, Row: n, Col: 1}, kernels.Epilogue{Bias: v}, 1, m, n, k)
 		runtime.GC() // nothing that a launch needs is only known by its address
 		got, err6 := download(s, c, m*n)
 		if !slices.Equal(got, want) {

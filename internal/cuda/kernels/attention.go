@@ -11,7 +11,7 @@ type Attention struct {
 	Z, H                    int
 	Scale                   float32
 	Causal                  bool
-	BF16                    bool // factors of products are rounded to bfloat16, on tensor cores
+	Format                  Format // of the factors of products
 
 	// Bias is the address of the bias of equal positions, of which there are Queries-1
 	// before and Keys-1 after. Mask, bytes [Segments, Keys], is not 0 at padding, which
@@ -59,10 +59,6 @@ func (t *attentionTask) launch(d Device, a *Attention) error {
 	if a.Segments == 0 || rows == 0 || t.width == 0 {
 		return nil
 	}
-	name := "attention"
-	if a.BF16 {
-		name += "_bf16"
-	}
 	chunks := ceilDiv(t.width, attentionChunk)
 	blocks := ceilDiv(chunks, attentionChunks)
 	chunks = ceilDiv(chunks, blocks) // as even as may be
@@ -70,7 +66,7 @@ func (t *attentionTask) launch(d Device, a *Attention) error {
 	if a.Dropout > 0 {
 		threshold, factor = uint32(math.Round(float64(a.Dropout)*(1<<32))), float32(1/(1-float64(a.Dropout)))
 	}
-	return d.Launch(name+t.kernel, [3]int{ceilDiv(rows, tile) * a.Segments, blocks, 1}, [3]int{threads, 1, 1},
+	return d.Launch("attention"+a.Format.suffix()+t.kernel, [3]int{ceilDiv(rows, tile) * a.Segments, blocks, 1}, [3]int{threads, 1, 1},
 		t.y.At, t.a.At, t.b.At, t.c.At, t.e.At, t.x.At, t.logs, t.deltas, t.biasGradients, a.Bias, a.Mask, a.Lengths,
 		int32(a.Queries), int32(a.Keys), int32(a.Z), int32(a.H), int32(t.width), int32(chunks),
 		int32(t.y.LD), int32(t.a.LD), int32(t.b.LD), int32(t.c.LD), int32(t.e.LD), int32(t.x.LD),

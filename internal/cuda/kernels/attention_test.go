@@ -15,14 +15,15 @@ import (
 // An attentionCase is attention of random numbers, whose rows are wider than they need.
 type attentionCase struct {
 	segments, queries, keys, z, h int
-	causal, bf16                  bool
+	causal                        bool
+	in                            Format
 	dropout                       float32
 	special                       bool // some numbers are not finite
 }
 
 func (c attentionCase) String() string {
-	return fmt.Sprintf("%d of %d to %d, %d and %d wide, causal %v, bfloat16 %v, dropout %v",
-		c.segments, c.queries, c.keys, c.z, c.h, c.causal, c.bf16, c.dropout)
+	return fmt.Sprintf("%d of %d to %d, %d and %d wide, causal %v, %v, dropout %v",
+		c.segments, c.queries, c.keys, c.z, c.h, c.causal, c.in, c.dropout)
 }
 
 // TestAttention compares with the CPU's operation around the edges of tiles, and of blocks
@@ -42,7 +43,7 @@ func TestAttention(t *testing.T) {
 	for i, c := range cases {
 		testAttention(t, kernel.AttentionSoftmax, c)
 		testAttention(t, kernel.AttentionReLU2+kernel.AttentionFunction(i%2), c)
-		c.bf16 = true
+		c.in = BF16
 		testAttention(t, kernel.AttentionFunction(i%3), c)
 	}
 }
@@ -72,9 +73,9 @@ func testAttention(t *testing.T, f kernel.AttentionFunction, c attentionCase) {
 	all := c.queries + c.keys - 1
 	bias, dbias, stats := b.normal(all), b.normal(all), make([]float32, queries)
 	reference := kernel.Attention{Function: f, Segments: c.segments, Queries: c.queries, Keys: c.keys, Z: c.z, H: c.h, Causal: c.causal,
-		Scale: 0.4, Bias: bias, BiasZero: c.queries - 1, Dropout: c.dropout, Seed: 77, BF16: c.bf16}
+		Scale: 0.4, Bias: bias, BiasZero: c.queries - 1, Dropout: c.dropout, Seed: 77, BF16: c.in == BF16}
 	a := Attention{Function: int(f), Segments: c.segments, Queries: c.queries, Keys: c.keys, Z: c.z, H: c.h, Causal: c.causal,
-		Scale: 0.4, Bias: up(b, bias) + Address(4*(c.queries-1)), BF16: c.bf16, Dropout: c.dropout, Seed: up(b, []uint64{77})}
+		Scale: 0.4, Bias: up(b, bias) + Address(4*(c.queries-1)), Format: c.in, Dropout: c.dropout, Seed: up(b, []uint64{77})}
 	if c.segments > 1 {
 		setMask(b, &reference, &a)
 	}
@@ -88,13 +89,13 @@ func testAttention(t *testing.T, f kernel.AttentionFunction, c attentionCase) {
 		got = got[:5]
 	}
 	var rounded [][]float32
-	if c.bf16 {
+	if c.in == BF16 {
 		rounded = want.results(&reference, dbias, stats)
 		reference.BF16 = false
 	}
 	for i, exact := range want.results(&reference, dbias, stats)[:len(got)] {
 		name := fmt.Sprint(f, " ", c, ": ", []string{"out", "dq", "dk", "dv", "dbias", "logs"}[i])
-		if c.bf16 {
+		if c.in == BF16 {
 			b.compareRounding(name, got[i], exact, rounded[i])
 		} else {
 			b.compareSize(name, got[i], exact, 4e-6)
@@ -247,8 +248,13 @@ func runAttentionKernel(t *testing.T, text, name string) error {
 	}
 	b := &bench{t, &interpreter{Memory: ptx.NewMemory(), module: module}, rand.New(rand.NewPCG(1, 2))}
 	const n, other, z, h = 5, 67, 19, 18
-	a := Attention{Segments: 1, Queries: n, Keys: other, Z: z, H: h, Scale: 1, BF16: strings.Contains(name, "bf16")}
-	task := attentionTask{kernel: strings.TrimPrefix(strings.TrimPrefix(name, "attention"), "_bf16"), width: h,
+	a := Attention{Segments: 1, Queries: n, Keys: other, Z: z, H: h, Scale: 1}
+	for in := range formats {
+		if in != Float32 && strings.Contains(name, in.suffix()) {
+			a.Format = in
+		}
+	}
+	task := attentionTask{kernel: strings.TrimPrefix(strings.TrimPrefix(name, "attention"), a.Format.suffix()), width: h,
 		logs: up(b, make([]float32, other)), deltas: up(b, make([]float32, other))}
 	rows := func(n, width int) Rows { return Rows{up(b, b.normal(n*width)), width} }
 	task.a, task.b, task.x, task.y = rows(n, z), rows(other, z), rows(other, h), Rows{b.empty(n * h), h}

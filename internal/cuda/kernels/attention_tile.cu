@@ -16,13 +16,12 @@
 // each of which makes the weights for itself.
 //
 // Every sum is in the order of keys or of queries, so that equal runs give equal bits.
-// What computes products is a type E: Float32 (attention_f32.cu) or BFloat16
-// (attention_bf16.cu). Hidden pairs have the weight 0. So a value that is not finite makes
+// What computes products is a type E: Float32 (attention_f32.cu) or
+// TensorCores (attention_mma.cu). Hidden pairs have the weight 0. So a value that is not finite makes
 // NaN of rows in its tile that do not see it; tiles that a causal order hides are skipped.
 
 #define CHUNK 64            // columns of y
 #define CHUNKS 4            // of a block, at most
-#define TILE_PITCH (TILE + 4) // rows of a tile in other banks, aligned to 16 bytes
 
 enum { SOFTMAX, BY_RELU2, BY_LAPLACE }; // as internal/kernel numbers functions
 

@@ -309,11 +309,11 @@ func TestLargeGrids(t *testing.T) {
 		t.Errorf("the gradient of 100000 tokens has a grid of %v, %v", s.largest, err)
 	}
 	s = new(surveyor)
-	if err := Product(s, Matrix{}, Matrix{}, Matrix{}, 0, 200000, 65, 33, 1, false); err != nil || s.largest[2] > mostBlocks || s.blocks != 400000 {
+	if err := Product(s, Float32, Matrix{}, Matrix{}, Matrix{}, Epilogue{}, 200000, 65, 33, 1); err != nil || s.largest[2] > mostBlocks || s.blocks != 400000 {
 		t.Errorf("200000 products have %d blocks in grids of %v, %v", s.blocks, s.largest, err)
 	}
 	s = new(surveyor)
-	if err := Product(s, Matrix{}, Matrix{}, Matrix{}, 0, 1, 1<<21, 32, 1, false); err != nil || s.largest != [3]int{1 << 17, 2, 1} {
+	if err := Product(s, Float32, Matrix{}, Matrix{}, Matrix{}, Epilogue{}, 1, 1<<21, 32, 1); err != nil || s.largest != [3]int{1 << 17, 2, 1} {
 		t.Errorf("a product of two million rows has a grid of %v, %v", s.largest, err)
 	}
 	batch := Matrix{At: 4096, Row: 3, Col: 1, Batch: 6}

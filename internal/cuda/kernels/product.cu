@@ -4,18 +4,63 @@
 #define DEPTH 16 // of the sums that it takes at a time
 #define OWN 4    // rows and columns that a thread computes
 
-// C = A B + bias, or C += A B, for each z: element (i, k) of A is at z az + i ai + k ak,
-// (k, j) of B at z bz + k bk + j bj, (i, j) of C at z cz + i ldc + j. So a matrix may be
-// transposed. bias [n] may be null. Each element is one sum in the order of k. Rows are
-// blocks along x, where a grid has room for the most.
-KERNEL BOUNDS void product(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
-    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+#define TILE_PITCH (TILE + 4) // rows of a tile in other banks, aligned to 16 bytes
+
+// What a product does with its sums P before it writes them (internal/kernel's Epilogue):
+//
+//	V = P [+ bias] [+ C],  pre = V,  C = f(V)
+//
+// bias [n], and pre, which is laid out as C, may be null.
+#define EPILOGUE const float *bias, float *pre, int f, int accumulate
+
+// Does so with the sum of a column, whose place in C is at.
+DEVICE void store(float *c, long at, int col, float sum, EPILOGUE)
 {
-    SHARED float as[DEPTH][TILE + 4], bs[DEPTH][TILE + 4]; // + 4: columns in other banks
+    float v = bias ? sum + bias[col] : sum;
+    if (accumulate)
+        v += c[at];
+    if (pre)
+        pre[at] = v;
+    c[at] = activation(f, v);
+}
+
+// Does so with a block's sums in shared memory, those of TILE rows from row0 on and COLS
+// columns from col0 on, of an m by n C. One loop has all, since there are many activations,
+// and neighbouring threads write neighbours.
+template <int COLS> DEVICE void storeTile(float *c, const float sums[TILE][COLS + 4], int row0, int col0, int m, int n, long ldc, EPILOGUE)
+{
+    _Pragma("nounroll") for (int e = threadX; e < TILE * COLS; e += THREADS) {
+        int row = row0 + e / COLS, col = col0 + e % COLS;
+        if (row < m && col < n)
+            store(c, row * ldc + col, col, sums[e / COLS][e % COLS], bias, pre, f, accumulate);
+    }
+}
+
+// The parameters of all kernels of products. They compute P = A B for each z and do with
+// it what the epilogue says: element (i, k) of A is at z az + i ai + k ak, (k, j) of B at
+// z bz + k bk + j bj, (i, j) of C at z cz + i ldc + j. So a matrix may be transposed.
+#define PRODUCT                                                                              \
+    float *c, const float *a, const float *b, int m, int n, int k, long ai, long ak, long az, \
+        long bk, long bj, long bz, long ldc, long cz, EPILOGUE
+
+// Moves C and what is laid out as it to a block's z.
+#define MOVE_C             \
+    c += blockZ * cz;      \
+    if (pre)               \
+        pre += blockZ * cz
+
+// Each element is one sum in the order of k. Rows are blocks along x, where a grid has room
+// for the most.
+KERNEL BOUNDS void product(PRODUCT)
+{
+    static __attribute__((shared, aligned(16))) union {
+        struct { float a[DEPTH][TILE_PITCH], b[DEPTH][TILE_PITCH]; } in; // pitches: columns in other banks
+        float sums[TILE][TILE_PITCH];
+    } s;
     int row0 = blockX * TILE, col0 = blockY * TILE, ty = threadX / 16 * OWN, tx = threadX % 16 * OWN;
     a += blockZ * az;
     b += blockZ * bz;
-    c += blockZ * cz;
+    MOVE_C;
     float sum[OWN][OWN];
     UNROLL for (int i = 0; i < OWN; i++)
         UNROLL for (int j = 0; j < OWN; j++)
@@ -24,35 +69,29 @@ KERNEL BOUNDS void product(float *c, const float *a, const float *b, const float
         for (int e = threadX; e < TILE * DEPTH; e += THREADS) {
             // Neighbouring threads read neighbours in memory, whichever way it lies.
             int i = ak == 1 ? e / DEPTH : e % TILE, d = ak == 1 ? e % DEPTH : e / TILE;
-            as[d][i] = row0 + i < m && k0 + d < k ? a[(row0 + i) * ai + (k0 + d) * ak] : 0;
+            s.in.a[d][i] = row0 + i < m && k0 + d < k ? a[(row0 + i) * ai + (k0 + d) * ak] : 0;
             int j = bj == 1 ? e % TILE : e / DEPTH;
             d = bj == 1 ? e / TILE : e % DEPTH;
-            bs[d][j] = col0 + j < n && k0 + d < k ? b[(k0 + d) * bk + (col0 + j) * bj] : 0;
+            s.in.b[d][j] = col0 + j < n && k0 + d < k ? b[(k0 + d) * bk + (col0 + j) * bj] : 0;
         }
         BARRIER;
         UNROLL for (int d = 0; d < DEPTH; d++)
             UNROLL for (int i = 0; i < OWN; i++)
                 UNROLL for (int j = 0; j < OWN; j++)
-                    sum[i][j] = fma(as[d][ty + i], bs[d][tx + j], sum[i][j]);
+                    sum[i][j] = fma(s.in.a[d][ty + i], s.in.b[d][tx + j], sum[i][j]);
         BARRIER;
     }
     UNROLL for (int i = 0; i < OWN; i++)
-        UNROLL for (int j = 0; j < OWN; j++) {
-            int row = row0 + ty + i, col = col0 + tx + j;
-            if (row >= m || col >= n)
-                continue;
-            float v = bias ? sum[i][j] + bias[col] : sum[i][j];
-            long at = row * ldc + col;
-            c[at] = accumulate ? c[at] + v : v;
-        }
+        writeFour(&s.sums[ty + i][tx], sum[i]);
+    BARRIER;
+    storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, bias, pre, f, accumulate);
 }
 
 #define SMALL 16 // rows and columns of C that a block computes, and depth
 
 // product for matrices with few rows or columns, of which the other's tiles would be
 // mostly empty: a thread an element. The sums are the same, in the same order.
-KERNEL BOUNDS void product_small(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
-    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+KERNEL BOUNDS void product_small(PRODUCT)
 {
     SHARED float as[SMALL][SMALL + 1], bs[SMALL][SMALL + 1];
     int y = threadX / SMALL, x = threadX % SMALL, row = blockX * SMALL + y, col = blockY * SMALL + x;
@@ -72,13 +111,13 @@ KERNEL BOUNDS void product_small(float *c, const float *a, const float *b, const
     }
     if (row >= m || col >= n)
         return;
-    float v = bias ? sum + bias[col] : sum;
-    long at = blockZ * cz + row * ldc + col;
-    c[at] = accumulate ? c[at] + v : v;
+    MOVE_C;
+    store(c, row * ldc + col, col, sum, bias, pre, f, accumulate);
 }
 
-// C = sum over p of parts[p], or C += that, of [m, n] each.
-KERNEL BOUNDS void product_sum(float *c, const float *parts, int count, int m, int n, long ldc, int accumulate)
+// The end of a product whose sums are of parts of k: P is the sum over p of parts[p],
+// [m, n] each.
+KERNEL BOUNDS void product_sum(float *c, const float *parts, int count, int m, int n, long ldc, EPILOGUE)
 {
     long i = ELEMENT, row = i / n, all = (long)m * n;
     if (row >= m)
@@ -86,6 +125,6 @@ KERNEL BOUNDS void product_sum(float *c, const float *parts, int count, int m, i
     float sum = 0;
     for (int p = 0; p < count; p++)
         sum += parts[p * all + i];
-    c += row * ldc + i % n;
-    *c = accumulate ? *c + sum : sum;
+    int col = (int)(i % n);
+    store(c, row * ldc + col, col, sum, bias, pre, f, accumulate);
 }

@@ -5,23 +5,6 @@
 #define PITCH (LARGE + 4) // rows of a tile in other banks
 #define SHARE (LARGE * SLICE / THREADS)
 
-// Four numbers in shared memory, by one instruction: clang would make four.
-DEVICE void readFour(float v[4], const float *from)
-{
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(v[0]), "=f"(v[1]), "=f"(v[2]), "=f"(v[3])
-                 : "l"((const __attribute__((address_space(3))) float *)from)
-                 : "memory");
-}
-
-DEVICE void writeFour(float *to, const float v[4])
-{
-    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};"
-                 :
-                 : "l"((__attribute__((address_space(3))) float *)to), "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3])
-                 : "memory");
-}
-
 // What a thread reads of a tile [LARGE, SLICE] of A, or of B with columns for rows: SHARE
 // numbers, apart in memory, that begin at row and depth.
 typedef struct { int row, depth, rows, depths; long apart; const float *at; } share;
@@ -56,10 +39,12 @@ DEVICE void writeShare(float tile[SLICE][PITCH], const float v[SHARE], const sha
 // As product, whose sums it gives bit for bit. A thread computes eight rows and columns:
 // four from 4 y or 4 x on, and four that are 64 further. While a tile is multiplied, the
 // next one is on its way from memory.
-KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
-    long ai, long ak, long az, long bk, long bj, long bz, long ldc, long cz, int accumulate)
+KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
 {
-    static __attribute__((shared, aligned(16))) float as[2][SLICE][PITCH], bs[2][SLICE][PITCH];
+    static __attribute__((shared, aligned(16))) union {
+        struct { float a[2][SLICE][PITCH], b[2][SLICE][PITCH]; } in;
+        float sums[TILE][PITCH];
+    } s;
     int row0 = blockX * LARGE, col0 = blockY * LARGE, y = threadX / 16 * 4, x = threadX % 16 * 4, now = 0;
     share left = shareOf(a + blockZ * az, row0, ai, ak), right = shareOf(b + blockZ * bz, col0, bj, bk);
     float sum[8][8], nextA[SHARE], nextB[SHARE];
@@ -68,8 +53,8 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(float *c, c
             sum[i][j] = 0;
     readShare(nextA, &left, m - row0, 0, k, ak);
     readShare(nextB, &right, n - col0, 0, k, bk);
-    writeShare(as[0], nextA, &left);
-    writeShare(bs[0], nextB, &right);
+    writeShare(s.in.a[0], nextA, &left);
+    writeShare(s.in.b[0], nextB, &right);
     BARRIER;
     for (int k0 = SLICE;; k0 += SLICE) {
         if (k0 < k) {
@@ -78,10 +63,10 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(float *c, c
         }
         UNROLL for (int d = 0; d < SLICE; d++) {
             float p[8], q[8];
-            readFour(p, &as[now][d][y]);
-            readFour(p + 4, &as[now][d][y + 64]);
-            readFour(q, &bs[now][d][x]);
-            readFour(q + 4, &bs[now][d][x + 64]);
+            readFour(p, &s.in.a[now][d][y]);
+            readFour(p + 4, &s.in.a[now][d][y + 64]);
+            readFour(q, &s.in.b[now][d][x]);
+            readFour(q + 4, &s.in.b[now][d][x + 64]);
             UNROLL for (int i = 0; i < 8; i++)
                 UNROLL for (int j = 0; j < 8; j++)
                     sum[i][j] = fma(p[i], q[j], sum[i][j]);
@@ -89,18 +74,19 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(float *c, c
         if (k0 >= k)
             break;
         now = 1 - now;
-        writeShare(as[now], nextA, &left);
-        writeShare(bs[now], nextB, &right);
+        writeShare(s.in.a[now], nextA, &left);
+        writeShare(s.in.b[now], nextB, &right);
         BARRIER;
     }
-    c += blockZ * cz;
-    UNROLL for (int i = 0; i < 8; i++)
-        UNROLL for (int j = 0; j < 8; j++) {
-            int row = row0 + y + i % 4 + i / 4 * 64, col = col0 + x + j % 4 + j / 4 * 64;
-            if (row >= m || col >= n)
-                continue;
-            float v = bias ? sum[i][j] + bias[col] : sum[i][j];
-            long at = row * ldc + col;
-            c[at] = accumulate ? c[at] + v : v;
-        }
+    MOVE_C;
+    _Pragma("nounroll") for (int half = 0; half < 2; half++) {
+        BARRIER; // what is in shared memory has been read
+        UNROLL for (int i = 0; i < 8; i++)
+            if (i / 4 == half) {
+                writeFour(&s.sums[y + i % 4][x], sum[i]);
+                writeFour(&s.sums[y + i % 4][x + 64], sum[i] + 4);
+            }
+        BARRIER;
+        storeTile<LARGE>(c, s.sums, row0 + half * TILE, col0, m, n, ldc, bias, pre, f, accumulate);
+    }
 }

@@ -32,7 +32,7 @@ func splitOf(m, n, k int) split {
 }
 
 // SplitParts returns how many numbers of memory SplitProduct needs for C [m, n] over k: 0
-// where Product or ProductBF16 serves as well.
+// where Product serves as well.
 func SplitParts(m, n, k int) int {
 	if s := splitOf(m, n, k); s.parts > 1 {
 		return s.parts * m * n
@@ -40,28 +40,27 @@ func SplitParts(m, n, k int) int {
 	return 0
 }
 
-// SplitProduct sets C = A B for one product of [m, k] by [k, n], or adds to C, with factors
-// rounded to bfloat16 or not. parts is memory of SplitParts numbers, of which there must be
-// some. Each element is the sum of sums over parts of k, in an order that the shape decides.
-func SplitProduct(d Device, bf16 bool, c, a, b Matrix, parts Address, m, n, k int, accumulate bool) error {
+// SplitProduct sets C = A B, or what e makes of it, for one product of [m, k] by [k, n],
+// whose factors are rounded to a format. parts is memory of SplitParts numbers, of which
+// there must be some. Each element is the sum of sums over parts of k, in an order that the
+// shape decides.
+func SplitProduct(d Device, in Format, c, a, b Matrix, parts Address, e Epilogue, m, n, k int) error {
 	s := splitOf(m, n, k)
-	kernel := "product"
-	if bf16 {
-		kernel = "product_bf16"
-	}
+	kernel := "product" + in.suffix()
 	if s.size == largeTile {
 		kernel += "_large"
 	}
 	sums := Matrix{At: parts, Row: n, Col: 1, Batch: m * n}
 	a.Batch, b.Batch = s.depth*a.Col, s.depth*b.Row
 	whole, rest := k/s.depth, k%s.depth
-	if err := product(d, kernel, s.size, sums, a, b, 0, whole, m, n, s.depth, false); err != nil {
+	if err := product(d, kernel, s.size, sums, a, b, Epilogue{}, whole, m, n, s.depth); err != nil {
 		return err
 	}
 	if rest > 0 {
-		if err := product(d, kernel, s.size, sums.from(whole), a.from(whole), b.from(whole), 0, 1, m, n, rest, false); err != nil {
+		if err := product(d, kernel, s.size, sums.from(whole), a.from(whole), b.from(whole), Epilogue{}, 1, m, n, rest); err != nil {
 			return err
 		}
 	}
-	return elements(d, "product_sum", m*n, c.At, parts, int32(s.parts), int32(m), int32(n), int64(c.Row), flag(accumulate))
+	args := append([]any{c.At, parts, int32(s.parts), int32(m), int32(n), int64(c.Row)}, e.arguments()...)
+	return elements(d, "product_sum", m*n, args...)
 }

@@ -3,36 +3,42 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
+
+	"github.com/mega-go/mega/internal/kernel"
 )
 
-// TestProduct compares with sums in float64, for matrices that lie either way.
-func TestProduct(t *testing.T) { testProduct(t, Product, func(x float32) float32 { return x }) }
+// formats are all of them, with how they round.
+var formats = map[Format]func(float32) float32{Float32: func(x float32) float32 { return x }, BF16: roundedBF16}
 
-// TestProductBF16 is the same for factors that are rounded.
-func TestProductBF16(t *testing.T) {
-	testProduct(t, ProductBF16, func(x float32) float32 { return roundedBF16(x, true) })
+func (f Format) String() string { return "product" + f.suffix() }
+
+// TestProduct compares with sums in float64 of factors that are rounded, for matrices that
+// lie either way.
+func TestProduct(t *testing.T) {
+	for in := range formats {
+		t.Run(in.String(), func(t *testing.T) { testProduct(t, in) })
+	}
 }
 
 // TestProductLarge holds the kernels for large matrices, which small ones are not given to,
 // against those for others, to the last bit.
 func TestProductLarge(t *testing.T) {
-	for _, name := range []string{"product", "product_bf16"} {
-		t.Run(name, func(t *testing.T) { testProductLarge(t, name) })
-	}
-	for name, f := range map[string]productFunction{"float32": Product, "bfloat16": ProductBF16} {
+	for in := range formats {
+		t.Run(in.String(), func(t *testing.T) { testProductLarge(t, in) })
 		s := new(surveyor)
-		if err := f(s, Matrix{}, Matrix{}, Matrix{}, 0, 2, 1024, 1024, 1024, false); err != nil || s.largest != [3]int{8, 8, 2} {
-			t.Errorf("large matrices of %s have a grid of %v, %v", name, s.largest, err)
+		if err := Product(s, in, Matrix{}, Matrix{}, Matrix{}, Epilogue{}, 2, 1024, 1024, 1024); err != nil || s.largest != [3]int{8, 8, 2} {
+			t.Errorf("large matrices of %v have a grid of %v, %v", in, s.largest, err)
 		}
 	}
 }
 
-func testProductLarge(t *testing.T, name string) {
+func testProductLarge(t *testing.T, in Format) {
 	b := newBench(t)
 	for i, s := range [][3]int{{1, 1, 1}, {128, 128, 8}, {129, 127, 17}, {3, 200, 35}, {70, 5, 40}, {2, 3, 0}} {
 		for variant := range 4 {
-			m, n, k, batch, accumulate := s[0], s[1], s[2], 1+(i+variant)%2, variant == i%4
+			m, n, k, batch := s[0], s[1], s[2], 1+(i+variant)%2
 			x, y, bias, old := b.normal(batch*m*k), b.normal(batch*k*n), b.normal(n), b.normal(batch*m*(n+2))
 			a, bm := Matrix{up(b, x), k, 1, m * k}, Matrix{up(b, y), n, 1, k * n}
 			if variant&1 != 0 {
@@ -41,22 +47,17 @@ func testProductLarge(t *testing.T, name string) {
 			if variant&2 != 0 {
 				bm.Row, bm.Col = 1, k
 			}
-			at := up(b, bias)
-			if accumulate {
-				at = 0
-			}
+			e := Epilogue{Bias: up(b, bias), Accumulate: variant == i%4}
 			large, other := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Matrix{up(b, old), n + 2, 1, m * (n + 2)}
-			b.must(product(b, name+"_large", largeTile, large, a, bm, at, batch, m, n, k, accumulate))
-			b.must(product(b, name, tile, other, a, bm, at, batch, m, n, k, accumulate))
+			b.must(product(b, in.String()+"_large", largeTile, large, a, bm, e, batch, m, n, k))
+			b.must(product(b, in.String(), tile, other, a, bm, e, batch, m, n, k))
 			b.compare(fmt.Sprint(s, " variant ", variant), large.At, down[float32](b, other.At, len(old)), 0)
 		}
 	}
 }
 
-type productFunction func(d Device, c, a, b Matrix, bias Address, batch, m, n, k int, accumulate bool) error
-
-func testProduct(t *testing.T, product productFunction, rounded func(float32) float32) {
-	b := newBench(t)
+func testProduct(t *testing.T, in Format) {
+	b, rounded := newBench(t), formats[in]
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 2}, {64, 64, 16}, {65, 63, 17}, {7, 130, 33}, {2, 3, 0}} {
 		for variant := range 8 {
 			m, n, k, batch := s[0], s[1], s[2], 1+variant%2*(2-s[0]/64)
@@ -73,11 +74,11 @@ func testProduct(t *testing.T, product productFunction, rounded func(float32) fl
 			if variant&1 != 0 {
 				bm.Row, bm.Col = 1, k
 			}
-			c, at := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, up(b, bias)
-			if accumulate {
-				at = 0
+			c, e := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Epilogue{Accumulate: accumulate}
+			if !accumulate {
+				e.Bias = up(b, bias)
 			}
-			b.must(product(b, c, a, bm, at, batch, m, n, k, accumulate))
+			b.must(Product(b, in, c, a, bm, e, batch, m, n, k))
 			got := down[float32](b, c.At, len(old))
 			for z := range batch {
 				for i := range m {
@@ -102,14 +103,86 @@ func testProduct(t *testing.T, product productFunction, rounded func(float32) fl
 	}
 }
 
+// TestEpilogue compares what every kernel makes of its sums with kernel.Gemm: with each
+// activation, in all combinations of what else there may be, for two products of factors
+// that no format rounds. The bias has numbers beyond what activations tell apart.
+func TestEpilogue(t *testing.T) {
+	const m, n, k = 67, 70, 5
+	type multiply func(b *bench, c, x, y Matrix, e Epilogue, batch, m, n, k int) error
+	kernels := map[string]multiply{
+		"product_small": func(b *bench, c, x, y Matrix, e Epilogue, batch, m, n, k int) error {
+			return product(b, "product_small", smallTile, c, x, y, e, batch, m, n, k)
+		},
+	}
+	for in := range formats {
+		kernels[in.String()] = func(b *bench, c, x, y Matrix, e Epilogue, batch, m, n, k int) error {
+			return product(b, in.String(), tile, c, x, y, e, batch, m, n, k)
+		}
+		kernels[in.String()+"_large"] = func(b *bench, c, x, y Matrix, e Epilogue, batch, m, n, k int) error {
+			return product(b, in.String()+"_large", largeTile, c, x, y, e, batch, m, n, k)
+		}
+	}
+	for name, f := range kernels {
+		t.Run(name, func(t *testing.T) {
+			for act := kernel.Identity; act <= kernel.GELUTanh; act++ {
+				for variant := range 8 {
+					if variant != int(act) && variant != 7 { // each with one activation, and all with all of it
+						continue
+					}
+					testEpilogue(t, act, variant, 2, m, n, k, f)
+				}
+			}
+		})
+	}
+	t.Run("product_sum", func(t *testing.T) {
+		for act := kernel.Identity; act <= kernel.GELUTanh; act++ {
+			testEpilogue(t, act, int(act), 1, 3, 18, 2*leastDepth, func(b *bench, c, x, y Matrix, e Epilogue, _, m, n, k int) error {
+				return SplitProduct(b, Float32, c, x, y, b.empty(SplitParts(m, n, k)), e, m, n, k)
+			})
+		}
+	})
+}
+
+// testEpilogue tests one activation with the bias, C and Pre that bits of variant stand for.
+func testEpilogue(t *testing.T, act kernel.Activation, variant, batch, m, n, k int, multiply func(b *bench, c, x, y Matrix, e Epilogue, batch, m, n, k int) error) {
+	t.Helper()
+	b := newBench(t)
+	ldc, small := n+3, func(n int) []float32 { // which no format rounds
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(b.r.IntN(5)-2) / 4
+		}
+		return x
+	}
+	x, y, bias, old := small(batch*m*k), small(batch*k*n), b.normal(n), b.normal(batch*m*ldc)
+	copy(bias, specials)
+	c, want, pre := up(b, old), slices.Clone(old), slices.Clone(old)
+	e, reference := Epilogue{Activation: int(act)}, kernel.Epilogue{Activation: act}
+	if variant&1 != 0 {
+		e.Bias, reference.Bias = up(b, bias), bias
+	}
+	e.Accumulate, reference.Accumulate = variant&2 != 0, variant&2 != 0
+	if variant&4 != 0 {
+		e.Pre = up(b, old)
+	}
+	b.must(multiply(b, Matrix{c, ldc, 1, m * ldc}, Matrix{up(b, x), k, 1, m * k}, Matrix{up(b, y), n, 1, k * n}, e, batch, m, n, k))
+	for z := range batch {
+		if variant&4 != 0 {
+			reference.Pre = pre[z*m*ldc:]
+		}
+		kernel.Gemm(nil, m, n, k, kernel.Matrix{Data: x[z*m*k:], Stride: k}, kernel.Matrix{Data: y[z*k*n:], Stride: n}, want[z*m*ldc:], ldc, reference)
+	}
+	name := fmt.Sprintf("%v, variant %d: ", act, variant)
+	b.compare(name+"C", c, want, 2.5e-7)
+	if e.Pre != 0 {
+		b.compare(name+"Pre", e.Pre, pre, 2.5e-7)
+	}
+}
+
 // TestSplitProduct compares with sums in float64, for parts that are whole and not, and
 // holds that sums of equal parts do not depend on the run.
 func TestSplitProduct(t *testing.T) {
-	for _, bf16 := range []bool{false, true} {
-		f := func(d Device, c, a, b Matrix, bias Address, _, m, n, k int, accumulate bool) error {
-			parts := d.(*bench).empty(SplitParts(m, n, k))
-			return SplitProduct(d, bf16, c, a, b, parts, m, n, k, accumulate)
-		}
+	for in, rounded := range formats {
 		b := newBench(t)
 		for _, s := range [][3]int{{1, 1, 512}, {5, 66, 513}, {65, 3, 1027}, {129, 128, 544}} {
 			m, n, k := s[0], s[1], s[2]
@@ -120,22 +193,23 @@ func TestSplitProduct(t *testing.T) {
 			a, bm := Matrix{up(b, x), 1, m, 0}, Matrix{up(b, y), n, 1, 0} // as for gradients of weights
 			for _, accumulate := range []bool{false, true} {
 				c, again := Matrix{up(b, old), n + 2, 1, 0}, Matrix{up(b, old), n + 2, 1, 0}
-				b.must(f(b, c, a, bm, 0, 1, m, n, k, accumulate))
-				b.must(f(b, again, a, bm, 0, 1, m, n, k, accumulate))
+				for _, to := range []Matrix{c, again} {
+					b.must(SplitProduct(b, in, to, a, bm, b.empty(SplitParts(m, n, k)), Epilogue{Accumulate: accumulate}, m, n, k))
+				}
 				got := down[float32](b, c.At, len(old))
 				b.compare("the same product again", again.At, got, 0)
 				for i := range m {
 					for j := range n {
 						sum, size := 0.0, 1.0
 						for d := range k {
-							term := float64(roundedBF16(x[d*m+i], bf16)) * float64(roundedBF16(y[d*n+j], bf16))
+							term := float64(rounded(x[d*m+i])) * float64(rounded(y[d*n+j]))
 							sum, size = sum+term, size+math.Abs(term)
 						}
 						if accumulate {
 							sum += float64(old[i*(n+2)+j])
 						}
 						if p := i*(n+2) + j; !near(got[p], float32(sum), float64(k+2)*6e-8*size) && !(math.IsInf(size, 1) && near(got[p], float32(sum), 0)) {
-							t.Fatalf("%v, bfloat16 %v: element %d, %d is %v, want %v", s, bf16, i, j, got[p], sum)
+							t.Fatalf("%v, %v: element %d, %d is %v, want %v", s, in, i, j, got[p], sum)
 						}
 					}
 				}
@@ -168,10 +242,7 @@ func TestSplitOf(t *testing.T) {
 	}
 }
 
-func roundedBF16(x float32, bf16 bool) float32 {
-	if !bf16 {
-		return x
-	}
+func roundedBF16(x float32) float32 {
 	bits := math.Float32bits(x)
 	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
 }

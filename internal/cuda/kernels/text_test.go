@@ -18,15 +18,11 @@ func TestMutants(t *testing.T) {
 		x := up(b, b.normal(64*64))
 		switch name {
 		case "product", "product_bf16":
-			multiply := Product
-			if name == "product_bf16" {
-				multiply = ProductBF16
-			}
-			return multiply(b, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
+			return product(b, name, tile, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, Epilogue{}, 1, 64, 64, 64)
 		case "product_large", "product_bf16_large":
-			return product(b, name, largeTile, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, 0, 1, 64, 64, 64, false)
+			return product(b, name, largeTile, Matrix{b.empty(96 * 64), 64, 1, 0}, Matrix{x, 1, 64, 0}, Matrix{x, 64, 1, 0}, Epilogue{}, 1, 64, 64, 64)
 		case "product_small":
-			return Product(b, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, 0, 1, 32, 32, 32, false)
+			return product(b, name, smallTile, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, Epilogue{}, 1, 32, 32, 32)
 		case "add":
 			return Add(b, up(b, b.normal(100)), x, x, 100)
 		case "square_parts":
@@ -42,7 +38,7 @@ func TestMutants(t *testing.T) {
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 2, "product_bf16": 2, "product_large": 2, "product_bf16_large": 2, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1, "ema_scan": 2, "ema_grad_scan": 3} {
+	for name, count := range map[string]int{"product": 3, "product_bf16": 3, "product_large": 4, "product_bf16_large": 4, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1, "ema_scan": 2, "ema_grad_scan": 3} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}

@@ -1,0 +1,144 @@
+// Tiles of attention on tensor cores, with factors rounded to a format F (product_mma.cu);
+// sums are float32, and so are scores and weights until they are factors. Of a tile a warp
+// has 16 own rows and 32 others, and of y the same rows and 32 columns of each chunk.
+
+#define ATTEND_WORDS 8                   // of the others that a block takes at a time
+#define ATTEND_WIDE (CHUNKS * CHUNK + 8) // words in other banks
+
+// ATTEND_DEPTH numbers along the sums of a tile, as words.
+template <class F> struct poolOf {
+    enum { WIDTH = ATTEND_DEPTH / F::EACH };
+    typedef word side[TILE][WIDTH + 4]; // rows in other banks
+    union {
+        struct { side own[2], other[2]; } in;
+        word x[2][ATTEND_WORDS][ATTEND_WIDE];
+    };
+};
+
+template <class F> struct TensorCores {
+    typedef poolOf<F> pool;
+    enum { EACH = F::EACH, WIDTH = pool::WIDTH, APART = THREADS / WIDTH, SHARES = TILE / APART };
+
+    // As Float32's; a number is where mma has it.
+    DEVICE int ownOf(int i) { return threadX / 64 * 16 + LANE / 4 + i / 2 % 2 * 8; }
+    DEVICE int otherOf(int i) { return threadX / 32 % 2 * 32 + i / 4 * 8 + LANE % 4 * 2 + i % 2; }
+    DEVICE int rowOf(int i) { return ownOf(i); }
+    DEVICE int columnOf(int i) { return otherOf(i); }
+
+    DEVICE void get(float v[16], const square &tile)
+    {
+        UNROLL for (int i = 0; i < 16; i++)
+            v[i] = tile[otherOf(i)][ownOf(i)];
+    }
+    DEVICE void put(square &tile, const float v[16])
+    {
+        UNROLL for (int i = 0; i < 16; i++)
+            tile[otherOf(i)][ownOf(i)] = v[i];
+    }
+
+    // What a thread reads of rows of a side, from depth d on: a word of each of some rows
+    // APART from one another.
+    DEVICE void read(int thread, float v[SHARES][EACH], const float *x, int ld, int rows, int d, int depth)
+    {
+        d += thread % WIDTH * EACH;
+        UNROLL for (int r = 0; r < SHARES; r++) {
+            int row = thread / WIDTH + APART * r;
+            readWord<F>(v[r], x + row * ld + d, row < rows, d, depth, 1);
+        }
+    }
+    DEVICE void write(int thread, typename pool::side &to, const float v[SHARES][EACH])
+    {
+        UNROLL for (int r = 0; r < SHARES; r++)
+            to[thread / WIDTH + APART * r][thread % WIDTH] = F::rounded(v[r]);
+    }
+
+    DEVICE void multiply(float product[16], pool &p, const float *a, int lda, int rows, const float *b, int ldb, int others, int depth)
+    {
+        float left[SHARES][EACH], right[SHARES][EACH];
+        int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
+        UNROLL for (int i = 0; i < 16; i++)
+            product[i] = 0;
+        read(thread, left, a, lda, rows, 0, depth);
+        read(thread, right, b, ldb, others, 0, depth);
+        write(thread, p.in.own[0], left);
+        write(thread, p.in.other[0], right);
+        BARRIER;
+        for (int d = ATTEND_DEPTH;; d += ATTEND_DEPTH) {
+            if (d < depth) {
+                read(thread, left, a, lda, rows, d, depth);
+                read(thread, right, b, ldb, others, d, depth);
+            }
+            UNROLL for (int w = 0; w < WIDTH; w += 8) {
+                const word *from = &p.in.own[now][row][w + t], *lower = &p.in.own[now][row + 8][w + t];
+                word u[4] = {from[0], lower[0], from[4], lower[4]};
+                UNROLL for (int j = 0; j < 4; j++) {
+                    from = &p.in.other[now][other + 8 * j][w + t];
+                    word v[2] = {from[0], from[4]};
+                    F::multiplyAdd(product + 4 * j, u, v);
+                }
+            }
+            if (d >= depth)
+                return;
+            now = 1 - now;
+            write(thread, p.in.own[now], left);
+            write(thread, p.in.other[now], right);
+            BARRIER;
+        }
+    }
+
+    // What a thread reads of rows of x, from o on: of each chunk two words of rows, four words
+    // apart.
+    DEVICE void readColumns(int thread, float v[CHUNKS][2][EACH], const float *x, int ld, int o, int others, int width, int chunks)
+    {
+        UNROLL for (int n = 0; n < CHUNKS; n++)
+            UNROLL for (int r = 0; r < 2; r++) {
+                int row = o + (thread / CHUNK + 4 * r) * EACH, column = n * CHUNK + thread % CHUNK;
+                readWord<F>(v[n][r], x + row * ld + column, n < chunks && column < width, row, others, ld);
+            }
+    }
+    DEVICE void writeColumns(int thread, pool &p, int now, const float v[CHUNKS][2][EACH], int chunks)
+    {
+        UNROLL for (int n = 0; n < CHUNKS; n++)
+            UNROLL for (int r = 0; r < 2; r++)
+                if (n < chunks)
+                    p.x[now][thread / CHUNK + 4 * r][n * CHUNK + thread % CHUNK] = F::rounded(v[n][r]);
+    }
+
+    DEVICE void add(float sums[CHUNKS][16], const square &tile, pool &p, const float *x, int ldx, int others, int width, int chunks)
+    {
+        const int step = ATTEND_WORDS * EACH;
+        float next[CHUNKS][2][EACH];
+        int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
+        readColumns(thread, next, x, ldx, 0, others, width, chunks);
+        writeColumns(thread, p, 0, next, chunks);
+        BARRIER;
+        for (int o = 0;; o += step) {
+            if (o + step < others)
+                readColumns(thread, next, x, ldx, o + step, others, width, chunks);
+            word w[4];
+            UNROLL for (int i = 0; i < 4; i++) {
+                float v[EACH];
+                UNROLL for (int e = 0; e < EACH; e++)
+                    v[e] = tile[o + (t + i / 2 * 4) * EACH + e][row + i % 2 * 8];
+                w[i] = F::rounded(v);
+            }
+            UNROLL for (int n = 0; n < CHUNKS; n++)
+                if (n < chunks)
+                    UNROLL for (int j = 0; j < 4; j++) {
+                    const word *from = &p.x[now][t][n * CHUNK + other + 8 * j];
+                    word v[2] = {from[0], from[4 * ATTEND_WIDE]};
+                    F::multiplyAdd(sums[n] + 4 * j, w, v);
+                }
+            if (o + step >= others)
+                return;
+            now = 1 - now;
+            writeColumns(thread, p, now, next, chunks);
+            BARRIER;
+        }
+    }
+};
+
+ATTENTION(attention_bf16, TensorCores<BF16>, false, false)
+ATTENTION(attention_bf16_values, TensorCores<BF16>, true, false)
+ATTENTION(attention_bf16_queries, TensorCores<BF16>, false, true)
+ATTENTION(attention_bf16_keys, TensorCores<BF16>, true, true)
