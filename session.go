@@ -57,7 +57,8 @@ func (m *LanguageModel) Freeze() (thaw func()) {
 // LeaveDevice moves the parameters from a device to the host, and gives the device back
 // all memory of the model's sessions, which are void. The model is not frozen then.
 func (m *LanguageModel) LeaveDevice() {
-	m.leave(m.params)
+	m.end()
+	m.params.Move(nil)
 	m.frozen = nil
 }
 

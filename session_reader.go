@@ -103,14 +103,12 @@ func (h *home) tape(params *nn.Params) *autograd.Tape {
 	return h.onDevice
 }
 
-// leave gives a device back all memory of sessions, which are void, and moves a model's
-// parameters to the host.
-func (h *home) leave(params *nn.Params) {
+// end gives a device back all memory of sessions, which are void.
+func (h *home) end() {
 	if h.onDevice != nil {
 		h.onDevice.Close()
 		h.onDevice = nil
 	}
-	params.Move(nil)
 }
 
 // newTape returns a tape that workers compute on.

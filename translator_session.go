@@ -48,7 +48,17 @@ func (m *Translator) Freeze() (thaw func()) { return freeze(&m.frozen, m.session
 // LeaveDevice moves the parameters from a device to the host, and gives the device back
 // all memory of the model's sessions, which are void. The model is not frozen then.
 func (m *Translator) LeaveDevice() {
-	m.leave(m.params)
+	m.EndSessions()
+	m.params.Move(nil)
+}
+
+// EndSessions gives a device back all memory of the model's sessions, which are void. The
+// model stays there, and is not frozen then. On the host it does nothing.
+func (m *Translator) EndSessions() {
+	if m.params.Device() == nil {
+		return
+	}
+	m.end()
 	m.frozen = nil
 }
 

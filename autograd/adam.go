@@ -94,6 +94,15 @@ func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	return a
 }
 
+// Close gives a device back all memory of the optimiser, which does nothing any more. On
+// the host it does nothing.
+func (a *Adam) Close() {
+	tensor.Free(a.moments...)
+	if a.device != nil {
+		a.device.close()
+	}
+}
+
 // Moments returns m and v of every range in turn; of whole parameters, in their shapes.
 func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
 

@@ -46,6 +46,13 @@ func newDeviceAdam(weights []*tensor.Tensor, ranges []AdamRange, blocks int) *de
 	return &deviceAdam{Device: on, ranges: ranges, sums: sums, bytes: make([]byte, 8*blocks), numbers: numbers}
 }
 
+// close gives back the device's memory.
+func (d *deviceAdam) close() {
+	for _, at := range []device.Address{d.sums, d.numbers} {
+		device.Must(d, "free memory", d.Free(at))
+	}
+}
+
 // squares sets sums, one for each block, to those of the squared gradients. It waits for
 // the device.
 func (d *deviceAdam) squares(sums []float64, grads []*tensor.Tensor) {

@@ -94,13 +94,9 @@ func (t *Tape) Close() {
 		return
 	}
 	t.Reset()
-	t.pool.Trim()
-	d.kept.collect()
-	for held := range d.kept.taken {
-		d.kept.pool.Put(held)
-	}
+	t.pool.Close()
 	clear(d.kept.taken)
-	d.kept.pool.Trim()
+	d.kept.pool.Close()
 	for _, at := range d.tables {
 		d.must("free memory", d.Free(at))
 	}

@@ -15,6 +15,7 @@ type Variable struct {
 	value   *tensor.Tensor // nil once released
 	grad    *tensor.Tensor
 	hasGrad bool // grad holds a gradient, not stale numbers
+	lent    bool // the memory of grad is another's
 	needs   bool // a gradient is wanted
 	leaf    bool
 	frozen  bool // a leaf that takes no gradient
@@ -81,8 +82,14 @@ func (v *Variable) Grad() *tensor.Tensor {
 // ZeroGrad forgets the gradient of a leaf; its buffer is kept.
 func (v *Variable) ZeroGrad() { v.hasGrad = false }
 
-// Forget drops the gradient of a leaf and its buffer.
-func (v *Variable) Forget() { v.grad, v.hasGrad = nil, false }
+// Forget drops the gradient of a leaf and its buffer. A device gets the buffer's memory
+// back, unless it is of SetGradMemory.
+func (v *Variable) Forget() {
+	if v.grad != nil && !v.lent {
+		tensor.Free(v.grad)
+	}
+	v.grad, v.hasGrad, v.lent = nil, false, false
+}
 
 // SetTrainable says whether a leaf collects a gradient.
 func (v *Variable) SetTrainable(on bool) {
@@ -114,5 +121,6 @@ func sameShape(op string, vs ...*Variable) {
 // leaf's shape.
 func (v *Variable) SetGradMemory(memory *tensor.Tensor) {
 	sameShape("gradient memory", v, &Variable{shape: memory.Shape()})
-	v.grad, v.hasGrad = memory, false
+	v.Forget()
+	v.grad, v.lent = memory, true
 }

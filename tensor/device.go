@@ -46,7 +46,7 @@ func MoveAll(all []*Tensor, to device.Memory) {
 	arrived := false
 	defer func() {
 		if !arrived {
-			_ = free(copies) // the panic says what went wrong
+			_ = freeAll(copies) // the panic says what went wrong
 		}
 	}()
 	for _, t := range all {
@@ -68,13 +68,19 @@ func MoveAll(all []*Tensor, to device.Memory) {
 		t.stride = c.stride
 		t.data, t.device, t.at, c.data, c.device, c.at = c.data, c.device, c.at, t.data, t.device, t.at
 	}
-	if err := free(copies); err != nil {
+	Free(copies...)
+}
+
+// Free gives devices back the memory of tensors whose numbers nobody needs any more. They
+// have none then. On the host it does nothing.
+func Free(all ...*Tensor) {
+	if err := freeAll(all); err != nil {
 		panic(err)
 	}
 }
 
-// free gives devices back the memory of tensors.
-func free(all []*Tensor) (first error) {
+// freeAll is Free that returns the first failure.
+func freeAll(all []*Tensor) (first error) {
 	for _, t := range all {
 		if t.device == nil {
 			continue
@@ -82,6 +88,7 @@ func free(all []*Tensor) (first error) {
 		if err := t.device.Free(t.at); err != nil && first == nil {
 			first = &device.Failure{Device: t.device.String(), Step: "free memory", Err: err}
 		}
+		t.device, t.at = nil, 0
 	}
 	return first
 }

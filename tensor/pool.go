@@ -3,6 +3,7 @@ package tensor
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -25,6 +26,7 @@ type Pool struct {
 	// the first to be used again, so that steps that take and return the same get the same,
 	// whichever order they return it in, and can be replayed.
 	addresses [][]device.Address
+	own       map[device.Address]bool // all that it has from the device, free or not
 }
 
 // SetDevice makes a pool that has handed out nothing yet hand out memory of a device.
@@ -93,6 +95,10 @@ func (p *Pool) fillOnDevice(t *Tensor, capacity int) {
 	}
 	at, err := p.device.Alloc(numberBytes * capacity)
 	device.Must(p.device, fmt.Sprintf("allocate %d bytes for a tensor of shape %v", numberBytes*capacity, t.shape), err)
+	if p.own == nil {
+		p.own = make(map[device.Address]bool)
+	}
+	p.own[at] = true
 	p.held += capacity
 	t.device, t.at = p.device, at
 }
@@ -123,7 +129,7 @@ func (p *Pool) Taken() int { return p.held - p.idle }
 func (p *Pool) Trim() {
 	for slot, list := range p.addresses {
 		for _, at := range list {
-			device.Must(p.device, "free memory", p.device.Free(at))
+			p.giveBack(at)
 			p.held -= capacity(slot)
 			p.idle -= capacity(slot)
 		}
@@ -135,6 +141,23 @@ func (p *Pool) Trim() {
 		}
 	}
 	clear(p.free)
+}
+
+// Close gives a device back all memory of the pool, which hands out nothing any more: that
+// of tensors too which were not put back, because a computation failed half-way or nobody
+// asked for its result.
+func (p *Pool) Close() {
+	for _, at := range slices.Sorted(maps.Keys(p.own)) {
+		p.giveBack(at)
+	}
+	p.held, p.idle = 0, 0
+	clear(p.addresses)
+}
+
+// giveBack frees memory of the device.
+func (p *Pool) giveBack(at device.Address) {
+	delete(p.own, at)
+	device.Must(p.device, "free memory", p.device.Free(at))
 }
 
 // class rounds n up to a capacity with four significant bits, so that buffers

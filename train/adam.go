@@ -40,6 +40,21 @@ func newAdam(params *nn.Params, c AdamConfig, sum *exchange) *Adam {
 	return a
 }
 
+// close gives a device back all memory of the optimiser and of the sums over processes.
+func (a *Adam) close() {
+	if a.whole != nil {
+		a.whole.Close()
+	}
+	if a.shared != nil {
+		for _, adam := range a.shared.adams {
+			adam.Close()
+		}
+	}
+	if a.sum != nil {
+		tensor.Free(a.sum.there...)
+	}
+}
+
 // begin prepares for the gradients of an update, and overlap lets them be summed during
 // the next backward pass, which is the update's last in this process.
 func (a *Adam) begin(update int) {

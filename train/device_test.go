@@ -16,6 +16,7 @@ import (
 	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/cuda/ptx"
 	"github.com/mega-go/mega/nn"
+	"github.com/mega-go/mega/tensor"
 )
 
 // deviceModule is the module of all kernels, parsed once.
@@ -29,6 +30,61 @@ func interpreter(t *testing.T) device.Device {
 		t.Fatal(err)
 	}
 	return device.NewInterpreter(m)
+}
+
+// A counted device counts the blocks of its memory that are taken.
+type counted struct {
+	device.Capturer
+	live int
+}
+
+func (c *counted) Alloc(n int) (device.Address, error) {
+	c.live++
+	return c.Capturer.Alloc(n)
+}
+
+func (c *counted) Free(at device.Address) error {
+	c.live--
+	return c.Capturer.Free(at)
+}
+
+// TestMemoryAfterTraining holds that a run leaves nothing on a device but the task's
+// parameters and buffers, whether it ends, fails, or has nothing to do: by itself, by graphs,
+// and with one of two processes that share moments.
+func TestMemoryAfterTraining(t *testing.T) {
+	smallBuckets(t)
+	c := deviceConfig()
+	c.MaxUpdate, c.ModelEMA, c.ModelEMADecay, c.ZeroSharding = 3, true, 0.9, shardOptimizer
+	for name, processes := range map[string]int{"alone": 1, "two processes": 2} {
+		t.Run(name, func(t *testing.T) {
+			dir, devices := filepath.Join(t.TempDir(), "run"), make([]*counted, processes)
+			for _, attempt := range []string{"fails", "goes on", "is finished"} {
+				toys := manyToys(processes, nn.SyncBatchNorm, 0.2)
+				for i, m := range toys {
+					devices[i] = &counted{Capturer: interpreter(t).(device.Capturer)}
+					m.failing = func(epoch, i int) error {
+						if attempt == "fails" && i == 1 {
+							return errors.New("no more data")
+						}
+						return nil
+					}
+				}
+				_, errs := trainTogether(t, toys, func(int) Config { return c }, func(rank int) Options {
+					return Options{Dir: dir, Device: device.Replaying(devices[rank])}
+				})
+				err := errors.Join(errs...)
+				if errors.Is(err, ErrFinished) != (attempt == "is finished") || (err != nil) != (attempt != "goes on") {
+					t.Errorf("a run that %s: %v", attempt, err)
+				}
+				for i, m := range toys {
+					tensor.Free(m.moved...)
+					if want := len(m.params.Tensors()); devices[i].live != want {
+						t.Errorf("a run that %s leaves %d blocks of memory, want the %d of its parameters", attempt, devices[i].live, want)
+					}
+				}
+			}
+		})
+	}
 }
 
 // deviceConfig is toyConfig for a few updates, every one of which is recorded. A large

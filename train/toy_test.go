@@ -37,6 +37,7 @@ type toy struct {
 	failing func(epoch, i int) error     // why a batch cannot be trained on
 	onValid func(n int) (Metrics, error) // called instead of validating, if set
 	valids  int                          // validations so far
+	moved   []*tensor.Tensor             // inputs of batches, which are the toy's on a device
 }
 
 func newToy() *toy { return newToyOf(nn.BatchNorm, 0.2) }
@@ -134,6 +135,7 @@ func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
 		}
 	}
 	b.x.Move(m.params.Device())
+	m.moved = append(m.moved, b.x)
 	h := m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity)
 	m.block.Enter(t)
 	h = m.norm.Forward(t, h)

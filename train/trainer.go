@@ -14,6 +14,7 @@ import (
 	"github.com/mega-go/mega/internal/config"
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/tfevents"
+	"github.com/mega-go/mega/tensor"
 )
 
 // ErrInterrupted is what Run returns when its context ended: the step in
@@ -32,7 +33,7 @@ type Options struct {
 	Workers      *autograd.Workers // the threads that compute; nil for the process's own
 
 	// Device has the model and computes, nil for the host. Run uses it in its own goroutine
-	// alone, and leaves the task's parameters there.
+	// alone, and leaves the task's parameters there, and nothing else.
 	Device device.Device
 
 	// Profile adds up the time that training takes by operation, waiting for
@@ -80,7 +81,11 @@ func Run(ctx context.Context, task Task, c Config, o Options) (Summary, error) {
 		}
 		return Summary{}, err
 	}
-	err = errors.Join(r.trainAndCatch(ctx), r.close())
+	err = r.trainAndCatch(ctx)
+	if failed := r.leaveDevice(); err == nil {
+		err = failed // else a device that fails would say so twice
+	}
+	err = errors.Join(err, r.close())
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		r.comm.Abort(err)
 	}
@@ -197,7 +202,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 		r.native.ModelEMA = r.ema.averages
 	}
 	if err := r.open(about, o); err != nil {
-		return nil, errors.Join(err, r.close())
+		return nil, errors.Join(err, r.leaveDevice(), r.close())
 	}
 	return r, nil
 }
@@ -340,6 +345,28 @@ func (r *run) close() (err error) {
 		err = errors.Join(err, r.dir.close())
 	}
 	return err
+}
+
+// leaveDevice gives a device back all memory of the run but that of the task's parameters:
+// what comes after training, such as an evaluation, has room then.
+func (r *run) leaveDevice() (err error) {
+	if r.device == nil {
+		return nil
+	}
+	defer device.Catch(&err)
+	r.tape.Close()
+	for _, p := range r.task.Params().All() {
+		p.Forget()
+	}
+	r.adam.close()
+	tensor.Free(r.buffers.buffers...)
+	if r.ema != nil {
+		tensor.Free(r.ema.averages.Tensors()...)
+	}
+	if graphs, ok := r.device.(*device.Replayer); ok {
+		device.Must(r.device, "drop graphs", graphs.Drop())
+	}
+	return nil
 }
 
 func (r *run) summary() Summary {

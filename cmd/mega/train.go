@@ -225,6 +225,9 @@ func (c *trainCommand) train(cmd *cobra.Command, kind modelKind, arch string, tr
 	if options.Communicator.Rank() > 0 && (err == nil || errors.Is(err, train.ErrFinished)) {
 		return nil // process 0 evaluates
 	}
+	if err == nil || errors.Is(err, train.ErrFinished) {
+		t.Params().Move(nil) // a device needs the room: what is evaluated is a model of a checkpoint
+	}
 	if errors.Is(err, train.ErrFinished) {
 		say(cmd.ErrOrStderr(), "mega: %s", inFlags(err.Error(), c.flags))
 		return c.evaluate(ctx, cmd, kind, dir, training, d)

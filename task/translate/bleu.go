@@ -75,6 +75,7 @@ func detokeniser(c DataConfig) (func(string) string, error) {
 // run translates a split and returns BLEU, rounded as the reference
 // does. Processes share the batches.
 func (e *bleuEvaluation) run(ctx context.Context, b batches, ev *train.Evaluator) (float64, error) {
+	defer b.task.model.EndSessions() // training needs the memory
 	defer b.task.model.Freeze()()
 	comm := ev.Communicator()
 	var sum bleu.Stats
