@@ -114,9 +114,8 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 	if c.Prenorm {
 		in = a.norm.Forward(t, x)
 	}
-	v := a.vProj.Forward(t, in, c.Activation)
-	v = a.valueDropout.ForwardChunks(t, v, chunk)
-	mx := a.dropout.Forward(t, a.move.Forward(t, in, mask, average))
+	v := a.valueDropout.LinearChunks(t, a.vProj, in, c.Activation, chunk)
+	mx := a.move.Forward(t, in, mask, average, a.dropout)
 	base := t.Split(a.mxProj.Forward(t, mx, autograd.Identity), c.EmbedDim, c.ZDim, c.HiddenDim, c.EmbedDim)
 	u, z, r, hx := base[0], base[1], base[2], base[3]
 	q, k := t.QueryKey(z, a.gamma.Variable, a.beta.Variable)
@@ -124,8 +123,8 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 		Function: c.Attention, Queries: chunk, Keys: chunk, Causal: !c.Bidirectional, Scale: c.attentionScale(),
 		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout, State: keys,
 	})
-	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), c.Activation)
-	out := t.GatedResidual(x, u, a.dropPath.Forward(t, a.dropout.Forward(t, h)))
+	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), autograd.Identity)
+	out := a.dropout.Gate(t, x, u, h, c.Activation, a.dropPath)
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}

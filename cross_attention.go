@@ -91,7 +91,7 @@ func (a *CrossAttention) read(t *autograd.Tape, source *autograd.Variable, g sou
 // project returns the keys [B, S, Z] and values [B, S, D] of encoded sources.
 func (a *CrossAttention) project(t *autograd.Tape, source *autograd.Variable) (keys, values *autograd.Variable) {
 	keys = a.kProj.Forward(t, source, autograd.Identity)
-	values = a.valueDropout.Forward(t, a.vProj.Forward(t, source, a.config.Activation))
+	values = a.valueDropout.Linear(t, a.vProj, source, a.config.Activation)
 	return keys, values
 }
 
@@ -167,8 +167,8 @@ func (a *CrossAttention) Forward(t *autograd.Tape, x *autograd.Variable, source 
 	if err != nil {
 		return nil, err
 	}
-	h = a.hProj.Forward(t, t.SiLUMul(r, h), c.Activation)
-	out := t.GatedResidual(x, u, a.dropout.Forward(t, h))
+	h = a.hProj.Forward(t, t.SiLUMul(r, h), autograd.Identity)
+	out := a.dropout.Gate(t, x, u, h, c.Activation, 0)
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}

@@ -10,7 +10,7 @@ import (
 // dimensions, each a damped average with its own decay, and projected back.
 //
 //	p = σ(δ), q = 1 − p·σ(α), h_t = p β x_t + q h_{t−1}, y_t = Σ_n γ_n h_t / √N
-//	out = silu(y + ω x)
+//	out = dropout(silu(y + ω x))
 //
 // Bidirectional averages have a second set of parameters that runs from the
 // right; both include the present step. The model of images has a variant of it
@@ -44,8 +44,8 @@ func NewEMA(p nn.Path, dim int, c autograd.EMAConfig) *EMA {
 
 // Forward averages x [B, L, D]. Positions where mask [B·L] is true are padding:
 // the average does not see them. With a state, otherwise nil, it continues from it.
-func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state *autograd.EMAState) *autograd.Variable {
-	return t.ActivateInPlace(autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
+func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state *autograd.EMAState, drop nn.Dropout) *autograd.Variable {
+	return drop.ActivateInPlace(t, autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
 }
 
 // ready returns the layer with what sessions need of its parameters. A bidirectional

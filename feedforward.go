@@ -44,8 +44,7 @@ func (f *FeedForward) addResidual(t *autograd.Tape, x, y *autograd.Variable) *au
 	if !f.dropout.Active(t) && !f.dropPath.Active(t) {
 		return f.fc2.ForwardAdd(t, x, y, autograd.Identity)
 	}
-	y = f.dropout.Forward(t, f.fc2.Forward(t, y, autograd.Identity))
-	return t.Add(f.dropPath.Forward(t, y), x)
+	return f.dropout.Add(t, x, f.fc2.Forward(t, y, autograd.Identity), f.dropPath)
 }
 
 // Forward maps x [B, L, D] to the same shape.
@@ -54,7 +53,7 @@ func (f *FeedForward) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.
 	if f.config.Prenorm {
 		in = f.norm.Forward(t, x)
 	}
-	y := f.hidden.Forward(t, f.fc1.Forward(t, in, f.config.Activation))
+	y := f.hidden.Linear(t, f.fc1, in, f.config.Activation)
 	out := f.addResidual(t, x, y)
 	if !f.config.Prenorm {
 		out = f.norm.Forward(t, out)

@@ -196,8 +196,29 @@ func (d *deviceTape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
 	d.end("the gradient of an activation", kernels.ActivateGrad(d, int(act), d.out(dx), d.in(dy), d.in(x), dx.Len()))
 }
 
-func (d *deviceTape) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
-	d.end("dropout", kernels.Dropout(d, d.out(dst), d.in(x), dst.Len(), d.seedAt(seed), 0, p))
+// ending returns an ending as kernels take it.
+func (d *deviceTape) ending(e ending) kernels.Ending {
+	k := kernels.Ending{Activation: int(e.act), P: e.p}
+	if e.p > 0 {
+		k.Seed = d.seedAt(e.seed)
+	}
+	return k
+}
+
+func (d *deviceTape) finish(dst, x *tensor.Tensor, e ending) {
+	d.end("an activation and dropout", d.ending(e).Apply(d, d.out(dst), d.in(x), dst.Len()))
+}
+
+func (d *deviceTape) finishGrad(dx, dy, x *tensor.Tensor, e ending) {
+	at := device.Address(0)
+	if e.act != Identity {
+		at = d.in(x)
+	}
+	d.end("the gradient of an activation and dropout", d.ending(e).Grad(d, d.out(dx), d.in(dy), at, dx.Len()))
+}
+
+func (d *deviceTape) addFinished(dst, a, x *tensor.Tensor, e ending) {
+	d.end("dropout and a sum", d.ending(e).Add(d, d.out(dst), d.in(a), d.in(x), dst.Len()))
 }
 
 // drawFeatures does nothing: dropFeatures draws the same numbers each time.
@@ -225,18 +246,21 @@ func (d *deviceTape) queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor
 }
 
 func (d *deviceTape) siluMul(dst, r, a *tensor.Tensor) {
-	d.end("the reset gate", kernels.SiLUMultiply(d, d.out(dst), d.in(r), d.in(a), dst.Len()))
+	d.end("the reset gate", kernels.SiLUMultiply(d, deviceRows(dst), deviceRows(r), deviceRows(a), dst.Rows(), dst.Cols()))
 }
 
 func (d *deviceTape) siluMulGrad(dr, da, dy, r, a *tensor.Tensor) {
-	d.end("the gradient of the reset gate", kernels.SiLUMultiplyGrad(d, d.out(dr), d.out(da), d.in(dy), d.in(r), d.in(a), dy.Len()))
+	err := kernels.SiLUMultiplyGrad(d, deviceRows(dr), deviceRows(da), deviceRows(dy), deviceRows(r), deviceRows(a), dy.Rows(), dy.Cols())
+	d.end("the gradient of the reset gate", err)
 }
 
-func (d *deviceTape) gatedResidual(dst, residual, u, h *tensor.Tensor) {
-	d.end("the update gate", kernels.GatedResidual(d, d.out(dst), d.in(residual), d.in(u), d.in(h), dst.Len()))
+func (d *deviceTape) gatedResidual(dst, residual, u, h *tensor.Tensor, e ending) {
+	err := d.ending(e).GatedResidual(d, deviceRows(dst), deviceRows(residual), deviceRows(u), deviceRows(h), dst.Rows(), dst.Cols())
+	d.end("the update gate", err)
 }
 
-func (d *deviceTape) gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor) {
-	err := kernels.GatedResidualGrad(d, d.out(dresidual), d.out(du), d.out(dh), d.in(dy), d.in(residual), d.in(u), d.in(h), dy.Len())
+func (d *deviceTape) gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor, e ending) {
+	err := d.ending(e).GatedResidualGrad(d, deviceRows(dresidual), deviceRows(du), deviceRows(dh), deviceRows(dy),
+		deviceRows(residual), deviceRows(u), deviceRows(h), dy.Rows(), dy.Cols())
 	d.end("the gradient of the update gate", err)
 }

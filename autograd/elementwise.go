@@ -7,37 +7,6 @@ import (
 	"github.com/mega-go/mega/tensor"
 )
 
-// Activate returns act(x).
-func (t *Tape) Activate(act Activation, x *Variable) *Variable {
-	if act == Identity {
-		return x
-	}
-	return t.activateTo(t.allocLike(x), act, x)
-}
-
-// ActivateInPlace is Activate for the result x of an operation that nothing else
-// reads: its memory takes the result unless the tape records.
-func (t *Tape) ActivateInPlace(act Activation, x *Variable) *Variable {
-	if t.record {
-		return t.Activate(act, x)
-	}
-	return t.activateTo(x, act, x)
-}
-
-func (t *Tape) activateTo(out *Variable, act Activation, x *Variable) *Variable {
-	start := t.start()
-	t.ops.activate(act, out.value, t.value(x))
-	if t.wants(x) {
-		out.recompute = func(dst *tensor.Tensor) { t.ops.activate(act, dst, t.value(x)) }
-		t.push("activate", out, []*Variable{x}, func() {
-			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.activateGrad(act, dx, dy, t.value(x)) })
-		})
-	}
-	t.stop("activate", start)
-	return out
-}
-
 // Add returns a + b, of one shape.
 func (t *Tape) Add(a, b *Variable) *Variable {
 	sameShape("Add", a, b)
@@ -59,33 +28,6 @@ func (h *host) add(dst, a, b *tensor.Tensor) {
 	h.tape().elementwise(3, operands{dst: dst, a: a, b: b}, func(o operands, s span) {
 		kernel.Add(s.of(o.dst), s.of(o.a), s.of(o.b))
 	})
-}
-
-// Dropout sets each element to zero with probability p and divides the others
-// by 1−p. Outside training it returns x.
-func (t *Tape) Dropout(x *Variable, p float64) *Variable {
-	if !t.drops(p) {
-		return x
-	}
-	start := t.start()
-	seed := t.nextSeed()
-	out := t.allocLike(x)
-	t.compute(out, func(dst *tensor.Tensor) { t.ops.dropout(dst, t.value(x), seed, float32(p)) })
-	if t.wants(x) {
-		t.push("dropout", out, []*Variable{x}, func() {
-			dy := t.outGrad(out)
-			t.addGrad(x, func(dx *tensor.Tensor) { t.ops.dropout(dx, dy, seed, float32(p)) })
-		})
-	}
-	t.stop("dropout", start)
-	return out
-}
-
-func (h *host) dropout(dst, x *tensor.Tensor, seed uint64, p float32) {
-	cols := x.Cols()
-	h.tape().eachSpan(2, func(s span) {
-		kernel.Dropout(s.of(dst), s.of(x), seed, uint64(s.from)*uint64(cols), p)
-	}, dst, x)
 }
 
 // FeatureDropout drops whole features: x [G·L, D] is G groups of rows, and each

@@ -83,31 +83,36 @@ func (h *host) siluMulGrad(dr, da, dy, r, a *tensor.Tensor) {
 	}, dr, da, dy, r, a)
 }
 
-// GatedResidual returns residual + σ(u)·(h − residual): the update gate (paper
-// equation 15; reference moving_average_gated_attention.py:349).
-func (t *Tape) GatedResidual(residual, u, h *Variable) *Variable {
+// GatedResidual returns residual + σ(u)·(h' − residual), where h' is what Finish makes of h
+// by the given ending: the update gate (paper equation 15; reference
+// moving_average_gated_attention.py:345-349).
+func (t *Tape) GatedResidual(residual, u, h *Variable, end Ending) *Variable {
 	sameShape("GatedResidual", residual, u, h)
 	start := t.start()
+	e := t.ending(end)
 	out := t.allocLike(residual)
-	t.ops.gatedResidual(out.value, t.value(residual), t.value(u), t.value(h))
+	t.ops.gatedResidual(out.value, t.value(residual), t.value(u), t.value(h), e)
 	if t.wants(residual, u, h) {
 		t.push("gate", out, []*Variable{residual, u, h}, func() {
 			x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
-			t.addGrads(func(d []*tensor.Tensor) { t.ops.gatedResidualGrad(d[0], d[1], d[2], dy, x, g, y) }, residual, u, h)
+			t.addGrads(func(d []*tensor.Tensor) { t.ops.gatedResidualGrad(d[0], d[1], d[2], dy, x, g, y, e) }, residual, u, h)
 		})
 	}
 	t.stop("gate", start)
 	return out
 }
 
-func (h *host) gatedResidual(dst, residual, u, y *tensor.Tensor) {
-	h.tape().elementwise(4, operands{dst: dst, a: residual, b: u, c: y}, func(o operands, s span) {
-		kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
+func (h *host) gatedResidual(dst, residual, u, y *tensor.Tensor, e ending) {
+	h.tape().elementwise(4, operands{dst, residual, u, y, e}, func(o operands, s span) {
+		dst := s.of(o.dst)
+		kernel.GatedResidual(dst, s.of(o.a), s.of(o.b), o.end.of(dst, s.of(o.c), s.word(o.dst)))
 	})
 }
 
-func (h *host) gatedResidualGrad(dresidual, du, dh, dy, residual, u, y *tensor.Tensor) {
+func (h *host) gatedResidualGrad(dresidual, du, dh, dy, residual, u, y *tensor.Tensor, e ending) {
 	h.tape().eachSpan(7, func(s span) {
-		kernel.GatedResidualGrad(s.of(dresidual), s.of(du), s.of(dh), s.of(dy), s.of(residual), s.of(u), s.of(y))
+		d, x, word := s.of(dh), s.of(y), s.word(y)
+		kernel.GatedResidualGrad(s.of(dresidual), s.of(du), d, s.of(dy), s.of(residual), s.of(u), e.of(d, x, word))
+		e.grad(d, d, x, word)
 	}, dresidual, du, dh, dy, residual, u, y)
 }

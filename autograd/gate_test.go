@@ -28,13 +28,13 @@ func TestGatedResidual(t *testing.T) {
 	}
 	for _, s := range []shape{{1, 1}, {3, 5, 7}, {19, 33}} {
 		checkGrad(t, fmt.Sprint(s), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.GatedResidual(x[0], x[1], x[2]) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.GatedResidual(x[0], x[1], x[2], Ending{}) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return slow(x[0], x[1], x[2]) },
 			views: []int{0, 1, 2},
 		}, s, s, s)
 	}
 	checkGrad(t, "itself", operation{
-		fast: func(t *Tape, x []*Variable) *Variable { return t.GatedResidual(x[0], x[0], x[0]) },
+		fast: func(t *Tape, x []*Variable) *Variable { return t.GatedResidual(x[0], x[0], x[0], Ending{}) },
 		slow: func(x []*naive.Matrix) *naive.Matrix { return slow(x[0], x[0], x[0]) },
 	}, shape{3, 9})
 }

@@ -181,8 +181,8 @@ func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 
 // activate computes dst = act(x) row by row.
 func (h *host) activate(act Activation, dst, x *tensor.Tensor) {
-	h.tape().elementwise(2, operands{dst: dst, a: x, act: act}, func(o operands, s span) {
-		kernel.Activate(o.act, s.of(o.dst), s.of(o.a))
+	h.tape().elementwise(2, operands{dst: dst, a: x, end: ending{act: act}}, func(o operands, s span) {
+		kernel.Activate(o.end.act, s.of(o.dst), s.of(o.a))
 	})
 }
 

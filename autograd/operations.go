@@ -24,7 +24,9 @@ type operations interface {
 	add(dst, a, b *tensor.Tensor)
 	activate(act Activation, dst, x *tensor.Tensor)
 	activateGrad(act Activation, dx, dy, x *tensor.Tensor)
-	dropout(dst, x *tensor.Tensor, seed uint64, p float32)
+	finish(dst, x *tensor.Tensor, e ending)         // dst may be x
+	finishGrad(dx, dy, x *tensor.Tensor, e ending)  // x is not read, and may be nil, where e activates nothing
+	addFinished(dst, a, x *tensor.Tensor, e ending) // dst = a + what finish makes of x
 	drawFeatures(f featureDrop)
 	dropFeatures(dst, x *tensor.Tensor, f featureDrop)
 	copyUnmasked(dst, src *tensor.Tensor, mask []bool) // zero in rows whose mask is true
@@ -37,8 +39,8 @@ type operations interface {
 	queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor)
 	siluMul(dst, r, a *tensor.Tensor)
 	siluMulGrad(dr, da, dy, r, a *tensor.Tensor)
-	gatedResidual(dst, residual, u, h *tensor.Tensor)
-	gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor)
+	gatedResidual(dst, residual, u, h *tensor.Tensor, e ending) // with what finish makes of h
+	gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor, e ending)
 
 	norm(n normOperands)
 	normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) // adds to dst if accumulate is set

@@ -45,7 +45,7 @@ func onManyRows[A any](t *Tape, rows, width int, args A, f func(args A, from, to
 // operands are the tensors of an elementwise operation, of equal shape or nil.
 type operands struct {
 	dst, a, b, c *tensor.Tensor
-	act          Activation
+	end          ending
 }
 
 // elementwise is eachSpan for an f that captures nothing.
@@ -79,6 +79,9 @@ func (s span) of(t *tensor.Tensor) []float32 {
 	cols := t.Cols()
 	return t.Data()[s.from*t.Stride():][:(s.to-s.from)*cols]
 }
+
+// word returns the number of t's first element in the span.
+func (s span) word(t *tensor.Tensor) uint64 { return uint64(s.from) * uint64(t.Cols()) }
 
 // eachSpan calls f for spans that cover tensors of equal shape, in parallel:
 // blocks of rows if the numbers of all lie together, else single rows. cost is

@@ -176,7 +176,7 @@ func TestInferenceAllocates(t *testing.T) {
 	step := func() {
 		y := tape.Scope(func() *Variable {
 			views := tape.Split(tape.RMSNorm(x, n.gain, eps), 3, 3)
-			return tape.GatedResidual(views[0], views[1], tape.Activate(Tanh, views[1]))
+			return tape.GatedResidual(views[0], views[1], views[1], Ending{Activation: Tanh})
 		})
 		tape.LogSoftmax(tape.SiLUMul(y, y))
 		tape.Reset()

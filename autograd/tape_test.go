@@ -253,7 +253,7 @@ func TestShapesMustFit(t *testing.T) {
 	panics(t, "Add", func() { tape.Add(a, b) })
 	panics(t, "Linear", func() { tape.Linear(a, b, nil, Identity) })
 	panics(t, "SiLUMul", func() { tape.SiLUMul(a, b) })
-	panics(t, "GatedResidual", func() { tape.GatedResidual(a, a, b) })
+	panics(t, "GatedResidual", func() { tape.GatedResidual(a, a, b, Ending{}) })
 	panics(t, "QueryKey", func() { tape.QueryKey(a, b, b) })
 	panics(t, "Split", func() { tape.Split(tape.Activate(SiLU, a), 1, 1) })
 	panics(t, "Split of a parameter", func() { tape.Split(a, 1, 2) })

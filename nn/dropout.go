@@ -20,6 +20,55 @@ func (d Dropout) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Varia
 	return t.Dropout(x, d.P)
 }
 
+// ending is an activation and then dropout, of single elements.
+func (d Dropout) ending(act autograd.Activation) autograd.Ending {
+	return autograd.Ending{Activation: act, Drop: d.P}
+}
+
+// Linear returns what dropout leaves of act(l(x)), for x [B, L, D].
+func (d Dropout) Linear(t *autograd.Tape, l *Linear, x *autograd.Variable, act autograd.Activation) *autograd.Variable {
+	if d.Feature || !d.Active(t) {
+		return d.Forward(t, l.Forward(t, x, act))
+	}
+	return t.Finish(l.Forward(t, x, autograd.Identity), d.ending(act))
+}
+
+// LinearChunks is Linear for the values of an attention of B·L/chunk chunks. With Feature it
+// drops whole chunks, as the reference does when it hands a 4-D tensor to dropout2d
+// (moving_average_gated_attention.py:342).
+func (d Dropout) LinearChunks(t *autograd.Tape, l *Linear, x *autograd.Variable, act autograd.Activation, chunk int) *autograd.Variable {
+	if d.Feature {
+		v := l.Forward(t, x, act)
+		return t.FeatureDropout(v, v.Rows()/chunk, true, d.P)
+	}
+	return d.Linear(t, l, x, act)
+}
+
+// ActivateInPlace returns what dropout leaves of act(x), for an x that nothing else reads.
+func (d Dropout) ActivateInPlace(t *autograd.Tape, act autograd.Activation, x *autograd.Variable) *autograd.Variable {
+	if d.Feature {
+		return d.Forward(t, t.FinishInPlace(x, autograd.Ending{Activation: act}))
+	}
+	return t.FinishInPlace(x, d.ending(act))
+}
+
+// Gate returns an update gate between a residual and what dropout, and then path, leave of
+// act(h).
+func (d Dropout) Gate(t *autograd.Tape, residual, u, h *autograd.Variable, act autograd.Activation, path DropPath) *autograd.Variable {
+	if !d.Feature && !path.Active(t) {
+		return t.GatedResidual(residual, u, h, d.ending(act))
+	}
+	return t.GatedResidual(residual, u, path.Forward(t, d.Forward(t, t.Activate(act, h))), autograd.Ending{})
+}
+
+// Add returns a residual plus what dropout, and then path, leave of y.
+func (d Dropout) Add(t *autograd.Tape, residual, y *autograd.Variable, path DropPath) *autograd.Variable {
+	if !d.Feature && !path.Active(t) {
+		return t.AddFinished(residual, y, d.ending(autograd.Identity))
+	}
+	return t.Add(path.Forward(t, d.Forward(t, y)), residual)
+}
+
 // DropPath leaves out what a layer finds for a whole row of a batch with a
 // probability in training, and divides the rest by 1 less it (stochastic depth,
 // Huang et al. 2016, arXiv 1603.09382; timm/models/layers/drop.py of mega-image).
@@ -31,14 +80,4 @@ func (d DropPath) Active(t *autograd.Tape) bool { return Dropout{P: float64(d)}.
 // Forward drops rows of x [B, L, D].
 func (d DropPath) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variable {
 	return t.FeatureDropout(x, x.Shape()[0], true, float64(d))
-}
-
-// ForwardChunks drops the values of an attention of B·L/chunk chunks. With
-// Feature it drops whole chunks, as the reference does when it hands a 4-D
-// tensor to dropout2d (moving_average_gated_attention.py:342).
-func (d Dropout) ForwardChunks(t *autograd.Tape, x *autograd.Variable, chunk int) *autograd.Variable {
-	if d.Feature {
-		return t.FeatureDropout(x, x.Rows()/chunk, true, d.P)
-	}
-	return t.Dropout(x, d.P)
 }

@@ -363,6 +363,10 @@ func TestDropout(t *testing.T) {
 	ones := tensor.New(batch, length, channels)
 	ones.Fill(1)
 	x := autograd.NewConstant(ones)
+	same := &Linear{Weight: &Parameter{Variable: autograd.NewConstant(tensor.New(channels, channels))}}
+	for i := range channels {
+		same.Weight.Value().Row(i)[i] = 1
+	}
 	for _, c := range []struct {
 		name  string
 		run   func(tape *autograd.Tape) *autograd.Variable
@@ -372,10 +376,12 @@ func TestDropout(t *testing.T) {
 			func(row, channel int) int { return row*channels + channel }},
 		{"features", func(t *autograd.Tape) *autograd.Variable { return Dropout{p, true}.Forward(t, x) },
 			func(row, channel int) int { return row/length*channels + channel }},
-		{"elements of chunks", func(t *autograd.Tape) *autograd.Variable { return Dropout{P: p}.ForwardChunks(t, x, chunk) },
-			func(row, channel int) int { return row*channels + channel }},
-		{"chunks", func(t *autograd.Tape) *autograd.Variable { return Dropout{p, true}.ForwardChunks(t, x, chunk) },
-			func(row, _ int) int { return row / chunk }},
+		{"elements of chunks", func(t *autograd.Tape) *autograd.Variable {
+			return Dropout{P: p}.LinearChunks(t, same, x, autograd.ReLU, chunk)
+		}, func(row, channel int) int { return row*channels + channel }},
+		{"chunks", func(t *autograd.Tape) *autograd.Variable {
+			return Dropout{p, true}.LinearChunks(t, same, x, autograd.ReLU, chunk)
+		}, func(row, _ int) int { return row / chunk }},
 	} {
 		tape := autograd.NewTrainingTape()
 		tape.SetSeed(5)
@@ -399,5 +405,59 @@ func TestDropout(t *testing.T) {
 	}
 	if (Dropout{P: p}).Active(autograd.NewTape()) || (Dropout{}).Active(autograd.NewTrainingTape()) || !(Dropout{P: p}).Active(autograd.NewTrainingTape()) {
 		t.Error("Active is wrong")
+	}
+}
+
+// TestDropoutTogether holds that dropout in one operation with an activation, a gate or a sum
+// gives the bits of one operation after the other, values and gradients.
+func TestDropoutTogether(t *testing.T) {
+	const p = 0.3
+	normal := func(seed uint64, shape ...int) *autograd.Variable {
+		r, x := rand.New(rand.NewPCG(seed, 0)), tensor.New(shape...)
+		for i := range x.Data() {
+			x.Data()[i] = float32(r.NormFloat64())
+		}
+		return autograd.NewParameter(x)
+	}
+	residual, u, h, w := normal(1, 2, 5, 7), normal(2, 2, 5, 7), normal(3, 2, 5, 7), normal(4, 7, 7)
+	l := &Linear{Weight: &Parameter{Variable: w}}
+	d, none := Dropout{P: p}, autograd.Ending{}
+	for name, ways := range map[string][2]func(t *autograd.Tape) *autograd.Variable{
+		"activation": {
+			func(t *autograd.Tape) *autograd.Variable { return d.ActivateInPlace(t, autograd.SiLU, h) },
+			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, t.Activate(autograd.SiLU, h)) },
+		},
+		"linear": {
+			func(t *autograd.Tape) *autograd.Variable { return d.Linear(t, l, h, autograd.SiLU) },
+			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, l.Forward(t, h, autograd.SiLU)) },
+		},
+		"gate": {
+			func(t *autograd.Tape) *autograd.Variable { return d.Gate(t, residual, u, h, autograd.SiLU, 0) },
+			func(t *autograd.Tape) *autograd.Variable {
+				return t.GatedResidual(residual, u, d.Forward(t, t.Activate(autograd.SiLU, h)), none)
+			},
+		},
+		"sum": {
+			func(t *autograd.Tape) *autograd.Variable { return d.Add(t, residual, h, 0) },
+			func(t *autograd.Tape) *autograd.Variable { return t.Add(d.Forward(t, h), residual) },
+		},
+	} {
+		var said [2][][]float32
+		for i, way := range ways {
+			tape := autograd.NewTrainingTape()
+			tape.SetSeed(9)
+			y := way(tape)
+			said[i] = append(said[i], slices.Clone(y.Value().Data()))
+			tape.Backward(tape.Activate(autograd.Tanh, y))
+			for _, v := range []*autograd.Variable{residual, u, h, w} {
+				if v.Grad() != nil {
+					said[i] = append(said[i], slices.Clone(v.Grad().Data()))
+				}
+				v.ZeroGrad()
+			}
+		}
+		if !slices.EqualFunc(said[0], said[1], slices.Equal[[]float32]) {
+			t.Errorf("%s: %v together, %v one after the other", name, said[0], said[1])
+		}
 	}
 }

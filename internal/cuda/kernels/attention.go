@@ -24,7 +24,7 @@ type Attention struct {
 	Seed    Address // of a uint64, by whose words weights drop out
 }
 
-// A Rows is a matrix whose rows are LD apart, of all segments one after the other.
+// A Rows is a matrix whose rows are LD apart: in attention of all segments, one after the other.
 type Rows struct {
 	At Address
 	LD int

@@ -13,6 +13,7 @@
 #define DEVICE static __attribute__((device, always_inline)) inline // a call would keep arrays in memory
 #define SHARED static __attribute__((shared))
 #define UNROLL _Pragma("unroll")
+#define NOUNROLL _Pragma("nounroll")
 
 #define threadX ((int)__nvvm_read_ptx_sreg_tid_x())
 #define blockX ((int)__nvvm_read_ptx_sreg_ctaid_x())

@@ -64,31 +64,6 @@ func TestActivations(t *testing.T) {
 	}
 }
 
-func TestGates(t *testing.T) {
-	b := newBench(t)
-	const n = 300
-	r, u, h, dout := b.normal(n), b.normal(n), b.normal(n), b.normal(n)
-	copy(u, []float32{50, -50, 100, -100})
-	ar, au, ah, ad := up(b, r), up(b, u), up(b, h), up(b, dout)
-	out, dr, du, dh := b.empty(n), b.empty(n), b.empty(n), b.empty(n)
-	wr, wu, wh := make([]float32, n), make([]float32, n), make([]float32, n)
-	b.must(GatedResidual(b, out, ar, au, ah, n))
-	kernel.GatedResidual(wr, r, u, h)
-	b.compare("gated residual", out, wr, 4e-7)
-	b.must(GatedResidualGrad(b, dr, du, dh, ad, ar, au, ah, n))
-	kernel.GatedResidualGrad(wr, wu, wh, dout, r, u, h)
-	b.compare("dr", dr, wr, 4e-7)
-	b.compare("du", du, wu, 6e-7)
-	b.compare("dh", dh, wh, 4e-7)
-	b.must(SiLUMultiply(b, out, au, ar, n))
-	kernel.SiLUMul(wr, u, r)
-	b.compare("silu multiply", out, wr, 4e-7)
-	b.must(SiLUMultiplyGrad(b, dr, du, ad, au, ar, n))
-	kernel.SiLUMulGrad(wr, wu, dout, u, r)
-	b.compare("dr of silu multiply", dr, wr, 2e-6)
-	b.compare("da of silu multiply", du, wu, 4e-7)
-}
-
 // TestAdam compares to the last bit.
 func TestAdam(t *testing.T) {
 	b := newBench(t)
@@ -105,19 +80,4 @@ func TestAdam(t *testing.T) {
 	b.compare("w", aw, w, 0)
 	b.compare("m", am, m, 0)
 	b.compare("v", av, v, 0)
-}
-
-// TestDropout compares which elements fall to the last one, at seeds, offsets and sizes
-// that begin and end inside groups of random words.
-func TestDropout(t *testing.T) {
-	b := newBench(t)
-	for _, n := range []int{1, 16, 63, 64, 65, 1000, 4200} {
-		for _, offset := range []uint64{0, 1, 63, 64, 1000, 1<<38 - 5, 1<<40 + 17} {
-			x, want := b.normal(n), make([]float32, n)
-			dst, at, seed := b.empty(n), up(b, x), b.r.Uint64()
-			b.must(Dropout(b, dst, at, n, up(b, []uint64{seed}), offset, 0.3))
-			kernel.Dropout(want, x, seed, offset, 0.3)
-			b.compare(fmt.Sprint("dropout ", n, " at ", offset), dst, want, 0)
-		}
-	}
 }

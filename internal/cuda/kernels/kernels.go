@@ -9,10 +9,7 @@
 // compare each of them.
 package kernels
 
-import (
-	_ "embed" // for PTX
-	"math"
-)
+import _ "embed" // for PTX
 
 //go:generate clang-22 -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib -O3 -ffp-contract=off -fno-jump-tables -S -Xclang -target-feature -Xclang +ptx70 -o mega.ptx mega.cu
 
@@ -106,26 +103,6 @@ func ActivateGrad(d Device, f int, dx, dy, x Address, n int) error {
 	return elements(d, "activate_grad", n, int32(f), dx, dy, x, int64(n))
 }
 
-// GatedResidual sets out = r + σ(u) (h - r).
-func GatedResidual(d Device, out, r, u, h Address, n int) error {
-	return elements(d, "gated_residual", n, out, r, u, h, int64(n))
-}
-
-// GatedResidualGrad sets the gradients of GatedResidual's r, u and h.
-func GatedResidualGrad(d Device, dr, du, dh, dout, r, u, h Address, n int) error {
-	return elements(d, "gated_residual_grad", n, dr, du, dh, dout, r, u, h, int64(n))
-}
-
-// SiLUMultiply sets out = silu(r) a.
-func SiLUMultiply(d Device, out, r, a Address, n int) error {
-	return elements(d, "silu_multiply", n, out, r, a, int64(n))
-}
-
-// SiLUMultiplyGrad sets the gradients of SiLUMultiply's r and a.
-func SiLUMultiplyGrad(d Device, dr, da, dout, r, a Address, n int) error {
-	return elements(d, "silu_multiply_grad", n, dr, da, dout, r, a, int64(n))
-}
-
 // AdamParams are those of kernel.AdamParams.
 type AdamParams struct{ StepSize, Beta1, Beta2, Eps, Decay, GradScale float64 }
 
@@ -142,15 +119,6 @@ func (p AdamParams) Numbers() [AdamNumbers]float32 {
 // parameters whose Numbers are at an address. Decay is 0 unless decays is set.
 func Adam(d Device, w, grad, m, v Address, n int, numbers Address, decays bool) error {
 	return elements(d, "adam", n, w, grad, m, v, int64(n), numbers, flag(decays))
-}
-
-// Dropout sets each element i to zero with probability p, in (0, 1), and divides it by
-// 1-p otherwise, as word offset+i of a seed falls, a uint64 at an address: the same ones as
-// kernel.Dropout.
-func Dropout(d Device, dst, x Address, n int, seed Address, offset uint64, p float32) error {
-	threshold := uint32(math.Round(float64(p) * (1 << 32)))
-	words := int(offset%64) + n // from the beginning of a group of 64 on
-	return elements(d, "dropout", ceilDiv(words, 64)*16, dst, x, int64(n), seed, offset, threshold, float32(1/(1-float64(p))))
 }
 
 // LayerNorm is kernel.LayerNorm: it sets y, and mean and rstd of each row. weight and
