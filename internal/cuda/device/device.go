@@ -8,6 +8,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // An Address is where something is in a device's memory; 0 is nowhere.
@@ -58,6 +59,34 @@ func Must(m Memory, step string, err error) {
 
 // Lacks panics with the Failure of a step that no device has.
 func Lacks(m Memory, step string) { panic(&Failure{m.String(), step, nil}) }
+
+// A Panic is what a function panicked with on a device's goroutine, for who waits for it on
+// another one, whose own stack does not say where that was.
+type Panic struct {
+	Value any
+	Stack []byte // of the device's goroutine
+}
+
+// Error gives the value and the stack.
+func (p *Panic) Error() string {
+	return fmt.Sprintf("panic on a device's goroutine: %v\n\n%s", p.Value, p.Stack)
+}
+
+// Unwrap returns the value if that is an error.
+func (p *Panic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// Passed returns what to panic with on another goroutine after a deferred function has
+// recovered a value: a Panic with the stack of this one, or as it is what needs none.
+func Passed(recovered any) any {
+	switch recovered.(type) {
+	case nil, *Failure, *Panic:
+		return recovered
+	}
+	return &Panic{recovered, debug.Stack()}
+}
 
 // Catch sets err to the Failure that the function which defers it panics with.
 func Catch(err *error) { caught(recover(), err) }

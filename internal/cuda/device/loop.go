@@ -13,7 +13,7 @@ type Loop struct {
 // A turn is a function that has the device to itself.
 type turn struct {
 	run    func()
-	broken any // what it panicked with
+	broken any // a Failure or Panic that it ended with
 	done   chan struct{}
 }
 
@@ -24,8 +24,8 @@ func NewLoop(d Device) *Loop {
 
 var errEnded = errors.New("it is used after its loop has ended")
 
-// Do runs f on the device's goroutine and returns when it has, or panics with what f
-// panics with. f must not call Do. On a nil Loop, which stands for the host, f runs at
+// Do runs f on the device's goroutine and returns when it has. If f panics, it panics with
+// the same Failure, or a Panic of what else it was. f must not call Do. On a nil Loop, which stands for the host, f runs at
 // once.
 func (l *Loop) Do(f func()) {
 	if l == nil {
@@ -63,6 +63,6 @@ func (l *Loop) While(f func() error) error {
 // take runs the function of a turn.
 func (t *turn) take() {
 	defer close(t.done)
-	defer func() { t.broken = recover() }()
+	defer func() { t.broken = Passed(recover()) }()
 	t.run()
 }

@@ -2,12 +2,16 @@ package device
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 )
 
+// breaks panics.
+func breaks() { panic(errEnded) }
+
 // TestLoop holds that functions of many goroutines run one at a time where While was
-// called, that a panic goes to who asked, and that nothing waits for ever after the end.
+// called, that a panic goes to who asked and says where it was, and that nothing waits for ever after the end.
 func TestLoop(t *testing.T) {
 	l := NewLoop(NewInterpreter(nil))
 	const goroutines, turns = 8, 50
@@ -31,6 +35,15 @@ func TestLoop(t *testing.T) {
 		if want := "a step is not available on the device interpreter: use the CPU for it"; caught == nil || caught.Error() != want {
 			t.Errorf("%v, want %q", caught, want)
 		}
+		func() {
+			defer func() {
+				p, ok := recover().(*Panic)
+				if !ok || p.Value != errEnded || !errors.Is(p, errEnded) || !strings.Contains(p.Error(), "device.breaks(") {
+					t.Errorf("a turn panics with %v", p)
+				}
+			}()
+			l.Do(breaks)
+		}()
 		return failed
 	})
 	if count != goroutines*turns || err != failed {

@@ -3,6 +3,8 @@ package driver
 import (
 	"fmt"
 	"runtime"
+
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A Device is a GPU with kernels, ready to run them. Its methods may be called from any
@@ -61,7 +63,7 @@ func existing(n int) string {
 type job struct {
 	run   func(*Stream) error // nil to close the device
 	err   error
-	value any // of a panic
+	value any // a Failure or Panic that it ended with
 	done  chan struct{}
 }
 
@@ -91,14 +93,14 @@ func (d *Device) serve(m *module, opened chan<- error) {
 func (j *job) work(s *Stream) {
 	defer close(j.done)
 	defer s.inside.Store(false)
-	defer func() { j.value = recover() }()
+	defer func() { j.value = device.Passed(recover()) }()
 	s.inside.Store(true)
 	j.err = fmt.Errorf("cuda: a function on %v ended its goroutine", s.info) // unless it returns
 	j.err = j.run(s)
 }
 
-// Run runs f on the device's thread, and returns what f does; it panics with what f
-// panics with. Work that f has given to the stream may still be running then. f must
+// Run runs f on the device's thread, and returns what f does. If f panics, it panics with
+// the same device.Failure, or a device.Panic of what else it was. Work that f has given to the stream may still be running then. f must
 // not call Run or Close, and must not keep the stream.
 func (d *Device) Run(f func(*Stream) error) error {
 	return d.do(&job{run: f, done: make(chan struct{})})

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // TestThread holds that all calls on the device come from the thread with its context,
@@ -35,16 +37,21 @@ func TestThread(t *testing.T) {
 	}
 }
 
-// TestPanic holds that Run panics as its function does, and the device goes on.
+// fails panics.
+func fails(*Stream) error { panic("why") }
+
+// TestPanic holds that Run panics as its function does, says where that was, and the device
+// goes on.
 func TestPanic(t *testing.T) {
 	dev := openStandin(t, newStandin())
 	func() {
 		defer func() {
-			if v := recover(); v != "why" {
-				t.Errorf("Run panics with %v", v)
+			p, ok := recover().(*device.Panic)
+			if !ok || p.Value != "why" || !strings.Contains(p.Error(), "why") || !strings.Contains(p.Error(), "driver.fails(") {
+				t.Errorf("Run panics with %v", p)
 			}
 		}()
-		dev.Run(func(*Stream) error { panic("why") })
+		dev.Run(fails)
 		t.Error("Run returns after a panic")
 	}()
 	if err := dev.Run((*Stream).Wait); err != nil {
