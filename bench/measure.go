@@ -194,6 +194,9 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	r.TokensPerSecond = int(float64(w.Batch*w.Length) / median)
 	r.PeakMiB = o.peakMiB()
 	done := o.work()
+	if o.replayer != nil && o.replayer.Plain() != nil {
+		r.NoGraphs = o.replayer.Plain().Error()
+	}
 	r.Launches, r.Replayed, r.Graphs = done.Launches-given.Launches, done.Replayed-given.Replayed, done.Replays-given.Replays
 	if o.Roofline {
 		flops, bytes := w.demand(mode, r.Params)

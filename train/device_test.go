@@ -70,7 +70,7 @@ func TestMemoryAfterTraining(t *testing.T) {
 					}
 				}
 				_, errs := trainTogether(t, toys, func(int) Config { return c }, func(rank int) Options {
-					return Options{Dir: dir, Device: device.Replaying(devices[rank])}
+					return Options{Dir: dir, Device: device.Replaying(devices[rank], nil)}
 				})
 				err := errors.Join(errs...)
 				if errors.Is(err, ErrFinished) != (attempt == "is finished") || (err != nil) != (attempt != "goes on") {

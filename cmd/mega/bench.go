@@ -87,7 +87,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--int8 and --bf16 are two forms of the weights: want one of them")
 	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Scaling)):
 		return usagef("--bf16 is not for --roofline or %s, which are of float32", bench.Scaling)
-	case c.device != "cpu" && (c.options.Profile || c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
+	case !isProcessor(c.device) && (c.options.Profile || c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
 		return usagef("--device is not for --profile, --roofline, %s and %s", bench.Decode, bench.Scaling)
 	case c.batch > 0 && (slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
 		return usagef("--batch is not for %s and %s", bench.Decode, bench.Scaling)
@@ -101,7 +101,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 			return usage(err)
 		}
 	}
-	if c.options.BF16 && c.device == "cpu" {
+	if c.options.BF16 && isProcessor(c.device) {
 		if err := autograd.CheckBF16(); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 	c.decode.Roofline, c.decode.BF16 = c.options.Roofline, c.options.BF16
 	report := func(r bench.Result) error { return c.print(cmd.OutOrStdout(), r) }
 	for _, name := range args {
-		if err := c.measure(cmd.OutOrStdout(), name, report); err != nil {
+		if err := c.measure(cmd, name, report); err != nil {
 			return err
 		}
 	}
@@ -118,12 +118,12 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 }
 
 // measure runs one workload.
-func (c *benchCommand) measure(out io.Writer, name string, report func(bench.Result) error) error {
+func (c *benchCommand) measure(cmd *cobra.Command, name string, report func(bench.Result) error) error {
 	switch name {
 	case bench.Decode:
 		return bench.MeasureDecode(c.decode, report)
 	case bench.Scaling:
-		return c.scale(out)
+		return c.scale(cmd.OutOrStdout())
 	}
 	w, err := bench.Find(name)
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *benchCommand) measure(out io.Writer, name string, report func(bench.Res
 	if c.batch > 0 {
 		w.Batch = c.batch
 	}
-	return onDevice(c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
 		options := c.options
 		options.Device = d
 		return bench.Measure(w, options, report)

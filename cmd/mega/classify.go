@@ -127,7 +127,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	pictures := ck.Task == checkpoint.ImageClassification
 	classify := func() error {
 		defer ck.Close()
-		return onDevice(c.device, func(d device.Device) error {
+		return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
 			ck.UseDevice(d)
 			err := errors.Join(useModelEMA(ck, c.modelEMA), useBF16(ck, c.bf16))
 			switch {

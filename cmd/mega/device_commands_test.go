@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func TestOnDevice(t *testing.T) {
 		t.Setenv("OMPI_COMM_WORLD_SIZE", "4")
 		t.Setenv("OMPI_COMM_WORLD_LOCAL_RANK", "3")
 		*asked = nil
-		err := onDevice(name, func(d device.Device) error {
+		err := onDevice(io.Discard, name, func(d device.Device) error {
 			device.Lacks(d, "a thing")
 			return nil
 		})
@@ -78,7 +79,7 @@ func TestOnDevice(t *testing.T) {
 		}
 	}
 	countGPUs = func() int { return 0 }
-	if err := onDevice("auto", func(d device.Device) error {
+	if err := onDevice(io.Discard, "auto", func(d device.Device) error {
 		if d != nil {
 			t.Errorf("auto without a GPU is %v", d)
 		}
@@ -86,6 +87,55 @@ func TestOnDevice(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAutoWithoutGPU: auto is the CPU where there is no GPU, for flags that a device refuses
+// too, and a device where there is one.
+func TestAutoWithoutGPU(t *testing.T) {
+	onInterpreters(t)
+	words := tableFile(t, "words.txt", "a b c d\n")
+	bleu := []string{"score", "--sys", words, "--ref", words, "--device", "auto"}
+	for _, c := range []struct {
+		gpus   int
+		args   []string
+		status int
+		want   string
+	}{
+		{0, []string{"bench", "lra-txt", "--device", "auto", "--profile"}, exitUsage, "lra-text"}, // as without --device
+		{0, []string{"bench", "lra-txt", "--device", "auto", "--roofline"}, exitUsage, "lra-text"},
+		{1, []string{"bench", "lra-txt", "--device", "auto", "--profile"}, exitUsage, "--device is not for --profile"},
+		{0, bleu, exitOK, "BLEU"},
+		{1, bleu, exitUsage, "--device is for language models"},
+	} {
+		countGPUs = func() int { return c.gpus }
+		status, out, stderr := command(t, c.args...)
+		if status != c.status || !strings.Contains(out+stderr, c.want) {
+			t.Errorf("mega %s with %d GPUs: status %d, %q, %q, want %d and %q", strings.Join(c.args, " "), c.gpus, status, out, stderr, c.status, c.want)
+		}
+	}
+}
+
+// TestGraphsFail: a command on a device whose graphs fail goes on and says so once.
+func TestGraphsFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in short mode")
+	}
+	onInterpreters(t)
+	inner := onGPU
+	onGPU = func(name string, index int, f func(device.Device) error) error {
+		return inner(name, index, func(d device.Device) error { return f(graphless{d.(device.Capturer)}) })
+	}
+	_, stderr := mustRun(t, deviceArgs(filepath.Join(t.TempDir(), "run"), "--device", "cuda:0")...)
+	if want := "mega: steps are launched one by one from now on: no graph is to be had"; strings.Count(stderr, want) != 1 {
+		t.Errorf("%q, want %q once", stderr, want)
+	}
+}
+
+// A graphless device fails to capture.
+type graphless struct{ device.Capturer }
+
+func (graphless) Capture(func() error) (device.Graph, error) {
+	return nil, errors.New("no graph is to be had")
 }
 
 // TestRunOnDevice: a command's flag reaches its function.
@@ -97,7 +147,7 @@ func TestRunOnDevice(t *testing.T) {
 				t.Errorf("%s is %v", name, d)
 			}
 			return nil
-		})(nil, nil); err != nil {
+		})(newRoot(), nil); err != nil {
 			t.Error(err)
 		}
 	}

@@ -40,15 +40,21 @@ func addDevice(flags *pflag.FlagSet, name *string) {
 	flags.StringVar(name, "device", "cpu", "what computes: cpu; cuda:0 or another number for that GPU (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
 }
 
+// isProcessor reports whether a value of --device stands for the CPU. What is refused on a
+// device, or asked of the CPU, goes by this and not by the value.
+func isProcessor(name string) bool {
+	return name == "cpu" || name == "auto" && countGPUs() == 0
+}
+
 // onDevice runs f on the device that a value of --device names, with nil for the CPU. Steps
 // that come again are replayed there as graphs, if the device has any. It returns what f
 // does, or the device.Failure that f panics with. All that f does with the device it must
-// do in its own goroutine.
-func onDevice(name string, f func(device.Device) error) error {
+// do in its own goroutine. stderr is told if graphs fail.
+func onDevice(stderr io.Writer, name string, f func(device.Device) error) error {
 	number, numbered := strings.CutPrefix(name, "cuda:")
 	index, err := strconv.ParseUint(number, 10, 16)
 	switch {
-	case name == "cpu" || name == "auto" && countGPUs() == 0:
+	case isProcessor(name):
 		return f(nil)
 	case name == "auto" || name == "cuda":
 		// Processes of a machine go round its devices. Where there is none, number 0 says so.
@@ -58,7 +64,9 @@ func onDevice(name string, f func(device.Device) error) error {
 	}
 	return onGPU(name, int(index), func(d device.Device) (err error) {
 		defer device.Catch(&err)
-		return f(device.Replaying(d))
+		return f(device.Replaying(d, func(err error) {
+			say(stderr, "mega: steps are launched one by one from now on: %s", oneLine(err))
+		}))
 	})
 }
 
@@ -66,7 +74,7 @@ func onDevice(name string, f func(device.Device) error) error {
 // nil for the CPU.
 func runOnDevice(name *string, f func(cmd *cobra.Command, args []string, d device.Device) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return onDevice(*name, func(d device.Device) error { return f(cmd, args, d) })
+		return onDevice(cmd.ErrOrStderr(), *name, func(d device.Device) error { return f(cmd, args, d) })
 	}
 }
 

@@ -33,7 +33,7 @@ buffer.NAME.`,
 					return usagef("mega forward needs --%s", flag)
 				}
 			}
-			return onDevice(on, func(d device.Device) error {
+			return onDevice(cmd.ErrOrStderr(), on, func(d device.Device) error {
 				options.Device = d
 				return runForward(path, input, output, options)
 			})

@@ -53,7 +53,7 @@ func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(c.bleu.refs) > 0 && len(args) > 0:
 		return usagef("translations are given by --sys FILE, not as %q", args[0])
-	case len(c.bleu.refs) > 0 && cmd.Flags().Changed("device"):
+	case len(c.bleu.refs) > 0 && c.model.on != nil:
 		return usagef("--device is for language models: BLEU needs none")
 	case len(c.bleu.refs) > 0:
 		return c.bleu.run(cmd, c.json)

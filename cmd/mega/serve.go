@@ -92,7 +92,7 @@ func (c *serveCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return onDevice(c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
 		if d == nil {
 			return c.serve(cmd, host, keys, models, nil)
 		}

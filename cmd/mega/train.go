@@ -164,7 +164,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		say(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual", training.LR)
 	}
 	jobOf(cmd).use(c.workers)
-	return onDevice(c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
 		if d == nil {
 			if err := training.CheckProcessor(); err != nil {
 				return usage(err)

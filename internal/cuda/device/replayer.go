@@ -34,6 +34,9 @@ type Capturer interface {
 // such as tokens or learning rates, kernels must read from memory that Write has set, whose
 // bytes are no part of a sequence. A sequence ends where something is read, or where it
 // gets long: the device has then something to do while the next one is put together.
+//
+// Where a device fails to capture a sequence that it runs, the Replayer gives up graphs and
+// runs all that comes as it is.
 type Replayer struct {
 	on      Capturer
 	steps   []step
@@ -42,7 +45,9 @@ type Replayer struct {
 	graphs  []*replay       // the last used one at the end
 	seed    maphash.Seed
 	total   Work
-	longest int // steps of a sequence
+	longest int         // steps of a sequence
+	plain   error       // why there are graphs no more, nil while there are
+	tell    func(error) // is told of plain, once
 }
 
 // Work counts what a Replayer has given to its device.
@@ -89,13 +94,18 @@ func NewReplayer(d Device) (*Replayer, error) {
 	return &Replayer{on: on, seen: make(map[uint64]bool), seed: maphash.MakeSeed(), longest: longestSteps}, nil
 }
 
-// Replaying returns a replayer of a device that has graphs, and else the device itself.
-func Replaying(d Device) Device {
+// Replaying returns a replayer of a device that has graphs, and else the device itself. tell
+// is told once why, if the device fails at graphs later.
+func Replaying(d Device, tell func(error)) Device {
 	if r, err := NewReplayer(d); err == nil {
+		r.tell = tell
 		return r
 	}
 	return d
 }
+
+// Plain returns nil, or why there are graphs no more.
+func (r *Replayer) Plain() error { return r.plain }
 
 // String implements Memory.
 func (r *Replayer) String() string { return r.on.String() }
@@ -181,6 +191,9 @@ func (r *Replayer) Flush() error {
 	steps, staged := r.steps, r.staged
 	r.steps, r.staged = nil, nil
 	r.total.Launches += len(steps)
+	if r.plain != nil {
+		return r.runPlain(steps, staged)
+	}
 	i := slices.IndexFunc(r.graphs, func(g *replay) bool { return slices.EqualFunc(g.steps, steps, step.equal) })
 	if i < 0 {
 		h := r.hash(steps)
@@ -189,11 +202,14 @@ func (r *Replayer) Flush() error {
 				clear(r.seen)
 			}
 			r.seen[h] = true
-			return r.run(steps, func(s step) error { return r.on.Write(s.to, staged[s.from:][:s.bytes]) })
+			return r.runPlain(steps, staged)
 		}
 		g, err := r.capture(steps, len(staged))
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			return r.giveUp(steps, staged, err)
+		case g == nil:
+			return r.runPlain(steps, staged)
 		}
 		r.graphs = append(r.graphs, g)
 		i = len(r.graphs) - 1
@@ -210,6 +226,23 @@ func (r *Replayer) Flush() error {
 	return g.graph.Replay()
 }
 
+// runPlain gives steps to the device one by one.
+func (r *Replayer) runPlain(steps []step, staged []byte) error {
+	return r.run(steps, func(s step) error { return r.on.Write(s.to, staged[s.from:][:s.bytes]) })
+}
+
+// giveUp runs steps, whose capture has failed, one by one. If that works, graphs were what
+// failed, and there are none from then on. Else the error is that of the steps.
+func (r *Replayer) giveUp(steps []step, staged []byte, why error) error {
+	if err := r.runPlain(steps, staged); err != nil {
+		return err
+	}
+	if r.plain = why; r.tell != nil {
+		r.tell(why)
+	}
+	return r.Drop()
+}
+
 // run launches steps, write being what copies do.
 func (r *Replayer) run(steps []step, write func(s step) error) error {
 	for _, s := range steps {
@@ -224,7 +257,8 @@ func (r *Replayer) run(steps []step, write func(s step) error) error {
 	return nil
 }
 
-// capture makes a graph of steps, which write so many bytes.
+// capture makes a graph of steps, which write so many bytes. It returns nil if the device
+// has no memory for one.
 func (r *Replayer) capture(steps []step, bytes int) (*replay, error) {
 	if len(r.graphs) >= mostGraphs {
 		oldest := r.graphs[0]
@@ -237,7 +271,7 @@ func (r *Replayer) capture(steps []step, bytes int) (*replay, error) {
 	if bytes > 0 {
 		at, err := r.Alloc(bytes)
 		if err != nil {
-			return nil, err
+			return nil, nil
 		}
 		g.staged = at
 	}

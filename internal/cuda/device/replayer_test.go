@@ -21,6 +21,7 @@ type counter struct {
 	*Interpreter
 	launches, captures, replays, drops, blocks int
 	most                                       int // blocks of memory
+	capturable                                 int // sequences
 }
 
 func (c *counter) Alloc(bytes int) (Address, error) {
@@ -43,6 +44,9 @@ func (c *counter) Launch(kernel string, grid, block [3]int, args ...any) error {
 
 func (c *counter) Capture(f func() error) (Graph, error) {
 	c.captures++
+	if c.captures > c.capturable {
+		return nil, errors.New("it captures no more")
+	}
 	g, err := c.Interpreter.Capture(f)
 	return counted{g, c}, err
 }
@@ -61,7 +65,7 @@ func newCounter(t *testing.T) (*counter, *Replayer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &counter{Interpreter: NewInterpreter(m), most: 100}
+	c := &counter{Interpreter: NewInterpreter(m), most: 100, capturable: 100}
 	r, err := NewReplayer(c)
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +181,50 @@ func TestReplayerMemory(t *testing.T) {
 	}
 }
 
+// TestReplayerGivesUp holds that where a capture fails, once there are graphs, all that comes
+// runs one by one, with the results of before, that this is told once, and that no memory of
+// graphs is left.
+func TestReplayerGivesUp(t *testing.T) {
+	c, _ := newCounter(t)
+	var told []error
+	r := Replaying(c, func(err error) { told = append(told, err) }).(*Replayer)
+	at, err := r.Alloc(512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.capturable = 1
+	for i, s := range []float32{2, 2, 2, 3, 3, 3, 2, 4, 4} {
+		if got, err := scaled(r, at, s, 1, float32(i)); err != nil || !slices.Equal(got, []float32{s, s * float32(i)}) {
+			t.Errorf("step %d gives %v, %v", i, got, err)
+		}
+	}
+	if len(told) != 1 || r.Plain() != told[0] || told[0].Error() != "it captures no more" {
+		t.Errorf("%v was told, and Plain is %v", told, r.Plain())
+	}
+	if c.captures != 2 || c.replays != 2 || c.drops != 1 || c.blocks != 1 {
+		t.Errorf("%d captures, %d replays, %d drops and %d blocks of memory, want 2, 2, 1 and 1", c.captures, c.replays, c.drops, c.blocks)
+	}
+}
+
+// TestReplayerWithoutRoom holds that a sequence runs one by one while there is no memory for
+// its graph, and by a graph when there is.
+func TestReplayerWithoutRoom(t *testing.T) {
+	c, r := newCounter(t)
+	at, err := r.Alloc(512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, most := range []int{1, 1, 1, 2, 2} {
+		c.most = most
+		if got, err := scaled(r, at, 2, 1, float32(i)); err != nil || !slices.Equal(got, []float32{2, 2 * float32(i)}) {
+			t.Errorf("step %d gives %v, %v", i, got, err)
+		}
+	}
+	if c.replays != 2 || r.Plain() != nil {
+		t.Errorf("%d replays, %v", c.replays, r.Plain())
+	}
+}
+
 // TestReplayerErrors holds that what is wrong with a launch is said at the end of its
 // sequence, whether it runs or is captured, and what has no graphs.
 func TestReplayerErrors(t *testing.T) {
@@ -192,10 +240,10 @@ func TestReplayerErrors(t *testing.T) {
 	if _, err := NewReplayer(struct{ Device }{r}); err == nil || err.Error() != "the device interpreter has no graphs" {
 		t.Errorf("a device without graphs: %v", err)
 	}
-	if on := Replaying(r); on != Device(r) {
+	if on := Replaying(r, nil); on != Device(r) {
 		t.Errorf("a replayer is replayed by %v", on)
 	}
-	if Replaying(nil) != nil {
+	if Replaying(nil, nil) != nil {
 		t.Error("no device is replayed")
 	}
 	if fmt.Sprint(r) != "interpreter" {

@@ -38,6 +38,7 @@ type standin struct {
 
 	log        []string // calls
 	failAt     int      // number of the call that fails, from 1 on
+	failCall   string   // name of a function whose calls fail
 	failed     string   // its name
 	complaints []string
 	texts      map[string][]byte
@@ -85,7 +86,7 @@ func (s *standin) watch() {
 		inner := reflect.ValueOf(field.Interface())
 		field.Set(reflect.MakeFunc(field.Type(), func(args []reflect.Value) []reflect.Value {
 			s.log = append(s.log, f.name)
-			failing := len(s.log) == s.failAt
+			failing := len(s.log) == s.failAt || f.name == s.failCall
 			ending := f.name == "cuCtxSetCurrent" && args[0].Uint() == 0
 			if failing {
 				s.failed = f.name

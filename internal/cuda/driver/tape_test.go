@@ -170,6 +170,42 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestReplayGivesUp has each call of the driver that makes a graph fail: training goes on
+// without graphs, with the same bits, and nothing is left of them.
+func TestReplayGivesUp(t *testing.T) {
+	m, err := parse(kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range []string{"cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphDestroy"} {
+		want := newNetwork(device.NewInterpreter(m))
+		s := newStandin()
+		err := openStandin(t, s).Run(func(stream *Stream) (err error) {
+			defer device.Catch(&err)
+			var told []error
+			r := device.Replaying(stream, func(err error) { told = append(told, err) })
+			n := newNetwork(r)
+			for step := range 3 {
+				s.failCall = ""
+				if step == 1 {
+					s.failCall = call
+				}
+				s.log = nil
+				if got := n.train(step, 5); !slices.Equal(got, want.train(step, 5)) {
+					t.Errorf("%s: step %d gives other numbers than the interpreter", call, step)
+				}
+			}
+			if len(told) != 1 || !strings.Contains(told[0].Error(), call) || slices.Contains(s.log, "cuGraphLaunch") {
+				t.Errorf("%s: %v was told, and the last step made the calls %q", call, told, s.log)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+}
+
 // TestTapeFails holds that an error of the driver in the middle of a step is what a tape
 // says.
 func TestTapeFails(t *testing.T) {
