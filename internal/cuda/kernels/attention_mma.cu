@@ -2,22 +2,20 @@
 // sums are float32, and so are scores and weights until they are factors. Of a tile a warp
 // has 16 own rows and 32 others, and of y the same rows and 32 columns of each chunk.
 
-#define ATTEND_WORDS 8                   // of the others that a block takes at a time
-#define ATTEND_WIDE (CHUNKS * CHUNK + 8) // words in other banks
+#define ATTEND_WORDS 8                       // along sums that a block takes at a time
+#define ATTEND_WORD_PITCH (ATTEND_WORDS + 4) // rows in other banks
+#define ATTEND_WIDE (CHUNKS * CHUNK + 8)     // words in other banks
 
-// ATTEND_DEPTH numbers along the sums of a tile, as words.
-template <class F> struct poolOf {
-    enum { WIDTH = ATTEND_DEPTH / F::EACH };
-    typedef word side[TILE][WIDTH + 4]; // rows in other banks
-    union {
-        struct { side own[2], other[2]; } in;
-        word x[2][ATTEND_WORDS][ATTEND_WIDE];
-    };
-};
+typedef word wordSide[TILE][ATTEND_WORD_PITCH];
+
+typedef union {
+    struct { wordSide own[2], other[2]; } in;
+    word x[2][ATTEND_WORDS][ATTEND_WIDE];
+} poolOfWords;
 
 template <class F> struct TensorCores {
-    typedef poolOf<F> pool;
-    enum { EACH = F::EACH, WIDTH = pool::WIDTH, APART = THREADS / WIDTH, SHARES = TILE / APART };
+    typedef poolOfWords pool;
+    enum { EACH = F::EACH, STEP = ATTEND_WORDS * EACH };
 
     // As Float32's; a number is where mma has it.
     DEVICE int ownOf(int i) { return threadX / 64 * 16 + LANE / 4 + i / 2 % 2 * 8; }
@@ -36,25 +34,25 @@ template <class F> struct TensorCores {
             tile[otherOf(i)][ownOf(i)] = v[i];
     }
 
-    // What a thread reads of rows of a side, from depth d on: a word of each of some rows
-    // APART from one another.
-    DEVICE void read(int thread, float v[SHARES][EACH], const float *x, int ld, int rows, int d, int depth)
+    // What a thread reads of rows of a side, from depth d on: a word of each of two rows 32
+    // apart.
+    DEVICE void read(int thread, float v[2][EACH], const float *x, int ld, int rows, int d, int depth)
     {
-        d += thread % WIDTH * EACH;
-        UNROLL for (int r = 0; r < SHARES; r++) {
-            int row = thread / WIDTH + APART * r;
+        d += thread % ATTEND_WORDS * EACH;
+        UNROLL for (int r = 0; r < 2; r++) {
+            int row = thread / ATTEND_WORDS + 32 * r;
             readWord<F>(v[r], x + row * ld + d, row < rows, d, depth, 1);
         }
     }
-    DEVICE void write(int thread, typename pool::side &to, const float v[SHARES][EACH])
+    DEVICE void write(int thread, wordSide &to, const float v[2][EACH])
     {
-        UNROLL for (int r = 0; r < SHARES; r++)
-            to[thread / WIDTH + APART * r][thread % WIDTH] = F::rounded(v[r]);
+        UNROLL for (int r = 0; r < 2; r++)
+            to[thread / ATTEND_WORDS + 32 * r][thread % ATTEND_WORDS] = F::rounded(v[r]);
     }
 
     DEVICE void multiply(float product[16], pool &p, const float *a, int lda, int rows, const float *b, int ldb, int others, int depth)
     {
-        float left[SHARES][EACH], right[SHARES][EACH];
+        float left[2][EACH], right[2][EACH];
         int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
         UNROLL for (int i = 0; i < 16; i++)
             product[i] = 0;
@@ -63,19 +61,17 @@ template <class F> struct TensorCores {
         write(thread, p.in.own[0], left);
         write(thread, p.in.other[0], right);
         BARRIER;
-        for (int d = ATTEND_DEPTH;; d += ATTEND_DEPTH) {
+        for (int d = STEP;; d += STEP) {
             if (d < depth) {
                 read(thread, left, a, lda, rows, d, depth);
                 read(thread, right, b, ldb, others, d, depth);
             }
-            UNROLL for (int w = 0; w < WIDTH; w += 8) {
-                const word *from = &p.in.own[now][row][w + t], *lower = &p.in.own[now][row + 8][w + t];
-                word u[4] = {from[0], lower[0], from[4], lower[4]};
-                UNROLL for (int j = 0; j < 4; j++) {
-                    from = &p.in.other[now][other + 8 * j][w + t];
-                    word v[2] = {from[0], from[4]};
-                    F::multiplyAdd(product + 4 * j, u, v);
-                }
+            const word *from = &p.in.own[now][row][t];
+            word u[4] = {from[0], from[8 * ATTEND_WORD_PITCH], from[4], from[8 * ATTEND_WORD_PITCH + 4]};
+            UNROLL for (int j = 0; j < 4; j++) {
+                from = &p.in.other[now][other + 8 * j][t];
+                word v[2] = {from[0], from[4]};
+                F::multiplyAdd(product + 4 * j, u, v);
             }
             if (d >= depth)
                 return;
@@ -106,15 +102,14 @@ template <class F> struct TensorCores {
 
     DEVICE void add(float sums[CHUNKS][16], const square &tile, pool &p, const float *x, int ldx, int others, int width, int chunks)
     {
-        const int step = ATTEND_WORDS * EACH;
         float next[CHUNKS][2][EACH];
         int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
         readColumns(thread, next, x, ldx, 0, others, width, chunks);
         writeColumns(thread, p, 0, next, chunks);
         BARRIER;
-        for (int o = 0;; o += step) {
-            if (o + step < others)
-                readColumns(thread, next, x, ldx, o + step, others, width, chunks);
+        for (int o = 0;; o += STEP) {
+            if (o + STEP < others)
+                readColumns(thread, next, x, ldx, o + STEP, others, width, chunks);
             word w[4];
             UNROLL for (int i = 0; i < 4; i++) {
                 float v[EACH];
@@ -129,7 +124,7 @@ template <class F> struct TensorCores {
                     word v[2] = {from[0], from[4 * ATTEND_WIDE]};
                     F::multiplyAdd(sums[n] + 4 * j, w, v);
                 }
-            if (o + step >= others)
+            if (o + STEP >= others)
                 return;
             now = 1 - now;
             writeColumns(thread, p, now, next, chunks);
@@ -138,7 +133,11 @@ template <class F> struct TensorCores {
     }
 };
 
-ATTENTION(attention_bf16, TensorCores<BF16>, false, false)
-ATTENTION(attention_bf16_values, TensorCores<BF16>, true, false)
-ATTENTION(attention_bf16_queries, TensorCores<BF16>, false, true)
-ATTENTION(attention_bf16_keys, TensorCores<BF16>, true, true)
+#define ATTENTION_OF(name, F)                                \
+    ATTENTION(name, TensorCores<F>, false, false)            \
+    ATTENTION(name##_values, TensorCores<F>, true, false)    \
+    ATTENTION(name##_queries, TensorCores<F>, false, true)   \
+    ATTENTION(name##_keys, TensorCores<F>, true, true)
+
+ATTENTION_OF(attention_bf16, BF16)
+ATTENTION_OF(attention_tf32, TF32)

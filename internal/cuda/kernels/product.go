@@ -51,10 +51,11 @@ type Format int
 const (
 	Float32 Format = iota // as they are
 	BF16                  // bfloat16: 8 bits of precision. Ties go to even
+	TF32                  // 11 bits, with the exponents of float32. Ties go away from 0
 )
 
 // suffix is what names of kernels have for a format.
-func (f Format) suffix() string { return [...]string{"", "_bf16"}[f] }
+func (f Format) suffix() string { return [...]string{"", "_bf16", "_tf32"}[f] }
 
 // Product sets C = A B, or what e makes of it, for each of batch products of [m, k] by
 // [k, n], whose factors are rounded to a format. Col of c must be 1. Each element is one sum

@@ -17,6 +17,14 @@ typedef struct BF16 {
     MULTIPLY_ADD("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32")
 } BF16;
 
+// The format of eleven bits, with the exponents of float32: one number a word. Ties go away
+// from 0.
+typedef struct TF32 {
+    enum { EACH = 1 };
+    DEVICE word rounded(const float v[EACH]) { return (word)__nvvm_f2tf32_rna(v[0]); }
+    MULTIPLY_ADD("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32")
+} TF32;
+
 // A word's numbers that lie apart in memory: 0 outside of the matrix, and from number k of
 // a sum on.
 template <class F> DEVICE void readWord(float v[F::EACH], const float *from, bool inside, int d, int k, long apart)
@@ -80,12 +88,11 @@ template <class F> DEVICE void productOf(PRODUCT)
     storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, bias, pre, f, accumulate);
 }
 
-#define NUMBERS 16 // along the sums that the blocks below take at a time
 
 // Tiles of large matrices, and what a thread reads of them: as share has it, in words. It
 // begins at row and depth, which counts numbers.
 template <class F> struct largeTile {
-    enum { WIDTH = NUMBERS / F::EACH, SHARES = LARGE * WIDTH / THREADS };
+    enum { WIDTH = 8, NUMBERS = WIDTH * F::EACH, SHARES = LARGE * WIDTH / THREADS };
     typedef word words[LARGE][WIDTH + 4]; // rows in other banks
 
     DEVICE share shareOf(const float *x, long first, long stride, long along)
@@ -133,26 +140,24 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
     T::write(s.in.a[0], nextA, &left);
     T::write(s.in.b[0], nextB, &right);
     BARRIER;
-    for (int k0 = NUMBERS;; k0 += NUMBERS) {
+    for (int k0 = T::NUMBERS;; k0 += T::NUMBERS) {
         if (k0 < k) {
             T::read(nextA, &left, m - row0, k0, k, ak);
             T::read(nextB, &right, n - col0, k0, k, bk);
         }
-        UNROLL for (int w = 0; w < T::WIDTH; w += 8) {
-            word x[2][4];
-            UNROLL for (int i = 0; i < 2; i++) {
-                int row = warp / 2 * 32 + 16 * i + g;
-                x[i][0] = s.in.a[now][row][w + t];
-                x[i][1] = s.in.a[now][row + 8][w + t];
-                x[i][2] = s.in.a[now][row][w + t + 4];
-                x[i][3] = s.in.a[now][row + 8][w + t + 4];
-            }
-            UNROLL for (int j = 0; j < 8; j++) {
-                const word *from = &s.in.b[now][warp % 2 * 64 + 8 * j + g][w + t];
-                word y[2] = {from[0], from[4]};
-                UNROLL for (int i = 0; i < 2; i++)
-                    F::multiplyAdd(sum[i][j], x[i], y);
-            }
+        word x[2][4];
+        UNROLL for (int i = 0; i < 2; i++) {
+            int row = warp / 2 * 32 + 16 * i + g;
+            x[i][0] = s.in.a[now][row][t];
+            x[i][1] = s.in.a[now][row + 8][t];
+            x[i][2] = s.in.a[now][row][t + 4];
+            x[i][3] = s.in.a[now][row + 8][t + 4];
+        }
+        UNROLL for (int j = 0; j < 8; j++) {
+            const word *from = &s.in.b[now][warp % 2 * 64 + 8 * j + g][t];
+            word y[2] = {from[0], from[4]};
+            UNROLL for (int i = 0; i < 2; i++)
+                F::multiplyAdd(sum[i][j], x[i], y);
         }
         if (k0 >= k)
             break;
@@ -185,3 +190,4 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
     }
 
 PRODUCT_OF(product_bf16, BF16)
+PRODUCT_OF(product_tf32, TF32)

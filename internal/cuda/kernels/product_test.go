@@ -10,7 +10,7 @@ import (
 )
 
 // formats are all of them, with how they round.
-var formats = map[Format]func(float32) float32{Float32: func(x float32) float32 { return x }, BF16: roundedBF16}
+var formats = map[Format]func(float32) float32{Float32: func(x float32) float32 { return x }, BF16: roundedBF16, TF32: roundedTF32}
 
 func (f Format) String() string { return "product" + f.suffix() }
 
@@ -245,4 +245,11 @@ func TestSplitOf(t *testing.T) {
 func roundedBF16(x float32) float32 {
 	bits := math.Float32bits(x)
 	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
+}
+
+func roundedTF32(x float32) float32 {
+	if x != x || math.IsInf(float64(x), 0) {
+		return x
+	}
+	return math.Float32frombits((math.Float32bits(x) + 0x1000) &^ 0x1fff)
 }

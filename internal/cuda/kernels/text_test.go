@@ -17,9 +17,9 @@ func TestMutants(t *testing.T) {
 		b := &bench{t, interpret(t, text), rand.New(rand.NewPCG(1, 2))}
 		x := up(b, b.normal(64*64))
 		switch name {
-		case "product", "product_bf16":
+		case "product", "product_bf16", "product_tf32":
 			return product(b, name, tile, Matrix{b.empty(64 * 64), 64, 1, 0}, Matrix{x, 64, 1, 0}, Matrix{x, 64, 1, 0}, Epilogue{}, 1, 64, 64, 64)
-		case "product_large", "product_bf16_large":
+		case "product_large", "product_bf16_large", "product_tf32_large":
 			return product(b, name, largeTile, Matrix{b.empty(96 * 64), 64, 1, 0}, Matrix{x, 1, 64, 0}, Matrix{x, 64, 1, 0}, Epilogue{}, 1, 64, 64, 64)
 		case "product_small":
 			return product(b, name, smallTile, Matrix{b.empty(32 * 32), 32, 1, 0}, Matrix{x, 32, 1, 0}, Matrix{x, 32, 1, 0}, Epilogue{}, 1, 32, 32, 32)
@@ -38,7 +38,7 @@ func TestMutants(t *testing.T) {
 		}
 		return EMA{Batch: 1, Length: 64, Channels: 60, Decay: x, Output: x, Power: x}.Forward(b, b.empty(64*60), x, 0, 0, x, b.empty(EMAStates*60))
 	}
-	for name, count := range map[string]int{"product": 3, "product_bf16": 3, "product_large": 4, "product_bf16_large": 4, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1, "ema_scan": 2, "ema_grad_scan": 3} {
+	for name, count := range map[string]int{"product": 3, "product_bf16": 3, "product_large": 4, "product_bf16_large": 4, "product_tf32": 3, "product_tf32_large": 4, "product_small": 2, "add": 1, "layer_norm": 1, "ema_local": 1, "square_parts": 1, "ema_scan": 2, "ema_grad_scan": 3} {
 		if err := run(PTX, name); err != nil {
 			t.Errorf("%s as it is: %v", name, err)
 		}

@@ -2,20 +2,32 @@ package ptx
 
 import "math"
 
-// matrixProduct is the one instruction for matrices that is known: D = A B + C by a warp,
-// for A [16, 16] and B [16, 8] in bfloat16, two numbers a register (9.7.13.4.8).
-const matrixProduct = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"
+// A matrixProduct is one of the two instructions for matrices that are known: D = A B + C by
+// a warp, for A [16, 8 each] and B [8 each, 8]. A register has some numbers along the sum.
+type matrixProduct struct {
+	each    int
+	numbers func(register uint64) [2]float64 // the first each of them count
+	wrong   func(register uint64) string     // says why no register may hold this, "" if one may
+}
 
-// product builds matrixProduct. With g = lane / 4 and t = lane % 4, a lane has
+// matrixProducts are both (9.7.13.4.7, 9.7.13.4.8).
+var matrixProducts = map[string]matrixProduct{
+	"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32": {2, pair, func(uint64) string { return "" }},
+	"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":  {1, single, notTF32},
+}
+
+// product builds a matrixProduct. With g = lane / 4 and t = lane % 4, and words of each
+// numbers, a lane has
 //
-//	of A:       rows g and g + 8 of columns 2t and 2t + 1, then of columns 2t + 8 and 2t + 9
-//	of B:       column g of rows 2t and 2t + 1, then of rows 2t + 8 and 2t + 9
+//	of A:       rows g and g + 8 of word t, then of word t + 4
+//	of B:       column g of word t, then of word t + 4
 //	of C and D: row g of columns 2t and 2t + 1, then row g + 8
 //
 // Devices add in an order and with roundings of their own. Here the sum of an element is
 // exact but for float64's rounding, and is rounded once to float32.
 func (p *parser) product(in *instruction, opcode string, operands []operand) func(w *warp, on uint32) {
-	if opcode != matrixProduct || len(operands) != 4 {
+	form, known := matrixProducts[opcode]
+	if !known || len(operands) != 4 {
 		p.fail("unknown form of %q", opcode)
 		return nil
 	}
@@ -44,28 +56,29 @@ func (p *parser) product(in *instruction, opcode string, operands []operand) fun
 			w.trap(first(^on), "a product of matrices takes all 32 lanes")
 			return
 		}
-		var a [16][16]float64
-		var b [16][8]float64
-		var d [4]vector
-		for l := range lanes {
-			g, t := l/4, l%4
-			for i := range 4 {
-				low, high := pair(sources[0][i].of(w)[l])
-				row, col := g+i%2*8, 2*t+i/2*8
-				a[row][col], a[row][col+1] = low, high
-			}
-			for i := range 2 {
-				low, high := pair(sources[1][i].of(w)[l])
-				row := 2*t + i*8
-				b[row][g], b[row+1][g] = low, high
+		var factors [2][16][16]float64 // rows of A, and columns of B
+		for f := range factors {
+			for i, s := range sources[f] {
+				for l, v := range s.of(w) {
+					if reason := form.wrong(v); reason != "" {
+						w.trap(l, "factor %#x of a product of matrices: %s", v, reason)
+						return
+					}
+					row, word := l/4+i%2*8, l%4+i/2*4
+					if f == 1 {
+						row, word = l/4, l%4+i*4
+					}
+					numbers := form.numbers(v)
+					copy(factors[f][row][word*form.each:], numbers[:form.each])
+				}
 			}
 		}
+		var d [4]vector
 		for l := range lanes {
 			for i := range d {
-				row, col := l/4+i/2*8, 2*(l%4)+i%2
 				sum := float64(f32(sources[2][i].of(w)[l]))
-				for k := range 16 {
-					sum += a[row][k] * b[k][col]
+				for k := range 8 * form.each {
+					sum += factors[0][l/4+i/2*8][k] * factors[1][2*(l%4)+i%2][k]
 				}
 				d[i][l] = bits32(float32(sum))
 			}
@@ -77,6 +90,29 @@ func (p *parser) product(in *instruction, opcode string, operands []operand) fun
 }
 
 // pair returns the two bfloat16 numbers of a register.
-func pair(v uint64) (low, high float64) {
-	return float64(math.Float32frombits(uint32(v) << 16)), float64(math.Float32frombits(uint32(v) &^ 0xffff))
+func pair(v uint64) [2]float64 {
+	return [2]float64{float64(math.Float32frombits(uint32(v) << 16)), float64(math.Float32frombits(uint32(v) &^ 0xffff))}
+}
+
+// single returns the one number of a register.
+func single(v uint64) [2]float64 { return [2]float64{float64(f32(v))} }
+
+// tf32Rest are the bits of a float32 that TF32 does not have.
+const tf32Rest = 0x1fff
+
+// notTF32 says why a number is none that TF32 has.
+func notTF32(v uint64) string {
+	if v&tf32Rest != 0 {
+		return "it has not been rounded to TF32"
+	}
+	return ""
+}
+
+// tf32 rounds to TF32, whose ten bits are a float32's first: to nearest, ties away from 0. A
+// NaN loses its other bits, as on a device of compute capability 8.0.
+func tf32(v uint64) uint64 {
+	if v&0x7fffffff < 0x7f800000 {
+		v += tf32Rest/2 + 1
+	}
+	return v &^ tf32Rest
 }

@@ -284,5 +284,6 @@ func (t table) addFloatConversions() {
 	t["cvt.f64.f32"] = function{to: 64, from: []int{32}, compute: func(a, _, _ uint64) uint64 { return bits64(float64(f32(a))) }}
 	t["cvt.rn.f32.f64"] = function{to: 32, from: []int{64}, compute: func(a, _, _ uint64) uint64 { return bits32(float32(f64(a))) }}
 	t.numbers("cvt.rn.bf16x2.f32", 32, 2, func(a, b, _ uint64) uint64 { return bf16(f32(a))<<16 | bf16(f32(b)) })
+	t.numbers("cvt.rna.tf32.f32", 32, 1, func(a, _, _ uint64) uint64 { return tf32(a) })
 	t["cvt.rn.bf16.f32"] = function{to: 16, from: []int{32}, compute: func(a, _, _ uint64) uint64 { return bf16(f32(a)) }}
 }
