@@ -90,7 +90,7 @@ func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	}
 	a.sums = make([]float64, len(a.blocks))
 	a.square, a.step = a.squareBlock, a.stepBlock
-	a.device = newDeviceAdam(a.weights, ranges, len(a.blocks))
+	a.device = newDeviceAdam(a)
 	return a
 }
 
@@ -110,7 +110,7 @@ func (a *Adam) Moments() []*tensor.Tensor { return a.moments }
 // It is valid until the next call. A parameter that no gradient has reached has nil.
 func (a *Adam) Squares(grads []*tensor.Tensor) []float64 {
 	if a.device != nil {
-		a.device.squares(a.sums, grads)
+		a.device.squares(a.sums, a.blocks, grads)
 		return a.sums
 	}
 	a.grads = grads
@@ -156,7 +156,7 @@ func (a *Adam) Step(grads []*tensor.Tensor, t int, lr, scale float64) {
 		GradScale: scale,
 	}
 	if a.device != nil {
-		a.device.step(a, grads, a.numbers)
+		a.device.step(a.blocks, grads, a.numbers)
 		return
 	}
 	a.settings.Workers.Run(len(a.blocks), a.step)

@@ -103,17 +103,12 @@ func (d *deviceTape) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor,
 		d.end(op, nil)
 		return
 	}
-	dw := dweight.Address()
+	parts := d.get(2 * cols * max(1, kernels.Parts(rows)))
 	if n.kind == scaleNorm {
-		dw = d.get(cols)
+		d.end(op, kernels.NormScaleGrad(d, dweight.Address(), dy.Address(), n.x.Address(), rstd, parts, rows, cols, lddy, ldx))
+		return
 	}
-	d.must(op, kernels.NormWeightGrad(d, dw, address(dbias), dy.Address(), n.x.Address(), mean, rstd, d.get(2*cols*kernels.Parts(rows)), rows, cols, lddy, ldx))
-	if n.kind == scaleNorm {
-		total := d.zeros(1)
-		d.must(op, kernels.SumParts(d, total, dw, cols, 1))
-		d.copyRows(dweight.Address(), total, 1, 1, 1, 1)
-	}
-	d.end(op, nil)
+	d.end(op, kernels.NormWeightGrad(d, dweight.Address(), address(dbias), dy.Address(), n.x.Address(), mean, rstd, parts, rows, cols, lddy, ldx))
 }
 
 func (d *deviceTape) batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32) {

@@ -26,18 +26,3 @@ func FeatureDropout(d Device, dst, x Address, rows, cols, ldd, ldx, length int, 
 	return elements(d, "feature_dropout", rows*cols, dst, x, int32(rows), int32(cols), int32(ldd), int32(ldx), int32(max(1, length)), flag(whole),
 		seed, threshold, float32(1/(1-float64(p))))
 }
-
-// SquareBlock is how many numbers SquareSums adds up for each sum.
-const SquareBlock = 32 * threads
-
-// SquareParts returns how many sums SquareSums makes of n numbers.
-func SquareParts(n int) int { return ceilDiv(n, SquareBlock) }
-
-// SquareSums sets sums, float64s, to Σ x² of each SquareBlock of n numbers; the last may
-// have fewer.
-func SquareSums(d Device, sums, x Address, n int) error {
-	if n == 0 {
-		return nil
-	}
-	return d.Launch("square_parts", [3]int{SquareParts(n), 1, 1}, [3]int{threads, 1, 1}, sums, x, int64(n))
-}

@@ -67,38 +67,6 @@ func TestFeatureDropout(t *testing.T) {
 	}
 }
 
-// sumSquares adds Σ x² of n numbers to dst, one float64. parts is memory of SquareParts(n)
-// float64s.
-func sumSquares(d Device, dst, x, parts Address, n int) error {
-	if err := SquareSums(d, parts, x, n); err != nil || n == 0 {
-		return err
-	}
-	return elements(d, "sum_parts_double", 1, dst, parts, int32(SquareParts(n)), int64(1))
-}
-
-func TestSumSquares(t *testing.T) {
-	b := newBench(t)
-	for _, n := range []int{0, 1, 255, 257, SquareBlock - 1, SquareBlock, SquareBlock + 1, 2*SquareBlock + 300} {
-		x := b.normal(n)
-		total, parts := up(b, []float64{0.5}), b.Alloc(8*max(1, SquareParts(n)))
-		b.must(sumSquares(b, total, up(b, x), parts, n))
-		want := 0.5 + kernel.SumSquares(x)
-		if got := down[float64](b, total, 1)[0]; math.Abs(got-want) > 1e-14*want*math.Sqrt(float64(n+1)) {
-			t.Errorf("%d squares: %v, want %v", n, got, want)
-		}
-	}
-	for _, special := range []float64{math.NaN(), math.Inf(-1), 1e30} {
-		x := b.normal(300)
-		x[299] = float32(special)
-		total := up(b, []float64{0})
-		b.must(sumSquares(b, total, up(b, x), b.Alloc(8), len(x)))
-		want := kernel.SumSquares(x)
-		if got := down[float64](b, total, 1)[0]; got != want && !math.IsNaN(want) && math.Abs(got-want) > 1e-12*want || math.IsNaN(got) != math.IsNaN(want) {
-			t.Errorf("squares with %v: %v, want %v", special, got, want)
-		}
-	}
-}
-
 // TestBatchNorm goes through a training step of batch norm, beside the CPU's.
 func TestBatchNorm(t *testing.T) {
 	b := newBench(t)

@@ -12,6 +12,7 @@
 #define BOUNDS __attribute__((launch_bounds(THREADS)))
 #define DEVICE static __attribute__((device, always_inline)) inline // a call would keep arrays in memory
 #define SHARED static __attribute__((shared))
+#define GLOBAL __attribute__((address_space(1))) // an address that a kernel reads from memory: arguments are known to be such
 #define UNROLL _Pragma("unroll")
 #define NOUNROLL _Pragma("nounroll")
 

@@ -55,23 +55,3 @@ KERNEL BOUNDS void activate_grad(int f, float *dx, const float *dy, const float 
     if (i < n)
         dx[i] = dy[i] * slope(f, x[i]);
 }
-
-// Adam as the reference has it, with weight decay first:
-//
-//	g = gradScale grad
-//	m = beta1 m + rest1 g, v = beta2 v + rest2 g^2
-//	w = w - decay w - step m / (sqrt(v) + eps)
-//
-// numbers are gradScale, beta1, rest1, beta2, rest2, eps, step and decay, which is 0 unless
-// decays is set. They are in memory so that steps launch the same.
-KERNEL BOUNDS void adam(float *w, const float *grad, float *m, float *v, long n, const float *numbers, int decays)
-{
-    long i = ELEMENT;
-    if (i >= n)
-        return;
-    float g = numbers[0] * grad[i], decay = decays ? numbers[7] : 0;
-    float mean = numbers[1] * m[i] + numbers[2] * g, square = numbers[3] * v[i] + numbers[4] * (g * g);
-    m[i] = mean;
-    v[i] = square;
-    w[i] = w[i] - decay * w[i] - numbers[6] * (mean / (root(square) + numbers[5]));
-}

@@ -63,21 +63,3 @@ func TestActivations(t *testing.T) {
 		}
 	}
 }
-
-// TestAdam compares to the last bit.
-func TestAdam(t *testing.T) {
-	b := newBench(t)
-	const n = 257
-	w, g, m, v := b.normal(n), b.normal(n), b.normal(n), b.normal(n)
-	for i := range v {
-		v[i] *= v[i]
-	}
-	aw, ag, am, av := up(b, w), up(b, g), up(b, m), up(b, v)
-	p := AdamParams{StepSize: 1e-2, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, Decay: 1e-3, GradScale: 0.3}
-	numbers := p.Numbers()
-	b.must(Adam(b, aw, ag, am, av, n, up(b, numbers[:]), true))
-	kernel.AdamStep(w, g, m, v, kernel.AdamParams(p))
-	b.compare("w", aw, w, 0)
-	b.compare("m", am, m, 0)
-	b.compare("v", av, v, 0)
-}

@@ -28,6 +28,9 @@ DEVICE void philox(word c[4], unsigned long counter, unsigned long seed)
     }
 }
 
+// Word number k of four. Indices that the compiler knows keep them in registers.
+DEVICE word wordOf(const word w[4], int k) { return k < 2 ? k < 1 ? w[0] : w[1] : k < 3 ? w[2] : w[3]; }
+
 // The elements of a thread: four, 16 apart, whose words are those of counter ELEMENT of the
 // seed, or without dropout one.
 struct elements {
@@ -48,12 +51,10 @@ DEVICE elements ownElements(const unsigned long *seed)
 }
 
 // What dropout leaves of element number k of a thread: 0 if its word is below the threshold,
-// which is 0 where nothing drops out, and else factor x. Indices that the compiler knows keep
-// words in registers.
+// which is 0 where nothing drops out, and else factor x.
 DEVICE float dropped(const elements &e, int k, word threshold, float factor, float x)
 {
-    word w = k < 2 ? k < 1 ? e.words[0] : e.words[1] : k < 3 ? e.words[2] : e.words[3];
-    return w < threshold ? 0 : factor * x;
+    return wordOf(e.words, k) < threshold ? 0 : factor * x;
 }
 
 #define EACH_ELEMENT(e, i, n) \

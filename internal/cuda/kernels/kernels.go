@@ -103,24 +103,6 @@ func ActivateGrad(d Device, f int, dx, dy, x Address, n int) error {
 	return elements(d, "activate_grad", n, int32(f), dx, dy, x, int64(n))
 }
 
-// AdamParams are those of kernel.AdamParams.
-type AdamParams struct{ StepSize, Beta1, Beta2, Eps, Decay, GradScale float64 }
-
-// AdamNumbers is how many numbers Adam reads of a step.
-const AdamNumbers = 8
-
-// Numbers returns what Adam reads from memory.
-func (p AdamParams) Numbers() [AdamNumbers]float32 {
-	return [...]float32{float32(p.GradScale), float32(p.Beta1), float32(1 - p.Beta1), float32(p.Beta2), float32(1 - p.Beta2),
-		float32(p.Eps), float32(p.StepSize), float32(p.Decay)}
-}
-
-// Adam updates n weights w and their means m and v, as kernel.AdamStep does by the
-// parameters whose Numbers are at an address. Decay is 0 unless decays is set.
-func Adam(d Device, w, grad, m, v Address, n int, numbers Address, decays bool) error {
-	return elements(d, "adam", n, w, grad, m, v, int64(n), numbers, flag(decays))
-}
-
 // LayerNorm is kernel.LayerNorm: it sets y, and mean and rstd of each row. weight and
 // bias may both be 0.
 func LayerNorm(d Device, y, x, weight, bias, mean, rstd Address, rows, cols, ldy, ldx int, eps float32) error {
@@ -144,8 +126,7 @@ func RMSNormGrad(d Device, dx, dy, x, weight Address, one bool, rstd Address, ro
 
 // NormWeightGrad sets dweight [cols] to Σ dy x̂ and dbias to Σ dy, unless that is 0, as
 // the norms over rows have it; mean 0 stands for rows without one. parts is memory of
-// 2·Parts(rows)·cols numbers. For a scale norm, dweight is memory of cols numbers too,
-// which are still to be added up.
+// 2·max(1, Parts(rows))·cols numbers.
 func NormWeightGrad(d Device, dweight, dbias, dy, x, mean, rstd, parts Address, rows, cols, lddy, ldx int) error {
 	n := Parts(rows)
 	biases := Address(0)
@@ -160,6 +141,15 @@ func NormWeightGrad(d Device, dweight, dbias, dy, x, mean, rstd, parts Address, 
 		err = sumParts(d, dbias, biases, n, cols, cols, false)
 	}
 	return err
+}
+
+// NormScaleGrad is NormWeightGrad for a scale norm, which has one weight.
+func NormScaleGrad(d Device, dscale, dy, x, rstd, parts Address, rows, cols, lddy, ldx int) error {
+	columns := parts + Address(4*max(1, Parts(rows))*cols)
+	if err := NormWeightGrad(d, columns, 0, dy, x, 0, rstd, parts, rows, cols, lddy, ldx); err != nil {
+		return err
+	}
+	return sumParts(d, dscale, columns, cols, 1, 1, false)
 }
 
 // ColumnSums sets dst [cols] to the sums of x's columns. parts is memory of

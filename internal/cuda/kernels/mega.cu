@@ -2,6 +2,7 @@
 #include "common.h"
 #include "functions.h"
 #include "elementwise.cu"
+#include "optimiser.cu"
 #include "endings.cu"
 #include "norms.cu"
 #include "product.cu"

@@ -1,10 +1,6 @@
 // Texts that are read piece by piece, side by side: each has memory of its own for the
 // keys and values that its next queries meet.
 
-// Addresses that a kernel reads from memory must say that they are global ones: those of
-// its arguments are known to be.
-#define GLOBAL __attribute__((address_space(1)))
-
 // Copies matrices to others, each by blocks of one y; blocks of all x share its numbers.
 struct piece {
     GLOBAL float *dst;
