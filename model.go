@@ -55,8 +55,7 @@ func (p *tapes) rows(params *nn.Params, forward func(t *autograd.Tape) (*autogra
 		}
 		defer p.pool.Put(t)
 	} else if t == nil {
-		t = autograd.NewTape()
-		t.SetDevice(d)
+		t = params.NewTape()
 		p.onDevice = t
 	}
 	defer t.Reset()

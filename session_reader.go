@@ -92,13 +92,12 @@ func (h *home) SetWorkers(w *autograd.Workers) { h.workers = w }
 
 // tape returns a tape for a new session of a model with these parameters.
 func (h *home) tape(params *nn.Params) *autograd.Tape {
-	d := params.Device()
-	if d == nil {
+	if params.Device() == nil {
 		return newTape(h.workers)
 	}
 	if h.onDevice == nil {
-		h.onDevice = newTape(h.workers)
-		h.onDevice.SetDevice(d)
+		h.onDevice = params.NewTape()
+		h.onDevice.SetWorkers(h.workers)
 	}
 	return h.onDevice
 }

@@ -113,6 +113,14 @@ func (p *Params) Device() device.Device {
 	return d
 }
 
+// NewTape returns a tape for inference (autograd's NewTape) that computes where the numbers
+// are. Whoever makes it closes it: a device needs its memory back.
+func (p *Params) NewTape() *autograd.Tape {
+	t := autograd.NewTape()
+	t.SetDevice(p.Device())
+	return t
+}
+
 // Each calls f(0) to f(n-1), which compute with the numbers: several at once on the cores,
 // or one after the other where a device has them, for that belongs to one goroutine.
 func (p *Params) Each(n int, f func(i int)) {

@@ -95,7 +95,7 @@ func newTextEngine(m *language.Model, o Options, log *slog.Logger) *textEngine {
 		model: m, device: o.Device, log: log, rows: o.Rows, prefixes: newPrefixTree(block, room),
 		queue: newQueue(o.Queue, func(j *textJob) bool { return j.ctx.Err() != nil }),
 	}
-	e.tape = e.newTape()
+	e.tape = m.Model.Params().NewTape()
 	go e.run(e.work)
 	return e
 }
@@ -140,15 +140,8 @@ func (e *textEngine) failAll(err error) {
 // renewTape replaces the tape, in a turn on the device, which gets its memory back.
 func (e *textEngine) renewTape() {
 	old := e.tape
-	e.tape = e.newTape()
+	e.tape = e.model.Model.Params().NewTape()
 	old.Close()
-}
-
-// newTape returns a tape where the model is.
-func (e *textEngine) newTape() *autograd.Tape {
-	t := autograd.NewTape()
-	t.SetDevice(e.model.Model.Params().Device())
-	return t
 }
 
 // endAll ends everything that is being computed. It needs no device.

@@ -65,10 +65,11 @@ func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *C
 		return nil, err
 	}
 	e := NewEvaluation(split, m.Config().SentenceClassNum)
-	err = e.Run(ctx, ev, b, c.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+	t := m.Params().NewTape()
+	defer t.Close()
+	t.SetBF16(m.BF16())
+	err = e.Run(ctx, ev, t, b, c.Classes, func(next train.Batch) (*autograd.Variable, []int32, error) {
 		batch := next.(batch).data
-		t.SetDevice(m.Params().Device())
-		t.SetBF16(m.BF16())
 		logits, err := m.Forward(t, input(batch))
 		return logits, batch.Labels, err
 	})
@@ -109,14 +110,12 @@ func heldOut(m *mega.Classifier, c *Corpus, d DataConfig, split string) (batches
 }
 
 // Run evaluates on batches, which the processes share. forward returns the logits of
-// one and its labels; names are those of the classes.
-func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, b train.Batches, names []string,
-	forward func(*autograd.Tape, train.Batch) (*autograd.Variable, []int32, error)) error {
+// one, which t has computed, and its labels; names are those of the classes.
+func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, t *autograd.Tape, b train.Batches, names []string,
+	forward func(train.Batch) (*autograd.Variable, []int32, error)) error {
 	comm := ev.Communicator()
 	loader := train.NewLoader(b, comm.Rank(), comm.Size())
 	defer loader.Close()
-	t := autograd.NewTape()
-	defer t.Close()
 	defer t.Workers().Hot()()
 	var losses []float64
 	for i := comm.Rank(); i < b.Len(); i += comm.Size() {
@@ -127,7 +126,7 @@ func (e *Evaluation) Run(ctx context.Context, ev *train.Evaluator, b train.Batch
 		if err != nil {
 			return err
 		}
-		logits, labels, err := forward(t, next)
+		logits, labels, err := forward(next)
 		if err != nil {
 			return err
 		}

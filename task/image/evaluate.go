@@ -82,13 +82,14 @@ func nameOf(dir string) string {
 
 func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataConfig, set *images.Set, split string) (*Evaluation, error) {
 	e, fifth := &Evaluation{Evaluation: classify.NewEvaluation(split, m.Config().NumClasses)}, []float64{0}
-	err := e.Run(ctx, ev, heldOut(m, d, set), set.Classes, func(t *autograd.Tape, next train.Batch) (*autograd.Variable, []int32, error) {
+	t := m.Params().NewTape()
+	defer t.Close()
+	t.SetBF16(m.BF16())
+	err := e.Run(ctx, ev, t, heldOut(m, d, set), set.Classes, func(next train.Batch) (*autograd.Variable, []int32, error) {
 		b := next.(batch)
 		if b.data.Rows == 0 {
 			return nil, nil, nil
 		}
-		t.SetDevice(m.Params().Device())
-		t.SetBF16(m.BF16())
 		logits, err := m.Forward(t, b.images())
 		if err == nil {
 			fifth[0] += float64(amongFive(t, logits, b.data.Labels))

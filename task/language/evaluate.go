@@ -54,12 +54,11 @@ type Evaluation struct {
 // and their log-probabilities go to words if the options want them. Processes share
 // the batches of documents.
 func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer) (*Evaluation, error) {
-	e := &evaluation{model: m, options: o, tape: autograd.NewTape(), ev: ev}
+	e := &evaluation{model: m, options: o, tape: m.Params().NewTape(), ev: ev}
+	defer e.tape.Close()
 	if err := e.open(c); err != nil {
 		return nil, err
 	}
-	e.tape.SetDevice(m.Params().Device())
-	defer e.tape.Close()
 	if m.BF16() {
 		e.tape.SetBF16(true)
 		defer m.Freeze()()

@@ -57,8 +57,7 @@ type ScoreOptions struct {
 // Score reads a text, in memory that does not grow with it, and calls each for
 // its lines in turn. Of bytes, a line longer than 64 KiB comes in parts.
 func (t *Model) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (*Score, error) {
-	s := &scoring{model: t, options: o, each: each, ctx: ctx, tape: autograd.NewTape()}
-	s.tape.SetDevice(t.Model.Params().Device())
+	s := &scoring{model: t, options: o, each: each, ctx: ctx, tape: t.Model.Params().NewTape()}
 	defer s.tape.Close()
 	s.tape.SetBF16(t.Model.BF16())
 	start := time.Now()

@@ -3,7 +3,6 @@ package translate
 import (
 	"math"
 
-	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
 )
@@ -13,8 +12,7 @@ import (
 // sequence_scorer.py). The score is the mean over tokens.
 func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.Hypothesis, error) {
 	mean := make([]float64, b.Rows*b.TargetLength) // of the probabilities
-	tape := autograd.NewTape()
-	tape.SetDevice(m[0].Params().Device())
+	tape := m[0].Params().NewTape()
 	defer tape.Close()
 	for _, model := range m {
 		encoded, err := model.Encode(tape, b.Source, b.Rows, b.SourceLength)
