@@ -62,6 +62,8 @@ type library struct {
 
 // load opens the MPI library that belongs to a launcher.
 func load(names []string) (*library, error) {
+	runtime.LockOSThread() // the system's loader tells a thread about its own errors
+	defer runtime.UnlockOSThread()
 	// UCX would end the process at a nil dereference that Go recovers from.
 	os.Setenv("UCX_ERROR_SIGNALS", "")
 	if name := os.Getenv(LibraryVariable); name != "" {
