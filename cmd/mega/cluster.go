@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // A job is the processes that a launcher of MPI has started together, of which this is
@@ -28,22 +31,51 @@ type job struct {
 	same    bool                          // all processes run one command
 }
 
-// joining is how long a process waits for the others to start. One that fails before it
-// joins, as where MPI's library is missing, is not noticed by every launcher.
-const joining = 5 * time.Minute
+// joinTimeout is the flag that says for how many seconds a process waits for the others to
+// start. One that fails before it joins, as where MPI's library is missing, is not noticed by
+// every launcher.
+const joinTimeout, defaultJoinTimeout = "join-timeout", 300
 
-// joinJob joins the processes that a launcher has started, nil if this one is alone.
-func joinJob(stderr io.Writer) (*job, error) {
+// addJoinTimeout adds that flag to a command that several processes share. Its value is
+// read before flags are: joinTimeoutIn.
+func addJoinTimeout(flags *pflag.FlagSet) {
+	number(flags, new(int), joinTimeout, defaultJoinTimeout, span{0, 1 << 30}, "with several processes, seconds to wait for all to start; 0 for ever")
+}
+
+// joinTimeoutIn returns the last value of the flag in the words of a command line, and the
+// default if it has none that is a number: the command will say what is wrong with it.
+func joinTimeoutIn(args []string) time.Duration {
+	n := defaultJoinTimeout
+	for i, a := range args {
+		value, given := strings.CutPrefix(a, "--"+joinTimeout+"=")
+		if a == "--"+joinTimeout && i+1 < len(args) {
+			value, given = args[i+1], true
+		}
+		if a == "--" {
+			break
+		}
+		if read, err := strconv.Atoi(value); given && err == nil {
+			n = read
+		}
+	}
+	return seconds(n)
+}
+
+// joinJob joins the processes that a launcher has started, nil if this one is alone. args
+// are the words of the command line.
+func joinJob(args []string, stderr io.Writer) (*job, error) {
 	if mpi.Processes() == 1 {
 		return nil, nil
 	}
 	j := &job{stderr: stderr}
 	open := func() (collective.Transport, error) { return mpi.Open(j.report) }
-	late := time.AfterFunc(joining, func() {
-		fmt.Fprintf(stderr, "mega: one of %d processes: waited %v for all to start: has one failed?\n", mpi.Processes(), joining)
-		os.Exit(exitFailure)
-	})
-	defer late.Stop()
+	if joining := joinTimeoutIn(args); joining > 0 {
+		late := time.AfterFunc(joining, func() {
+			fmt.Fprintf(stderr, "mega: one of %d processes: waited %v for all to start: has one failed? (--%s)\n", mpi.Processes(), joining, joinTimeout)
+			os.Exit(exitFailure)
+		})
+		defer late.Stop()
+	}
 	var err error
 	if j.Group, err = collective.New(open, collective.Options{Timeout: seconds(train.DefaultConfig().CollectiveTimeout), Slow: j.slow}); err != nil {
 		return nil, fmt.Errorf("one of %d processes: %w", mpi.Processes(), err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -41,6 +42,23 @@ func onInterpreters(t *testing.T) (asked *[]int) {
 		return f(device.NewInterpreter(m))
 	}
 	return asked
+}
+
+// interpretersVariable gives the test binary that behaves as mega two devices, the
+// interpreter of kernels twice.
+const interpretersVariable = "MEGA_TEST_INTERPRETERS"
+
+// useInterpreters does that, and has the process say which device it takes.
+func useInterpreters() {
+	countGPUs = func() int { return 2 }
+	onGPU = func(_ string, index int, f func(device.Device) error) error {
+		m, err := allKernels()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "device %d is taken\n", index)
+		return f(device.NewInterpreter(m))
+	}
 }
 
 // TestEveryCommandAndItsDevice: a command computes on a device, or it is known why not.

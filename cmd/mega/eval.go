@@ -105,6 +105,7 @@ the training, the column part says train, valid or test of each sample.`,
 	}
 	addCheckpoint(cmd.Flags(), &path)
 	addDevice(cmd.Flags(), &on)
+	addJoinTimeout(cmd.Flags())
 	addModelEMA(cmd.Flags(), &modelEMA)
 	addBF16(cmd.Flags(), &bf16)
 	cmd.Flags().StringVar(&splits, "gen-subset", "", "split to evaluate, or several with commas between (default the test split, or the validation split where there is none)")
@@ -175,6 +176,9 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	corpus, err := classify.CheckpointCorpus(c, config, m.Config())
 	if err != nil {
 		return nil, nil, err
+	}
+	if corpus.Redivided {
+		say(cmd.ErrOrStderr(), "mega: this divides the data otherwise than training did (--held-out, --split-seed, --split-column): what is held out now may have been trained on")
 	}
 	if splits == "" {
 		splits = config.TestSubset

@@ -56,6 +56,7 @@ the one that the model was trained on, or the one given.`,
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	addBF16(flags, &c.bf16)
 	addDevice(flags, &c.device)
+	addJoinTimeout(flags)
 	takesModel(cmd, &c.path)
 	addReference(flags, evalLMIgnored, map[string]string{
 		"max-target-positions":         "documents are read in windows",
@@ -138,10 +139,15 @@ func (c *evalLMCommand) configs(cmd *cobra.Command, ck *checkpoint.Checkpoint, a
 	if len(args) == 1 {
 		data.Data, data.Text, data.PieceModel = args[0], "", nil
 	}
+	trained := data
 	if cmd.Flags().Changed("text") {
 		data.Data, options.Subset = "", language.WholeText
 	}
-	return data, options, errors.Join(c.data.apply(&data), c.options.apply(&options))
+	err = errors.Join(c.data.apply(&data), c.options.apply(&options))
+	if data.Text != "" && data.Text == trained.Text && options.Subset != language.WholeText && data.TextHeldOut > trained.TextHeldOut {
+		say(cmd.ErrOrStderr(), "mega: training held out %g of the text, and --text-held-out is %g: what is held out now was trained on in part", trained.TextHeldOut, data.TextHeldOut)
+	}
+	return data, options, err
 }
 
 const overridesHelp = "other values of the model's configuration, as a Python dictionary or JSON"

@@ -72,6 +72,7 @@ BLEU.`,
 
 func (c *generateCommand) addFlags(flags *pflag.FlagSet) {
 	c.model.addFlags(flags)
+	addJoinTimeout(flags)
 	addFlagsFor(flags, languageModel, func() { c.addLanguageFlags(flags) })
 	addFlagsFor(flags, translator, func() { c.pairs.addFlags(flags) })
 	search := generate.DefaultOptions()

@@ -204,7 +204,13 @@ func TestAnswersSayParts(t *testing.T) {
 		if got := 100 * float64(right) / 8; math.Abs(got-e.Accuracy) > 1e-9 {
 			t.Errorf("%s: the rows of the test are answered with an accuracy of %g, and eval says %g", path, got, e.Accuracy)
 		}
-		mustRun(t, "eval", dir, "--output", answers, "--split-seed", "7") // which divides otherwise
+		const warning = "may have been trained on"
+		if _, stderr := mustRun(t, "eval", dir, "--split-seed", "0", "--held-out", "0.2,0.2"); strings.Contains(stderr, warning) {
+			t.Errorf("%s: the division of training is warned of: %s", path, stderr)
+		}
+		if _, stderr := mustRun(t, "eval", dir, "--output", answers, "--split-seed", "7"); !strings.Contains(stderr, warning) { // which divides otherwise
+			t.Errorf("%s: another division is not warned of: %s", path, stderr)
+		}
 		if written, err = os.ReadFile(answers); err != nil || bytes.Contains(written, []byte(",part\n")) {
 			t.Errorf("%s, %v: says parts that are not those of the training:\n%.200s", path, err, written)
 		}

@@ -151,6 +151,12 @@ func TestLanguageCommands(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &e); err != nil || e.Tokens < 10000 {
 			t.Errorf("printed %q: %v", out, err)
 		}
+		for share, warned := range map[string]bool{"0.05": false, "0.3": true} {
+			_, stderr := mustRun(t, "eval-lm", "--checkpoint", run, "--gen-subset", "test", "--text-held-out", share)
+			if strings.Contains(stderr, "was trained on in part") != warned {
+				t.Errorf("--text-held-out %s is warned of: %v, want %v: %q", share, !warned, warned, stderr)
+			}
+		}
 	})
 	t.Run("generate", func(t *testing.T) {
 		prompt := []string{"generate", "--checkpoint", run, "--prompt", "the quick"}

@@ -38,7 +38,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) }) // another Ctrl-C ends at once
-	job, err := joinJob(os.Stderr)
+	job, err := joinJob(os.Args[1:], os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mega:", err)
 		os.Exit(exitFailure)

@@ -228,6 +228,106 @@ func TestMPIRefusals(t *testing.T) {
 	}
 }
 
+// TestMPIDevices trains in two processes on two devices: each takes that of its number. Losses
+// and weights are near those of one process on one device, whose updates are as large, and
+// weights and moments are the same bits however moments are divided, under each MPI.
+func TestMPIDevices(t *testing.T) {
+	here := launchersHere(t)
+	t.Setenv(interpretersVariable, "1")
+	dirs := t.TempDir()
+	train := func(name string, more ...string) []string {
+		return tiny(filepath.Join(dirs, name), append([]string{"--listops-sizes", "12,1,1", "--listops-length", "3,6", "--max-update", "3", "--total-num-update", "3",
+			"--warmup-updates", "1", "--log-interval", "1", "--dropout", "0", "--attention-dropout", "0", "--adam-eps", "0.01",
+			"--encoder-embed-dim", "8", "--encoder-hidden-dim", "8", "--encoder-ffn-embed-dim", "8", "--z-dim", "4",
+			"--no-shuffle", "--required-batch-size-multiple", "1", "--disable-validation", "--device", "cuda"}, more...)...)
+	}
+	onInterpreters(t)
+	mustRun(t, train("alone", "--batch-size", "4")...)
+	first := ""
+	for _, l := range here {
+		for _, sharding := range []string{"none", "os"} {
+			name := l.name + " " + sharding
+			job := l.start(t, 2, train(name, "--batch-size", "2", "--zero-sharding", sharding)...)
+			out, err := job.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			for _, device := range []string{"device 0 is taken", "device 1 is taken"} {
+				if strings.Count(string(out), device) != 1 {
+					t.Errorf("%s: want %q once:\n%s", name, device, out)
+				}
+			}
+			if first = cmp.Or(first, name); first != name {
+				sameCheckpoint(t, name, filepath.Join(dirs, name), filepath.Join(dirs, first))
+				continue
+			}
+			nearTraining(t, filepath.Join(dirs, name), filepath.Join(dirs, "alone"))
+		}
+	}
+}
+
+// nearTraining fails unless the losses of two runs are within 1e-6 of each other, and their
+// weights within 1e-5 of the largest.
+func nearTraining(t *testing.T, dir, other string) {
+	t.Helper()
+	got, want := trainingLosses(t, dir), trainingLosses(t, other)
+	if len(got) != len(want) || len(got) == 0 {
+		t.Fatalf("%d records, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(got[i]/want[i] - 1); !(d <= 1e-6) {
+			t.Errorf("record %d: the loss is %v, want %v", i+1, got[i], want[i])
+		}
+	}
+	x, y := lastWeights(t, dir), lastWeights(t, other)
+	for name, w := range y {
+		most, off := 0.0, 0.0
+		for i := range w {
+			most, off = max(most, math.Abs(float64(w[i]))), max(off, math.Abs(float64(x[name][i]-w[i])))
+		}
+		if !(off <= 1e-5*most) {
+			t.Errorf("%s is off by %.2g of the largest", name, off/most)
+		}
+	}
+}
+
+// lastWeights returns the weights of a run's last checkpoint by name.
+func lastWeights(t *testing.T, dir string) map[string][]float32 {
+	t.Helper()
+	last, err := train.LastCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := checkpoint.Open(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	m, err := c.Classifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]float32{}
+	for _, p := range m.Params().All() {
+		all[p.Name] = p.Value().Host()
+	}
+	return all
+}
+
+// TestMPIJoinTimeout: a process gives up after the time that the flag says, where another of
+// the job never joins.
+func TestMPIJoinTimeout(t *testing.T) {
+	for _, l := range launchersHere(t) {
+		job := l.start(t, 1, tiny(filepath.Join(t.TempDir(), "run"), "--join-timeout", "1")...)
+		job.Args = append(job.Args, ":", job.Args[len(l.command)-1], "1", "sleep", "20")
+		started := time.Now()
+		out, err := job.CombinedOutput()
+		if want := "one of 2 processes: waited 1s for all to start: has one failed? (--join-timeout)"; err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v after %v, want %q:\n%s", l.name, err, time.Since(started), want, out)
+		}
+	}
+}
+
 // sameLosses fails unless the losses of two runs are within 1e-6 of each other, and
 // returns the greatest difference, all relative.
 func sameLosses(t *testing.T, dir, other string) (worst float64) {

@@ -38,6 +38,9 @@ const mainVariable = "MEGA_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(mainVariable) != "" {
+		if os.Getenv(interpretersVariable) != "" {
+			useInterpreters()
+		}
 		main()
 	}
 	toldPortable.Do(func() {}) // what tests compare is the same on every processor

@@ -89,6 +89,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
 	addDevice(flags, &c.device)
+	addJoinTimeout(flags)
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.StringVar(&c.serve, "serve", "", "show the run on a page while it trains, at 127.0.0.1:8080 or by --serve=HOST:PORT elsewhere")
 	flags.Lookup("serve").NoOptDefVal = "127.0.0.1:8080"

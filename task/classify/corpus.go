@@ -74,6 +74,7 @@ type Corpus struct {
 	Inputs     Inputs            // how raw inputs become samples of the corpus
 	Seen       *labelled.Summary // what was understood of labelled data, or nil
 	Parts      []string          // of labelled data that a checkpoint was trained on: where each sample was, in the order in which they lie
+	Redivided  bool              // it is that data, divided otherwise than its training did: what is held out may have been trained on
 
 	open       func(split string) (Split, error)
 	names      []string

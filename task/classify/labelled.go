@@ -240,7 +240,7 @@ func (p *Predictor) series(values []float32) (Example, error) {
 // checkpoint calls its classes, and reads inputs as its training did. Where the
 // data is what it was trained on it is divided as in training; else all of it,
 // but for what it calls parts itself, is to test on. The corpus has no Parts then, nor
-// if d divides the data otherwise.
+// if d divides the data otherwise, which Redivided says.
 func CheckpointCorpus(c *checkpoint.Checkpoint, d DataConfig, m mega.ClassifierConfig) (*Corpus, error) {
 	if d.Task != TaskLabelled {
 		return OpenCorpus(d, m)
@@ -260,7 +260,9 @@ func CheckpointCorpus(c *checkpoint.Checkpoint, d DataConfig, m mega.ClassifierC
 		return nil, err
 	}
 	corpus, err := labelledCorpus(set, *t.Inputs, m)
-	if err == nil && set.Known && d.Options.DividesAs(t.Options) {
+	if err == nil && set.Known && !d.Options.DividesAs(t.Options) {
+		corpus.Redivided = true
+	} else if err == nil && set.Known {
 		corpus.Parts = make([]string, set.Summary.Samples)
 		for i := range corpus.Parts {
 			corpus.Parts[i] = set.PartOf(i)
