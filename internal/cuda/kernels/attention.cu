@@ -8,12 +8,7 @@ KERNEL BOUNDS void row_products(float *delta, const float *x, const float *y, in
     long row = ROW;
     if (row >= rows)
         return;
-    x += row * ldx;
-    y += row * ldy;
-    float sum = 0;
-    for (int j = LANE; j < cols; j += 32)
-        sum = fma(x[j], y[j], sum);
-    sum = warpSum(sum);
+    float sum = warpDot(x + row * ldx, y + row * ldy, cols);
     if (LANE == 0)
         delta[row] = sum;
 }

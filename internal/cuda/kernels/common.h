@@ -57,6 +57,15 @@ DEVICE float warpMaximum(float v)
     return v;
 }
 
+// The sum over i < n of x[i] y[i], by the lanes of a warp, which all get it.
+DEVICE float warpDot(const float *x, const float *y, int n)
+{
+    float sum = 0;
+    for (int i = LANE; i < n; i += 32)
+        sum = fma(x[i], y[i], sum);
+    return warpSum(sum);
+}
+
 // Four numbers in shared memory, by one instruction: clang would make four.
 DEVICE void readFour(float v[4], const float *from)
 {

@@ -38,12 +38,7 @@ KERNEL BOUNDS void text_scores(float *s, const float *q, const text *texts, int 
     text t = texts[row / length];
     if (j >= seen(t, row, length, causal))
         return;
-    const GLOBAL float *key = t.keys + (long)j * z;
-    q += row * ldq;
-    float sum = 0;
-    for (int i = LANE; i < z; i += 32)
-        sum = fma(q[i], key[i], sum);
-    sum = warpSum(sum);
+    float sum = warpDot(q + row * ldq, (const float *)(t.keys + (long)j * z), z);
     if (LANE == 0)
         s[(long)blockY * most + j] = sum;
 }
