@@ -50,23 +50,19 @@ typedef struct Float32 {
         writeFour(&p.in.other[now][thread % 16][thread / 16 * 4], other);
     }
 
-    // The tile of products of own rows and others. While a slice is multiplied, the next
-    // one is on its way from memory.
+    // The tile of products of own rows and others.
     DEVICE void multiply(float product[16], pool &p, const float *a, int lda, int rows, const float *b, int ldb, int others, int depth)
     {
         float own[4], other[4];
-        int thread = threadAnew(), now = 0, y = thread / 16 * 4, x = thread % 16 * 4;
+        int thread = threadAnew(), y = thread / 16 * 4, x = thread % 16 * 4;
         UNROLL for (int i = 0; i < 16; i++)
             product[i] = 0;
-        read(thread, own, a, lda, rows, 0, depth);
-        read(thread, other, b, ldb, others, 0, depth);
-        write(thread, p, 0, own, other);
-        BARRIER;
-        for (int d = ATTEND_DEPTH;; d += ATTEND_DEPTH) {
-            if (d < depth) {
-                read(thread, own, a, lda, rows, d, depth);
-                read(thread, other, b, ldb, others, d, depth);
-            }
+        auto next = [&](int d) INLINE {
+            read(thread, own, a, lda, rows, d, depth);
+            read(thread, other, b, ldb, others, d, depth);
+        };
+        auto keep = [&](int now) INLINE { write(thread, p, now, own, other); };
+        inSlices(depth, ATTEND_DEPTH, next, keep, [&](int now, int) INLINE {
             UNROLL for (int k = 0; k < ATTEND_DEPTH; k++) {
                 float u[4], v[4];
                 readFour(u, &p.in.own[now][k][y]);
@@ -74,12 +70,7 @@ typedef struct Float32 {
                 UNROLL for (int i = 0; i < 16; i++)
                     product[i] = fma(u[i % 4], v[i / 4], product[i]);
             }
-            if (d >= depth)
-                return;
-            now = 1 - now;
-            write(thread, p, now, own, other);
-            BARRIER;
-        }
+        });
     }
 
     // What a thread reads of rows of x, from o on: of each chunk two, four apart.
@@ -102,14 +93,11 @@ typedef struct Float32 {
     // Adds the tile's weights times x.
     DEVICE void add(float sums[CHUNKS][16], const square &tile, pool &p, const float *x, int ldx, int others, int width, int chunks)
     {
-        float next[CHUNKS][2];
-        int thread = threadAnew(), now = 0, row = thread / 16 * 4, column = thread % 16 * 4;
-        readColumns(thread, next, x, ldx, 0, others, width, chunks);
-        writeColumns(thread, p, 0, next, chunks);
-        BARRIER;
-        for (int o = 0;; o += ATTEND_SLICE) {
-            if (o + ATTEND_SLICE < others)
-                readColumns(thread, next, x, ldx, o + ATTEND_SLICE, others, width, chunks);
+        float columns[CHUNKS][2];
+        int thread = threadAnew(), row = thread / 16 * 4, column = thread % 16 * 4;
+        auto next = [&](int o) INLINE { readColumns(thread, columns, x, ldx, o, others, width, chunks); };
+        auto keep = [&](int now) INLINE { writeColumns(thread, p, now, columns, chunks); };
+        inSlices(others, ATTEND_SLICE, next, keep, [&](int now, int o) INLINE {
             UNROLL for (int n = 0; n < CHUNKS; n++)
                 if (n < chunks)
                     UNROLL for (int k = 0; k < ATTEND_SLICE; k++) {
@@ -119,12 +107,7 @@ typedef struct Float32 {
                     UNROLL for (int i = 0; i < 16; i++)
                         sums[n][i] = fma(w[i % 4], v[i / 4], sums[n][i]);
                 }
-            if (o + ATTEND_SLICE >= others)
-                return;
-            now = 1 - now;
-            writeColumns(thread, p, now, next, chunks);
-            BARRIER;
-        }
+        });
     }
 } Float32;
 

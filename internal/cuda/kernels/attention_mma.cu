@@ -53,19 +53,18 @@ template <class F> struct TensorCores {
     DEVICE void multiply(float product[16], pool &p, const float *a, int lda, int rows, const float *b, int ldb, int others, int depth)
     {
         float left[2][EACH], right[2][EACH];
-        int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
+        int thread = threadAnew(), t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
         UNROLL for (int i = 0; i < 16; i++)
             product[i] = 0;
-        read(thread, left, a, lda, rows, 0, depth);
-        read(thread, right, b, ldb, others, 0, depth);
-        write(thread, p.in.own[0], left);
-        write(thread, p.in.other[0], right);
-        BARRIER;
-        for (int d = STEP;; d += STEP) {
-            if (d < depth) {
-                read(thread, left, a, lda, rows, d, depth);
-                read(thread, right, b, ldb, others, d, depth);
-            }
+        auto next = [&](int d) INLINE {
+            read(thread, left, a, lda, rows, d, depth);
+            read(thread, right, b, ldb, others, d, depth);
+        };
+        auto keep = [&](int now) INLINE {
+            write(thread, p.in.own[now], left);
+            write(thread, p.in.other[now], right);
+        };
+        inSlices(depth, STEP, next, keep, [&](int now, int) INLINE {
             const word *from = &p.in.own[now][row][t];
             word u[4] = {from[0], from[8 * ATTEND_WORD_PITCH], from[4], from[8 * ATTEND_WORD_PITCH + 4]};
             UNROLL for (int j = 0; j < 4; j++) {
@@ -73,13 +72,7 @@ template <class F> struct TensorCores {
                 word v[2] = {from[0], from[4]};
                 F::multiplyAdd(product + 4 * j, u, v);
             }
-            if (d >= depth)
-                return;
-            now = 1 - now;
-            write(thread, p.in.own[now], left);
-            write(thread, p.in.other[now], right);
-            BARRIER;
-        }
+        });
     }
 
     // What a thread reads of rows of x, from o on: of each chunk two words of rows, four words
@@ -102,14 +95,11 @@ template <class F> struct TensorCores {
 
     DEVICE void add(float sums[CHUNKS][16], const square &tile, pool &p, const float *x, int ldx, int others, int width, int chunks)
     {
-        float next[CHUNKS][2][EACH];
-        int thread = threadAnew(), now = 0, t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
-        readColumns(thread, next, x, ldx, 0, others, width, chunks);
-        writeColumns(thread, p, 0, next, chunks);
-        BARRIER;
-        for (int o = 0;; o += STEP) {
-            if (o + STEP < others)
-                readColumns(thread, next, x, ldx, o + STEP, others, width, chunks);
+        float columns[CHUNKS][2][EACH];
+        int thread = threadAnew(), t = thread % 4, row = thread / 64 * 16 + thread % 32 / 4, other = thread / 32 % 2 * 32 + thread % 32 / 4;
+        auto next = [&](int o) INLINE { readColumns(thread, columns, x, ldx, o, others, width, chunks); };
+        auto keep = [&](int now) INLINE { writeColumns(thread, p, now, columns, chunks); };
+        inSlices(others, STEP, next, keep, [&](int now, int o) INLINE {
             word w[4];
             UNROLL for (int i = 0; i < 4; i++) {
                 float v[EACH];
@@ -124,12 +114,7 @@ template <class F> struct TensorCores {
                     word v[2] = {from[0], from[4 * ATTEND_WIDE]};
                     F::multiplyAdd(sums[n] + 4 * j, w, v);
                 }
-            if (o + STEP >= others)
-                return;
-            now = 1 - now;
-            writeColumns(thread, p, now, next, chunks);
-            BARRIER;
-        }
+        });
     }
 };
 

@@ -89,13 +89,6 @@ DEVICE int threadAnew()
     return t;
 }
 
-// Word i % 4 of four.
-DEVICE word pick(const word c[4], word i)
-{
-    word low = i & 1 ? c[1] : c[0], high = i & 1 ? c[3] : c[2];
-    return i & 2 ? high : low;
-}
-
 // Which of the weights number at, at + 16, at + 32 and at + 48 drop out.
 DEVICE void dropped(bool drop[4], const setting &s, unsigned long at)
 {

@@ -36,6 +36,6 @@ KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int col
     unsigned long counter = number / 64 * 16 + number % 16;
     word words[4];
     philox(words, counter, *seed);
-    word drawn = wordOf(words, (int)(number % 64 / 16));
+    word drawn = pick(words, (word)(number / 16));
     dst[r * ldd + c] = x[r * ldx + c] * (drawn < threshold ? 0 : factor);
 }

@@ -66,6 +66,29 @@ DEVICE float warpDot(const float *x, const float *y, int n)
     return warpSum(sum);
 }
 
+// A sum of length terms in slices of step, of which shared memory holds two: while one is
+// used, the next is on its way from memory. read takes the slice from a term on to
+// registers, write puts it from there into half 0 or 1 of shared memory, and use is given a
+// half and from where its slice is. All three are INLINE, as DEVICE functions are.
+#define INLINE __attribute__((always_inline))
+template <class Read, class Write, class Use> DEVICE void inSlices(int length, int step, Read read, Write write, Use use)
+{
+    int now = 0;
+    read(0);
+    write(now);
+    BARRIER;
+    for (int next = step;; next += step) {
+        if (next < length)
+            read(next);
+        use(now, next - step);
+        if (next >= length)
+            return;
+        now = 1 - now;
+        write(now);
+        BARRIER;
+    }
+}
+
 // Four numbers in shared memory, by one instruction: clang would make four.
 DEVICE void readFour(float v[4], const float *from)
 {

@@ -28,8 +28,12 @@ DEVICE void philox(word c[4], unsigned long counter, unsigned long seed)
     }
 }
 
-// Word number k of four. Indices that the compiler knows keep them in registers.
-DEVICE word wordOf(const word w[4], int k) { return k < 2 ? k < 1 ? w[0] : w[1] : k < 3 ? w[2] : w[3]; }
+// Word i % 4 of four.
+DEVICE word pick(const word c[4], word i)
+{
+    word low = i & 1 ? c[1] : c[0], high = i & 1 ? c[3] : c[2];
+    return i & 2 ? high : low;
+}
 
 // The elements of a thread: four, 16 apart, whose words are those of counter ELEMENT of the
 // seed, or without dropout one.
@@ -54,7 +58,7 @@ DEVICE elements ownElements(const unsigned long *seed)
 // which is 0 where nothing drops out, and else factor x.
 DEVICE float dropped(const elements &e, int k, word threshold, float factor, float x)
 {
-    return wordOf(e.words, k) < threshold ? 0 : factor * x;
+    return pick(e.words, k) < threshold ? 0 : factor * x;
 }
 
 #define EACH_ELEMENT(e, i, n) \

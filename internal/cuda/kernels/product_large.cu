@@ -37,30 +37,28 @@ DEVICE void writeShare(float tile[SLICE][PITCH], const float v[SHARE], const sha
 }
 
 // As product, whose sums it gives bit for bit. A thread computes eight rows and columns:
-// four from 4 y or 4 x on, and four that are 64 further. While a tile is multiplied, the
-// next one is on its way from memory.
+// four from 4 y or 4 x on, and four that are 64 further.
 KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
 {
     static __attribute__((shared, aligned(16))) union {
         struct { float a[2][SLICE][PITCH], b[2][SLICE][PITCH]; } in;
         float sums[TILE][PITCH];
     } s;
-    int row0 = blockX * LARGE, col0 = blockY * LARGE, y = threadX / 16 * 4, x = threadX % 16 * 4, now = 0;
+    int row0 = blockX * LARGE, col0 = blockY * LARGE, y = threadX / 16 * 4, x = threadX % 16 * 4;
     share left = shareOf(a + blockZ * az, row0, ai, ak), right = shareOf(b + blockZ * bz, col0, bj, bk);
     float sum[8][8], nextA[SHARE], nextB[SHARE];
     UNROLL for (int i = 0; i < 8; i++)
         UNROLL for (int j = 0; j < 8; j++)
             sum[i][j] = 0;
-    readShare(nextA, &left, m - row0, 0, k, ak);
-    readShare(nextB, &right, n - col0, 0, k, bk);
-    writeShare(s.in.a[0], nextA, &left);
-    writeShare(s.in.b[0], nextB, &right);
-    BARRIER;
-    for (int k0 = SLICE;; k0 += SLICE) {
-        if (k0 < k) {
-            readShare(nextA, &left, m - row0, k0, k, ak);
-            readShare(nextB, &right, n - col0, k0, k, bk);
-        }
+    auto next = [&](int k0) INLINE {
+        readShare(nextA, &left, m - row0, k0, k, ak);
+        readShare(nextB, &right, n - col0, k0, k, bk);
+    };
+    auto keep = [&](int now) INLINE {
+        writeShare(s.in.a[now], nextA, &left);
+        writeShare(s.in.b[now], nextB, &right);
+    };
+    inSlices(k, SLICE, next, keep, [&](int now, int) INLINE {
         UNROLL for (int d = 0; d < SLICE; d++) {
             float p[8], q[8];
             readFour(p, &s.in.a[now][d][y]);
@@ -71,13 +69,7 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
                 UNROLL for (int j = 0; j < 8; j++)
                     sum[i][j] = fma(p[i], q[j], sum[i][j]);
         }
-        if (k0 >= k)
-            break;
-        now = 1 - now;
-        writeShare(s.in.a[now], nextA, &left);
-        writeShare(s.in.b[now], nextB, &right);
-        BARRIER;
-    }
+    });
     MOVE_C;
     _Pragma("nounroll") for (int half = 0; half < 2; half++) {
         BARRIER; // what is in shared memory has been read

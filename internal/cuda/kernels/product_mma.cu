@@ -120,7 +120,7 @@ template <class F> struct largeTile {
 };
 
 // As productOf, whose sums it gives bit for bit, for large matrices: a warp computes 32 rows
-// and 64 columns. While a tile is multiplied, the next one is on its way from memory.
+// and 64 columns.
 template <class F> DEVICE void largeProductOf(PRODUCT)
 {
     typedef largeTile<F> T;
@@ -128,23 +128,22 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
         struct { typename T::words a[2], b[2]; } in;
         float sums[TILE][PITCH];
     } s;
-    int row0 = blockX * LARGE, col0 = blockY * LARGE, warp = threadX / 32, g = LANE / 4, t = LANE % 4, now = 0;
+    int row0 = blockX * LARGE, col0 = blockY * LARGE, warp = threadX / 32, g = LANE / 4, t = LANE % 4;
     share left = T::shareOf(a + blockZ * az, row0, ai, ak), right = T::shareOf(b + blockZ * bz, col0, bj, bk);
     float sum[2][8][4], nextA[T::SHARES][F::EACH], nextB[T::SHARES][F::EACH];
     UNROLL for (int i = 0; i < 2; i++)
         UNROLL for (int j = 0; j < 8; j++)
             UNROLL for (int e = 0; e < 4; e++)
                 sum[i][j][e] = 0;
-    T::read(nextA, &left, m - row0, 0, k, ak);
-    T::read(nextB, &right, n - col0, 0, k, bk);
-    T::write(s.in.a[0], nextA, &left);
-    T::write(s.in.b[0], nextB, &right);
-    BARRIER;
-    for (int k0 = T::NUMBERS;; k0 += T::NUMBERS) {
-        if (k0 < k) {
-            T::read(nextA, &left, m - row0, k0, k, ak);
-            T::read(nextB, &right, n - col0, k0, k, bk);
-        }
+    auto next = [&](int k0) INLINE {
+        T::read(nextA, &left, m - row0, k0, k, ak);
+        T::read(nextB, &right, n - col0, k0, k, bk);
+    };
+    auto keep = [&](int now) INLINE {
+        T::write(s.in.a[now], nextA, &left);
+        T::write(s.in.b[now], nextB, &right);
+    };
+    inSlices(k, T::NUMBERS, next, keep, [&](int now, int) INLINE {
         word x[2][4];
         UNROLL for (int i = 0; i < 2; i++) {
             int row = warp / 2 * 32 + 16 * i + g;
@@ -159,13 +158,7 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
             UNROLL for (int i = 0; i < 2; i++)
                 F::multiplyAdd(sum[i][j], x[i], y);
         }
-        if (k0 >= k)
-            break;
-        now = 1 - now;
-        T::write(s.in.a[now], nextA, &left);
-        T::write(s.in.b[now], nextB, &right);
-        BARRIER;
-    }
+    });
     MOVE_C;
     _Pragma("nounroll") for (int half = 0; half < 2; half++) {
         BARRIER; // what is in shared memory has been read
