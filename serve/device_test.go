@@ -3,8 +3,11 @@ package serve
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/cuda/kernels"
 	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/task/classify"
 )
 
 // TestEndedDevice: a model that is to be loaded, or to leave, after the device's loop has
@@ -126,6 +130,60 @@ func TestFailedLoad(t *testing.T) {
 		return nil
 	})
 	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClassifiersOnDevice holds what a server says of pictures, and of a stream of grey
+// ones, on a device against what it says on the CPU.
+func TestClassifiersOnDevice(t *testing.T) {
+	models := []Model{greyModel, {ID: "pictures", Path: golden("imagenet")}}
+	file := picture(t, 20, 16)
+	answers := func(o Options) (all [][]classScore, err error) {
+		o.Reload = -1
+		s, err := New(o)
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		for _, m := range models {
+			status, text, _ := ask(t, s, "POST", "/predict?model="+m.ID, "image/png", file)
+			var answer []classScore
+			if err := json.Unmarshal(text, &answer); err != nil || status != 200 || len(answer) < 2 {
+				return nil, fmt.Errorf("%s: %d %s", m.ID, status, text)
+			}
+			all = append(all, answer)
+		}
+		status, text, _ := ask(t, s, "POST", "/models/grey/stream?window=256", "application/octet-stream", bytes.Repeat([]byte("some grey pixels"), 32))
+		windows := json.NewDecoder(bytes.NewReader(text))
+		for range 2 {
+			var p classify.Prediction
+			if err := windows.Decode(&p); err != nil || status != 200 {
+				return nil, fmt.Errorf("a stream: %d %s", status, text)
+			}
+			all = append(all, []classScore{{p.Class, p.Probability}})
+		}
+		return all, nil
+	}
+	want, err := answers(Options{Models: models})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop := device.NewLoop(newShort(t))
+	if err := loop.While(func() error {
+		got, err := answers(Options{Models: models, Device: loop})
+		if err != nil {
+			return err
+		}
+		for i := range want {
+			for k, w := range want[i] {
+				if g := got[i][k]; g.Label != w.Label || math.Abs(g.Score-w.Score) > 1e-5 {
+					t.Errorf("answer %d: %v, want %v", i, g, w)
+				}
+			}
+		}
+		return nil
+	}); err != nil {
 		t.Error(err)
 	}
 }

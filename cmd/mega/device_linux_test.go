@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"math"
 	"net/http"
@@ -182,6 +185,78 @@ func TestTranslateOnDevice(t *testing.T) {
 			t.Errorf("%s: status %d, %q, %q, want %q", args[0], status, got, stderr, want)
 		}
 	}
+}
+
+// TestGenerateTranslationsOnDevice holds translations of a data set, searched and scored, on
+// a device against those of the CPU.
+func TestGenerateTranslationsOnDevice(t *testing.T) {
+	useInterpreter(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "test.en"), "forty two\neleven\n")
+	write(t, filepath.Join(dir, "test.de"), "zwei und vierzig\nelf\n")
+	data := filepath.Join(dir, "bin")
+	mustRun(t, "preprocess", "-s", "en", "-t", "de", "--srcdict", filepath.Join(pairsDir, "dict.en.txt"), "--tgtdict", filepath.Join(pairsDir, "dict.de.txt"),
+		"--testpref", filepath.Join(dir, "test"), "--destdir", data)
+	for _, more := range [][]string{{"--beam", "2", "--max-len-b", "4"}, {"--score-reference"}} {
+		args := append([]string{"generate", data, "--path", golden("mt_wmt")}, more...)
+		want, _ := mustRun(t, args...)
+		got, _ := mustRun(t, append(args, "--device", "cuda:0")...)
+		got, want = withoutTimes(got), withoutTimes(want)
+		if withoutScores(got) != withoutScores(want) || !strings.Contains(got, "H-1") {
+			t.Errorf("%v: %q, want %q", more, got, want)
+		}
+	}
+}
+
+// withoutTimes leaves out what a command says of how long it took.
+func withoutTimes(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, "sentences") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// TestClassifyOnDevice holds classes of pictures, and of a stream of grey ones, on a device
+// against those of the CPU.
+func TestClassifyOnDevice(t *testing.T) {
+	useInterpreter(t)
+	stream := filepath.Join(t.TempDir(), "pixels")
+	write(t, stream, strings.Repeat("some grey pixels", 40))
+	for _, args := range [][]string{
+		{"classify", golden("imagenet"), filepath.Join(pictureFiles(t), "a.png")},
+		{"classify", golden("lra_image"), "--stream", stream, "--window", "256"},
+	} {
+		want, _ := mustRun(t, append(args, "--json")...)
+		got, _ := mustRun(t, append(args, "--json", "--device", "cuda:0")...)
+		a, b := predictions(t, got), predictions(t, want)
+		if len(a) != len(b) || len(b) == 0 {
+			t.Fatalf("%v: %d predictions, want %d", args, len(a), len(b))
+		}
+		for i := range b {
+			if a[i].Class != b[i].Class || math.Abs(a[i].Probability-b[i].Probability) > 1e-5 {
+				t.Errorf("%v: %+v, want %+v", args, a[i], b[i])
+			}
+		}
+	}
+}
+
+// pictureFiles returns a directory with a picture, a.png.
+func pictureFiles(t *testing.T) string {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 20, 16))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * 7)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.png"), b.String())
+	return dir
 }
 
 // withoutScores leaves out lines of scores, and scores before hypotheses.
