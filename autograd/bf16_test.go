@@ -3,6 +3,7 @@ package autograd
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/mega-go/mega/format/dtype"
@@ -24,14 +25,24 @@ func roundBF16(x []float32) []float32 {
 	return rounded
 }
 
-// A bf16Product is an operation that multiplies in bfloat16, on inputs of three shapes.
-type bf16Product struct {
+// roundTF32 returns the numbers of TF32 nearest to x, where ties go away from 0.
+func roundTF32(x []float32) []float32 {
+	rounded := make([]float32, len(x))
+	for i, v := range x {
+		rounded[i] = math.Float32frombits((math.Float32bits(v) + 0x1000) &^ 0x1fff)
+	}
+	return rounded
+}
+
+// A roundedProduct is an operation that rounds the factors of a product, on inputs of three
+// shapes.
+type roundedProduct struct {
 	fast   func(t *Tape, x []*Variable) *Variable
 	slow   func(x []*naive.Matrix) *naive.Matrix
 	shapes []shape
 }
 
-var bf16Products = map[string]bf16Product{
+var roundedProducts = map[string]roundedProduct{
 	"Linear": {
 		func(t *Tape, x []*Variable) *Variable { return t.Linear(x[0], x[1], x[2], Identity) },
 		func(x []*naive.Matrix) *naive.Matrix { return naive.Linear(x[0], x[1], x[2]) },
@@ -49,30 +60,37 @@ var bf16Products = map[string]bf16Product{
 	},
 }
 
-// Values and gradients are those of the specification on factors rounded to
-// bfloat16, to the accuracy of float32: what is added is not rounded. The
-// gradient of what is added is the output's, not rounded either.
-func TestBF16Products(t *testing.T) {
-	for name, op := range bf16Products {
+// Values and gradients are those of the specification on factors rounded to bfloat16, or on
+// a device that is set so to TF32, to the accuracy of float32: what is added is not rounded.
+// The gradient of what is added is the output's, not rounded either. A tape in bfloat16 stays
+// so on a device that is set to TF32.
+func TestRoundedProducts(t *testing.T) {
+	for name, op := range roundedProducts {
 		t.Run(name, func(t *testing.T) {
-			forEachKernel(t, func(t *testing.T) { checkBF16Product(t, nil, op) })
-			t.Run("device", func(t *testing.T) { checkBF16Product(t, interpreter(t), op) })
+			forEachKernel(t, func(t *testing.T) { op.check(t, nil, true, roundBF16) })
+			t.Run("device", func(t *testing.T) {
+				on := interpreter(t)
+				on.SetTF32(true)
+				op.check(t, on, true, roundBF16)
+				op.check(t, on, false, roundTF32)
+			})
 		})
 	}
 }
 
-func checkBF16Product(t *testing.T, on device.Device, op bf16Product) {
+func (op roundedProduct) check(t *testing.T, on device.Device, bf16 bool, rounded func([]float32) []float32) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
 	tape := NewTrainingTape()
 	tape.SetDevice(on)
-	tape.SetBF16(true)
+	tape.SetBF16(bf16)
 	var fast []*Variable
 	var slow []*naive.Matrix
 	for i, s := range op.shapes {
 		x := normal(rng, tensor.Size(s), 1)
 		fast = append(fast, NewParameter(tape.moved(tensor.FromSlice(x, s...))))
 		if i < 2 {
-			x = roundBF16(x)
+			x = rounded(x)
 		}
 		cols := s[len(s)-1]
 		slow = append(slow, naive.FromFloat32(len(x)/cols, cols, x))
@@ -81,7 +99,7 @@ func checkBF16Product(t *testing.T, on device.Device, op bf16Product) {
 	within(t, "value", numbersOf(got.Value()), want.Data, 1, 0)
 	dy := normal(rng, len(want.Data), 1)
 	tape.Backward(tape.weigh(got, dy))
-	naive.Backward(naive.Dot(want, naive.FromFloat32(want.Rows, want.Cols, roundBF16(dy))))
+	naive.Backward(naive.Dot(want, naive.FromFloat32(want.Rows, want.Cols, rounded(dy))))
 	for i := range 2 {
 		within(t, "gradient", numbersOf(fast[i].Grad()), slow[i].Grad, 1, 0)
 	}
@@ -146,5 +164,33 @@ func TestBF16Attention(t *testing.T) {
 	}
 	if off < 1e-5 || off > 0.02 {
 		t.Errorf("off by at most %.2g", off)
+	}
+}
+
+// TestTF32Attention: attention on a device in TF32 is near that in float32, forward and
+// backward: off by more than float32's own error, and by less than 2^-9 of its size, of which
+// a rounding is at most 2^-11.
+func TestTF32Attention(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	x, dy := normal(rng, 19*8, 1), normal(rng, 19*8, 1)
+	run := func(tf32 bool) [2][]float32 {
+		on, tape := interpreter(t), NewTrainingTape()
+		on.SetTF32(tf32)
+		tape.SetDevice(on)
+		v := NewParameter(tape.moved(tensor.FromSlice(slices.Clone(x), 19, 8)))
+		y := tape.Attention(v, v, v, AttentionConfig{Queries: 19, Keys: 19, Scale: 0.3})
+		value := numbersOf(y.Value())
+		tape.Backward(tape.weigh(y, dy))
+		return [2][]float32{value, numbersOf(v.Grad())}
+	}
+	rounded, whole := run(true), run(false)
+	for i, want := range whole {
+		off, size := 0.0, 0.0
+		for j, v := range want {
+			off, size = math.Hypot(off, float64(rounded[i][j]-v)), math.Hypot(size, float64(v))
+		}
+		if off < 1e-5*size || off > 0x1p-9*size {
+			t.Errorf("result %d is off by %.2g of %.2g", i, off, size)
+		}
 	}
 }

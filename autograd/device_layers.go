@@ -19,8 +19,11 @@ func matrix(x *tensor.Tensor, transposed bool) kernels.Matrix {
 
 // format returns what the factors of the tape's products are rounded to.
 func (d *deviceTape) format() kernels.Format {
-	if d.tape.bf16 {
+	switch {
+	case d.tape.bf16:
 		return kernels.BF16
+	case d.TF32():
+		return kernels.TF32
 	}
 	return kernels.Float32
 }

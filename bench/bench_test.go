@@ -71,10 +71,12 @@ func TestMeasureOnDevice(t *testing.T) {
 		c.VocabSize, c.AttentionActivationFn, c.ChunkSize, c.MaxPositions = 20, "softmax", -1, 12
 		c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.ZDim, c.EncoderFFNEmbedDim, c.ClassifierInDim = 1, 8, 16, 4, 8, 8
 	})
-	for _, bf16 := range []bool{false, true} {
+	for _, in := range []string{"float32", "bfloat16", "TF32"} {
 		var modes []string
-		err = Measure(w, Options{Reps: 1, BF16: bf16, Device: device.NewInterpreter(m)}, func(r Result) error {
-			if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 || r.Device != "interpreter" || r.BF16 != bf16 || r.NoGraphs != "" || r.Launches < 20 || r.Replayed != r.Launches || r.Graphs == 0 || r.Graphs > 4 {
+		on, bf16 := device.NewInterpreter(m), in == "bfloat16"
+		on.SetTF32(in == "TF32")
+		err = Measure(w, Options{Reps: 1, BF16: bf16, Device: on}, func(r Result) error {
+			if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 || r.Device != "interpreter" || r.BF16 != bf16 || r.TF32 != on.TF32() || r.NoGraphs != "" || r.Launches < 20 || r.Replayed != r.Launches || r.Graphs == 0 || r.Graphs > 4 {
 				t.Errorf("%+v", r)
 			}
 			return nil

@@ -7,7 +7,10 @@ import (
 )
 
 // An idler is a device that computes nothing: its numbers are all zeros.
-type idler struct{ next device.Address }
+type idler struct {
+	device.Arithmetic
+	next device.Address
+}
 
 func (*idler) String() string                                 { return "idler" }
 func (*idler) Free(device.Address) error                      { return nil }

@@ -28,6 +28,7 @@ type Result struct {
 	PeakMiB         int     `json:"peak_mib"` // of the process so far, or of the device's memory
 	Params          int     `json:"params"`
 	BF16            bool    `json:"bf16,omitempty"`      // products in bfloat16
+	TF32            bool    `json:"tf32,omitempty"`      // products in TF32
 	Int8            bool    `json:"int8,omitempty"`      // weights in eight bits
 	Device          string  `json:"device,omitempty"`    // what computed, empty for the CPU
 	Launches        int     `json:"launches,omitempty"`  // of kernels, and copies, that a step on a device took
@@ -169,7 +170,7 @@ func (w Workload) measure(mode string, m *model, o Options, step func(*autograd.
 	}
 	r := Result{Impl: "mega", Workload: w.Name, Mode: mode, Params: m.params.Count(), BF16: o.BF16}
 	if o.Device != nil {
-		r.Device, r.NoGraphs = o.Device.String(), o.noGraphs
+		r.Device, r.NoGraphs, r.TF32 = o.Device.String(), o.noGraphs, o.Device.TF32() && !o.BF16
 	}
 	if o.Profile {
 		r.Profile = new(autograd.Profile)

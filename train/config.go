@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -58,6 +59,7 @@ type Config struct {
 
 	ZeroSharding string `json:"zero_sharding,omitempty" help:"what several processes divide among them: none, or os for the optimiser's moments, each process then updating its share of the weights. The result is the same, bit for bit"`
 
+	TF32 bool `json:"tf32,omitempty" help:"on a device, round the factors of matrix products, attention's too, to TF32, which has 11 bits of precision; weights, sums and everything else stay float32. It is for CUDA devices of compute capability 8.0 or later, and not beside --bf16"`
 	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. On the processor it needs AVX512_BF16 or ARM's BF16"`
 }
 
@@ -115,6 +117,7 @@ func (c Config) Validate() error {
 	v.Check(c.BestCheckpointMetric != "", "best_checkpoint_metric is empty, want the name of a metric")
 	v.Check(slices.Contains([]string{"", shardNothing, shardOptimizer}, c.ZeroSharding),
 		"zero_sharding is %q, want %s or %s, which shards the state of the optimiser", c.ZeroSharding, shardNothing, shardOptimizer)
+	v.Check(!c.BF16 || !c.TF32, "tf32 is set; bf16 is set too, and factors of products are rounded to one of them")
 	const some = 1 // the data says how many, and nothing here depends on it
 	_, err := c.inUpdates(some).Schedule(c.MaxUpdate)
 	v.Add(err)
@@ -123,10 +126,13 @@ func (c Config) Validate() error {
 
 // CheckProcessor returns an error if the processor lacks what a training on it needs.
 func (c Config) CheckProcessor() error {
-	if !c.BF16 {
-		return nil
+	switch {
+	case c.TF32:
+		return errors.New("tf32 is set, and the CPU computes: it is for CUDA devices of compute capability 8.0 or later")
+	case c.BF16:
+		return config.Wrap("bf16 is set", autograd.CheckBF16())
 	}
-	return config.Wrap("bf16 is set", autograd.CheckBF16())
+	return nil
 }
 
 // updateFreq returns how many batches make up an update in an epoch.

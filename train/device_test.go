@@ -138,7 +138,7 @@ func near(t *testing.T, what string, got, want []float32, bound float64) {
 // TestTrainingOnDevice holds trainings on a device against those on the CPU: losses, norms
 // of gradients, validations, weights, running statistics and averages, within a hundred
 // roundings of a float32. Products in bfloat16 have their factors rounded alike on both, and
-// their sums in another order.
+// their sums in another order. TF32 is near float32.
 func TestTrainingOnDevice(t *testing.T) {
 	for name, change := range map[string]func(*Config, *toy){
 		"plain":       func(*Config, *toy) {},
@@ -146,6 +146,7 @@ func TestTrainingOnDevice(t *testing.T) {
 		"averages":    func(c *Config, _ *toy) { c.ModelEMA, c.ModelEMADecay = true, 0.9 },
 		"accumulated": func(c *Config, _ *toy) { c.UpdateFreq = []int{3} },
 		"bfloat16":    func(c *Config, _ *toy) { c.BF16 = true },
+		"TF32":        func(c *Config, _ *toy) { c.TF32 = true },
 		"skipping":    func(_ *Config, m *toy) { m.poison = func(epoch, i int) bool { return epoch == 1 && i == 2 } },
 		"layernorm":   func(_ *Config, m *toy) { *m = *newToyOf(nn.LayerNorm, 0.2) },
 	} {
@@ -159,7 +160,11 @@ func TestTrainingOnDevice(t *testing.T) {
 					t.Skip(autograd.CheckBF16())
 				}
 			}
-			records, want := trainOn(t, nil, here, c)
+			own := c
+			if c.TF32 { // which the CPU does not have
+				bound, own.TF32 = 1e-3, false
+			}
+			records, want := trainOn(t, nil, here, own)
 			others, got := trainOn(t, interpreter(t), there, c)
 			near(t, "weights and buffers", got, want, bound)
 			if len(records) != len(others) || len(records) <= c.MaxUpdate {
@@ -179,7 +184,16 @@ func TestTrainingOnDevice(t *testing.T) {
 // TestResumeOnDevice: two runs on a device have the same bits, also if one was interrupted
 // and resumed on another device, with all that a checkpoint keeps.
 func TestResumeOnDevice(t *testing.T) {
-	c := deviceConfig()
+	for name, tf32 := range map[string]bool{"float32": false, "TF32": true} {
+		t.Run(name, func(t *testing.T) {
+			c := deviceConfig()
+			c.TF32 = tf32
+			testResumeOnDevice(t, c)
+		})
+	}
+}
+
+func testResumeOnDevice(t *testing.T, c Config) {
 	c.ModelEMA, c.ModelEMADecay, c.UpdateFreq = true, 0.9, []int{2}
 	dirs := []string{filepath.Join(t.TempDir(), "once"), filepath.Join(t.TempDir(), "again"), filepath.Join(t.TempDir(), "resumed")}
 	for i, dir := range dirs {
@@ -204,6 +218,47 @@ func TestResumeOnDevice(t *testing.T) {
 	sameFiles(t, "resumed", dirs[2], dirs[0])
 	if got, want := timeless(t, dirs[2]), timeless(t, dirs[0]); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("records are\n%v, want\n%v", got, want)
+	}
+}
+
+// TestTF32: a run in TF32 says so in its configuration, does not go on in float32, and is
+// not for the CPU nor beside bfloat16.
+func TestTF32(t *testing.T) {
+	c, dir := deviceConfig(), filepath.Join(t.TempDir(), "run")
+	c.MaxUpdate, c.TF32 = 1, true
+	on := interpreter(t)
+	m := newToy()
+	m.onValid = func(int) (Metrics, error) {
+		if !on.TF32() {
+			t.Error("a validation in float32")
+		}
+		return Metrics{"loss": 1, "accuracy": 0.5}, nil
+	}
+	if _, err := Run(context.Background(), m, c, Options{Dir: dir, Device: on}); err != nil || m.valids == 0 {
+		t.Fatalf("%d validations, %v", m.valids, err)
+	}
+	if rc, err := ReadRunConfig(dir); err != nil || !rc.Training.TF32 {
+		t.Errorf("the run's configuration has TF32 %v, %v", rc.Training.TF32, err)
+	}
+	plain, both := c, c
+	plain.TF32, plain.MaxUpdate, both.BF16 = false, 2, true
+	for want, run := range map[string]func() error{
+		"training.tf32 was true": func() error {
+			_, err := Run(context.Background(), newToy(), plain, Options{Dir: dir, Device: on})
+			return err
+		},
+		"it is for CUDA devices of compute capability 8.0 or later": func() error {
+			_, err := Run(context.Background(), newToy(), c, Options{})
+			return err
+		},
+		"factors of products are rounded to one of them": both.Validate,
+	} {
+		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if on.TF32() {
+		t.Error("the device stays in TF32 for a run that is not")
 	}
 }
 

@@ -33,7 +33,8 @@ type Options struct {
 	Workers      *autograd.Workers // the threads that compute; nil for the process's own
 
 	// Device has the model and computes, nil for the host. Run uses it in its own goroutine
-	// alone, and leaves the task's parameters there, and nothing else.
+	// alone, and leaves the task's parameters there, and nothing else. It multiplies as the
+	// configuration says (SetTF32), and in float32 afterwards.
 	Device device.Device
 
 	// Profile adds up the time that training takes by operation, waiting for
@@ -175,6 +176,9 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	}
 	r := &run{task: task, config: c, schedule: schedule, comm: comm, asked: o.Save, state: newState(), device: o.Device, tape: autograd.NewTrainingTape()}
 	params := task.Params()
+	if o.Device != nil {
+		o.Device.SetTF32(c.TF32)
+	}
 	params.Move(o.Device)
 	r.tape.SetDevice(o.Device)
 	r.tape.SetProfile(o.Profile)
@@ -354,6 +358,7 @@ func (r *run) leaveDevice() (err error) {
 		return nil
 	}
 	defer device.Catch(&err)
+	r.device.SetTF32(false)
 	r.tape.Close()
 	for _, p := range r.task.Params().All() {
 		p.Forget()

@@ -19,7 +19,7 @@ type benchCommand struct {
 	json    bool
 	threads int
 	options bench.Options
-	device  string
+	device  deviceFlags
 	batch   int
 	decode  bench.DecodeOptions
 	longest int
@@ -74,6 +74,9 @@ backward, over longer and longer sequences, and prints what a token costs.
 }
 
 func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
+	if err := c.device.check(); err != nil {
+		return err
+	}
 	switch {
 	case checkPlot(c.plot) != nil:
 		return checkPlot(c.plot)
@@ -87,7 +90,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 		return usagef("--int8 and --bf16 are two forms of the weights: want one of them")
 	case c.options.BF16 && (c.options.Roofline || slices.Contains(args, bench.Scaling)):
 		return usagef("--bf16 is not for --roofline or %s, which are of float32", bench.Scaling)
-	case !isProcessor(c.device) && (c.options.Profile || c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
+	case !isProcessor(c.device.name) && (c.options.Profile || c.options.Roofline || slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
 		return usagef("--device is not for --profile, --roofline, %s and %s", bench.Decode, bench.Scaling)
 	case c.batch > 0 && (slices.Contains(args, bench.Decode) || slices.Contains(args, bench.Scaling)):
 		return usagef("--batch is not for %s and %s", bench.Decode, bench.Scaling)
@@ -101,7 +104,7 @@ func (c *benchCommand) run(cmd *cobra.Command, args []string) error {
 			return usage(err)
 		}
 	}
-	if c.options.BF16 && isProcessor(c.device) {
+	if c.options.BF16 && isProcessor(c.device.name) {
 		if err := autograd.CheckBF16(); err != nil {
 			return err
 		}
@@ -132,7 +135,7 @@ func (c *benchCommand) measure(cmd *cobra.Command, name string, report func(benc
 	if c.batch > 0 {
 		w.Batch = c.batch
 	}
-	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), &c.device, func(d device.Device) error {
 		options := c.options
 		options.Device = d
 		return bench.Measure(w, options, report)
@@ -175,6 +178,8 @@ func (c *benchCommand) print(w io.Writer, r bench.Result) error {
 	switch {
 	case r.BF16:
 		name += " in bfloat16"
+	case r.TF32:
+		name += " in TF32"
 	case r.Int8:
 		name += " with int8 weights"
 	}

@@ -22,7 +22,7 @@ type classifyCommand struct {
 	path       string
 	modelEMA   bool
 	bf16       bool
-	device     string
+	device     deviceFlags
 	model      classify.OpenOptions
 	sources    classify.Sources
 	truncate   bool
@@ -127,7 +127,7 @@ func (c *classifyCommand) run(cmd *cobra.Command, args []string) error {
 	pictures := ck.Task == checkpoint.ImageClassification
 	classify := func() error {
 		defer ck.Close()
-		return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
+		return onDevice(cmd.ErrOrStderr(), &c.device, func(d device.Device) error {
 			ck.UseDevice(d)
 			err := errors.Join(useModelEMA(ck, c.modelEMA), useBF16(ck, c.bf16))
 			switch {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,6 +72,9 @@ func TestEveryCommandAndItsDevice(t *testing.T) {
 	}
 	for _, cmd := range newRoot().Commands() {
 		has, reason := cmd.Flags().Lookup("device") != nil, reasons[cmd.Name()]
+		if has != (cmd.Flags().Lookup("tf32") != nil) {
+			t.Errorf("mega %s has one of --device and --tf32", cmd.Name())
+		}
 		switch {
 		case !has && reason == "":
 			t.Errorf("mega %s has no --device (addDevice, onDevice), and no reason stands here", cmd.Name())
@@ -87,7 +91,7 @@ func TestOnDevice(t *testing.T) {
 		t.Setenv("OMPI_COMM_WORLD_SIZE", "4")
 		t.Setenv("OMPI_COMM_WORLD_LOCAL_RANK", "3")
 		*asked = nil
-		err := onDevice(io.Discard, name, func(d device.Device) error {
+		err := onDevice(io.Discard, &deviceFlags{name: name}, func(d device.Device) error {
 			device.Lacks(d, "a thing")
 			return nil
 		})
@@ -97,7 +101,7 @@ func TestOnDevice(t *testing.T) {
 		}
 	}
 	countGPUs = func() int { return 0 }
-	if err := onDevice(io.Discard, "auto", func(d device.Device) error {
+	if err := onDevice(io.Discard, &deviceFlags{name: "auto"}, func(d device.Device) error {
 		if d != nil {
 			t.Errorf("auto without a GPU is %v", d)
 		}
@@ -159,15 +163,67 @@ func (graphless) Capture(func() error) (device.Graph, error) {
 // TestRunOnDevice: a command's flag reaches its function.
 func TestRunOnDevice(t *testing.T) {
 	onInterpreters(t)
-	for name, want := range map[string]bool{"cpu": false, "cuda:0": true} {
-		if err := runOnDevice(&name, func(_ *cobra.Command, _ []string, d device.Device) error {
-			if (d != nil) != want {
-				t.Errorf("%s is %v", name, d)
+	for _, on := range []deviceFlags{{name: "cpu"}, {name: "cuda:0"}, {name: "cuda:0", tf32: true, flags: newRoot().Flags()}} {
+		if err := runOnDevice(&on, func(_ *cobra.Command, _ []string, d device.Device) error {
+			if (d != nil) != (on.name != "cpu") || d != nil && d.TF32() != on.tf32 {
+				t.Errorf("%+v is %v", on, d)
 			}
 			return nil
 		})(newRoot(), nil); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestTF32Refused: no command takes --tf32 on the CPU or beside --bf16.
+func TestTF32Refused(t *testing.T) {
+	asked := onInterpreters(t)
+	classifier, languageModel := filepath.Join("..", "..", "models", "go-files"), filepath.Join("..", "..", "models", "go-bytes")
+	for _, args := range [][]string{
+		deviceArgs(t.TempDir()),
+		{"bench", "lra-text"}, {"bench", "decode"}, {"bench", "--roofline"},
+		{"classify", classifier, "--text", "a"}, {"eval", classifier}, {"validate", classifier},
+		{"eval-lm", languageModel, "--text", "testdata/reviews.csv"}, {"score", languageModel, "testdata/reviews.csv"},
+		{"generate", languageModel, "a"}, {"interactive", languageModel}, {"translate", classifier}, {"serve", classifier},
+		{"forward", classifier, "--input", "in.safetensors", "--output", "out.safetensors"},
+	} {
+		wants := map[string][]string{
+			"--tf32 is set, and the CPU computes: it is for CUDA devices of compute capability 8.0 or later": {"--tf32"},
+			"--tf32 is set; --bf16 is set too": {"--tf32", "--bf16", "--device", "cuda:0"},
+		}
+		for want, more := range wants {
+			if (args[0] == "serve" || args[0] == "forward") && len(more) > 1 {
+				continue // they have no --bf16
+			}
+			if status, _, stderr := command(t, slices.Concat(args, more)...); status != exitUsage || !strings.Contains(stderr, want) {
+				t.Errorf("%v %v: status %d: %s, want %q", args, more, status, stderr, want)
+			}
+		}
+	}
+	if len(*asked) > 0 {
+		t.Errorf("devices %v were asked for", *asked)
+	}
+}
+
+// TestTF32Commands trains in TF32, and evaluates so and near float32.
+func TestTF32Commands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in short mode")
+	}
+	onInterpreters(t)
+	run, on := filepath.Join(t.TempDir(), "run"), []string{"--device=cuda:0", "--tf32"}
+	mustRun(t, deviceArgs(run, append(on, "--max-update", "1")...)...)
+	if status, _, stderr := command(t, deviceArgs(run, "--device=cuda:0")...); status == exitOK || !strings.Contains(stderr, "training.tf32 was true") {
+		t.Errorf("a run in TF32 goes on in float32: status %d: %s", status, stderr)
+	}
+	rounded, _ := mustRun(t, append([]string{"eval", run, "--json"}, on...)...)
+	whole, _ := mustRun(t, "eval", run, "--json")
+	var a, b classify.Evaluation
+	if err := errors.Join(json.Unmarshal([]byte(rounded), &a), json.Unmarshal([]byte(whole), &b)); err != nil {
+		t.Fatal(err)
+	}
+	if off := math.Abs(a.Loss - b.Loss); off == 0 || off > 1e-3 {
+		t.Errorf("a loss of %v in TF32, %v in float32", a.Loss, b.Loss)
 	}
 }
 

@@ -35,9 +35,24 @@ A GPU needs a program that was built with go build -tags cuda and NVIDIA's drive
 	}
 }
 
-// addDevice adds the flag of the device that computes.
-func addDevice(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "device", "cpu", "what computes: cpu; cuda:0 or another number for that GPU (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
+// deviceFlags say what computes, and how it multiplies.
+type deviceFlags struct {
+	name  string
+	tf32  bool
+	flags *pflag.FlagSet // all of the command
+}
+
+// addDevice adds the flags of the device that computes.
+func addDevice(flags *pflag.FlagSet, d *deviceFlags) {
+	addDeviceName(flags, d)
+	flags.BoolVar(&d.tf32, "tf32", false, "on a device, round the factors of matrix products, attention's too, to TF32, which has 11 bits of precision. It is for CUDA devices of compute capability 8.0 or later, and not beside --bf16")
+}
+
+// addDeviceName adds the flag --device alone: how training multiplies is part of its
+// configuration.
+func addDeviceName(flags *pflag.FlagSet, d *deviceFlags) {
+	d.flags = flags
+	flags.StringVar(&d.name, "device", "cpu", "what computes: cpu; cuda:0 or another number for that GPU (mega devices lists them); cuda for the first, or for one of each process under mpirun; auto for cuda where there is a GPU, else cpu. Needs a build with -tags cuda, and has not run on a GPU yet")
 }
 
 // isProcessor reports whether a value of --device stands for the CPU. What is refused on a
@@ -46,11 +61,29 @@ func isProcessor(name string) bool {
 	return name == "cpu" || name == "auto" && countGPUs() == 0
 }
 
-// onDevice runs f on the device that a value of --device names, with nil for the CPU. Steps
+// check returns an error if the device does not multiply as it should.
+func (d *deviceFlags) check() error {
+	if !d.tf32 {
+		return nil
+	}
+	if bf16 := d.flags.Lookup("bf16"); bf16 != nil && bf16.Value.String() == "true" {
+		return usagef("--tf32 is set; --bf16 is set too, and factors of products are rounded to one of them")
+	}
+	if isProcessor(d.name) {
+		return usagef("--tf32 is set, and the CPU computes: it is for CUDA devices of compute capability 8.0 or later")
+	}
+	return nil
+}
+
+// onDevice runs f on the device that flags name, with nil for the CPU. Steps
 // that come again are replayed there as graphs, if the device has any. It returns what f
 // does, or the device.Failure that f panics with. All that f does with the device it must
 // do in its own goroutine. stderr is told if graphs fail.
-func onDevice(stderr io.Writer, name string, f func(device.Device) error) error {
+func onDevice(stderr io.Writer, on *deviceFlags, f func(device.Device) error) error {
+	if err := on.check(); err != nil {
+		return err
+	}
+	name := on.name
 	number, numbered := strings.CutPrefix(name, "cuda:")
 	index, err := strconv.ParseUint(number, 10, 16)
 	switch {
@@ -64,17 +97,18 @@ func onDevice(stderr io.Writer, name string, f func(device.Device) error) error 
 	}
 	return onGPU(name, int(index), func(d device.Device) (err error) {
 		defer device.Catch(&err)
+		d.SetTF32(on.tf32)
 		return f(device.Replaying(d, func(err error) {
 			say(stderr, "mega: steps are launched one by one from now on: %s", oneLine(err))
 		}))
 	})
 }
 
-// runOnDevice returns the RunE of a command that does f on the device which a flag names,
-// nil for the CPU.
-func runOnDevice(name *string, f func(cmd *cobra.Command, args []string, d device.Device) error) func(*cobra.Command, []string) error {
+// runOnDevice returns the RunE of a command that does f on the device which flags name, nil
+// for the CPU.
+func runOnDevice(on *deviceFlags, f func(cmd *cobra.Command, args []string, d device.Device) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return onDevice(cmd.ErrOrStderr(), *name, func(d device.Device) error { return f(cmd, args, d) })
+		return onDevice(cmd.ErrOrStderr(), on, func(d device.Device) error { return f(cmd, args, d) })
 	}
 }
 

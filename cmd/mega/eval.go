@@ -16,7 +16,8 @@ import (
 )
 
 func newEval() *cobra.Command {
-	var path, splits, plot, overrides, criterion, output, on string
+	var path, splits, plot, overrides, criterion, output string
+	var on deviceFlags
 	var asJSON, modelEMA, bf16 bool
 	var workers int
 	var data *binding

@@ -21,7 +21,7 @@ type evalLMCommand struct {
 	workers   int
 	json      bool
 	bf16      bool
-	device    string
+	device    deviceFlags
 	data      *binding
 	options   *binding
 }

@@ -11,7 +11,8 @@ import (
 )
 
 func newForward() *cobra.Command {
-	var path, input, output, on string
+	var path, input, output string
+	var on deviceFlags
 	var options forward.Options
 	cmd := &cobra.Command{
 		Use:   "forward MODEL --input IN.safetensors --output OUT.safetensors",
@@ -33,7 +34,7 @@ buffer.NAME.`,
 					return usagef("mega forward needs --%s", flag)
 				}
 			}
-			return onDevice(cmd.ErrOrStderr(), on, func(d device.Device) error {
+			return onDevice(cmd.ErrOrStderr(), &on, func(d device.Device) error {
 				options.Device = d
 				return runForward(path, input, output, options)
 			})

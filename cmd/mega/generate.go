@@ -122,7 +122,7 @@ type textModelFlags struct {
 	dict      string
 	workers   int
 	bf16      bool
-	device    string
+	device    deviceFlags
 	on        device.Device // that the device's name stands for, nil for the CPU
 }
 

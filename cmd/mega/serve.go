@@ -34,7 +34,7 @@ type serveCommand struct {
 	tokens, rows, queue    int
 	time, reload, drainFor int // seconds
 	workers                int
-	device                 string
+	device                 deviceFlags
 }
 
 func newServe() *cobra.Command {
@@ -92,7 +92,7 @@ func (c *serveCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), &c.device, func(d device.Device) error {
 		if d == nil {
 			return c.serve(cmd, host, keys, models, nil)
 		}

@@ -36,7 +36,7 @@ type trainCommand struct {
 	serve     string
 	helpAll   bool
 	workers   int
-	device    string
+	device    deviceFlags
 	json      bool
 	profile   bool
 	restore   restoreFlags
@@ -88,7 +88,7 @@ func (c *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.preset, "preset", "", "a whole recipe: mega presets lists them")
 	flags.StringVar(&c.saveDir, "save-dir", "", "run directory (default runs/ and the name of the preset or architecture)")
 	threads(flags, &c.workers, "workers", "threads that compute; 0 for all cores. The result does not depend on it")
-	addDevice(flags, &c.device)
+	addDeviceName(flags, &c.device)
 	addJoinTimeout(flags)
 	flags.StringVar(&c.board, "tensorboard-logdir", "", "directory for TensorBoard: metrics, and at each validation the half-lives of the moving averages (log2 of steps)")
 	flags.StringVar(&c.serve, "serve", "", "show the run on a page while it trains, at 127.0.0.1:8080 or by --serve=HOST:PORT elsewhere")
@@ -165,7 +165,7 @@ func (c *trainCommand) run(cmd *cobra.Command, args []string) error {
 		say(cmd.ErrOrStderr(), "mega: --lr is not given, and the reference's default of %v makes most trainings diverge: 0.001 to 0.005 is usual", training.LR)
 	}
 	jobOf(cmd).use(c.workers)
-	return onDevice(cmd.ErrOrStderr(), c.device, func(d device.Device) error {
+	return onDevice(cmd.ErrOrStderr(), &c.device, func(d device.Device) error {
 		if d == nil {
 			if err := training.CheckProcessor(); err != nil {
 				return usage(err)

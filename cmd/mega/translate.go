@@ -25,7 +25,7 @@ type textTranslatorFlags struct {
 	batchTokens     int
 	maxSource       int
 	source, target  string
-	device          string
+	device          deviceFlags
 	on              device.Device // that the device's name stands for, nil for the CPU
 	text            *binding
 }

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/mega-go/mega"
@@ -12,13 +13,16 @@ import (
 	"github.com/mega-go/mega/internal/cuda/ptx"
 )
 
+// allKernels is the module of all kernels, parsed once.
+var allKernels = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
+
 // interpreter returns a device that is the interpreter of kernels, which takes its time.
 func interpreter(t *testing.T) device.Device {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("not in short mode")
 	}
-	m, err := ptx.Parse(kernels.PTX)
+	m, err := allKernels()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,6 +33,22 @@ func interpreter(t *testing.T) device.Device {
 // the reference, as TestGoldenForward holds that of the CPU: loss and gradients.
 func TestGoldenOnDevice(t *testing.T) {
 	checkGoldenTrain(t, "lra_text", openGolden(t, "lra_text"), Options{Prefix: "b1.", Train: true, Device: interpreter(t)})
+}
+
+// TestGoldenTF32OnDevice holds the same step in TF32 against the reference: logits within
+// 1e-3 of the largest and not within 1e-6, losses within 1e-4, every gradient within 3e-3 of
+// its own norm plus 1e-4 of the norm of all.
+func TestGoldenTF32OnDevice(t *testing.T) {
+	const name = "lra_text"
+	golden, o := openGolden(t, name), Options{Prefix: "b1.", Train: true, Device: interpreter(t)}
+	o.Device.SetTF32(true)
+	got := forwardGolden(t, name, golden, o)
+	within := tolerance{1e-4, 3e-3, 1e-4}
+	checkLoss(t, got, golden, "b1.train.loss", within)
+	checkGradients(t, got, golden, "b1.train.grad.", within)
+	if d := largestDifference(float32s(t, got, "logits"), float32s(t, golden, "b1.eval.logits")); d > 1e-3 || d < 1e-6 {
+		t.Errorf("logits are off by %.2g of the largest", d)
+	}
 }
 
 // TestGoldenLogitsOnDevice holds the first rows of other classifiers against the

@@ -68,30 +68,36 @@ func checkGoldenEval(t *testing.T, name string, golden *safetensors.Reader, o Op
 			}
 		}
 	}
-	checkLoss(t, eval, golden, o.Prefix+"eval.loss")
+	checkLoss(t, eval, golden, o.Prefix+"eval.loss", inFloat32)
 }
 
 func checkGoldenTrain(t *testing.T, name string, golden *safetensors.Reader, o Options) {
 	t.Helper()
 	train := forwardGolden(t, name, golden, o)
-	checkLoss(t, train, golden, o.Prefix+"train.loss")
-	checkGradients(t, train, golden, o.Prefix+"train.grad.")
+	checkLoss(t, train, golden, o.Prefix+"train.loss", inFloat32)
+	checkGradients(t, train, golden, o.Prefix+"train.grad.", inFloat32)
 	checkBuffers(t, train, golden, o.Prefix+"train.buffer.")
 }
 
-// checkLoss wants losses within 1e-6, where the reference gives one.
-func checkLoss(t *testing.T, got, golden *safetensors.Reader, name string) {
+// A tolerance is how far from the reference's a loss may be, as a share of it, and each
+// gradient, as shares of its own norm and of the norm of all.
+type tolerance struct{ loss, own, all float64 }
+
+var inFloat32 = tolerance{1e-6, 1e-4, 1e-6}
+
+// checkLoss compares a loss, where the reference gives one.
+func checkLoss(t *testing.T, got, golden *safetensors.Reader, name string, within tolerance) {
 	t.Helper()
 	if _, ok := golden.Info(name); !ok {
 		return
 	}
 	want := float64s(t, golden, name)[0]
-	if loss := float64s(t, got, "loss")[0]; math.Abs(loss-want) > 1e-6*math.Abs(want) {
+	if loss := float64s(t, got, "loss")[0]; math.Abs(loss-want) > within.loss*math.Abs(want) {
 		t.Errorf("%s = %.9g, want %.9g", name, loss, want)
 	}
 }
 
-func checkGradients(t *testing.T, got *safetensors.Reader, golden *safetensors.Reader, prefix string) {
+func checkGradients(t *testing.T, got *safetensors.Reader, golden *safetensors.Reader, prefix string, within tolerance) {
 	t.Helper()
 	all := 0.0
 	for _, n := range golden.Names() {
@@ -105,7 +111,7 @@ func checkGradients(t *testing.T, got *safetensors.Reader, golden *safetensors.R
 			continue
 		}
 		want := float32s(t, golden, n)
-		bound := 1e-4*math.Sqrt(square(want)) + 1e-6*math.Sqrt(all)
+		bound := within.own*math.Sqrt(square(want)) + within.all*math.Sqrt(all)
 		if d := distance(float32s(t, got, "grad."+parameter), want); d > bound {
 			t.Errorf("gradient of %s: off by %.3g, norm %.3g, bound %.3g", parameter, d, math.Sqrt(square(want)), bound)
 		}

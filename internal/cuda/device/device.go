@@ -31,7 +31,23 @@ type Memory interface {
 type Device interface {
 	Memory
 	Launch(kernel string, grid, block [3]int, args ...any) error
+
+	// SetTF32 chooses whether tapes round the factors of products in float32 to TF32, those
+	// of attention too: to 11 bits, with which tensor cores multiply. Sums are float32.
+	// Products in bfloat16 stay as they are.
+	SetTF32(on bool)
+	// TF32 returns what SetTF32 chose, at first false.
+	TF32() bool
 }
+
+// Arithmetic is how a device multiplies: the methods SetTF32 and TF32 of Device.
+type Arithmetic struct{ tf32 bool }
+
+// SetTF32 implements Device.
+func (a *Arithmetic) SetTF32(on bool) { a.tf32 = on }
+
+// TF32 implements Device.
+func (a *Arithmetic) TF32() bool { return a.tf32 }
 
 // A Failure is what operations on a device panic with: they have no result that an
 // error could go beside. Catch makes it an error again.

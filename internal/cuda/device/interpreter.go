@@ -9,6 +9,7 @@ import (
 // An Interpreter is a device whose kernels run on the processor, in package ptx, for
 // tests. The order of blocks and warps changes from launch to launch.
 type Interpreter struct {
+	Arithmetic
 	memory   *ptx.Memory
 	module   *ptx.Module
 	launches uint64

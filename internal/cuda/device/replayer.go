@@ -110,6 +110,12 @@ func (r *Replayer) Plain() error { return r.plain }
 // String implements Memory.
 func (r *Replayer) String() string { return r.on.String() }
 
+// SetTF32 implements Device.
+func (r *Replayer) SetTF32(on bool) { r.on.SetTF32(on) }
+
+// TF32 implements Device.
+func (r *Replayer) TF32() bool { return r.on.TF32() }
+
 // Used returns how many bytes of the device are in use and the most that ever were, 0 if it
 // does not tell.
 func (r *Replayer) Used() (now, peak int) {

@@ -11,6 +11,7 @@ import (
 // goroutine.
 type Device struct {
 	Info
+	device.Arithmetic
 	Driver *Driver
 
 	jobs  chan *job

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // maxArguments is how many arguments a kernel has at most.
@@ -15,6 +17,7 @@ const maxArguments = 32
 // A Stream is the work of a device: what is given to it runs one after the other. It is
 // for the function that Run gives it to.
 type Stream struct {
+	device.Arithmetic
 	driver *Driver
 	calls  *table
 	info   Info

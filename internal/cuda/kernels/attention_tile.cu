@@ -171,7 +171,7 @@ template <bool OWN_KEYS, bool GRADIENT> DEVICE void weigh(square &tile, tileRows
 {
     const int apart = OWN_KEYS ? 16 : 16 * TILE_PITCH;
     int thread = threadAnew(), x = thread % 16;
-    _Pragma("nounroll") for (int i = thread / 16; i < TILE; i += THREADS / 16) {
+    NOUNROLL for (int i = thread / 16; i < TILE; i += THREADS / 16) {
         float *at = OWN_KEYS ? &tile[i][x] : &tile[x][i], scale = s.scale;
         int query = q0 + i, end = query < s.queries ? visible(query, s.queries, s.keys, s.causal) : 0;
         if (s.function != SOFTMAX)
@@ -219,7 +219,7 @@ DEVICE void sumDiagonals(float *to, const square &tile, float carry[2][TILE], in
     if (d >= 2 * TILE - 1)
         return;
     float sum = d < TILE - 1 && k0 > 0 ? carry[turn][d] : 0;
-    _Pragma("nounroll") for (int i = from; i < end; i++)
+    NOUNROLL for (int i = from; i < end; i++)
         sum += tile[i + d - (TILE - 1)][i];
     if (d < TILE)
         to[k0 + d] = sum;

@@ -29,7 +29,7 @@ DEVICE void store(float *c, long at, int col, float sum, EPILOGUE)
 // and neighbouring threads write neighbours.
 template <int COLS> DEVICE void storeTile(float *c, const float sums[TILE][COLS + 4], int row0, int col0, int m, int n, long ldc, EPILOGUE)
 {
-    _Pragma("nounroll") for (int e = threadX; e < TILE * COLS; e += THREADS) {
+    NOUNROLL for (int e = threadX; e < TILE * COLS; e += THREADS) {
         int row = row0 + e / COLS, col = col0 + e % COLS;
         if (row < m && col < n)
             store(c, row * ldc + col, col, sums[e / COLS][e % COLS], bias, pre, f, accumulate);

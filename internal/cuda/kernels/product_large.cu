@@ -71,7 +71,7 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
         }
     });
     MOVE_C;
-    _Pragma("nounroll") for (int half = 0; half < 2; half++) {
+    NOUNROLL for (int half = 0; half < 2; half++) {
         BARRIER; // what is in shared memory has been read
         UNROLL for (int i = 0; i < 8; i++)
             if (i / 4 == half) {

@@ -160,7 +160,7 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
         }
     });
     MOVE_C;
-    _Pragma("nounroll") for (int half = 0; half < 2; half++) {
+    NOUNROLL for (int half = 0; half < 2; half++) {
         BARRIER; // what is in shared memory has been read
         if (warp / 4 == half)
             UNROLL for (int i = 0; i < 2; i++)

@@ -242,6 +242,31 @@ func TestSplitOf(t *testing.T) {
 	}
 }
 
+// TestRounding holds products of each format against exact ones of factors that are not
+// rounded: they are off by no more than two roundings of each term, and by more than those
+// of float32.
+func TestRounding(t *testing.T) {
+	const m, n, k = 40, 50, 60
+	b := newBench(t)
+	x, y := b.normal(m*k), b.normal(k*n)
+	for in, half := range map[Format]float64{BF16: 0x1p-8, TF32: 0x1p-11} {
+		c := b.empty(m * n)
+		b.must(Product(b, in, Matrix{c, n, 1, 0}, Matrix{up(b, x), k, 1, 0}, Matrix{up(b, y), n, 1, 0}, Epilogue{}, 1, m, n, k))
+		most := 0.0
+		for i, got := range down[float32](b, c, m*n) {
+			sum, size := 0.0, 0.0
+			for d := range k {
+				term := float64(x[i/n*k+d]) * float64(y[d*n+i%n])
+				sum, size = sum+term, size+math.Abs(term)
+			}
+			most = max(most, math.Abs(float64(got)-sum)/size)
+		}
+		if most > 2.01*half || most < half/8 {
+			t.Errorf("%v is off by %.3g of the sum of terms, want at most two roundings of %.3g, and some", in, most, half)
+		}
+	}
+}
+
 func roundedBF16(x float32) float32 {
 	bits := math.Float32bits(x)
 	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
