@@ -101,7 +101,7 @@ func (a *Attention) pack(p *Packed, k, n int, b Matrix) {
 	if a.BF16 {
 		p.PackBF16(a.Workers, k, n, b)
 	} else {
-		p.Pack(a.Workers, k, n, b)
+		p.PackOnce(a.Workers, k, n, b)
 	}
 }
 
@@ -179,6 +179,14 @@ func (a *Attention) firstQuery(j int) int {
 	return max(0, j+a.Queries-a.Keys)
 }
 
+// heights returns the heights of blocks of queries that the kernels of a's products fill.
+func (a *Attention) heights() attentionHeights {
+	if a.BF16 && partsImplementation() == AMX || !a.BF16 && chosen == AMX {
+		return attentionHeights{tile: 128, diagonal: 32}
+	}
+	return attentionHeights{tile: 126, diagonal: 42}
+}
+
 // cut returns where a block of queries that begins with i and reaches to at
 // most ends, if its keys end at end: under Causal, as long as not all of these
 // are visible, blocks are low, since half of what lies on the diagonal is lost.
@@ -186,7 +194,7 @@ func (a *Attention) cut(i, to, end int) int {
 	if a.visible(i) >= end {
 		return to
 	}
-	return min(to, i+attentionDiagonal)
+	return min(to, i+a.heights().diagonal)
 }
 
 // biasRow returns the bias of query i for n keys from the given one on.

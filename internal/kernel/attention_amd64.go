@@ -25,7 +25,7 @@ var (
 
 func attentionScores(s, bias []float32, scale float32) float32 {
 	checkLengths(len(s), len(bias))
-	switch Current() {
+	switch current {
 	case AVX512:
 		return attentionScoresAVX512(&s[0], &bias[0], len(s), scale)
 	case AVX2:
@@ -35,7 +35,7 @@ func attentionScores(s, bias []float32, scale float32) float32 {
 }
 
 func attentionExp(s []float32, m float32) float32 {
-	switch Current() {
+	switch current {
 	case AVX512:
 		return attentionExpAVX512(&s[0], len(s), m)
 	case AVX2:
@@ -46,7 +46,7 @@ func attentionExp(s []float32, m float32) float32 {
 
 func attentionWeights(f AttentionFunction, s, bias []float32, scale float32) {
 	checkLengths(len(s), len(bias))
-	if i := Current(); i != Generic {
+	if i := current; i != Generic {
 		weightsFuncs[i][f](&s[0], &bias[0], len(s), scale)
 		return
 	}
@@ -55,7 +55,7 @@ func attentionWeights(f AttentionFunction, s, bias []float32, scale float32) {
 
 func attentionSoftmaxGrad(p, ds, bias, dbias []float32, scale, logSum, delta float32) {
 	checkLengths(len(p), len(ds), len(bias), len(dbias))
-	switch Current() {
+	switch current {
 	case AVX512:
 		attentionSoftmaxGradAVX512(&p[0], &ds[0], &bias[0], &dbias[0], len(p), scale, logSum, delta)
 	case AVX2:
@@ -67,7 +67,7 @@ func attentionSoftmaxGrad(p, ds, bias, dbias []float32, scale, logSum, delta flo
 
 func attentionWeightsGrad(f AttentionFunction, p, ds, bias, dbias []float32, scale float32) {
 	checkLengths(len(p), len(ds), len(bias), len(dbias))
-	if i := Current(); i != Generic {
+	if i := current; i != Generic {
 		weightsGradFuncs[i][f](&p[0], &ds[0], &bias[0], &dbias[0], len(p), scale)
 		return
 	}
@@ -76,7 +76,7 @@ func attentionWeightsGrad(f AttentionFunction, p, ds, bias, dbias []float32, sca
 
 func attentionDots(s, q []float32, k Matrix) {
 	k.check("keys", len(s), len(q))
-	i := Current()
+	i := current
 	if i == Generic || len(s) == 0 || len(q) == 0 {
 		attentionDotsGeneric(s, q, k)
 		return
@@ -90,7 +90,7 @@ func attentionDots(s, q []float32, k Matrix) {
 
 func attentionSum(out, p []float32, v Matrix) {
 	v.check("values", len(p), len(out))
-	i := Current()
+	i := current
 	if i == Generic || len(p) == 0 || len(out) == 0 {
 		attentionSumGeneric(out, p, v)
 		return

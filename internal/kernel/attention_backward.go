@@ -250,7 +250,7 @@ func (b *backwardBlock) run() {
 	}
 	fresh := true // dk and dv hold nothing yet
 	for i < b.Queries {
-		next := b.cut(i, min(i+attentionRows, b.Queries), b.end)
+		next := b.cut(i, min(i+b.heights().tile, b.Queries), b.end)
 		seen := min(b.end, b.visible(next-1)) - b.begin
 		if fresh && seen < n {
 			b.clearKeys(b.s, b.begin, b.end)

@@ -61,7 +61,7 @@ func BenchmarkAttention(b *testing.B) {
 			})
 		}
 		pairs, z, h := attentionPairs(&a), float64(a.Z), float64(a.H)
-		m, n := min(a.Queries, attentionRows), min(a.Keys, attentionKeys)
+		m, n := min(a.Queries, a.heights().tile), min(a.Keys, attentionKeys)
 		products, valueProducts := gemmTime(m, n, a.Z), gemmTime(m, a.H, n)
 		forward := products + valueProducts
 		run("forward", 2*pairs*(z+h), 2*float64(m*n)*(z+h)/forward/1e9, func() { p.a.Forward(p.out, p.q, p.k, p.v, p.stats) })

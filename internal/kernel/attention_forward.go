@@ -9,13 +9,12 @@ import (
 
 // Sizes of the blocks of scores. A block takes 137 KB, so that two of them,
 // Backward's, leave room for a block of keys in a second-level cache of 512 KB;
-// heights are multiples of the matrix kernels' 6 and 14 rows. The stride is not
+// heights are multiples of the matrix kernels' 6 and 14 rows, or 32. The stride is not
 // a power of two, which would send a column's elements to few cache sets.
 const (
-	attentionKeys     = 256 // keys in a block
-	attentionRows     = 126 // queries in a tile
-	attentionDiagonal = 42  // queries in a block that Causal cuts
-	attentionStride   = attentionKeys + 16
+	attentionKeys   = 256 // keys in a block
+	attentionRows   = 128 // queries in a tile at most
+	attentionStride = attentionKeys + 16
 
 	// attentionDirect is the number of queries up to which it does not pay to
 	// pack the keys and values.
@@ -23,6 +22,9 @@ const (
 	// splitKeys is the least number of keys that a task is then given.
 	splitKeys = 64
 )
+
+// attentionHeights are the queries in a tile, and in a block that Causal cuts.
+type attentionHeights struct{ tile, diagonal int }
 
 // Forward computes out from q, k and v over the workers. stats, [Segments,
 // Queries], receives what Backward needs of each row under softmax, the
@@ -116,7 +118,7 @@ func (f *attentionForward) run() {
 // the order of sums, depend on the shape alone.
 func (f *attentionForward) plan() {
 	const tasksPerWorker, tasks = 4, 16
-	f.tiles = max(1, ceilDiv(f.Queries, attentionRows))
+	f.tiles = max(1, ceilDiv(f.Queries, f.heights().tile))
 	f.tile = ceilDiv(f.Queries, f.tiles)
 	segments := max(1, f.Segments)
 	least := attentionKeys

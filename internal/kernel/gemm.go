@@ -70,7 +70,7 @@ func (e *Epilogue) check(m, n, ldc int) {
 func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
-	p.multiply(false)
+	p.multiply(partsInTiles(k, n))
 }
 
 // GemmPacked is Gemm with the leading k rows and n columns of a B that has
@@ -80,7 +80,7 @@ func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e
 func GemmPacked(w *parallel.Workers, m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, packed: b, out: output{c, ldc, e}}
-	p.multiply(b.terms > 0)
+	p.multiply(b.parts)
 }
 
 // GemmPackedSerial is GemmPacked on the calling goroutine alone, for tasks of
@@ -88,23 +88,24 @@ func GemmPacked(w *parallel.Workers, m, n, k int, a Matrix, b *Packed, c []float
 func GemmPackedSerial(m, n, k int, a Matrix, b *Packed, c []float32, ldc int, e Epilogue) {
 	b.check(k, n)
 	p := product{serial: true, m: m, n: n, k: k, a: a, packed: b, out: output{c, ldc, e}}
-	p.multiply(b.terms > 0)
+	p.multiply(b.parts)
 }
 
-// multiply is behind the functions above, which set the operands of p.
-func (p *product) multiply(bf16 bool) {
+// multiply is behind the functions above, which set the operands of p. Numbers are of so
+// many parts; 0 stands for float32 numbers.
+func (p *product) multiply(parts int) {
 	p.a.check("A", p.m, p.k)
 	checkStored("C", len(p.out.c), p.out.ldc, p.m, p.n)
 	p.out.e.check(p.m, p.n, p.out.ldc)
 	if p.m == 0 || p.n == 0 {
 		return
 	}
-	if bf16 {
-		impl := pairImplementation()
+	if parts > 0 {
+		impl := partsImplementation()
 		if p.packed != nil {
 			impl = p.packed.impl
 		}
-		p.k, p.terms = pairsOf(impl, p.k), p.k
+		p.k, p.terms, p.parts = groupingOf(impl, parts).rowsOf(p.k), p.k, parts
 	}
 	p.plan()
 	p.run()

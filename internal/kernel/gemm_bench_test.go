@@ -70,7 +70,7 @@ func BenchmarkGemm(b *testing.B) {
 		run("all", all, func() { Gemm(nil, s.m, s.n, s.k, x, y, c, s.n, Epilogue{}) })
 		run("one", one, func() {
 			p := product{serial: true, m: s.m, n: s.n, k: s.k, a: x, raw: y, out: output{c: c, ldc: s.n}}
-			p.multiply(false)
+			p.multiply(partsInTiles(s.k, s.n))
 		})
 		run("packed", all, func() { GemmPacked(nil, s.m, s.n, s.k, x, packed, c, s.n, Epilogue{}) })
 	}

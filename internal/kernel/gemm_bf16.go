@@ -27,7 +27,7 @@ import (
 func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
-	p.multiply(true)
+	p.multiply(1)
 }
 
 // PackBF16 is Pack for products in bfloat16, as GemmBF16 computes. One with fewer rows
@@ -35,8 +35,7 @@ func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc in
 // of four on ARM.
 func (p *Packed) PackBF16(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	impl := pairImplementation()
-	p.pack(w, impl, pairsOf(impl, k), n, k, b)
+	p.pack(w, partsImplementation(), 1, k, n, b)
 }
 
 // CheckBF16 returns an error that says what is missing if this machine has no
@@ -45,76 +44,113 @@ func CheckBF16() error {
 	switch {
 	case !hasBF16:
 		return errors.New("products in bfloat16 need " + bf16Processors + ", which is not here or not used by this build")
-	case Current() != bf16Implementation:
+	case current != bf16Implementation:
 		return fmt.Errorf("products in bfloat16 need the %v kernels, and MEGA_KERNEL says %v", bf16Implementation, Current())
 	}
 	return nil
 }
 
-// pairImplementation returns the implementation of products of pairs.
-func pairImplementation() Implementation {
-	if hasBF16 && Current() == bf16Implementation {
+// partsImplementation returns the implementation of products of parts.
+func partsImplementation() Implementation {
+	switch {
+	case tilesBF16 && current == AVX512:
+		return AMX
+	case hasBF16 && current == bf16Implementation:
 		return bf16Implementation
 	}
 	return Generic
 }
 
-// pairsOf returns how many pairs an implementation makes of k terms.
-func pairsOf(impl Implementation, k int) int {
-	if impl == NEON {
-		return 2 * ceilDiv(k, 4)
+// A grouping says how terms lie in packed operands: so many of them take so many rows of a
+// panel of B, or numbers of a row of A.
+type grouping struct{ rows, terms int }
+
+// groupingOf returns how an implementation groups terms whose factors have parts parts.
+func groupingOf(impl Implementation, parts int) grouping {
+	switch {
+	case parts == 0:
+		return grouping{1, 1}
+	case impl == AMX:
+		return grouping{16 * parts, tileTerms}
+	case impl == NEON:
+		return grouping{2, 4}
 	}
-	return ceilDiv(k, 2)
+	return grouping{1, 2}
 }
 
-// pairRowsOfA is rowsOfA for pairs: of m rows from i on the depth pairs from k on.
-func (p *product) pairRowsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
-	terms, src := p.termsOf(k, depth), p.a.Data[i*p.a.Stride+2*k:]
+// rowsOf returns how many rows k terms take.
+func (g grouping) rowsOf(k int) int { return g.rows * ceilDiv(k, g.terms) }
+
+// grouping returns how p groups its terms.
+func (p *product) grouping() grouping { return groupingOf(p.impl, p.parts) }
+
+// firstTerm returns the first term of row k.
+func (g grouping) firstTerm(k int) int { return k / g.rows * g.terms }
+
+// partsOfA is rowsOfA for parts: of m rows from i on those of depth rows of B from k on.
+func (p *product) partsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
+	terms, src := p.termsOf(k, depth), p.a.Data[i*p.a.Stride+p.grouping().firstTerm(k):]
 	if p.impl == NEON {
 		packQuadRows(memory, p.mr, m, terms, src, p.a.Stride)
 		return memory, 2, p.mr
 	}
 	as = depth + panelSpare
-	pairRows(p.impl, memory, as, m, terms, src, p.a.Stride)
+	partRows(p.impl, p.parts, memory, as, m, terms, src, p.a.Stride)
 	return memory, as, 1
 }
 
-// termsOf returns how many terms depth pairs from the kth on are made of.
-func (p *product) termsOf(k, depth int) int { return min(2*depth, p.terms-2*k) }
-
-// packPairBlock is packBlock for sums of terms products, of which depth, k and
-// panelRows count pairs.
-func packPairBlock(impl Implementation, terms int, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
-	nr := tilings[impl].nr
-	terms = min(2*depth, terms-2*k)
-	if !raw.Transposed {
-		packPairs(impl, dst, panelRows*nr, terms, n, raw.Data[2*k*raw.Stride+j:], raw.Stride)
+// partRows makes rows of parts of n > 0 numbers from each of rows > 0 rows, stride apart.
+func partRows(impl Implementation, parts int, dst []float32, pitch, rows, n int, src []float32, stride int) {
+	if parts == splitParts {
+		threePartRows(dst, pitch, rows, n, src, stride)
 		return
 	}
-	for i := 0; i < n; i += nr {
-		packPairsTransposed(impl, dst[i*panelRows:], terms, min(nr, n-i), raw.Data[(j+i)*raw.Stride+2*k:], raw.Stride)
+	pairRows(impl.vectors(), dst, pitch, rows, n, src, stride)
+}
+
+// termsOf returns how many terms the depth rows from the kth on are made of.
+func (p *product) termsOf(k, depth int) int { return p.grouping().termsOf(p.terms, k, depth) }
+
+// termsOf returns how many of all terms the depth rows from the kth on are made of.
+func (g grouping) termsOf(all, k, depth int) int {
+	return min(g.firstTerm(depth), all-g.firstTerm(k))
+}
+
+// packParts is packBlock for parts, of which depth, k and panelRows count rows.
+func (p *Packed) packParts(dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
+	nr, g := tilings[p.impl].nr, groupingOf(p.impl, p.parts)
+	first, terms := g.firstTerm(k), g.termsOf(p.terms, k, depth)
+	switch {
+	case raw.Transposed:
+		for i := 0; i < n; i += nr {
+			p.packTransposedParts(dst[i*panelRows:], terms, min(nr, n-i), raw.Data[(j+i)*raw.Stride+first:], raw.Stride)
+		}
+	case p.impl == AMX:
+		packTilePairs(p.parts, dst, panelRows*nr, depth, terms, n, raw.Data[first*raw.Stride+j:], raw.Stride)
+	default:
+		packPairs(p.impl, dst, panelRows*nr, terms, n, raw.Data[first*raw.Stride+j:], raw.Stride)
 	}
 }
 
-// pairSlice is how many pairs of a row packPairsTransposed takes at a time: 32
-// rows of them stay in the first level of cache.
-const pairSlice = 128
+// partSlice is how many terms of a row packTransposedParts takes at a time: 32
+// rows of their parts stay in the first level of cache, or in the second.
+const partSlice = 256
 
-// packPairsTransposed makes pairs of n <= nr rows, stride apart, of terms > 0
-// numbers, and transposes them into a panel:
+// packTransposedParts makes rows of parts of n <= nr rows, stride apart, of terms > 0
+// numbers, and transposes them into a panel: with pairs
 // dst[p*nr+j] = the pair of src[j*stride+2p] and src[j*stride+2p+1], or by quads.
-func packPairsTransposed(impl Implementation, dst []float32, terms, n int, src []float32, stride int) {
-	nr := tilings[impl].nr
-	if impl == NEON {
+func (p *Packed) packTransposedParts(dst []float32, terms, n int, src []float32, stride int) {
+	nr, g := tilings[p.impl].nr, groupingOf(p.impl, p.parts)
+	if p.impl == NEON {
 		packQuadRows(dst, nr, n, terms, src, stride)
 		return
 	}
-	memory := parallel.Borrow(nr * (pairSlice + panelSpare))
+	memory := parallel.Borrow(nr * (g.rowsOf(partSlice) + panelSpare))
 	defer memory.Return()
-	for t := 0; t < terms; t += 2 * pairSlice {
-		count := min(2*pairSlice, terms-t)
-		depth := ceilDiv(count, 2)
-		pairRows(impl, memory.Data, depth+panelSpare, n, count, src[t:], stride)
-		packTransposed(impl, dst[t/2*nr:], nr, depth, n, memory.Data, depth+panelSpare)
+	for t := 0; t < terms; t += partSlice {
+		count := min(partSlice, terms-t)
+		depth := g.rowsOf(count)
+		partRows(p.impl, p.parts, memory.Data, depth+panelSpare, n, count, src[t:], stride)
+		packTransposed(p.impl.vectors(), dst[g.rowsOf(t)*nr:], nr, depth, n, memory.Data, depth+panelSpare)
 	}
 }

@@ -3,8 +3,6 @@
 package kernel
 
 import (
-	"slices"
-
 	"golang.org/x/sys/cpu"
 )
 
@@ -15,7 +13,7 @@ const (
 )
 
 // hasBF16 says whether the avx512 kernels can multiply in bfloat16 here.
-var hasBF16 = cpu.X86.HasAVX512BF16 && slices.Contains(native(), AVX512)
+var hasBF16 = cpu.X86.HasAVX512BF16 && hasAVX512
 
 var stripsBF16 = [...]stripFunc{
 	1: gemmBF16x1, 2: gemmBF16x2, 3: gemmBF16x3, 4: gemmBF16x4, 5: gemmBF16x5,

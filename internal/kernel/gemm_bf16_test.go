@@ -10,10 +10,12 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 )
 
-// eachBF16 runs f with the twin and, where there are, with the instructions.
+// eachBF16 runs f with the twin and, where there are, with the instructions on vectors and
+// on tiles.
 func eachBF16(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	defer Use(Current())
+	defer func(tiles bool) { tilesBF16 = tiles }(tilesBF16)
 	implementations := []Implementation{Generic}
 	if hasBF16 {
 		implementations = append(implementations, bf16Implementation)
@@ -22,7 +24,12 @@ func eachBF16(t *testing.T, f func(t *testing.T)) {
 		if err := Use(i); err != nil {
 			t.Fatal(err)
 		}
+		tilesBF16 = false
 		t.Run(i.String(), f)
+		if hasAMX && i == bf16Implementation {
+			tilesBF16 = true
+			t.Run("tiles", f)
+		}
 	}
 }
 
@@ -77,7 +84,7 @@ func TestGemmBF16Small(t *testing.T) {
 func TestGemmBF16Tiles(t *testing.T) {
 	eachBF16(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(23, 24))
-		tile := tilings[Current()]
+		tile := tilings[partsImplementation()]
 		for m := 1; m <= tile.mr+1; m++ {
 			for n := 1; n <= tile.nr+1; n++ {
 				newGemmCase(r, m, n, 1+(m+n)%18, randomKind(r)).runBF16(t, r)
@@ -95,7 +102,7 @@ func TestGemmBF16Edges(t *testing.T) {
 		for _, s := range gemmEdges {
 			newGemmCase(r, s[0], s[1], 2*s[2]-1, randomKind(r)).runBF16(t, r)
 		}
-		newGemmCase(r, 5, 37, 4*pairSlice+3, gemmKind{transposeB: true}).runBF16(t, r)
+		newGemmCase(r, 5, 37, 2*partSlice+3, gemmKind{transposeB: true}).runBF16(t, r)
 	})
 }
 
@@ -220,7 +227,7 @@ func TestCheckBF16(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), bf16Processors) {
 				t.Errorf("without the instructions: %v", err)
 			}
-		case Current() == bf16Implementation:
+		case Current().vectors() == bf16Implementation:
 			if err != nil {
 				t.Error(err)
 			}

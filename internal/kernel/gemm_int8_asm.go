@@ -6,7 +6,7 @@ package kernel
 type intStripFunc func(k int, a *float32, as, ks int, b *int8, scales *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64)
 
 // int8Implementation returns the implementation of products with bytes.
-func int8Implementation() Implementation { return Current() }
+func int8Implementation() Implementation { return current }
 
 // runInts computes a strip of bytes.
 func (s *strip) runInts(impl Implementation) {

@@ -14,7 +14,8 @@ import (
 // is empty. Several goroutines may multiply by one Packed at once.
 type Packed struct {
 	k, n  int
-	terms int            // if k counts pairs of them; else 0
+	terms int            // if k counts rows of the parts of so many; else 0
+	parts int            // of each number, if terms is not 0
 	impl  Implementation // that it is packed for
 	data  []float32      // panel j/nr, row, column j%nr; what is beyond n is undefined
 
@@ -27,16 +28,20 @@ type Packed struct {
 // never held as much.
 func (p *Packed) Pack(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	p.pack(w, Current(), k, n, 0, b)
+	p.pack(w, current, 0, k, n, b)
 }
 
-// pack is Pack for an implementation; if terms is not 0, k counts pairs of them.
-func (p *Packed) pack(w *parallel.Workers, impl Implementation, k, n, terms int, b Matrix) {
+// pack is Pack for an implementation and numbers of parts; 0 stands for float32 numbers.
+func (p *Packed) pack(w *parallel.Workers, impl Implementation, parts, k, n int, b Matrix) {
+	terms := 0
+	if parts > 0 {
+		k, terms = groupingOf(impl, parts).rowsOf(k), k
+	}
 	size := packedSize(impl, k, n)
 	if cap(p.data) < size {
 		p.data = parallel.Aligned(size)
 	}
-	*p = Packed{k: k, n: n, terms: terms, impl: impl, data: p.data[:size]}
+	*p = Packed{k: k, n: n, terms: terms, parts: parts, impl: impl, data: p.data[:size]}
 	p.fill(w, b, readWork*k*n < 2*taskWork)
 }
 
@@ -68,7 +73,7 @@ func (p *Packed) fill(workers *parallel.Workers, raw Matrix, serial bool) {
 	w := packings.Get().(*packing)
 	w.to, w.raw = p, raw
 	each := w.rowsTask
-	tasks := ceilDiv(p.k, packSlice)
+	tasks := ceilDiv(p.k, p.slice())
 	if raw.Transposed {
 		each, tasks = w.panelTask, ceilDiv(p.n, tilings[p.impl].nr)
 	}
@@ -87,6 +92,9 @@ type packing struct {
 
 const packSlice = 64
 
+// slice returns how many rows a task packs.
+func (p *Packed) slice() int { return roundUp(packSlice, groupingOf(p.impl, p.parts).rows) }
+
 // packings holds idle ones, so that packing allocates no function values.
 var packings = sync.Pool{New: func() any {
 	w := new(packing)
@@ -97,25 +105,25 @@ var packings = sync.Pool{New: func() any {
 // panel packs all rows of panel i.
 func (w *packing) panel(_, i int) {
 	nr := tilings[w.to.impl].nr
-	packBlock(w.to.impl, w.to.terms, w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
+	w.to.packBlock(w.to.data[i*nr*w.to.k:], 0, w.raw, 0, w.to.k, i*nr, min(nr, w.to.n-i*nr))
 }
 
-// rows packs the rows from packSlice i on of all panels.
+// rows packs slice i of the rows of all panels.
 func (w *packing) rows(_, i int) {
-	k := i * packSlice
+	k := i * w.to.slice()
 	at := k * tilings[w.to.impl].nr
-	packBlock(w.to.impl, w.to.terms, w.to.data[at:], w.to.k, w.raw, k, min(packSlice, w.to.k-k), 0, w.to.n)
+	w.to.packBlock(w.to.data[at:], w.to.k, w.raw, k, min(w.to.slice(), w.to.k-k), 0, w.to.n)
 }
 
 // packBlock packs depth rows from k on and n columns from j on of raw into
-// panels at dst, whose starts are panelRows rows apart. If terms is not 0, it is the
-// number of rows before they are paired.
-func packBlock(impl Implementation, terms int, dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
-	if depth == 0 || n == 0 {
+// panels at dst, whose starts are panelRows rows apart, as p says that they are packed.
+func (p *Packed) packBlock(dst []float32, panelRows int, raw Matrix, k, depth, j, n int) {
+	impl := p.impl
+	switch {
+	case depth == 0 || n == 0:
 		return
-	}
-	if terms > 0 {
-		packPairBlock(impl, terms, dst, panelRows, raw, k, depth, j, n)
+	case p.terms > 0:
+		p.packParts(dst, panelRows, raw, k, depth, j, n)
 		return
 	}
 	if !raw.Transposed {

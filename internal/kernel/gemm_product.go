@@ -25,6 +25,7 @@ var tilings = [...]tiling{
 	AVX2:    {mr: 6, nr: 16},
 	AVX512:  {mr: 14, nr: 32},
 	NEON:    {mr: 6, nr: 16},
+	AMX:     {mr: 32, nr: 32}, // in four tiles; those of A and B take the others
 }
 
 // A product is one matrix product under way. The rows of C fall into panels of
@@ -36,7 +37,8 @@ type product struct {
 	workers *parallel.Workers
 	serial  bool
 	m, n, k int
-	terms   int // of a sum in bfloat16, if k counts pairs of them; else 0
+	terms   int // of a sum, if k counts rows of their parts; else 0
+	parts   int // of each number, if terms is not 0
 	panels  int // of rows
 	a       Matrix
 	raw     Matrix // B, unless packed holds it
@@ -45,7 +47,7 @@ type product struct {
 
 	perTask int       // columns a task of dot products computes
 	grid    grid      // of the other tasks
-	parts   []float32 // partial products of a split reduction
+	partial []float32 // products of a split reduction
 	splits  int
 }
 
@@ -83,12 +85,12 @@ func (p *product) spread(n int, task func(p *product, i int)) {
 
 // plan chooses how to compute the product that the operands describe.
 func (p *product) plan() {
-	p.impl = Current()
+	p.impl = current
 	switch {
 	case p.packed != nil:
 		p.impl = p.packed.impl
 	case p.terms > 0:
-		p.impl = pairImplementation()
+		p.impl = partsImplementation()
 	}
 	p.tiling = tilings[p.impl]
 	p.panels = ceilDiv(p.m, p.mr)
@@ -125,7 +127,7 @@ func (p *product) runShared() {
 	for j := 0; j < p.n; j += width {
 		part := *p
 		part.n, part.packed, part.out = min(width, p.n-j), &t.shared, p.out.at(0, j)
-		t.shared = Packed{k: p.k, n: part.n, terms: p.terms, impl: p.impl, data: memory.Data}
+		t.shared = Packed{k: p.k, n: part.n, terms: p.terms, parts: p.parts, impl: p.impl, data: memory.Data}
 		t.shared.fill(p.workers, p.raw.fromColumn(j), p.serial)
 		part.plan()
 		part.runGrid()

@@ -28,6 +28,7 @@ type strip struct {
 	bias    []float32 // nil for none
 	add     bool
 	ahead   readAhead
+	sums    []float32 // memory for what tiles hold of C
 }
 
 // A readAhead is where to look ahead for what of A comes next: a line is asked for with
@@ -39,7 +40,7 @@ type readAhead struct{ from, step, lap int }
 // the product. It takes B in blocks that stay in the second level of cache
 // while all panels of rows pass by; a panel of A stays in the first.
 func (p *product) compute(r rectangle, out *output) {
-	depth := blockDepth(r.k1 - r.k0)
+	depth := p.blockDepth(r.k1 - r.k0)
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
 	sizeA, sizeB := p.panelSize(depth), depth*width
 	switch {
@@ -51,8 +52,12 @@ func (p *product) compute(r rectangle, out *output) {
 	if p.packed != nil {
 		sizeB = 0
 	}
-	memory := parallel.Borrow(sizeA + sizeB)
-	forA, forB := memory.Data[:sizeA], memory.Data[sizeA:]
+	sizeC := 0
+	if p.impl == AMX {
+		sizeC = tileSums
+	}
+	memory := parallel.Borrow(sizeC + sizeA + sizeB)
+	forC, forA, forB := memory.Data[:sizeC], memory.Data[sizeC:][:sizeA], memory.Data[sizeC+sizeA:]
 	for k := r.k0; k == r.k0 || k < r.k1; k += depth {
 		block := r
 		block.k0, block.k1 = k, min(k+depth, r.k1)
@@ -61,7 +66,7 @@ func (p *product) compute(r rectangle, out *output) {
 		}
 		for j := r.j0; j < r.j1; j += width {
 			block.j0, block.j1 = j, min(j+width, r.j1)
-			p.computeBlock(block, k == r.k0, block.k1 == r.k1, out, forA, forB)
+			p.computeBlock(block, k == r.k0, block.k1 == r.k1, out, forA, forB, forC)
 		}
 	}
 	memory.Return()
@@ -69,8 +74,8 @@ func (p *product) compute(r rectangle, out *output) {
 
 // computeBlock computes what a rectangle has of one block of B, strip by strip.
 // The first block of a reduction starts the sums, the last one finishes them.
-func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA, forB []float32) {
-	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first}
+func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA, forB, forC []float32) {
+	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first, sums: forC}
 	if p.packed != nil && p.packed.scales != nil {
 		s.ints, s.bs, s.scales = p.packed.ints[r.j0*p.packed.k+r.k0*p.nr:], p.packed.k*p.nr, p.packed.scales[r.j0:]
 	} else {
@@ -87,6 +92,8 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 		case s.k == 0:
 		case p.a.Transposed && !p.packsA():
 			s.a, s.as, s.ks = p.a.Data[r.k0*p.a.Stride+i:], 1, p.a.Stride
+		case p.a.Transposed && p.impl == AMX:
+			s.a, s.as = forA[(q-r.p0)*p.panelSize(s.k):], s.k+panelSpare
 		case p.a.Transposed:
 			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
 		default:
@@ -119,9 +126,11 @@ func (p *product) readAhead(s *strip) readAhead {
 // answer.
 const rowsAhead = 16
 
-// runStrip computes a strip of numbers, of pairs or of bytes.
+// runStrip computes a strip of numbers, of their parts or of bytes.
 func (p *product) runStrip(s *strip) {
 	switch {
+	case p.impl == AMX:
+		s.runTiles(p.parts)
 	case p.terms > 0:
 		s.runPairs(p.impl)
 	case s.scales != nil:
@@ -131,14 +140,20 @@ func (p *product) runStrip(s *strip) {
 	}
 }
 
-// firstRow returns the first row of a panel.
-func (p *product) firstRow(panel int) int { return panel * p.m / p.panels }
+// firstRow returns the first row of a panel. Tiles, which take as long for a few rows, are
+// filled one after the other.
+func (p *product) firstRow(panel int) int {
+	if p.impl == AMX {
+		return min(panel*p.mr, p.m)
+	}
+	return panel * p.m / p.panels
+}
 
 // blockDepth returns the number of rows of B in a block for a reduction over
 // k: blocks are of about the same size, and none is empty.
-func blockDepth(k int) int {
+func (p *product) blockDepth(k int) int {
 	blocks := max(1, ceilDiv(k, depthMax))
-	return max(1, roundUp(ceilDiv(k, blocks), 4))
+	return max(1, roundUp(ceilDiv(k, blocks), max(4, p.grouping().rows)))
 }
 
 // blockOfB returns depth rows from k on and n columns from j on of B in packed
@@ -147,7 +162,8 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 	if p.packed != nil {
 		return p.packed.data[j*p.packed.k+k*p.nr:], p.packed.k * p.nr
 	}
-	packBlock(p.impl, p.terms, memory, depth, p.raw, k, depth, j, n)
+	format := Packed{terms: p.terms, parts: p.parts, impl: p.impl}
+	format.packBlock(memory, depth, p.raw, k, depth, j, n)
 	return memory, depth * p.nr
 }
 
@@ -156,7 +172,7 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 // from, else copied.
 func (p *product) rowsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
 	if p.terms > 0 {
-		return p.pairRowsOfA(i, m, k, depth, memory)
+		return p.partsOfA(i, m, k, depth, memory)
 	}
 	stride := p.a.Stride
 	a = p.a.Data[i*stride+k:]
@@ -197,9 +213,15 @@ func (p *product) packsA() bool {
 // packA packs a rectangle of a transposed A: panel after panel, and in each
 // one row of Aᵀ after the other.
 func (p *product) packA(r rectangle, memory []float32) {
-	var starts [runsMax]int
 	depth := r.k1 - r.k0
 	size := p.panelSize(depth)
+	if p.impl == AMX {
+		for q := r.p0; q < r.p1; q++ {
+			p.packTile(p.firstRow(q), p.firstRow(q+1), r.k0, depth, memory[(q-r.p0)*size:])
+		}
+		return
+	}
+	var starts [runsMax]int
 	for q := r.p0; q < r.p1; q += runsMax {
 		n := min(runsMax, r.p1-q)
 		i := p.firstRow(q)

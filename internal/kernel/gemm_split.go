@@ -39,7 +39,7 @@ func (p *product) tilesOfPart() int {
 func (p *product) runSplit() {
 	memory := parallel.Borrow(p.splits * p.m * p.n)
 	defer memory.Return()
-	p.parts = memory.Data
+	p.partial = memory.Data
 	p.spread(p.splits*p.tilesOfPart(), (*product).runPart)
 	p.spread(ceilDiv(p.m, sumRows), (*product).sumParts)
 }
@@ -50,7 +50,7 @@ func (p *product) runPart(i int) {
 	rows, columns := ceilDiv(p.m, splitRows), ceilDiv(p.n, splitColumns)
 	part, tile := i/(rows*columns), i%(rows*columns)
 	row, column := tile/columns, tile%columns
-	c := p.parts[part*p.m*p.n:][:p.m*p.n]
+	c := p.partial[part*p.m*p.n:][:p.m*p.n]
 	width := roundUp(ceilDiv(p.n, columns), p.nr)
 	p.compute(rectangle{
 		p0: row * p.panels / rows, p1: (row + 1) * p.panels / rows,
@@ -59,13 +59,10 @@ func (p *product) runPart(i int) {
 	}, &output{c: c, ldc: p.n})
 }
 
-// startOfPart returns the first term of a part of the reduction. Quads are not cut.
+// startOfPart returns the first term of a part of the reduction. What terms share stays together.
 func (p *product) startOfPart(part int) int {
 	k := part * p.k / p.splits
-	if p.terms > 0 && p.impl == NEON {
-		k &^= 1
-	}
-	return k
+	return k - k%p.grouping().rows
 }
 
 const sumRows = 8 // rows a task of sumParts
@@ -75,14 +72,14 @@ func (p *product) sumParts(i int) {
 	last := min((i+1)*sumRows, p.m)
 	for row := i * sumRows; row < last; row++ {
 		c := p.out.sums()[row*p.out.ldc:][:p.n]
-		parts := p.parts[row*p.n:]
+		partial := p.partial[row*p.n:]
 		if p.out.e.Accumulate {
-			Add(c, c, parts[:p.n])
+			Add(c, c, partial[:p.n])
 		} else {
-			copy(c, parts)
+			copy(c, partial)
 		}
 		for s := 1; s < p.splits; s++ {
-			Add(c, c, parts[s*p.m*p.n:][:p.n])
+			Add(c, c, partial[s*p.m*p.n:][:p.n])
 		}
 		if p.out.e.Bias != nil {
 			Add(c, c, p.out.e.Bias[:p.n])

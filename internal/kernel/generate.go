@@ -2,6 +2,7 @@ package kernel
 
 //go:generate go -C _asm run . -family gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family gemm_bf16 -out ../gemm_bf16_amd64.s -stubs ../gemm_bf16_stubs_amd64.go -pkg kernel
+//go:generate go -C _asm run . -family gemm_amx -out ../gemm_amx_amd64.s -stubs ../gemm_amx_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family gemm_int8 -out ../gemm_int8_amd64.s -stubs ../gemm_int8_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family vec -out ../vec_amd64.s -stubs ../vec_stubs_amd64.go -pkg kernel
 //go:generate go -C _asm run . -family ema -out ../ema_amd64.s -stubs ../ema_stubs_amd64.go -pkg kernel

@@ -16,18 +16,31 @@ const (
 	AVX2                          // amd64 with AVX2 and FMA
 	AVX512                        // amd64 with AVX-512 F, BW, DQ and VL
 	NEON                          // arm64
+	AMX                           // AVX512 with products of float32 numbers in tiles
 )
 
 // String returns the name that MEGA_KERNEL takes.
 func (i Implementation) String() string {
-	return [...]string{"generic", "avx2", "avx512", "neon"}[i]
+	return [...]string{"generic", "avx2", "avx512", "neon", "amx"}[i]
 }
 
-// current is the implementation that every kernel dispatches on.
-var current = fromEnvironment(os.Getenv("MEGA_KERNEL"))
+// chosen is the implementation in use, and current the one that kernels dispatch on, products
+// in tiles aside.
+var (
+	chosen  = fromEnvironment(os.Getenv("MEGA_KERNEL"))
+	current = chosen.vectors()
+)
+
+// vectors returns the implementation of what i does not compute in tiles.
+func (i Implementation) vectors() Implementation {
+	if i == AMX {
+		return AVX512
+	}
+	return i
+}
 
 // Current returns the implementation in use.
-func Current() Implementation { return current }
+func Current() Implementation { return chosen }
 
 // Available lists the implementations that this machine can run, slowest first.
 func Available() []Implementation {
@@ -41,17 +54,18 @@ func Use(i Implementation) error {
 	if !slices.Contains(Available(), i) {
 		return fmt.Errorf("kernel: this machine cannot run the %v kernels, only %v", i, Available())
 	}
-	current = i
+	chosen, current = i, i.vectors()
 	return nil
 }
 
 // fromEnvironment picks the fastest available implementation unless name
-// (the environment variable MEGA_KERNEL) asks for a slower one. A name that
+// (the environment variable MEGA_KERNEL) asks for another. AMX is for those who ask: it is
+// slower than AVX512 where another thread uses the same core. A name that
 // cannot be honoured falls back to generic and is reported by CheckEnvironment.
 func fromEnvironment(name string) Implementation {
 	all := Available()
 	if name == "" {
-		return all[len(all)-1]
+		return all[len(all)-1].vectors()
 	}
 	for _, i := range all {
 		if i.String() == name {
@@ -65,7 +79,7 @@ func fromEnvironment(name string) Implementation {
 // that this machine can run.
 func CheckEnvironment() error {
 	name := os.Getenv("MEGA_KERNEL")
-	if name == "" || current.String() == name {
+	if name == "" || chosen.String() == name {
 		return nil
 	}
 	var names []string
