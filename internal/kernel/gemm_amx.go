@@ -19,6 +19,11 @@ const (
 	splitParts = 3       // of a float32 number
 	tileTerms  = 32      // of a row of a tile
 	tileSums   = 32 * 32 // sums that a strip has in tiles
+
+	// Sizes of a block of B: processors with tiles have 48 KB of L1 and 2 MB of L2 cache, and
+	// rows of A are made anew for each block.
+	tileDepth = 192      // rows: a panel of A takes half of L1
+	tileBlock = 96 << 10 // words
 )
 
 // tilesBF16 says whether products in bfloat16 are computed in tiles.

@@ -41,7 +41,7 @@ type readAhead struct{ from, step, lap int }
 // while all panels of rows pass by; a panel of A stays in the first.
 func (p *product) compute(r rectangle, out *output) {
 	depth := p.blockDepth(r.k1 - r.k0)
-	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, blockMax/depth/p.nr*p.nr))
+	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, p.blockMax()/depth/p.nr*p.nr))
 	sizeA, sizeB := p.panelSize(depth), depth*width
 	switch {
 	case p.packsA():
@@ -149,10 +149,26 @@ func (p *product) firstRow(panel int) int {
 	return panel * p.m / p.panels
 }
 
+// depthMax returns how many rows a block of B has at most.
+func (p *product) depthMax() int {
+	if p.impl == AMX {
+		return tileDepth
+	}
+	return depthMax
+}
+
+// blockMax returns how many numbers a block of B has at most.
+func (p *product) blockMax() int {
+	if p.impl == AMX {
+		return tileBlock
+	}
+	return blockMax
+}
+
 // blockDepth returns the number of rows of B in a block for a reduction over
 // k: blocks are of about the same size, and none is empty.
 func (p *product) blockDepth(k int) int {
-	blocks := max(1, ceilDiv(k, depthMax))
+	blocks := max(1, ceilDiv(k, p.depthMax()))
 	return max(1, roundUp(ceilDiv(k, blocks), max(4, p.grouping().rows)))
 }
 
