@@ -146,7 +146,7 @@ var countGPUs = func() int {
 
 // printDevices prints a line for each device.
 func printDevices(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "cpu: %s kernels, %d cores\n", autograd.Implementation(), runtime.NumCPU())
+	_, err := fmt.Fprintf(w, "cpu: %s, %d cores\n", autograd.DescribeKernels(), runtime.NumCPU())
 	if err != nil {
 		return err
 	}

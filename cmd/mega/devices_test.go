@@ -15,7 +15,7 @@ import (
 func TestDevices(t *testing.T) {
 	t.Setenv(driver.LibraryVariable, "/nowhere/libcuda.so")
 	status, out, stderr := command(t, "devices")
-	cpu := "cpu: " + autograd.Implementation() + " kernels, " + strconv.Itoa(runtime.NumCPU()) + " cores\n"
+	cpu := "cpu: " + autograd.DescribeKernels() + ", " + strconv.Itoa(runtime.NumCPU()) + " cores\n"
 	want := cpu + "cuda: none: this program was built without CUDA: build it with go build -tags cuda (on Linux or Windows, for amd64 or arm64)\n"
 	if driver.Built {
 		want = cpu + "cuda: none: no driver: "

@@ -30,8 +30,8 @@ func newVersion() *cobra.Command {
 }
 
 func versionLine() string {
-	return fmt.Sprintf("mega %s, %s %s/%s, %s kernels, %d workers, %s, %s",
-		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.Implementation(), parallel.Shared.Size(), mpiWords(), cudaWords())
+	return fmt.Sprintf("mega %s, %s %s/%s, %s, %d workers, %s, %s",
+		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, autograd.DescribeKernels(), parallel.Shared.Size(), mpiWords(), cudaWords())
 }
 
 // mpiWords says whether several processes can share the work.

@@ -17,9 +17,9 @@ import (
 // and of a panel's rows 2q and 2q + 1 the two pairs of a column lie side by side.
 
 // GemmBF16 is Gemm of operands rounded to bfloat16, to nearest, ties to even,
-// at up to twice the speed: a factor is off by up to 2^-9 of itself. Products
-// are exact and sums are float32. The instructions, VDPBF16PS of AVX512_BF16 and
-// BFMMLA of ARM, take denormal numbers for 0. BFMMLA rounds sums to odd, which is off
+// at up to twice the speed, with AMX four times: a factor is off by up to 2^-9 of itself. Products
+// are exact and sums are float32. The instructions, VDPBF16PS of AVX512_BF16,
+// TDPBF16PS of AMX and BFMMLA of ARM, take denormal numbers for 0. BFMMLA rounds sums to odd, which is off
 // by up to a unit in the last place instead of half of one, but adds products by twos
 // first and so rounds half as often.
 //
@@ -48,6 +48,18 @@ func CheckBF16() error {
 		return fmt.Errorf("products in bfloat16 need the %v kernels, and MEGA_KERNEL says %v", bf16Implementation, Current())
 	}
 	return nil
+}
+
+// BF16Instructions names the instructions that multiply in bfloat16 here; "" if CheckBF16 has
+// an error.
+func BF16Instructions() string {
+	switch {
+	case CheckBF16() != nil:
+		return ""
+	case partsImplementation() == AMX:
+		return "AMX"
+	}
+	return bf16Instructions
 }
 
 // partsImplementation returns the implementation of products of parts.

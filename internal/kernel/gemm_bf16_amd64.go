@@ -9,6 +9,7 @@ import (
 // bf16Implementation is the one that multiplies in bfloat16, on bf16Processors.
 const (
 	bf16Implementation = AVX512
+	bf16Instructions   = "AVX512_BF16"
 	bf16Processors     = "a processor with AVX512_BF16 (AMD from Zen 4 on, Intel from Cooper Lake on)"
 )
 

@@ -7,6 +7,7 @@ import "github.com/klauspost/cpuid/v2"
 // bf16Implementation is the one that multiplies in bfloat16, on bf16Processors.
 const (
 	bf16Implementation = NEON
+	bf16Instructions   = "BFMMLA"
 	bf16Processors     = "a processor with BF16 instructions (ARM's Neoverse V1 and N2 and later, Apple's from M2 on) under Linux or macOS"
 )
 

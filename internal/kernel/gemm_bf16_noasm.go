@@ -5,6 +5,7 @@ package kernel
 const (
 	hasBF16            = false
 	bf16Implementation = Generic
+	bf16Instructions   = ""
 	bf16Processors     = "a processor with AVX512_BF16 (AMD from Zen 4 on, Intel from Cooper Lake on) or ARM's BF16"
 )
 
