@@ -154,7 +154,7 @@ func TestClassifiersOnDevice(t *testing.T) {
 			}
 			all = append(all, answer)
 		}
-		status, text, _ := ask(t, s, "POST", "/models/grey/stream?window=256", "application/octet-stream", bytes.Repeat([]byte("some grey pixels"), 32))
+		status, text, _ := ask(t, s, "POST", "/models/grey/stream?window=64", "application/octet-stream", bytes.Repeat([]byte("some grey pixels"), 8))
 		windows := json.NewDecoder(bytes.NewReader(text))
 		for range 2 {
 			var p classify.Prediction
