@@ -144,7 +144,7 @@ func (s *stack) embedded(t *autograd.Tape, in *Input, mask []bool) *autograd.Var
 		x = s.project.Forward(t, x, autograd.Identity)
 	}
 	if s.embedNorm != nil {
-		x = s.embedNorm.Forward(t, x)
+		return t.MaskRows(s.embedNorm.Dropout(t, x, s.dropout), mask)
 	}
 	return t.MaskRows(s.dropout.Forward(t, x), mask)
 }

@@ -198,11 +198,15 @@ func (d *deviceTape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
 
 // ending returns an ending as kernels take it.
 func (d *deviceTape) ending(e ending) kernels.Ending {
-	k := kernels.Ending{Activation: int(e.act), P: e.p}
-	if e.p > 0 {
-		k.Seed = d.seedAt(e.seed)
+	return kernels.Ending{Activation: int(e.act), Dropout: d.dropout(e)}
+}
+
+// dropout returns an ending's dropout as kernels take it.
+func (d *deviceTape) dropout(e ending) kernels.Dropout {
+	if e.p == 0 {
+		return kernels.Dropout{}
 	}
-	return k
+	return kernels.Dropout{Seed: d.seedAt(e.seed), P: e.p}
 }
 
 func (d *deviceTape) finish(dst, x *tensor.Tensor, e ending) {

@@ -83,11 +83,12 @@ func (d *deviceTape) weightOf(n normOperands) device.Address {
 func (d *deviceTape) norm(n normOperands) {
 	rows, cols, ldy, ldx := n.x.Rows(), n.x.Cols(), n.dst.Stride(), n.x.Stride()
 	mean, rstd := n.statistics()
+	drop := d.dropout(n.drop)
 	var err error
 	if n.kind == layerNorm {
-		err = kernels.LayerNorm(d, n.dst.Address(), n.x.Address(), address(n.weight), address(n.bias), mean, rstd, rows, cols, ldy, ldx, n.eps)
+		err = kernels.LayerNorm(d, n.dst.Address(), n.x.Address(), address(n.weight), address(n.bias), mean, rstd, rows, cols, ldy, ldx, n.eps, drop)
 	} else {
-		err = kernels.RMSNorm(d, n.dst.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, ldy, ldx, n.eps)
+		err = kernels.RMSNorm(d, n.dst.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, ldy, ldx, n.eps, drop)
 	}
 	d.end("a norm", err)
 }
@@ -96,11 +97,12 @@ func (d *deviceTape) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor,
 	const op = "the gradient of a norm"
 	rows, cols, lddx, lddy, ldx := n.x.Rows(), n.x.Cols(), n.dst.Stride(), dy.Stride(), n.x.Stride()
 	mean, rstd := n.statistics()
+	drop := d.dropout(n.drop)
 	if n.kind == layerNorm {
-		d.must(op, kernels.LayerNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), address(n.weight), mean, rstd, rows, cols, lddx, lddy, ldx, accumulate))
+		d.must(op, kernels.LayerNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), address(n.weight), mean, rstd, rows, cols, lddx, lddy, ldx, accumulate, drop))
 	} else {
 		mean = 0
-		d.must(op, kernels.RMSNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, lddx, lddy, ldx, accumulate))
+		d.must(op, kernels.RMSNormGrad(d, n.dst.Address(), dy.Address(), n.x.Address(), d.weightOf(n), n.kind == scaleNorm, rstd, rows, cols, lddx, lddy, ldx, accumulate, drop))
 	}
 	if dweight == nil {
 		d.end(op, nil)
@@ -108,10 +110,10 @@ func (d *deviceTape) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor,
 	}
 	parts := d.get(2 * cols * max(1, kernels.Parts(rows)))
 	if n.kind == scaleNorm {
-		d.end(op, kernels.NormScaleGrad(d, dweight.Address(), dy.Address(), n.x.Address(), rstd, parts, rows, cols, lddy, ldx))
+		d.end(op, kernels.NormScaleGrad(d, dweight.Address(), dy.Address(), n.x.Address(), rstd, parts, rows, cols, lddy, ldx, drop))
 		return
 	}
-	d.end(op, kernels.NormWeightGrad(d, dweight.Address(), address(dbias), dy.Address(), n.x.Address(), mean, rstd, parts, rows, cols, lddy, ldx))
+	d.end(op, kernels.NormWeightGrad(d, dweight.Address(), address(dbias), dy.Address(), n.x.Address(), mean, rstd, parts, rows, cols, lddy, ldx, drop))
 }
 
 func (d *deviceTape) batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32) {

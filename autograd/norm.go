@@ -8,26 +8,27 @@ import (
 )
 
 // LayerNorm normalises each row of x [..., D] to mean 0 and variance 1, then
-// multiplies by weight and adds bias, both [D] or both nil.
-func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32) *Variable {
-	return t.normRows(x, weight, bias, eps, layerNorm)
+// multiplies by weight and adds bias, both [D] or both nil. Norms over rows are followed by
+// Dropout of probability drop.
+func (t *Tape) LayerNorm(x, weight, bias *Variable, eps float32, drop float64) *Variable {
+	return t.normRows(x, weight, bias, eps, drop, layerNorm)
 }
 
 // RMSNorm divides each row of x [..., D] by the root of its mean square and
 // multiplies it by weight [D] (reference root_mean_square_norm.py). A nil weight
 // is 1 everywhere.
-func (t *Tape) RMSNorm(x, weight *Variable, eps float32) *Variable {
+func (t *Tape) RMSNorm(x, weight *Variable, eps float32, drop float64) *Variable {
 	if weight == nil {
-		return t.ScaleNorm(x, nil, eps)
+		return t.ScaleNorm(x, nil, eps, drop)
 	}
-	return t.normRows(x, weight, nil, eps, rmsNorm)
+	return t.normRows(x, weight, nil, eps, drop, rmsNorm)
 }
 
 // ScaleNorm divides each row of x [..., D] by the root of its mean square and
 // multiplies it by one number, scale [1] (reference scale_norm.py:28-34). A nil
 // scale is 1.
-func (t *Tape) ScaleNorm(x, scale *Variable, eps float32) *Variable {
-	return t.normRows(x, scale, nil, eps, scaleNorm)
+func (t *Tape) ScaleNorm(x, scale *Variable, eps float32, drop float64) *Variable {
+	return t.normRows(x, scale, nil, eps, drop, scaleNorm)
 }
 
 // A normKind is a norm over rows.
@@ -40,11 +41,11 @@ const (
 )
 
 // normRows computes a norm over rows.
-func (t *Tape) normRows(x, weight, bias *Variable, eps float32, kind normKind) *Variable {
+func (t *Tape) normRows(x, weight, bias *Variable, eps float32, drop float64, kind normKind) *Variable {
 	start := t.start()
 	stats := t.pool.Get(2, x.Rows())
 	out := t.allocLike(x)
-	norm := rowNorm{t, x, weight, bias, stats, eps, kind}
+	norm := rowNorm{t, x, weight, bias, stats, eps, t.ending(Ending{Drop: drop}), kind}
 	norm.run(out.value)
 	if !t.wants(x, weight, bias) {
 		t.pool.Put(stats)
@@ -65,6 +66,7 @@ type rowNorm struct {
 	x, weight, bias *Variable
 	stats           *tensor.Tensor // [2, rows]
 	eps             float32
+	drop            ending
 	kind            normKind
 }
 
@@ -75,10 +77,11 @@ type normOperands struct {
 	weight, bias *tensor.Tensor
 	stats        *tensor.Tensor // mean and rstd [2, rows]
 	eps          float32
+	drop         ending // which activates nothing
 }
 
 func (n rowNorm) operands(dst *tensor.Tensor) normOperands {
-	return normOperands{n.kind, dst, n.t.value(n.x), n.t.optional(n.weight), n.t.optional(n.bias), n.stats, n.eps}
+	return normOperands{n.kind, dst, n.t.value(n.x), n.t.optional(n.weight), n.t.optional(n.bias), n.stats, n.eps, n.drop}
 }
 
 func (n rowNorm) run(dst *tensor.Tensor) { n.t.ops.norm(n.operands(dst)) }
@@ -129,9 +132,15 @@ func optionalData(x *tensor.Tensor) []float32 {
 
 func (h *host) norm(n normOperands) {
 	onRows(h.tape(), n.dst.Rows(), n.dst.Cols(), n.numbers(), normForwards[n.kind])
+	if n.drop.p > 0 {
+		h.finish(n.dst, n.dst, n.drop)
+	}
 }
 
 func (h *host) normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) {
+	if n.drop.p > 0 {
+		h.finishGrad(dy, dy, nil, n.drop)
+	}
 	o := n.numbers()
 	dparams := make([]float32, max(1, len(o.weight)+len(o.bias)))
 	h.tape().reduceBlocks(dparams, o.dst.Rows(), o.dst.Cols(), func(part []float32, from, to int) {

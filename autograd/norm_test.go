@@ -21,12 +21,12 @@ func TestLayerNorm(t *testing.T) {
 	for _, s := range normShapes {
 		d := s[len(s)-1]
 		checkGrad(t, fmt.Sprint(s), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.LayerNorm(x[0], nil, nil, eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.LayerNorm(x[0], nil, nil, eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.LayerNorm(x[0], nil, nil) },
 			views: []int{0}, slope: normSlope,
 		}, s)
 		checkGrad(t, fmt.Sprint(s, " affine"), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.LayerNorm(x[0], x[1], x[2], eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.LayerNorm(x[0], x[1], x[2], eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.LayerNorm(x[0], x[1], x[2]) },
 			views: []int{0}, slope: normSlope,
 		}, s, shape{d}, shape{d})
@@ -36,12 +36,12 @@ func TestLayerNorm(t *testing.T) {
 func TestRMSNorm(t *testing.T) {
 	for _, s := range append(normShapes, shape{6, 1}) {
 		checkGrad(t, fmt.Sprint(s), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.RMSNorm(x[0], nil, eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.RMSNorm(x[0], nil, eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.RMSNorm(x[0], nil) },
 			views: []int{0}, slope: normSlope,
 		}, s)
 		checkGrad(t, fmt.Sprint(s, " affine"), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.RMSNorm(x[0], x[1], eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.RMSNorm(x[0], x[1], eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.RMSNorm(x[0], x[1]) },
 			views: []int{0}, slope: normSlope,
 		}, s, shape{s[len(s)-1]})
@@ -51,15 +51,36 @@ func TestRMSNorm(t *testing.T) {
 func TestScaleNorm(t *testing.T) {
 	for _, s := range append(normShapes, shape{6, 1}) {
 		checkGrad(t, fmt.Sprint(s), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.ScaleNorm(x[0], nil, eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.ScaleNorm(x[0], nil, eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.ScaleNorm(x[0], nil) },
 			views: []int{0}, slope: normSlope,
 		}, s)
 		checkGrad(t, fmt.Sprint(s, " affine"), operation{
-			fast:  func(t *Tape, x []*Variable) *Variable { return t.ScaleNorm(x[0], x[1], eps) },
+			fast:  func(t *Tape, x []*Variable) *Variable { return t.ScaleNorm(x[0], x[1], eps, 0) },
 			slow:  func(x []*naive.Matrix) *naive.Matrix { return naive.ScaleNorm(x[0], x[1]) },
 			views: []int{0}, slope: normSlope,
 		}, s, shape{1})
+	}
+}
+
+// TestNormDropout holds norms over rows that are followed by dropout.
+func TestNormDropout(t *testing.T) {
+	const p = 0.3
+	for _, s := range []shape{{5, 7}, {3, 4, 33}} {
+		d := s[len(s)-1]
+		mask := kept(func(t *Tape, x *Variable) *Variable { return t.Dropout(x, p) }, s)
+		check := func(name string, fast func(t *Tape, x []*Variable) *Variable, slow func(x []*naive.Matrix) *naive.Matrix, weights ...shape) {
+			checkGrad(t, fmt.Sprint(name, s), operation{
+				fast: fast, slow: func(x []*naive.Matrix) *naive.Matrix { return naive.Mul(slow(x), mask) },
+				views: []int{0}, slope: normSlope, trained: true,
+			}, append([]shape{s}, weights...)...)
+		}
+		check("layer", func(t *Tape, x []*Variable) *Variable { return t.LayerNorm(x[0], x[1], x[2], eps, p) },
+			func(x []*naive.Matrix) *naive.Matrix { return naive.LayerNorm(x[0], x[1], x[2]) }, shape{d}, shape{d})
+		check("rms", func(t *Tape, x []*Variable) *Variable { return t.RMSNorm(x[0], x[1], eps, p) },
+			func(x []*naive.Matrix) *naive.Matrix { return naive.RMSNorm(x[0], x[1]) }, shape{d})
+		check("scale", func(t *Tape, x []*Variable) *Variable { return t.ScaleNorm(x[0], x[1], eps, p) },
+			func(x []*naive.Matrix) *naive.Matrix { return naive.ScaleNorm(x[0], x[1]) }, shape{1})
 	}
 }
 

@@ -43,7 +43,7 @@ type operations interface {
 	gatedResidualGrad(dresidual, du, dh, dy, residual, u, h *tensor.Tensor, e ending)
 
 	norm(n normOperands)
-	normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) // adds to dst if accumulate is set
+	normGrad(n normOperands, dy, dweight, dbias *tensor.Tensor, accumulate bool) // adds to dst if accumulate is set; dy may be lost
 	batchNormStatistics(stats, mean, variance, weight, bias *tensor.Tensor, eps float32)
 	batchNorm(c batchNormCall) (rows int)
 	batchNormGrad(dx, dweight, dbias, dy *tensor.Tensor, c batchNormCall, accumulate bool) // adds to dx if accumulate is set; all three may be nil

@@ -175,7 +175,7 @@ func TestInferenceAllocates(t *testing.T) {
 	x := NewConstant(parameter(9, 1, 5, 6).value)
 	step := func() {
 		y := tape.Scope(func() *Variable {
-			views := tape.Split(tape.RMSNorm(x, n.gain, eps), 3, 3)
+			views := tape.Split(tape.RMSNorm(x, n.gain, eps, 0), 3, 3)
 			return tape.GatedResidual(views[0], views[1], views[1], Ending{Activation: Tanh})
 		})
 		tape.LogSoftmax(tape.SiLUMul(y, y))

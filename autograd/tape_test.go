@@ -26,7 +26,7 @@ func (n network) loss(t *Tape, x *Variable, scope func(func() *Variable) *Variab
 	for range 3 {
 		in := x
 		x = scope(func() *Variable {
-			h := t.RMSNorm(in, n.gain, eps)
+			h := t.RMSNorm(in, n.gain, eps, 0)
 			h = t.Dropout(t.Linear(h, n.w, nil, SiLU), 0.25)
 			views := t.Split(t.Linear(h, n.v, nil, Identity), 4, 2)
 			h = t.Concat(t.Activate(Tanh, views[1]), views[0])

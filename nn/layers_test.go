@@ -422,6 +422,7 @@ func TestDropoutTogether(t *testing.T) {
 	residual, u, h, w := normal(1, 2, 5, 7), normal(2, 2, 5, 7), normal(3, 2, 5, 7), normal(4, 7, 7)
 	l := &Linear{Weight: &Parameter{Variable: w}}
 	d, none := Dropout{P: p}, autograd.Ending{}
+	norm := &Norm{kind: RMSNorm, weight: &Parameter{Variable: normal(5, 7)}}
 	for name, ways := range map[string][2]func(t *autograd.Tape) *autograd.Variable{
 		"activation": {
 			func(t *autograd.Tape) *autograd.Variable { return d.ActivateInPlace(t, autograd.SiLU, h) },
@@ -437,6 +438,10 @@ func TestDropoutTogether(t *testing.T) {
 				return t.GatedResidual(residual, u, d.Forward(t, t.Activate(autograd.SiLU, h)), none)
 			},
 		},
+		"norm": {
+			func(t *autograd.Tape) *autograd.Variable { return norm.Dropout(t, h, d) },
+			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, norm.Forward(t, h)) },
+		},
 		"sum": {
 			func(t *autograd.Tape) *autograd.Variable { return d.Add(t, residual, h, 0) },
 			func(t *autograd.Tape) *autograd.Variable { return t.Add(d.Forward(t, h), residual) },
@@ -449,7 +454,7 @@ func TestDropoutTogether(t *testing.T) {
 			y := way(tape)
 			said[i] = append(said[i], slices.Clone(y.Value().Data()))
 			tape.Backward(tape.Activate(autograd.Tanh, y))
-			for _, v := range []*autograd.Variable{residual, u, h, w} {
+			for _, v := range []*autograd.Variable{residual, u, h, w, norm.weight.Variable} {
 				if v.Grad() != nil {
 					said[i] = append(said[i], slices.Clone(v.Grad().Data()))
 				}

@@ -80,13 +80,29 @@ func NewNorm(p Path, kind NormType, dim int, affine bool) *Norm {
 
 // Forward normalises x [..., D].
 func (n *Norm) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variable {
+	return n.Dropout(t, x, Dropout{})
+}
+
+// Dropout returns what dropout leaves of the normalised x [..., D].
+func (n *Norm) Dropout(t *autograd.Tape, x *autograd.Variable, d Dropout) *autograd.Variable {
+	if d.Feature || !n.overRows() {
+		return d.Forward(t, n.forward(t, x, 0))
+	}
+	return n.forward(t, x, d.P)
+}
+
+// overRows reports whether the norm is one of each row.
+func (n *Norm) overRows() bool { return n.mean == nil }
+
+// forward normalises x, and a norm over rows is followed by dropout of probability drop.
+func (n *Norm) forward(t *autograd.Tape, x *autograd.Variable, drop float64) *autograd.Variable {
 	switch n.kind {
 	case LayerNorm:
-		return t.LayerNorm(x, variable(n.weight), variable(n.bias), normEpsilon)
+		return t.LayerNorm(x, variable(n.weight), variable(n.bias), normEpsilon, drop)
 	case ScaleNorm:
-		return t.ScaleNorm(x, variable(n.weight), normEpsilon)
+		return t.ScaleNorm(x, variable(n.weight), normEpsilon, drop)
 	case RMSNorm:
-		return t.RMSNorm(x, variable(n.weight), normEpsilon)
+		return t.RMSNorm(x, variable(n.weight), normEpsilon, drop)
 	}
 	if !t.Training() {
 		return t.BatchNormInference(x, variable(n.weight), variable(n.bias), n.mean.Tensor, n.vari.Tensor, normEpsilon)

@@ -49,7 +49,7 @@ func (n *network) step() (all []float32) {
 	t, p := n.tape, n.parameters
 	t.SetSeed(7)
 	h := t.Linear(n.x, p[0], p[1], autograd.SiLU)
-	h = t.Dropout(t.LayerNorm(h, p[2], p[3], 1e-5), 0.2)
+	h = t.LayerNorm(h, p[2], p[3], 1e-5, 0.2)
 	e := t.EMA(h, nil, autograd.EMAParameters{Delta: p[4], Alpha: p[5], Beta: p[6], Gamma: p[7], Omega: p[8]}, autograd.EMAConfig{States: 2}, nil)
 	a := t.Attention(e, h, h, autograd.AttentionConfig{Function: autograd.AttentionSoftmax, Queries: 9, Keys: 9, Causal: true, Scale: 0.3, Bias: p[9], BiasZero: 8})
 	loss := t.CrossEntropy(a, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, -1}, -1, 0.1)
@@ -109,7 +109,7 @@ func (n *network) train(number, length int) (all []float32) {
 	}
 	h := t.Dropout(t.Embedding(tokens, []int{2, length}, p[0], 1, -1), 0.2)
 	h = t.Linear(h, p[0], p[1], autograd.SiLU)
-	h = t.LayerNorm(h, p[2], p[3], 1e-5)
+	h = t.LayerNorm(h, p[2], p[3], 1e-5, 0)
 	e := t.EMA(h, mask, autograd.EMAParameters{Delta: p[4], Alpha: p[5], Beta: p[6], Gamma: p[7], Omega: p[8]}, autograd.EMAConfig{States: 2}, nil)
 	a := t.Attention(e, h, h, autograd.AttentionConfig{Function: autograd.AttentionSoftmax, Queries: length, Keys: length, Mask: mask, Scale: 0.3, Bias: p[9], BiasZero: 8, Dropout: 0.1})
 	loss := t.CrossEntropy(a, targets, -1, 0.1)

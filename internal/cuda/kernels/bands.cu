@@ -33,9 +33,5 @@ KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int col
     if (r >= rows)
         return;
     long group = r / length, number = whole ? group : group * cols + c;
-    unsigned long counter = number / 64 * 16 + number % 16;
-    word words[4];
-    philox(words, counter, *seed);
-    word drawn = pick(words, (word)(number / 16));
-    dst[r * ldd + c] = x[r * ldx + c] * (drawn < threshold ? 0 : factor);
+    dst[r * ldd + c] = x[r * ldx + c] * droppedAt(seed, threshold, factor, number, 1);
 }

@@ -1,7 +1,5 @@
 package kernels
 
-import "math"
-
 // PlaceRows sets row index[r] (int32) of dst to scale times row r of src. No row may be
 // named twice.
 func PlaceRows(d Device, dst, src, index Address, rows, cols, ldd, lds int, scale float32) error {
@@ -22,7 +20,6 @@ func AddColumn(d Device, dst, x, column Address, rows, cols, ldd, ldx, ldc int) 
 // (0, 1), and divides by 1-p otherwise; with whole set it drops each group as one. The
 // words of seed decide that decide it on the CPU.
 func FeatureDropout(d Device, dst, x Address, rows, cols, ldd, ldx, length int, whole bool, seed Address, p float32) error {
-	threshold := uint32(math.Round(float64(p) * (1 << 32)))
-	return elements(d, "feature_dropout", rows*cols, dst, x, int32(rows), int32(cols), int32(ldd), int32(ldx), int32(max(1, length)), flag(whole),
-		seed, threshold, float32(1/(1-float64(p))))
+	args := []any{dst, x, int32(rows), int32(cols), int32(ldd), int32(ldx), int32(max(1, length)), flag(whole)}
+	return elements(d, "feature_dropout", rows*cols, append(args, Dropout{seed, p}.arguments()...)...)
 }

@@ -35,6 +35,17 @@ DEVICE word pick(const word c[4], word i)
     return i & 2 ? high : low;
 }
 
+// What dropout leaves of x, number i of a matrix, in kernels whose threads have other numbers
+// than the words of a counter.
+DEVICE float droppedAt(const unsigned long *seed, word threshold, float factor, long i, float x)
+{
+    if (!seed)
+        return x;
+    word words[4];
+    philox(words, i / 64 * 16 + i % 16, *seed);
+    return pick(words, (word)(i / 16)) < threshold ? 0 : factor * x;
+}
+
 // The elements of a thread: four, 16 apart, whose words are those of counter ELEMENT of the
 // seed, or without dropout one.
 struct elements {

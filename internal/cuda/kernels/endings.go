@@ -2,23 +2,35 @@ package kernels
 
 import "math"
 
+// A Dropout is kernel.Dropout of probability P, in (0, 1), by a seed, a uint64 at an address.
+// Seed 0 stands for none.
+type Dropout struct {
+	Seed Address
+	P    float32
+}
+
+// arguments returns d as kernels take it: the words below a threshold drop out, and other
+// numbers are multiplied by a factor.
+func (d Dropout) arguments() []any {
+	if d.Seed == 0 {
+		return []any{d.Seed, uint32(0), float32(1)}
+	}
+	return []any{d.Seed, uint32(math.Round(float64(d.P) * (1 << 32))), float32(1 / (1 - float64(d.P)))}
+}
+
 // An Ending is what becomes of a layer's result: Activation, the number of a
-// kernel.Activation, and then kernel.Dropout of probability P, in (0, 1), by a seed, a
-// uint64 at an address. Seed 0 stands for no dropout.
+// kernel.Activation, and then dropout.
 type Ending struct {
 	Activation int
-	Seed       Address
-	P          float32
+	Dropout
 }
 
 // launch launches a kernel for n elements, whose arguments are args and then the dropout.
 func (e Ending) launch(d Device, kernel string, n int, args ...any) error {
-	threshold, factor, each := uint32(0), float32(1), n
 	if e.Seed != 0 {
-		threshold, factor = uint32(math.Round(float64(e.P)*(1<<32))), float32(1/(1-float64(e.P)))
-		each = ceilDiv(n, 64) * 16 // a thread has four of 64
+		n = ceilDiv(n, 64) * 16 // a thread has four of 64
 	}
-	return elements(d, kernel, each, append(args, e.Seed, threshold, factor)...)
+	return elements(d, kernel, n, append(args, e.arguments()...)...)
 }
 
 // Apply sets y = dropout(f(x)), of n numbers.

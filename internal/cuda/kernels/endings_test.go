@@ -15,7 +15,7 @@ func TestDropout(t *testing.T) {
 		x, want := b.normal(n), make([]float32, n)
 		copy(x, specials)
 		dst, seed := b.empty(n), b.r.Uint64()
-		e := Ending{Seed: up(b, []uint64{seed}), P: 0.3}
+		e := Ending{Dropout: Dropout{up(b, []uint64{seed}), 0.3}}
 		b.must(e.Apply(b, dst, up(b, x), n))
 		kernel.Dropout(want, x, seed, 0, 0.3)
 		b.compare(fmt.Sprint("dropout ", n), dst, want, 0)
@@ -66,7 +66,7 @@ func TestGatesApart(t *testing.T) {
 		}
 		near[i], apart[i] = Rows{up(b, x), cols}, Rows{up(b, wide), stride}
 	}
-	e := Ending{Activation: int(kernel.SiLU), Seed: up(b, []uint64{7}), P: 0.3}
+	e := Ending{int(kernel.SiLU), Dropout{up(b, []uint64{7}), 0.3}}
 	for name, run := range map[string]func(x [7]Rows) error{
 		"gate": func(x [7]Rows) error { return e.GatedResidual(b, x[1], x[3], x[4], x[5], rows, cols) },
 		"gradient of the gate": func(x [7]Rows) error {
@@ -101,7 +101,7 @@ func TestEndings(t *testing.T) {
 		copy(numbers, specials)
 		y := up(b, numbers)
 		for f := kernel.Identity; f <= kernel.GELUTanh; f++ {
-			for _, drop := range []Ending{{}, {Seed: seed, P: 0.3}} {
+			for _, drop := range []Ending{{}, {Dropout: Dropout{seed, 0.3}}} {
 				name := fmt.Sprintf("%d numbers, %v, dropout %v: ", n, f, drop.P)
 				e := drop
 				e.Activation = int(f)
@@ -144,4 +144,45 @@ func TestEndings(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNormsWithDropout holds norms that are followed by dropout, to the last bit, against
+// dropout by itself after the norm, and before its gradients.
+func TestNormsWithDropout(t *testing.T) {
+	b := newBench(t)
+	const rows, cols, eps = 9, 45, 1e-5
+	x, dy, weight, bias := up(b, b.normal(rows*cols)), up(b, b.normal(rows*cols)), up(b, b.normal(cols)), up(b, b.normal(cols))
+	drop := Dropout{up(b, []uint64{b.r.Uint64()}), 0.3}
+	e := Ending{Dropout: drop}
+	mean, rstd, parts := b.empty(rows), b.empty(rows), b.empty(2*Parts(rows)*cols)
+	y, want, dropped := b.empty(rows*cols), b.empty(rows*cols), b.empty(rows*cols)
+	b.must(e.Apply(b, dropped, dy, rows*cols))
+	same := func(name string, got Address, n int) {
+		t.Helper()
+		b.compare(name, got, down[float32](b, want, n), 0)
+	}
+	b.must(LayerNorm(b, want, x, weight, bias, mean, rstd, rows, cols, cols, cols, eps, Dropout{}))
+	b.must(e.Apply(b, want, want, rows*cols))
+	b.must(LayerNorm(b, y, x, weight, bias, mean, rstd, rows, cols, cols, cols, eps, drop))
+	same("layer norm", y, rows*cols)
+	b.must(LayerNormGrad(b, want, dropped, x, weight, mean, rstd, rows, cols, cols, cols, cols, false, Dropout{}))
+	b.must(LayerNormGrad(b, y, dy, x, weight, mean, rstd, rows, cols, cols, cols, cols, false, drop))
+	same("dx of layer norm", y, rows*cols)
+	biases, wantBiases := b.empty(cols), b.empty(cols)
+	b.must(NormWeightGrad(b, want, wantBiases, dropped, x, mean, rstd, parts, rows, cols, cols, cols, Dropout{}))
+	b.must(NormWeightGrad(b, y, biases, dy, x, mean, rstd, parts, rows, cols, cols, cols, drop))
+	same("dweight of layer norm", y, cols)
+	b.compare("dbias of layer norm", biases, down[float32](b, wantBiases, cols), 0)
+	for _, one := range []bool{false, true} {
+		b.must(RMSNorm(b, want, x, weight, one, rstd, rows, cols, cols, cols, eps, Dropout{}))
+		b.must(e.Apply(b, want, want, rows*cols))
+		b.must(RMSNorm(b, y, x, weight, one, rstd, rows, cols, cols, cols, eps, drop))
+		same("rms norm", y, rows*cols)
+		b.must(RMSNormGrad(b, want, dropped, x, weight, one, rstd, rows, cols, cols, cols, cols, false, Dropout{}))
+		b.must(RMSNormGrad(b, y, dy, x, weight, one, rstd, rows, cols, cols, cols, cols, false, drop))
+		same("dx of rms norm", y, rows*cols)
+	}
+	b.must(NormScaleGrad(b, want, dropped, x, rstd, parts, rows, cols, cols, cols, Dropout{}))
+	b.must(NormScaleGrad(b, y, dy, x, rstd, parts, rows, cols, cols, cols, drop))
+	same("dscale", y, 1)
 }

@@ -103,55 +103,6 @@ func ActivateGrad(d Device, f int, dx, dy, x Address, n int) error {
 	return elements(d, "activate_grad", n, int32(f), dx, dy, x, int64(n))
 }
 
-// LayerNorm is kernel.LayerNorm: it sets y, and mean and rstd of each row. weight and
-// bias may both be 0.
-func LayerNorm(d Device, y, x, weight, bias, mean, rstd Address, rows, cols, ldy, ldx int, eps float32) error {
-	return rowsOf(d, "layer_norm", rows, y, x, weight, bias, mean, rstd, int32(rows), int32(cols), int32(ldy), int32(ldx), eps)
-}
-
-// LayerNormGrad sets dx, or adds to it. NormWeightGrad has the gradients of weights.
-func LayerNormGrad(d Device, dx, dy, x, weight, mean, rstd Address, rows, cols, lddx, lddy, ldx int, accumulate bool) error {
-	return rowsOf(d, "layer_norm_grad", rows, dx, dy, x, weight, mean, rstd, int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
-}
-
-// RMSNorm is kernel.RMSNorm, and with one weight for all columns kernel.ScaleNorm.
-func RMSNorm(d Device, y, x, weight Address, one bool, rstd Address, rows, cols, ldy, ldx int, eps float32) error {
-	return rowsOf(d, "rms_norm", rows, y, x, weight, 1-flag(one), rstd, int32(rows), int32(cols), int32(ldy), int32(ldx), eps)
-}
-
-// RMSNormGrad sets dx, or adds to it.
-func RMSNormGrad(d Device, dx, dy, x, weight Address, one bool, rstd Address, rows, cols, lddx, lddy, ldx int, accumulate bool) error {
-	return rowsOf(d, "rms_norm_grad", rows, dx, dy, x, weight, 1-flag(one), rstd, int32(rows), int32(cols), int32(lddx), int32(lddy), int32(ldx), flag(accumulate))
-}
-
-// NormWeightGrad sets dweight [cols] to Σ dy x̂ and dbias to Σ dy, unless that is 0, as
-// the norms over rows have it; mean 0 stands for rows without one. parts is memory of
-// 2·max(1, Parts(rows))·cols numbers.
-func NormWeightGrad(d Device, dweight, dbias, dy, x, mean, rstd, parts Address, rows, cols, lddy, ldx int) error {
-	n := Parts(rows)
-	biases := Address(0)
-	if dbias != 0 {
-		biases = parts + Address(4*n*cols)
-	}
-	err := partsOf(d, "norm_weight_parts", rows, cols, parts, biases, dy, x, mean, rstd, int32(rows), int32(cols), int32(lddy), int32(ldx))
-	if err == nil {
-		err = sumParts(d, dweight, parts, n, cols, cols, false)
-	}
-	if err == nil && dbias != 0 {
-		err = sumParts(d, dbias, biases, n, cols, cols, false)
-	}
-	return err
-}
-
-// NormScaleGrad is NormWeightGrad for a scale norm, which has one weight.
-func NormScaleGrad(d Device, dscale, dy, x, rstd, parts Address, rows, cols, lddy, ldx int) error {
-	columns := parts + Address(4*max(1, Parts(rows))*cols)
-	if err := NormWeightGrad(d, columns, 0, dy, x, 0, rstd, parts, rows, cols, lddy, ldx); err != nil {
-		return err
-	}
-	return sumParts(d, dscale, columns, cols, 1, 1, false)
-}
-
 // ColumnSums sets dst [cols] to the sums of x's columns. parts is memory of
 // Parts(rows)·cols numbers.
 func ColumnSums(d Device, dst, x, parts Address, rows, cols, ldx int) error {

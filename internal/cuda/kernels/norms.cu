@@ -1,11 +1,14 @@
 // Norms over rows, a warp a row, and over columns, a thread a column. Gradients of
 // weights are sums over rows: blocks sum up parts, of some rows each, which sum_parts
-// adds up in order.
+// adds up in order. Norms over rows are followed by dropout where seed is not null: y is
+// what that leaves, and dy its gradient.
+#define DROPOUT const unsigned long *seed, word threshold, float factor
+#define DROPPED(i, x) droppedAt(seed, threshold, factor, i, x)
 
 // mean = sum x / cols, rstd = 1 / sqrt(sum (x - mean)^2 / cols + eps)
 // y = (x - mean) rstd weight + bias; weight and bias may both be null for 1 and 0.
 KERNEL BOUNDS void layer_norm(float *y, const float *x, const float *weight, const float *bias, float *mean, float *rstd,
-    int rows, int cols, int ldy, int ldx, float eps)
+    int rows, int cols, int ldy, int ldx, float eps, DROPOUT)
 {
     long row = ROW;
     if (row >= rows)
@@ -25,14 +28,14 @@ KERNEL BOUNDS void layer_norm(float *y, const float *x, const float *weight, con
     }
     for (int c = LANE; c < cols; c += 32) {
         float h = (x[c] - m) * s;
-        y[c] = weight ? fma(h, weight[c], bias[c]) : h;
+        y[c] = DROPPED(row * cols + c, weight ? fma(h, weight[c], bias[c]) : h);
     }
 }
 
 // With h = (x - mean) rstd and g = dy weight:
 // dx = rstd (g - mean(g) - h mean(g h)), added to dx where accumulate is set.
 KERNEL BOUNDS void layer_norm_grad(float *dx, const float *dy, const float *x, const float *weight, const float *mean, const float *rstd,
-    int rows, int cols, int lddx, int lddy, int ldx, int accumulate)
+    int rows, int cols, int lddx, int lddy, int ldx, int accumulate, DROPOUT)
 {
     long row = ROW;
     if (row >= rows)
@@ -42,21 +45,21 @@ KERNEL BOUNDS void layer_norm_grad(float *dx, const float *dy, const float *x, c
     x += row * ldx;
     float m = mean[row], s = rstd[row], sumG = 0, sumGH = 0;
     for (int c = LANE; c < cols; c += 32) {
-        float g = weight ? dy[c] * weight[c] : dy[c];
+        float d = DROPPED(row * cols + c, dy[c]), g = weight ? d * weight[c] : d;
         sumG += g;
         sumGH = fma(g, (x[c] - m) * s, sumGH);
     }
     float meanG = warpSum(sumG) / cols, meanGH = warpSum(sumGH) / cols;
     for (int c = LANE; c < cols; c += 32) {
-        float g = weight ? dy[c] * weight[c] : dy[c];
-        float d = s * (g - meanG - (x[c] - m) * s * meanGH);
-        dx[c] = accumulate ? dx[c] + d : d;
+        float d = DROPPED(row * cols + c, dy[c]), g = weight ? d * weight[c] : d;
+        float own = s * (g - meanG - (x[c] - m) * s * meanGH);
+        dx[c] = accumulate ? dx[c] + own : own;
     }
 }
 
 // rstd = 1 / sqrt(sum x^2 / cols + eps), y = x rstd weight, where column c has the
 // weight at c stride: stride is 1 for RMS norm and 0 for scale norm.
-KERNEL BOUNDS void rms_norm(float *y, const float *x, const float *weight, int stride, float *rstd, int rows, int cols, int ldy, int ldx, float eps)
+KERNEL BOUNDS void rms_norm(float *y, const float *x, const float *weight, int stride, float *rstd, int rows, int cols, int ldy, int ldx, float eps, DROPOUT)
 {
     long row = ROW;
     if (row >= rows)
@@ -70,12 +73,12 @@ KERNEL BOUNDS void rms_norm(float *y, const float *x, const float *weight, int s
     if (LANE == 0)
         rstd[row] = s;
     for (int c = LANE; c < cols; c += 32)
-        y[c] = x[c] * s * weight[(long)c * stride];
+        y[c] = DROPPED(row * cols + c, x[c] * s * weight[(long)c * stride]);
 }
 
 // With h = x rstd and g = dy weight: dx = rstd (g - h mean(g h)).
 KERNEL BOUNDS void rms_norm_grad(float *dx, const float *dy, const float *x, const float *weight, int stride, const float *rstd,
-    int rows, int cols, int lddx, int lddy, int ldx, int accumulate)
+    int rows, int cols, int lddx, int lddy, int ldx, int accumulate, DROPOUT)
 {
     long row = ROW;
     if (row >= rows)
@@ -85,10 +88,10 @@ KERNEL BOUNDS void rms_norm_grad(float *dx, const float *dy, const float *x, con
     x += row * ldx;
     float s = rstd[row], sum = 0;
     for (int c = LANE; c < cols; c += 32)
-        sum = fma(dy[c] * weight[(long)c * stride], x[c] * s, sum);
+        sum = fma(DROPPED(row * cols + c, dy[c]) * weight[(long)c * stride], x[c] * s, sum);
     float meanGH = warpSum(sum) / cols;
     for (int c = LANE; c < cols; c += 32) {
-        float d = s * (dy[c] * weight[(long)c * stride] - x[c] * s * meanGH);
+        float d = s * (DROPPED(row * cols + c, dy[c]) * weight[(long)c * stride] - x[c] * s * meanGH);
         dx[c] = accumulate ? dx[c] + d : d;
     }
 }
@@ -97,7 +100,7 @@ KERNEL BOUNDS void rms_norm_grad(float *dx, const float *dy, const float *x, con
 // biases, sum dy, over the block's height rows. mean null stands for 0, and biases
 // null for none.
 KERNEL BOUNDS void norm_weight_parts(float *weights, float *biases, const float *dy, const float *x, const float *mean, const float *rstd,
-    int rows, int cols, int lddy, int ldx, int height)
+    int rows, int cols, int lddy, int ldx, DROPOUT, int height)
 {
     long c = ELEMENT;
     if (c >= cols)
@@ -105,7 +108,7 @@ KERNEL BOUNDS void norm_weight_parts(float *weights, float *biases, const float 
     long from = (long)blockY * height, to = from + height < rows ? from + height : rows;
     float weight = 0, bias = 0;
     for (long r = from; r < to; r++) {
-        float d = dy[r * lddy + c], h = x[r * ldx + c];
+        float d = DROPPED(r * cols + c, dy[r * lddy + c]), h = x[r * ldx + c];
         weight = fma(d, (mean ? h - mean[r] : h) * rstd[r], weight);
         bias += d;
     }

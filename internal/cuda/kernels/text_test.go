@@ -28,7 +28,7 @@ func TestMutants(t *testing.T) {
 		case "square_parts":
 			return sumSquares(b, up(b, []float64{0}), x, b.Alloc(8), 64*64)
 		case "layer_norm":
-			return LayerNorm(b, up(b, b.normal(70)), x, 0, 0, b.empty(7), b.empty(7), 7, 10, 10, 10, 1e-5)
+			return LayerNorm(b, up(b, b.normal(70)), x, 0, 0, b.empty(7), b.empty(7), 7, 10, 10, 10, 1e-5, Dropout{})
 		case "ema_scan", "ema_grad_scan":
 			e := EMA{Batch: processors, Length: 9, Channels: 1, Decay: x, Output: x, Power: x, Slope: x}
 			if name == "ema_scan" {
