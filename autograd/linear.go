@@ -112,8 +112,9 @@ const (
 // memory of its own and does not see w change.
 //
 // A device reads w itself, in float32: there is nothing to save. BFloat16 makes it round
-// both factors as it does on the host, and Int8, the form of weights that are multiples
-// of a scale already, makes no difference.
+// both factors as it does on the host. Int8, the form of weights that are multiples of a
+// scale already, makes no difference. Products with other forms than BFloat16 are in TF32 if
+// the device is set so.
 func Pack(w *Variable, in Precision) *Variable {
 	x, p := w.Value(), NewConstant(w.Value())
 	p.packed = &packedWeight{precision: in}

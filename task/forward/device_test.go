@@ -35,13 +35,17 @@ func TestGoldenOnDevice(t *testing.T) {
 	checkGoldenTrain(t, "lra_text", openGolden(t, "lra_text"), Options{Prefix: "b1.", Train: true, Device: interpreter(t)})
 }
 
-// TestGoldenTF32OnDevice holds the same step in TF32 against the reference: logits within
-// 1e-3 of the largest and not within 1e-6, losses within 1e-4, every gradient within 3e-3 of
-// its own norm plus 1e-4 of the norm of all.
-func TestGoldenTF32OnDevice(t *testing.T) {
+// TestGoldenTF32OnDevice holds the same step in TF32 against the reference.
+func TestGoldenTF32OnDevice(t *testing.T) { checkGoldenTF32(t, interpreter(t)) }
+
+// checkGoldenTF32 holds a training step in TF32 against the reference: logits within 1e-3 of
+// the largest and not within 1e-6, the loss within 1e-4, every gradient within 3e-3 of its own
+// norm plus 1e-4 of the norm of all.
+func checkGoldenTF32(t *testing.T, on device.Device) {
+	t.Helper()
 	const name = "lra_text"
-	golden, o := openGolden(t, name), Options{Prefix: "b1.", Train: true, Device: interpreter(t)}
-	o.Device.SetTF32(true)
+	golden, o := openGolden(t, name), Options{Prefix: "b1.", Train: true, Device: on}
+	on.SetTF32(true)
 	got := forwardGolden(t, name, golden, o)
 	within := tolerance{1e-4, 3e-3, 1e-4}
 	checkLoss(t, got, golden, "b1.train.loss", within)

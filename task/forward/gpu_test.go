@@ -23,15 +23,7 @@ func TestGoldenOnGPU(t *testing.T) {
 	}
 	for _, name := range goldenCases {
 		t.Run(name, func(t *testing.T) {
-			on, err := d.Open(0, kernels.PTX)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := on.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
+			on := openGPU(t, d)
 			golden := openGolden(t, name)
 			for _, batch := range []string{"b0.", "b1."} {
 				if _, ok := golden.Info(batch + "net_input.src_tokens"); !ok {
@@ -48,6 +40,30 @@ func TestGoldenOnGPU(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGoldenTF32OnGPU does so in TF32.
+func TestGoldenTF32OnGPU(t *testing.T) {
+	d, err := driver.Load()
+	if err != nil {
+		t.Skip(err)
+	}
+	checkGoldenTF32(t, openGPU(t, d))
+}
+
+// openGPU returns the first GPU until the test ends.
+func openGPU(t *testing.T, d *driver.Driver) *driver.Device {
+	t.Helper()
+	on, err := d.Open(0, kernels.PTX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := on.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return on
 }
 
 // available reports whether a device has all kernels of a model, and logs what it lacks.

@@ -9,8 +9,9 @@
 //   - Arithmetic is what the definition of PTX says to the last bit. Instructions
 //     whose result is the device's choice (ex2.approx, or an add without a rounding,
 //     which a driver may fuse with a mul) are refused, so that what is computed here
-//     is what every device computes. Products of matrices in bfloat16 alone (mma) are
-//     not: their sums are rounded once here, and in a way of their own on devices.
+//     is what every device computes. Products of matrices alone (mma, in bfloat16 and
+//     TF32) are not: their sums are rounded once here, and in a way of their own on
+//     devices. Factors in TF32 must have been rounded to it.
 //   - An access outside an allocation, or not aligned to its size, ends the launch,
 //     and so does a read of memory that nobody has written.
 //   - Two threads that access the same byte without a barrier between them, one of them
