@@ -30,13 +30,13 @@ const (
 var tilesBF16 = hasAMX
 
 // tileLeast is how many terms and columns a product of float32 numbers has at least that is
-// computed in tiles.
-var tileLeast = 24
+// computed in tiles: cutting A's numbers costs as much as 30 columns.
+var tileLeast = struct{ terms, columns int }{48, 96}
 
 // partsInTiles returns of how many parts the numbers of a product of k terms and n columns
 // are: 0 if they are not to be parted.
 func partsInTiles(k, n int) int {
-	if chosen == AMX && k >= tileLeast && n >= tileLeast {
+	if chosen == AMX && k >= tileLeast.terms && n >= tileLeast.columns {
 		return splitParts
 	}
 	return 0

@@ -16,8 +16,8 @@ func eachGemmImplementation(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	before := Current()
 	defer Use(before)
-	defer func(least int) { tileLeast = least }(tileLeast)
-	tileLeast = 1 // so that AMX computes small products in tiles
+	defer func(terms, columns int) { tileLeast.terms, tileLeast.columns = terms, columns }(tileLeast.terms, tileLeast.columns)
+	tileLeast.terms, tileLeast.columns = 1, 1 // so that AMX computes small products in tiles
 	for _, i := range Available() {
 		if err := Use(i); err != nil {
 			t.Fatal(err)
