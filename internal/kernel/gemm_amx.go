@@ -53,17 +53,22 @@ func (p *Packed) PackOnce(w *parallel.Workers, k, n int, b Matrix) {
 	p.pack(w, current, 0, k, n, b)
 }
 
-// packTile packs rows i to end of a transposed A, from the kth row of their parts on, depth of
-// them: row after row.
-func (p *product) packTile(i, end, k, depth int, memory []float32) {
-	const pitch = partSlice + panelSpare
+// packTiles packs the panels of a rectangle of a transposed A, row after row. It takes some
+// terms at a time of all panels, so that it reads rows of Aᵀ straight on.
+func (p *product) packTiles(r rectangle, memory []float32) {
+	const slice = 64 // terms
+	const pitch = slice + panelSpare
 	rows := parallel.Borrow(p.mr * pitch)
 	defer rows.Return()
-	g := p.grouping()
-	first, terms := g.firstTerm(k), p.termsOf(k, depth)
-	for t := 0; t < terms; t += partSlice {
-		count := min(partSlice, terms-t)
-		packTransposed(current, rows.Data, pitch, end-i, count, p.a.Data[(first+t)*p.a.Stride+i:], p.a.Stride)
-		partRows(p.impl, p.parts, memory[g.rowsOf(t):], depth+panelSpare, end-i, count, rows.Data, pitch)
+	depth, g := r.k1-r.k0, p.grouping()
+	first, terms := g.firstTerm(r.k0), p.termsOf(r.k0, depth)
+	for t := 0; t < terms; t += slice {
+		count := min(slice, terms-t)
+		for q := r.p0; q < r.p1; q++ {
+			i, panel := p.firstRow(q), memory[(q-r.p0)*p.panelSize(depth):]
+			height := p.firstRow(q+1) - i
+			packTransposed(current, rows.Data, pitch, height, count, p.a.Data[(first+t)*p.a.Stride+i:], p.a.Stride)
+			partRows(p.impl, p.parts, panel[g.rowsOf(t):], depth+panelSpare, height, count, rows.Data, pitch)
+		}
 	}
 }

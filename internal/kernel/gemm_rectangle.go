@@ -229,15 +229,13 @@ func (p *product) packsA() bool {
 // packA packs a rectangle of a transposed A: panel after panel, and in each
 // one row of Aᵀ after the other.
 func (p *product) packA(r rectangle, memory []float32) {
-	depth := r.k1 - r.k0
-	size := p.panelSize(depth)
 	if p.impl == AMX {
-		for q := r.p0; q < r.p1; q++ {
-			p.packTile(p.firstRow(q), p.firstRow(q+1), r.k0, depth, memory[(q-r.p0)*size:])
-		}
+		p.packTiles(r, memory)
 		return
 	}
 	var starts [runsMax]int
+	depth := r.k1 - r.k0
+	size := p.panelSize(depth)
 	for q := r.p0; q < r.p1; q += runsMax {
 		n := min(runsMax, r.p1-q)
 		i := p.firstRow(q)
