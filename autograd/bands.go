@@ -15,11 +15,11 @@ func (t *Tape) MatMul(x, w *Variable) *Variable {
 			dy := t.outGrad(out)
 			if w.needs {
 				dw, accumulate := t.grad(w)
-				t.ops.multiply(dw, t.value(x), dy, transposedA, epilogue{accumulate: accumulate})
+				t.ops.multiply(dw, t.value(x), dy, transposedA, addTo(dw, accumulate))
 			}
 			if x.needs {
 				dx, accumulate := t.grad(x)
-				t.ops.multiply(dx, dy, t.value(w), transposedB, epilogue{accumulate: accumulate})
+				t.ops.multiply(dx, dy, t.value(w), transposedB, addTo(dx, accumulate))
 			}
 		})
 	}

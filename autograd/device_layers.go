@@ -30,7 +30,10 @@ func (d *deviceTape) format() kernels.Format {
 
 // epilogue returns e as kernels take it.
 func (d *deviceTape) epilogue(e epilogue) kernels.Epilogue {
-	k := kernels.Epilogue{Accumulate: e.accumulate, Activation: int(e.act), Pre: address(e.pre)}
+	k := kernels.Epilogue{Activation: int(e.act), Pre: address(e.pre)}
+	if e.base != nil {
+		k.Base = matrix(e.base, false)
+	}
 	if e.bias != nil {
 		k.Bias = d.in(e.bias)
 	}

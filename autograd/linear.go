@@ -42,9 +42,9 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	}
 	out := t.allocCols(x, n)
 	record := t.wants(base, x, w, b)
-	e := epilogue{act: act, accumulate: base != nil}
+	e := epilogue{act: act}
 	if base != nil {
-		t.ops.copy(out.value, t.value(base))
+		e.base = t.value(base)
 	}
 	if b != nil {
 		e.bias = t.value(b)
@@ -79,19 +79,27 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
-			t.ops.multiply(dw, dpre, t.value(x), transposedA, epilogue{accumulate: accumulate})
+			t.ops.multiply(dw, dpre, t.value(x), transposedA, addTo(dw, accumulate))
 		}
 		if b != nil && b.needs {
 			t.addGrad(b, func(dst *tensor.Tensor) { t.ops.columnSums(dst, dpre) })
 		}
 		if x.needs {
 			dx, accumulate := t.grad(x)
-			t.ops.multiply(dx, dpre, t.value(w), plain, epilogue{accumulate: accumulate})
+			t.ops.multiply(dx, dpre, t.value(w), plain, addTo(dx, accumulate))
 		}
 		if base != nil {
 			t.passGrad(base, out)
 		}
 	})
+}
+
+// addTo returns an epilogue that overwrites c, or adds to it.
+func addTo(c *tensor.Tensor, accumulate bool) epilogue {
+	if accumulate {
+		return epilogue{base: c}
+	}
+	return epilogue{}
 }
 
 // A Precision is a form in which Pack holds numbers.
@@ -141,12 +149,15 @@ type packedWeight struct {
 
 func (h *host) multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) {
 	a, b := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}, &w.packed.numbers
-	kernel.GemmPacked(h.workers, x.Rows(), b.Columns(), b.Rows(), a, b, c.Data(), c.Stride(), e.numbers())
+	kernel.GemmPacked(h.workers, x.Rows(), b.Columns(), b.Rows(), a, b, c.Data(), c.Stride(), e.numbers(c))
 }
 
-// numbers returns an epilogue as the kernels take it.
-func (e epilogue) numbers() kernel.Epilogue {
-	k := kernel.Epilogue{Accumulate: e.accumulate, Activation: e.act}
+// numbers returns an epilogue of a product c as the kernels take it, which add what c holds.
+func (e epilogue) numbers(c *tensor.Tensor) kernel.Epilogue {
+	k := kernel.Epilogue{Accumulate: e.base != nil, Activation: e.act}
+	if e.base != nil && e.base != c {
+		c.Copy(e.base)
+	}
 	if e.bias != nil {
 		k.Bias = e.bias.Data()
 	}
@@ -177,7 +188,7 @@ func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 	if h.bf16 || e.bf16 {
 		gemm = kernel.GemmBF16
 	}
-	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers())
+	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers(c))
 }
 
 // activate computes dst = act(x) row by row.

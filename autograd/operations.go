@@ -86,11 +86,11 @@ type operations interface {
 
 // An epilogue is what a product does with its sums before it writes them.
 type epilogue struct {
-	accumulate bool           // add what c holds
-	bias       *tensor.Tensor // of a row, added to each; nil for none
-	act        Activation
-	pre        *tensor.Tensor // if not nil takes what act is given; laid out as c
-	bf16       bool           // round the factors, whatever the tape is set to
+	base *tensor.Tensor // added, of c's shape, such as c itself; nil for none
+	bias *tensor.Tensor // of a row, added to each; nil for none
+	act  Activation
+	pre  *tensor.Tensor // if not nil takes what act is given; laid out as c
+	bf16 bool           // round the factors, whatever the tape is set to
 }
 
 // host computes on the processor: it is a tape as its operations see it.

@@ -37,7 +37,7 @@ func (idle) Drop() error   { return nil }
 // TestLaunches holds that a step of training, and one of inference, takes no more launches
 // on a device than docs/gpu.md says.
 func TestLaunches(t *testing.T) {
-	for name, most := range map[string][2]int{"lra-text": {455, 95}, "lm-small": {609, 118}} {
+	for name, most := range map[string][2]int{"lra-text": {451, 87}, "lm-small": {603, 106}} {
 		w, err := Find(name)
 		if err != nil {
 			t.Fatal(err)

@@ -8,17 +8,20 @@
 
 // What a product does with its sums P before it writes them (internal/kernel's Epilogue):
 //
-//	V = P [+ bias] [+ C],  pre = V,  C = f(V)
+//	V = P [+ bias] [+ base],  pre = V,  C = f(V)
 //
-// bias [n], and pre, which is laid out as C, may be null.
-#define EPILOGUE const float *bias, float *pre, int f, int accumulate
+// bias [n], base, whose rows are ldbase and batches zbase apart, and pre, which is laid out
+// as C, may be null. base may be C.
+#define EPILOGUE const float *bias, const float *base, long ldbase, long zbase, float *pre, int f
+#define GIVEN_EPILOGUE bias, base, ldbase, zbase, pre, f
 
-// Does so with the sum of a column, whose place in C is at.
-DEVICE void store(float *c, long at, int col, float sum, EPILOGUE)
+// Does so with the sum of a row and column.
+DEVICE void store(float *c, long row, int col, float sum, long ldc, EPILOGUE)
 {
+    long at = row * ldc + col;
     float v = bias ? sum + bias[col] : sum;
-    if (accumulate)
-        v += c[at];
+    if (base)
+        v += base[row * ldbase + col];
     if (pre)
         pre[at] = v;
     c[at] = activation(f, v);
@@ -32,7 +35,7 @@ template <int COLS> DEVICE void storeTile(float *c, const float sums[TILE][COLS 
     NOUNROLL for (int e = threadX; e < TILE * COLS; e += THREADS) {
         int row = row0 + e / COLS, col = col0 + e % COLS;
         if (row < m && col < n)
-            store(c, row * ldc + col, col, sums[e / COLS][e % COLS], bias, pre, f, accumulate);
+            store(c, row, col, sums[e / COLS][e % COLS], ldc, GIVEN_EPILOGUE);
     }
 }
 
@@ -43,10 +46,12 @@ template <int COLS> DEVICE void storeTile(float *c, const float sums[TILE][COLS 
     float *c, const float *a, const float *b, int m, int n, int k, long ai, long ak, long az, \
         long bk, long bj, long bz, long ldc, long cz, EPILOGUE
 
-// Moves C and what is laid out as it to a block's z.
-#define MOVE_C             \
-    c += blockZ * cz;      \
-    if (pre)               \
+// Moves C, and what is as large, to a block's z.
+#define MOVE_C                 \
+    c += blockZ * cz;          \
+    if (base)                  \
+        base += blockZ * zbase; \
+    if (pre)                   \
         pre += blockZ * cz
 
 // Each element is one sum in the order of k. Rows are blocks along x, where a grid has room
@@ -84,7 +89,7 @@ KERNEL BOUNDS void product(PRODUCT)
     UNROLL for (int i = 0; i < OWN; i++)
         writeFour(&s.sums[ty + i][tx], sum[i]);
     BARRIER;
-    storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, bias, pre, f, accumulate);
+    storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, GIVEN_EPILOGUE);
 }
 
 #define SMALL 16 // rows and columns of C that a block computes, and depth
@@ -112,7 +117,7 @@ KERNEL BOUNDS void product_small(PRODUCT)
     if (row >= m || col >= n)
         return;
     MOVE_C;
-    store(c, row * ldc + col, col, sum, bias, pre, f, accumulate);
+    store(c, row, col, sum, ldc, GIVEN_EPILOGUE);
 }
 
 // The end of a product whose sums are of parts of k: P is the sum over p of parts[p],
@@ -126,5 +131,5 @@ KERNEL BOUNDS void product_sum(float *c, const float *parts, int count, int m, i
     for (int p = 0; p < count; p++)
         sum += parts[p * all + i];
     int col = (int)(i % n);
-    store(c, row * ldc + col, col, sum, bias, pre, f, accumulate);
+    store(c, row, col, sum, ldc, GIVEN_EPILOGUE);
 }

@@ -22,9 +22,9 @@ const mostBlocks = 65535
 
 // An Epilogue says what a product P does before it is stored in C, as kernel.Epilogue:
 //
-//	V = P [+ Bias] [+ C];  Pre = V;  C = Activation(V)
+//	V = P [+ Bias] [+ Base];  Pre = V;  C = Activation(V)
 type Epilogue struct {
-	Accumulate bool    // add what C holds
+	Base       Matrix  // [m, n], such as C itself, whose Col is 1; At 0 for none
 	Bias       Address // [n], added to every row; 0 for none
 	Activation int     // the number of a kernel.Activation, 0 for none
 	Pre        Address // unless 0, laid out as C, receives V
@@ -32,13 +32,16 @@ type Epilogue struct {
 
 // arguments returns e as kernels take it.
 func (e Epilogue) arguments() []any {
-	return []any{e.Bias, e.Pre, int32(e.Activation), flag(e.Accumulate)}
+	return []any{e.Bias, e.Base.At, int64(e.Base.Row), int64(e.Base.Batch), e.Pre, int32(e.Activation)}
 }
 
 // from returns the epilogue of products from number z of c's on.
 func (e Epilogue) from(z int, c Matrix) Epilogue {
 	if e.Pre != 0 {
 		e.Pre += Address(4 * z * c.Batch)
+	}
+	if e.Base.At != 0 {
+		e.Base = e.Base.from(z)
 	}
 	return e
 }

@@ -79,6 +79,6 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
                 writeFour(&s.sums[y + i % 4][x + 64], sum[i] + 4);
             }
         BARRIER;
-        storeTile<LARGE>(c, s.sums, row0 + half * TILE, col0, m, n, ldc, bias, pre, f, accumulate);
+        storeTile<LARGE>(c, s.sums, row0 + half * TILE, col0, m, n, ldc, GIVEN_EPILOGUE);
     }
 }

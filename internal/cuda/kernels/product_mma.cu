@@ -85,7 +85,7 @@ template <class F> DEVICE void productOf(PRODUCT)
         UNROLL for (int i = 0; i < 4; i++)
             s.sums[warp / 2 * 16 + g + i / 2 * 8][warp % 2 * 32 + 8 * j + 2 * t + i % 2] = sum[j][i];
     BARRIER;
-    storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, bias, pre, f, accumulate);
+    storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, GIVEN_EPILOGUE);
 }
 
 
@@ -168,18 +168,18 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
                     UNROLL for (int e = 0; e < 4; e++)
                         s.sums[warp / 2 % 2 * 32 + 16 * i + g + e / 2 * 8][warp % 2 * 64 + 8 * j + 2 * t + e % 2] = sum[i][j][e];
         BARRIER;
-        storeTile<LARGE>(c, s.sums, row0 + half * TILE, col0, m, n, ldc, bias, pre, f, accumulate);
+        storeTile<LARGE>(c, s.sums, row0 + half * TILE, col0, m, n, ldc, GIVEN_EPILOGUE);
     }
 }
 
 #define PRODUCT_OF(name, F)                                                                                      \
     KERNEL BOUNDS void name(PRODUCT)                                                                             \
     {                                                                                                            \
-        productOf<F>(c, a, b, m, n, k, ai, ak, az, bk, bj, bz, ldc, cz, bias, pre, f, accumulate);               \
+        productOf<F>(c, a, b, m, n, k, ai, ak, az, bk, bj, bz, ldc, cz, GIVEN_EPILOGUE);                  \
     }                                                                                                            \
     KERNEL BOUNDS void name##_large(PRODUCT)                                                                     \
     {                                                                                                            \
-        largeProductOf<F>(c, a, b, m, n, k, ai, ak, az, bk, bj, bz, ldc, cz, bias, pre, f, accumulate);          \
+        largeProductOf<F>(c, a, b, m, n, k, ai, ak, az, bk, bj, bz, ldc, cz, GIVEN_EPILOGUE);             \
     }
 
 PRODUCT_OF(product_bf16, BF16)

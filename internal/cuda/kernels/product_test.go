@@ -47,8 +47,11 @@ func testProductLarge(t *testing.T, in Format) {
 			if variant&2 != 0 {
 				bm.Row, bm.Col = 1, k
 			}
-			e := Epilogue{Bias: up(b, bias), Accumulate: variant == i%4}
+			e := Epilogue{Bias: up(b, bias)}
 			large, other := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Matrix{up(b, old), n + 2, 1, m * (n + 2)}
+			if variant == i%4 {
+				e.Base = Matrix{up(b, b.normal(len(old)+batch*m)), n + 3, 1, m * (n + 3)}
+			}
 			b.must(product(b, in.String()+"_large", largeTile, large, a, bm, e, batch, m, n, k))
 			b.must(product(b, in.String(), tile, other, a, bm, e, batch, m, n, k))
 			b.compare(fmt.Sprint(s, " variant ", variant), large.At, down[float32](b, other.At, len(old)), 0)
@@ -74,8 +77,10 @@ func testProduct(t *testing.T, in Format) {
 			if variant&1 != 0 {
 				bm.Row, bm.Col = 1, k
 			}
-			c, e := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Epilogue{Accumulate: accumulate}
-			if !accumulate {
+			c, e := Matrix{up(b, old), n + 2, 1, m * (n + 2)}, Epilogue{}
+			if accumulate {
+				e.Base = c
+			} else {
 				e.Bias = up(b, bias)
 			}
 			b.must(Product(b, in, c, a, bm, e, batch, m, n, k))
@@ -161,7 +166,9 @@ func testEpilogue(t *testing.T, act kernel.Activation, variant, batch, m, n, k i
 	if variant&1 != 0 {
 		e.Bias, reference.Bias = up(b, bias), bias
 	}
-	e.Accumulate, reference.Accumulate = variant&2 != 0, variant&2 != 0
+	if reference.Accumulate = variant&2 != 0; reference.Accumulate {
+		e.Base = Matrix{up(b, old), ldc, 1, m * ldc} // which the product must leave
+	}
 	if variant&4 != 0 {
 		e.Pre = up(b, old)
 	}
@@ -176,6 +183,9 @@ func testEpilogue(t *testing.T, act kernel.Activation, variant, batch, m, n, k i
 	b.compare(name+"C", c, want, 2.5e-7)
 	if e.Pre != 0 {
 		b.compare(name+"Pre", e.Pre, pre, 2.5e-7)
+	}
+	if e.Base.At != 0 {
+		b.compare(name+"Base", e.Base.At, old, 0)
 	}
 }
 
@@ -194,7 +204,11 @@ func TestSplitProduct(t *testing.T) {
 			for _, accumulate := range []bool{false, true} {
 				c, again := Matrix{up(b, old), n + 2, 1, 0}, Matrix{up(b, old), n + 2, 1, 0}
 				for _, to := range []Matrix{c, again} {
-					b.must(SplitProduct(b, in, to, a, bm, b.empty(SplitParts(m, n, k)), Epilogue{Accumulate: accumulate}, m, n, k))
+					e := Epilogue{}
+					if accumulate {
+						e.Base = to
+					}
+					b.must(SplitProduct(b, in, to, a, bm, b.empty(SplitParts(m, n, k)), e, m, n, k))
 				}
 				got := down[float32](b, c.At, len(old))
 				b.compare("the same product again", again.At, got, 0)
