@@ -124,6 +124,19 @@ func (e ending) of(dst, x []float32, word uint64) []float32 {
 	return x
 }
 
+// rows returns a tensor whose rows [from, to) are what the ending makes of x's: dst, or x
+// itself if it changes nothing.
+func (e ending) rows(dst, x *tensor.Tensor, from, to int) *tensor.Tensor {
+	if e.act == Identity && e.p == 0 {
+		return x
+	}
+	for n := (operands{dst: dst, a: x}).stretch(to - from); from < to; from += n {
+		s := span{from, from + n}
+		e.of(s.of(dst), s.of(x), s.word(x))
+	}
+	return dst
+}
+
 // grad sets dx to the gradient of x given that of what of returns. dx may be dy.
 func (e ending) grad(dx, dy, x []float32, word uint64) {
 	if e.p > 0 {

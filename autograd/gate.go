@@ -103,16 +103,21 @@ func (t *Tape) GatedResidual(residual, u, h *Variable, end Ending) *Variable {
 }
 
 func (h *host) gatedResidual(dst, residual, u, y *tensor.Tensor, e ending) {
-	h.tape().elementwise(4, operands{dst, residual, u, y, e}, func(o operands, s span) {
-		dst := s.of(o.dst)
-		kernel.GatedResidual(dst, s.of(o.a), s.of(o.b), o.end.of(dst, s.of(o.c), s.word(o.dst)))
+	onRows(h.tape(), dst.Rows(), 4*dst.Cols(), operands{dst, residual, u, y, e}, func(o operands, from, to int) {
+		o.c = o.end.rows(o.dst, o.c, from, to)
+		for n := o.stretch(to - from); from < to; from += n {
+			s := span{from, from + n}
+			kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
+		}
 	})
 }
 
 func (h *host) gatedResidualGrad(dresidual, du, dh, dy, residual, u, y *tensor.Tensor, e ending) {
-	h.tape().eachSpan(7, func(s span) {
-		d, x, word := s.of(dh), s.of(y), s.word(y)
-		kernel.GatedResidualGrad(s.of(dresidual), s.of(du), d, s.of(dy), s.of(residual), s.of(u), e.of(d, x, word))
-		e.grad(d, d, x, word)
-	}, dresidual, du, dh, dy, residual, u, y)
+	h.tape().eachBlock(dy.Rows(), 7*dy.Cols(), func(_, from, to int) {
+		finished := e.rows(dh, y, from, to)
+		eachStretch(from, to, func(s span) {
+			kernel.GatedResidualGrad(s.of(dresidual), s.of(du), s.of(dh), s.of(dy), s.of(residual), s.of(u), s.of(finished))
+		}, dresidual, du, dh, dy, residual, u, finished)
+		eachStretch(from, to, func(s span) { e.grad(s.of(dh), s.of(dh), s.of(y), s.word(y)) }, dh, y)
+	})
 }

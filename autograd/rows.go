@@ -71,6 +71,15 @@ func (o operands) together() bool {
 	return o.dst.Contiguous() && o.a.Contiguous() && (o.b == nil || o.b.Contiguous()) && (o.c == nil || o.c.Contiguous())
 }
 
+// stretch returns how many rows at a time an operation takes: all n if the numbers of each
+// tensor lie next to each other, else one.
+func (o operands) stretch(n int) int {
+	if o.together() {
+		return max(1, n)
+	}
+	return 1
+}
+
 // A span is a stretch of rows of tensors with the same rows and columns.
 type span struct{ from, to int }
 
@@ -87,17 +96,21 @@ func (s span) word(t *tensor.Tensor) uint64 { return uint64(s.from) * uint64(t.C
 // blocks of rows if the numbers of all lie together, else single rows. cost is
 // how many passes over memory f makes.
 func (t *Tape) eachSpan(cost int, f func(s span), ts ...*tensor.Tensor) {
+	t.eachBlock(ts[0].Rows(), cost*ts[0].Cols(), func(_, from, to int) { eachStretch(from, to, f, ts...) })
+}
+
+// eachStretch calls f for spans that cover rows [from, to) of tensors: for all of them if the
+// numbers of each tensor lie together, else for single rows.
+func eachStretch(from, to int, f func(s span), ts ...*tensor.Tensor) {
 	together := true
 	for _, t := range ts {
 		together = together && t.Contiguous()
 	}
-	t.eachBlock(ts[0].Rows(), cost*ts[0].Cols(), func(_, from, to int) {
-		if together {
-			f(span{from, to})
-			return
-		}
-		for i := from; i < to; i++ {
-			f(span{i, i + 1})
-		}
-	})
+	if together {
+		f(span{from, to})
+		return
+	}
+	for i := from; i < to; i++ {
+		f(span{i, i + 1})
+	}
 }
