@@ -51,7 +51,7 @@ type slot struct {
 	mu      sync.Mutex
 	current *loaded
 	mark    string // fingerprint of what current was made of
-	stale   error  // why what is there now is not loaded, nil if it is
+	stale   error  // why the newest files could not be loaded, nil if they are
 
 	failed attempt // of watch alone
 }

@@ -56,8 +56,8 @@ type attempt struct {
 const longestPause = 5 * time.Minute
 
 // again returns the attempt after one more failure. A load takes time and memory, and what
-// failed once may well fail again, so that the same files are tried ever more seldom. Not
-// never: memory may have run out, or a dictionary be mended that lies elsewhere.
+// failed once may well fail again, so the same files are tried ever more seldom, but never
+// given up: memory may have run out, or a dictionary be mended that lies elsewhere.
 func (a attempt) again(mark string, err error, pause time.Duration) attempt {
 	if a.mark == mark {
 		pause = max(pause, 2*a.pause)
@@ -94,8 +94,8 @@ func (s *slot) reload(o Options, log *slog.Logger) (old *loaded, err error) {
 	return old, nil
 }
 
-// setStale says why what is there now is not loaded, nil if it is, and reports whether that
-// is news.
+// setStale says why the newest files could not be loaded, nil if they are loaded, and reports
+// whether that is news.
 func (s *slot) setStale(err error) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

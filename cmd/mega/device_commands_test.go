@@ -155,7 +155,7 @@ func TestGraphsFail(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if want := "mega: steps are launched one by one from now on: no graph is to be had\n"; stderr.String() != want {
+	if want := "mega: CUDA graphs failed, so steps are launched one by one from now on: no graph is to be had\n"; stderr.String() != want {
 		t.Errorf("%q, want %q", stderr.String(), want)
 	}
 }

@@ -61,7 +61,7 @@ func isProcessor(name string) bool {
 	return name == "cpu" || name == "auto" && countGPUs() == 0
 }
 
-// check returns an error if the device does not multiply as it should.
+// check returns an error if --tf32 is set where it cannot be.
 func (d *deviceFlags) check() error {
 	if !d.tf32 {
 		return nil
@@ -99,7 +99,7 @@ func onDevice(stderr io.Writer, on *deviceFlags, f func(device.Device) error) er
 		defer device.Catch(&err)
 		d.SetTF32(on.tf32)
 		return f(device.Replaying(d, func(err error) {
-			say(stderr, "mega: steps are launched one by one from now on: %s", oneLine(err))
+			say(stderr, "mega: CUDA graphs failed, so steps are launched one by one from now on: %s", oneLine(err))
 		}))
 	})
 }

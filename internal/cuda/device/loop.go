@@ -24,9 +24,9 @@ func NewLoop(d Device) *Loop {
 
 var errEnded = errors.New("it is used after its loop has ended")
 
-// Do runs f on the device's goroutine and returns when it has. If f panics, it panics with
-// the same Failure, or a Panic of what else it was. f must not call Do. On a nil Loop, which stands for the host, f runs at
-// once.
+// Do runs f on the device's goroutine and returns when f has. If f panics with a Failure, Do
+// panics with the same one, and if f panics with anything else, with a Panic of that. f must
+// not call Do. On a nil Loop, which stands for the host, f runs at once.
 func (l *Loop) Do(f func()) {
 	if l == nil {
 		f()

@@ -46,7 +46,7 @@ type Replayer struct {
 	seed    maphash.Seed
 	total   Work
 	longest int         // steps of a sequence
-	plain   error       // why there are graphs no more, nil while there are
+	plain   error       // why there are no more graphs, nil while there are
 	tell    func(error) // is told of plain, once
 }
 
@@ -104,7 +104,7 @@ func Replaying(d Device, tell func(error)) Device {
 	return d
 }
 
-// Plain returns nil, or why there are graphs no more.
+// Plain returns nil, or why there are no more graphs.
 func (r *Replayer) Plain() error { return r.plain }
 
 // String implements Memory.
@@ -298,7 +298,7 @@ func (r *Replayer) drop(g *replay) error {
 	return r.on.Free(g.staged)
 }
 
-// Drop drops all graphs, as when the shapes that they are for come no more.
+// Drop drops all graphs, as when the shapes that they are for will not come again.
 func (r *Replayer) Drop() error {
 	graphs := r.graphs
 	r.graphs = nil

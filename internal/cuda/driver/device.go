@@ -100,8 +100,9 @@ func (j *job) work(s *Stream) {
 	j.err = j.run(s)
 }
 
-// Run runs f on the device's thread, and returns what f does. If f panics, it panics with
-// the same device.Failure, or a device.Panic of what else it was. Work that f has given to the stream may still be running then. f must
+// Run runs f on the device's thread, and returns what f does. If f panics with a
+// device.Failure, Run panics with the same one, and if f panics with anything else, with a
+// device.Panic of that. Work that f has given to the stream may still be running then. f must
 // not call Run or Close, and must not keep the stream.
 func (d *Device) Run(f func(*Stream) error) error {
 	return d.do(&job{run: f, done: make(chan struct{})})

@@ -88,7 +88,6 @@ template <class F> DEVICE void productOf(PRODUCT)
     storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, GIVEN_EPILOGUE);
 }
 
-
 // Tiles of large matrices, and what a thread reads of them: as share has it, in words. It
 // begins at row and depth, which counts numbers.
 template <class F> struct largeTile {

@@ -25,7 +25,9 @@ func splitOf(m, n, k int) split {
 	if parts < 2 {
 		return s
 	}
-	const step = 32 // of the kernels for bfloat16, which so see whole steps
+	// Kernels take the inner dimension in steps: 32 is the longest, of bfloat16, and a multiple
+	// of the others. So only the last part can end within a step.
+	const step = 32
 	s.depth = ceilDiv(ceilDiv(k, parts), step) * step
 	s.parts = ceilDiv(k, s.depth)
 	return s

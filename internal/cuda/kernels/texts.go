@@ -95,9 +95,13 @@ func (e EMA) Rest(d Device, rest Address, p EMAParameters, states int) error {
 	return elements(d, "ema_rest", EMAStates*e.Channels, rest, p.Delta, p.Alpha, int32(e.Channels), int32(states), int32(e.First))
 }
 
-// ContinueCarries returns how many numbers of memory Continue needs.
+// ContinueCarries returns how many numbers of memory Continue needs: none for at most a chunk.
 func (e EMA) ContinueCarries() int {
-	return e.Batch * ceilDiv(e.Length, chunkSteps) * EMAStates * e.Channels
+	chunks := ceilDiv(e.Length, chunkSteps)
+	if chunks <= 1 {
+		return 0
+	}
+	return e.Batch * chunks * EMAStates * e.Channels
 }
 
 // Continue is Forward for texts that go on from state [Batch, Kept(states), Channels], of
@@ -109,7 +113,7 @@ func (e EMA) Continue(d Device, s, state, x, mask, rest, omega, carry Address, s
 	state += Address(4 * e.First * e.Channels)
 	apart := int64(Kept(states) * e.Channels)
 	if chunks <= 1 {
-		carry = 0
+		carry = 0 // by which the kernel knows that chunks begin with the state
 	} else {
 		if err := e.launch(d, "ema_local", chunks, carry, x, mask, e.Decay, e.Lag, int32(0), length, width, int32(0)); err != nil {
 			return err

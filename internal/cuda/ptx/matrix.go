@@ -3,10 +3,11 @@ package ptx
 import "math"
 
 // A matrixProduct is one of the two instructions for matrices that are known: D = A B + C by
-// a warp, for A [16, 8 each] and B [8 each, 8]. A register has some numbers along the sum.
+// a warp, for A [16, 8 each] and B [8 each, 8]. A register of A or B has `each` numbers, which
+// are neighbours along the sum.
 type matrixProduct struct {
 	each    int
-	numbers func(register uint64) [2]float64 // the first each of them count
+	numbers func(register uint64) [2]float64 // of which the first `each` are used
 	wrong   func(register uint64) string     // says why no register may hold this, "" if one may
 }
 
