@@ -7,34 +7,19 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 )
-
-// deviceModule is the module of all kernels, parsed once.
-var deviceModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
-
-// interpreter returns a device that is the interpreter of kernels.
-func interpreter(t testing.TB) device.Device {
-	t.Helper()
-	m, err := deviceModule()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return device.NewInterpreter(m)
-}
 
 // onDevice returns a language model on a device.
 func onDevice(t *testing.T, change func(*mega.LanguageModelConfig)) *mega.LanguageModel {
 	t.Helper()
 	m := newModel(t, change)
-	m.Params().Move(interpreter(t))
+	m.Params().Move(devicetest.New(t))
 	return m
 }
 
@@ -223,7 +208,7 @@ func TestTranslatorSessionOnDevice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := course(t, smallTranslator(t, change))
 			m := smallTranslator(t, change)
-			m.Params().Move(interpreter(t))
+			m.Params().Move(devicetest.New(t))
 			if wrong := differ(course(t, m), want); wrong != "" {
 				t.Error(wrong)
 			}
@@ -234,7 +219,7 @@ func TestTranslatorSessionOnDevice(t *testing.T) {
 // TestDeviceMemoryComesBack holds that the memory of sessions that nobody holds serves
 // others.
 func TestDeviceMemoryComesBack(t *testing.T) {
-	m, counted := newModel(t, sessionModels["plain"]), &counting{Device: interpreter(t)}
+	m, counted := newModel(t, sessionModels["plain"]), devicetest.NewCounter(t)
 	m.Params().Move(counted)
 	before := 0
 	for i := range 60 {
@@ -243,40 +228,18 @@ func TestDeviceMemoryComesBack(t *testing.T) {
 		}
 		runtime.GC()
 		if i == 20 {
-			before = counted.live
+			before = counted.Bytes
 		}
 	}
-	if counted.live > before*5/4 {
-		t.Errorf("%d bytes after twenty sessions and %d after sixty", before, counted.live)
+	if counted.Bytes > before*5/4 {
+		t.Errorf("%d bytes after twenty sessions and %d after sixty", before, counted.Bytes)
 	}
-}
-
-// counting counts a device's memory.
-type counting struct {
-	device.Device
-	live  int
-	sizes map[device.Address]int
-}
-
-func (c *counting) Alloc(n int) (device.Address, error) {
-	at, err := c.Device.Alloc(n)
-	c.live += n
-	if c.sizes == nil {
-		c.sizes = map[device.Address]int{}
-	}
-	c.sizes[at] = n
-	return at, err
-}
-
-func (c *counting) Free(at device.Address) error {
-	c.live -= c.sizes[at]
-	return c.Device.Free(at)
 }
 
 // TestLeaveDevice holds that models which leave a device leave nothing there, whoever still
 // holds their sessions, and compute on the CPU as before.
 func TestLeaveDevice(t *testing.T) {
-	counted := &counting{Device: interpreter(t)}
+	counted := devicetest.NewCounter(t)
 	m := newModel(t, sessionModels["plain"])
 	tokens := text(8, 11, m.Config().VocabSize)
 	read := func() []float32 {
@@ -294,8 +257,8 @@ func TestLeaveDevice(t *testing.T) {
 		t.Errorf("on the device %v, want %v", got, want)
 	}
 	m.LeaveDevice()
-	if counted.live != 0 {
-		t.Errorf("%d bytes are left of a language model", counted.live)
+	if counted.Bytes != 0 {
+		t.Errorf("%d bytes are left of a language model", counted.Bytes)
 	}
 	runtime.KeepAlive(held)
 	if got := read(); !slices.Equal(got, want) {
@@ -311,8 +274,8 @@ func TestLeaveDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Attention(0)
-	if x.LeaveDevice(); counted.live != 0 {
-		t.Errorf("%d bytes are left of a translator", counted.live)
+	if x.LeaveDevice(); counted.Bytes != 0 {
+		t.Errorf("%d bytes are left of a translator", counted.Bytes)
 	}
 }
 
@@ -378,7 +341,7 @@ func (b *broken) Launch(kernel string, grid, block [3]int, args ...any) error {
 // TestBrokenDevice holds that what a session does on a device that fails is an error of
 // the session, and that a model's checksum is right once the device works again.
 func TestBrokenDevice(t *testing.T) {
-	on := &broken{Device: interpreter(t)}
+	on := &broken{Device: devicetest.New(t)}
 	m := newModel(t, sessionModels["plain"])
 	m.Params().Move(on)
 	vocab := m.Config().VocabSize

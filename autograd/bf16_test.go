@@ -8,6 +8,7 @@ import (
 
 	"github.com/mega-go/mega/format/dtype"
 	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
 )
@@ -69,7 +70,7 @@ func TestRoundedProducts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			forEachKernel(t, func(t *testing.T) { op.check(t, nil, true, roundBF16) })
 			t.Run("device", func(t *testing.T) {
-				on := interpreter(t)
+				on := devicetest.New(t)
 				on.SetTF32(true)
 				op.check(t, on, true, roundBF16)
 				op.check(t, on, false, roundTF32)
@@ -174,7 +175,7 @@ func TestTF32Attention(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	x, dy := normal(rng, 19*8, 1), normal(rng, 19*8, 1)
 	run := func(tf32 bool) [2][]float32 {
-		on, tape := interpreter(t), NewTrainingTape()
+		on, tape := devicetest.New(t), NewTrainingTape()
 		on.SetTF32(tf32)
 		tape.SetDevice(on)
 		v := NewParameter(tape.moved(tensor.FromSlice(slices.Clone(x), 19, 8)))

@@ -7,29 +7,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/internal/naive"
 	"github.com/mega-go/mega/tensor"
 )
-
-// deviceModule is the module of all kernels, parsed once.
-var deviceModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
-
-// interpreter returns a device that is the interpreter of kernels.
-func interpreter(t testing.TB) device.Device {
-	t.Helper()
-	m, err := deviceModule()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return device.NewInterpreter(m)
-}
 
 // checkDevice holds the operation on a device against its specification.
 func (s *specification) checkDevice(t *testing.T) {
@@ -40,7 +25,7 @@ func (s *specification) checkDevice(t *testing.T) {
 	var err error
 	func() {
 		defer device.Catch(&err)
-		s.compare(t, s.runOn(interpreter(t), f), 1)
+		s.compare(t, s.runOn(devicetest.New(t), f), 1)
 	}()
 	if err != nil {
 		t.Error(err)
@@ -50,7 +35,7 @@ func (s *specification) checkDevice(t *testing.T) {
 // A tape on a device refuses what is on the host, and what is on a device the host
 // refuses, in words that say so.
 func TestTensorsElsewhere(t *testing.T) {
-	on := interpreter(t)
+	on := devicetest.New(t)
 	there, here := tensor.New(2, 3), tensor.New(2, 3)
 	there.Move(on)
 	for name, c := range map[string]struct {
@@ -83,7 +68,7 @@ func TestAdamOnDevice(t *testing.T) {
 	if err := kernel.Use(kernel.Generic); err != nil {
 		t.Fatal(err)
 	}
-	on := interpreter(t)
+	on := devicetest.New(t)
 	settings := AdamSettings{Betas: [2]float64{0.9, 0.98}, Eps: 1e-8, WeightDecay: 0.1, Undecayed: []bool{false, true, false, false}}
 	shapes := []shape{{3, 5}, {11}, {7}, {2, AdamBlock/2 + 3}} // the third gets no gradient
 	begin := func(to device.Memory) (*Adam, []*Variable, []*tensor.Tensor) {
@@ -150,7 +135,7 @@ func TestValuesOnDevice(t *testing.T) {
 		v.best, v.ranks, v.targetLogProbs = tape.Argmax(a), tape.Ranks(a, targets), tape.TargetLogProbs(a, targets)
 		return v
 	}
-	want, got := compute(nil), compute(interpreter(t))
+	want, got := compute(nil), compute(devicetest.New(t))
 	wide := func(x []float32) []float64 { return naive.FromFloat32(1, len(x), x).Data }
 	within(t, "log-softmax", got.logs, wide(want.logs), 1, 0)
 	within(t, "bands", got.joined, wide(want.joined), 1, 0)
@@ -187,7 +172,7 @@ func (f *failing) Launch(kernel string, grid, block [3]int, args ...any) error {
 // TestTapeAfterFailure holds that nothing of an operation that failed reaches those after
 // a Reset, and that a closed tape leaves no memory, that of seeds included.
 func TestTapeAfterFailure(t *testing.T) {
-	on := &failing{Device: interpreter(t)}
+	on := &failing{Device: devicetest.New(t)}
 	tape := NewTrainingTape()
 	tape.SetDevice(on)
 	d := tape.device
@@ -241,7 +226,7 @@ func (l *listing) Launch(kernel string, grid, block [3]int, args ...any) error {
 // TestLinearIsOneKernel: a product with all that goes with it, what backward reads included,
 // is one launch.
 func TestLinearIsOneKernel(t *testing.T) {
-	on := &listing{Device: interpreter(t)}
+	on := &listing{Device: devicetest.New(t)}
 	tape := NewTrainingTape()
 	tape.SetDevice(on)
 	x, w, b := tape.zeros(shape{40, 5}), tape.zeros(shape{33, 5}), tape.zeros(shape{33})

@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 )
 
 // The bounds, worked out by hand for the shapes of the yardstick, in seconds of
@@ -63,19 +61,15 @@ func TestLimit(t *testing.T) {
 
 // TestMeasureOnDevice measures a small model in the interpreter of kernels.
 func TestMeasureOnDevice(t *testing.T) {
-	m, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := classifier("small", 1, 12, "mega_lra_imdb", func(c *mega.ClassifierConfig) {
 		c.VocabSize, c.AttentionActivationFn, c.ChunkSize, c.MaxPositions = 20, "softmax", -1, 12
 		c.EncoderLayers, c.EncoderEmbedDim, c.EncoderHiddenDim, c.ZDim, c.EncoderFFNEmbedDim, c.ClassifierInDim = 1, 8, 16, 4, 8, 8
 	})
 	for _, in := range []string{"float32", "bfloat16", "TF32"} {
 		var modes []string
-		on, bf16 := device.NewInterpreter(m), in == "bfloat16"
+		on, bf16 := devicetest.New(t), in == "bfloat16"
 		on.SetTF32(in == "TF32")
-		err = Measure(w, Options{Reps: 1, BF16: bf16, Device: on}, func(r Result) error {
+		err := Measure(w, Options{Reps: 1, BF16: bf16, Device: on}, func(r Result) error {
 			if modes = append(modes, r.Mode); r.Milliseconds <= 0 || r.Params == 0 || r.Device != "interpreter" || r.BF16 != bf16 || r.TF32 != on.TF32() || r.NoGraphs != "" || r.Launches < 20 || r.Replayed != r.Launches || r.Graphs == 0 || r.Graphs > 4 {
 				t.Errorf("%+v", r)
 			}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -16,8 +15,7 @@ import (
 
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/task/classify"
 )
 
@@ -39,54 +37,10 @@ func TestEndedDevice(t *testing.T) {
 	}
 }
 
-// A shortDevice counts its memory, and refuses it, or copies to it, after some calls.
-type shortDevice struct {
-	device.Device
-	allocs, writes, live int
-	mostAllocs           int // negative for no limit
-	mostWrites           int
-}
-
-func newShort(t *testing.T) *shortDevice {
-	t.Helper()
-	module, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &shortDevice{Device: device.NewInterpreter(module), mostAllocs: -1, mostWrites: -1}
-}
-
-func (d *shortDevice) Alloc(n int) (device.Address, error) {
-	if d.allocs == d.mostAllocs {
-		return 0, errors.New("out of memory")
-	}
-	d.allocs++
-	d.live++
-	return d.Device.Alloc(n)
-}
-
-func (d *shortDevice) Free(at device.Address) error {
-	d.live--
-	return d.Device.Free(at)
-}
-
-func (d *shortDevice) Write(at device.Address, data []byte) error {
-	if d.writes == d.mostWrites {
-		return errors.New("a copy failed")
-	}
-	d.writes++
-	return d.Device.Write(at, data)
-}
-
-// limit begins to count calls anew, of which only so many succeed, all if that is negative.
-func (d *shortDevice) limit(allocs, writes int) {
-	d.allocs, d.writes, d.mostAllocs, d.mostWrites = 0, 0, allocs, writes
-}
-
 // TestFailedLoad: a model of any kind that cannot be loaded leaves no memory of a device
 // taken, whatever fails: memory, a copy, or the data beside the model.
 func TestFailedLoad(t *testing.T) {
-	d := newShort(t)
+	d := devicetest.NewCounter(t)
 	loop := device.NewLoop(d)
 	o := Options{Device: loop}.withDefaults()
 	fails := func(m Model, want string) {
@@ -97,31 +51,31 @@ func TestFailedLoad(t *testing.T) {
 			t.Errorf("%s is loaded, want it to say %s", m.ID, want)
 			return
 		}
-		if !strings.Contains(err.Error(), want) || d.live != 0 {
-			t.Errorf("%s: %v, and %d blocks of memory are left, want it to say %s", m.ID, err, d.live, want)
+		if !strings.Contains(err.Error(), want) || d.Blocks != 0 {
+			t.Errorf("%s: %v, and %d blocks of memory are left, want it to say %s", m.ID, err, d.Blocks, want)
 		}
 	}
 	pictures := Model{ID: "pictures", Path: golden("imagenet")}
 	err := loop.While(func() error {
 		for _, m := range []Model{bytesModel, pairsModel, greyModel, pictures} {
-			d.limit(-1, -1)
+			d.Limit(-1, -1)
 			l, err := m.load(o, o.Log)
 			if err != nil {
 				return err
 			}
-			allocs, writes := d.allocs, d.writes
-			if l.close(); d.live != 0 {
-				t.Errorf("%s that was closed leaves %d blocks of memory", m.ID, d.live)
+			allocs, writes := d.Allocs, d.Writes
+			if l.close(); d.Blocks != 0 {
+				t.Errorf("%s that was closed leaves %d blocks of memory", m.ID, d.Blocks)
 			}
 			for _, after := range []int{0, 1, allocs / 2, allocs - 1} {
-				d.limit(after, -1)
+				d.Limit(after, -1)
 				fails(m, "out of memory")
 			}
 			for _, after := range []int{0, writes - 1} {
-				d.limit(-1, after)
+				d.Limit(-1, after)
 				fails(m, "a copy failed")
 			}
-			d.limit(-1, -1)
+			d.Limit(-1, -1)
 			if m.Data != "" {
 				m.Data = t.TempDir()
 				fails(m, m.Data)
@@ -169,7 +123,7 @@ func TestClassifiersOnDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loop := device.NewLoop(newShort(t))
+	loop := device.NewLoop(devicetest.New(t))
 	if err := loop.While(func() error {
 		got, err := answers(Options{Models: models, Device: loop})
 		if err != nil {
@@ -191,7 +145,7 @@ func TestClassifiersOnDevice(t *testing.T) {
 // TestFailedReload: a checkpoint that cannot be loaded is not tried again at each look, but
 // at once when it changes, and the server tells of it meanwhile.
 func TestFailedReload(t *testing.T) {
-	d := newShort(t)
+	d := devicetest.NewCounter(t)
 	loop := device.NewLoop(d)
 	dir := filepath.Join(t.TempDir(), "model")
 	if err := os.CopyFS(dir, os.DirFS(golden("lra_image"))); err != nil {
@@ -208,16 +162,16 @@ func TestFailedReload(t *testing.T) {
 		slot := s.slots[0]
 		o := s.options
 		o.Reload = time.Minute // after which the same files are tried again
-		live := d.live
+		live := d.Blocks
 		look := func(allocs int, fails bool) {
 			t.Helper()
-			before := d.allocs
+			before := d.Allocs
 			old, err := slot.reload(o, s.log)
 			if slot.setStale(err); old != nil {
 				old.close()
 			}
-			if d.allocs-before != allocs || (err != nil) != fails || d.live != live {
-				t.Errorf("%d allocations, %v, and %d blocks of memory, want %d allocations, failure %v, and %d blocks", d.allocs-before, err, d.live, allocs, fails, live)
+			if d.Allocs-before != allocs || (err != nil) != fails || d.Blocks != live {
+				t.Errorf("%d allocations, %v, and %d blocks of memory, want %d allocations, failure %v, and %d blocks", d.Allocs-before, err, d.Blocks, allocs, fails, live)
 			}
 			health, metrics := `{"status":"ok"}`, `mega_model_stale{model="m"} 0`
 			if fails {
@@ -230,22 +184,22 @@ func TestFailedReload(t *testing.T) {
 				t.Errorf("metrics lack %s", metrics)
 			}
 		}
-		whole := d.allocs
+		whole := d.Allocs
 		look(0, false)
-		d.limit(2, -1)
+		d.Limit(2, -1)
 		touch()
 		look(2, true)
-		d.limit(2, -1)
+		d.Limit(2, -1)
 		look(0, true)
 		slot.failed.next = time.Now() // the pause is over
 		look(2, true)
 		if slot.failed.pause != 2*o.Reload {
 			t.Errorf("after two failures the files are left alone for %v, want %v", slot.failed.pause, 2*o.Reload)
 		}
-		d.limit(2, -1)
+		d.Limit(2, -1)
 		touch()
 		look(2, true)
-		d.limit(-1, -1)
+		d.Limit(-1, -1)
 		slot.failed.next = time.Now()
 		look(whole, false)
 		return nil
@@ -262,32 +216,15 @@ func TestFailedReload(t *testing.T) {
 	}
 }
 
-// A fullDevice has no more memory once it is full.
-type fullDevice struct {
-	device.Device
-	full bool
-}
-
-func (d *fullDevice) Alloc(n int) (device.Address, error) {
-	if d.full {
-		return 0, errors.New("out of memory")
-	}
-	return d.Device.Alloc(n)
-}
-
 // TestFullDevice: prompts that a device has no memory to begin with end with an error,
 // all of them, and nothing is left of them.
 func TestFullDevice(t *testing.T) {
-	module, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := &fullDevice{Device: device.NewInterpreter(module)}
+	full := devicetest.NewCounter(t)
 	m := randomText(t)
 	m.Model.Params().Move(full)
 	loop := device.NewLoop(full)
-	err = loop.While(func() error {
-		full.full = true
+	err := loop.While(func() error {
+		full.Limit(0, -1)
 		e := newTextEngine(m, Options{Rows: 4, Queue: 4, Device: loop}.withDefaults(), slog.New(slog.DiscardHandler))
 		defer e.close()
 		var jobs []*textJob

@@ -6,46 +6,16 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 	"github.com/mega-go/mega/train"
 )
-
-// parsed is the module of all kernels, parsed once.
-var parsed = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
-
-// A counting device is the interpreter of kernels, and counts copies.
-type counting struct {
-	device.Device
-	reads, writes int
-}
-
-func newCounting(t *testing.T) *counting {
-	t.Helper()
-	m, err := parsed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &counting{Device: device.NewInterpreter(m)}
-}
-
-func (c *counting) Read(data []byte, at device.Address) error {
-	c.reads++
-	return c.Device.Read(data, at)
-}
-
-func (c *counting) Write(at device.Address, data []byte) error {
-	c.writes++
-	return c.Device.Write(at, data)
-}
 
 // deviceConfig is sumsConfig for a few updates without validation. A large eps keeps Adam
 // from making whole steps of gradients that are rounding alone.
@@ -108,7 +78,7 @@ func TestModelsOnDevice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var learnt [2][]float32
-			for i, on := range []device.Device{nil, newCounting(t)} {
+			for i, on := range []device.Device{nil, devicetest.NewCounter(t)} {
 				task, c := open(), deviceConfig(3)
 				c.UpdateFreq = []int{1}
 				if s, err := train.Run(context.Background(), task, c, train.Options{Device: on}); err != nil || s.Updates != 3 {
@@ -145,16 +115,16 @@ func TestCopiesOfAnUpdate(t *testing.T) {
 		if s.model, err = mega.NewClassifier(c); err != nil {
 			t.Fatal(err)
 		}
-		on := newCounting(t)
+		on := devicetest.NewCounter(t)
 		s.onBatch = func(epoch, i int) {
 			if epoch == 1 && i == 0 { // after the weights have gone over
-				on.reads, on.writes = 0, 0
+				on.Reads, on.Writes = 0, 0
 			}
 		}
 		if _, err := train.Run(context.Background(), s, deviceConfig(updates), train.Options{Device: on}); err != nil {
 			t.Fatal(err)
 		}
-		return on.reads, on.writes
+		return on.Reads, on.Writes
 	}
 	reads1, writes1 := copies(1, 1)
 	reads2, writes2 := copies(2, 1)
@@ -174,7 +144,7 @@ func TestLoadOnDevice(t *testing.T) {
 	c := deviceConfig(1)
 	c.NoSave = false
 	s := newSums(t, "batchnorm")
-	if _, err := train.Run(context.Background(), s, c, train.Options{Device: newCounting(t), Dir: dir}); err != nil {
+	if _, err := train.Run(context.Background(), s, c, train.Options{Device: devicetest.NewCounter(t), Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	want := numbersOf(s.Params().Tensors())

@@ -8,45 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
-
-// deviceModule is the module of all kernels, parsed once.
-var deviceModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
-
-// interpreter returns a device that is the interpreter of kernels.
-func interpreter(t *testing.T) device.Device {
-	t.Helper()
-	m, err := deviceModule()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return device.NewInterpreter(m)
-}
-
-// A counted device counts the blocks of its memory that are taken.
-type counted struct {
-	device.Capturer
-	live int
-}
-
-func (c *counted) Alloc(n int) (device.Address, error) {
-	c.live++
-	return c.Capturer.Alloc(n)
-}
-
-func (c *counted) Free(at device.Address) error {
-	c.live--
-	return c.Capturer.Free(at)
-}
 
 // TestMemoryAfterTraining holds that a run leaves nothing on a device but the task's
 // parameters and buffers, whether it ends, fails, or has nothing to do: by itself, by graphs,
@@ -57,11 +26,11 @@ func TestMemoryAfterTraining(t *testing.T) {
 	c.MaxUpdate, c.ModelEMA, c.ModelEMADecay, c.ZeroSharding = 3, true, 0.9, shardOptimizer
 	for name, processes := range map[string]int{"alone": 1, "two processes": 2} {
 		t.Run(name, func(t *testing.T) {
-			dir, devices := filepath.Join(t.TempDir(), "run"), make([]*counted, processes)
+			dir, devices := filepath.Join(t.TempDir(), "run"), make([]*devicetest.Counter, processes)
 			for _, attempt := range []string{"fails", "goes on", "is finished"} {
 				toys := manyToys(processes, nn.SyncBatchNorm, 0.2)
 				for i, m := range toys {
-					devices[i] = &counted{Capturer: interpreter(t).(device.Capturer)}
+					devices[i] = devicetest.NewCounter(t)
 					m.failing = func(epoch, i int) error {
 						if attempt == "fails" && i == 1 {
 							return errors.New("no more data")
@@ -78,8 +47,8 @@ func TestMemoryAfterTraining(t *testing.T) {
 				}
 				for i, m := range toys {
 					tensor.Free(m.moved...)
-					if want := len(m.params.Tensors()); devices[i].live != want {
-						t.Errorf("a run that %s leaves %d blocks of memory, want the %d of its parameters", attempt, devices[i].live, want)
+					if want := len(m.params.Tensors()); devices[i].Blocks != want {
+						t.Errorf("a run that %s leaves %d blocks of memory, want the %d of its parameters", attempt, devices[i].Blocks, want)
 					}
 				}
 			}
@@ -165,7 +134,7 @@ func TestTrainingOnDevice(t *testing.T) {
 				bound, own.TF32 = 1e-3, false
 			}
 			records, want := trainOn(t, nil, here, own)
-			others, got := trainOn(t, interpreter(t), there, c)
+			others, got := trainOn(t, devicetest.New(t), there, c)
 			near(t, "weights and buffers", got, want, bound)
 			if len(records) != len(others) || len(records) <= c.MaxUpdate {
 				t.Fatalf("%d records, want %d", len(others), len(records))
@@ -205,11 +174,11 @@ func testResumeOnDevice(t *testing.T, c Config) {
 					cancel()
 				}
 			}
-			if _, err := Run(ctx, m, c, Options{Dir: dir, Device: interpreter(t)}); !errors.Is(err, ErrInterrupted) {
+			if _, err := Run(ctx, m, c, Options{Dir: dir, Device: devicetest.New(t)}); !errors.Is(err, ErrInterrupted) {
 				t.Fatalf("got %v, want ErrInterrupted", err)
 			}
 		}
-		s, err := Run(context.Background(), newToy(), c, Options{Dir: dir, Device: interpreter(t)})
+		s, err := Run(context.Background(), newToy(), c, Options{Dir: dir, Device: devicetest.New(t)})
 		if err != nil || s.Updates != c.MaxUpdate {
 			t.Fatalf("%+v, %v", s, err)
 		}
@@ -226,7 +195,7 @@ func testResumeOnDevice(t *testing.T, c Config) {
 func TestTF32(t *testing.T) {
 	c, dir := deviceConfig(), filepath.Join(t.TempDir(), "run")
 	c.MaxUpdate, c.TF32 = 1, true
-	on := interpreter(t)
+	on := devicetest.New(t)
 	m := newToy()
 	m.onValid = func(int) (Metrics, error) {
 		if !on.TF32() {
@@ -284,7 +253,7 @@ func TestProcessesOnDevices(t *testing.T) {
 		_, errs := trainTogether(t, toys, func(int) Config { return own }, func(int) Options {
 			o := Options{Dir: dir}
 			if name != "cpu" {
-				o.Device = interpreter(t)
+				o.Device = devicetest.New(t)
 			}
 			return o
 		})
@@ -312,7 +281,7 @@ func TestProcessesOnDifferentDevices(t *testing.T) {
 		if rank == 0 {
 			return Options{}
 		}
-		return Options{Device: interpreter(t)}
+		return Options{Device: devicetest.New(t)}
 	})
 	want := "it has cuda kernels, not " + autograd.Implementation() + " (MEGA_KERNEL and device choose)"
 	if err := errors.Join(errs...); err == nil || !strings.Contains(err.Error(), want) {
@@ -336,7 +305,7 @@ func (b *broken) Launch(kernel string, grid, block [3]int, args ...any) error {
 // TestValidationLacks: a run whose validation a device lacks something for is saved before
 // it ends.
 func TestValidationLacks(t *testing.T) {
-	on, m, dir := interpreter(t), newToy(), filepath.Join(t.TempDir(), "run")
+	on, m, dir := devicetest.New(t), newToy(), filepath.Join(t.TempDir(), "run")
 	m.onValid = func(int) (Metrics, error) {
 		device.Lacks(on, "a validation")
 		return nil, nil
@@ -356,7 +325,7 @@ func TestValidationLacks(t *testing.T) {
 // names it.
 func TestDeviceFails(t *testing.T) {
 	for _, after := range []int{0, 20, 300} {
-		_, err := Run(context.Background(), newToy(), deviceConfig(), Options{Device: &broken{interpreter(t), after}})
+		_, err := Run(context.Background(), newToy(), deviceConfig(), Options{Device: &broken{devicetest.New(t), after}})
 		var failure *device.Failure
 		if !errors.As(err, &failure) || failure.Device != "interpreter" || !strings.Contains(err.Error(), "it is on fire") {
 			t.Errorf("after %d launches: %v", after, err)

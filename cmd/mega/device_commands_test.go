@@ -11,26 +11,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/internal/cuda/device"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
 	"github.com/spf13/cobra"
 )
 
-// allKernels is the module of all kernels, parsed once.
-var allKernels = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
-
 // onInterpreters makes cuda:0 the interpreter of kernels until the test ends, and returns
 // the numbers of the devices that were asked for.
 func onInterpreters(t *testing.T) (asked *[]int) {
 	t.Helper()
-	m, err := allKernels()
+	m, err := devicetest.Kernels()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +49,7 @@ const interpretersVariable = "MEGA_TEST_INTERPRETERS"
 func useInterpreters() {
 	countGPUs = func() int { return 2 }
 	onGPU = func(_ string, index int, f func(device.Device) error) error {
-		m, err := allKernels()
+		m, err := devicetest.Kernels()
 		if err != nil {
 			return err
 		}

@@ -21,12 +21,8 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 )
-
-// interpreterModule is the module of all kernels, parsed once.
-var interpreterModule = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
 
 // useInterpreter puts the interpreter of kernels in the place of GPUs. As these do, it
 // works on one thread alone.
@@ -38,7 +34,7 @@ func useInterpreter(t *testing.T) {
 	before := onGPU
 	t.Cleanup(func() { onGPU = before })
 	onGPU = func(_ string, _ int, f func(device.Device) error) error {
-		m, err := interpreterModule()
+		m, err := devicetest.Kernels()
 		if err != nil {
 			return err
 		}

@@ -5,18 +5,12 @@ import (
 	"testing"
 
 	"github.com/mega-go/mega"
-	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 )
 
 // TestPredictOnDevice holds what classifiers say of texts, pairs of texts and a stream on
 // a device against what they say on the CPU.
 func TestPredictOnDevice(t *testing.T) {
-	module, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := func(change func(*mega.ClassifierConfig)) func(*testing.T) (*Predictor, []Example) {
 		return func(t *testing.T) (*Predictor, []Example) {
 			p := textPredictor(t, "mega_lra_imdb", change)
@@ -48,7 +42,7 @@ func TestPredictOnDevice(t *testing.T) {
 				return all
 			}
 			want := said()
-			p.Model().Params().Move(device.NewInterpreter(module))
+			p.Model().Params().Move(devicetest.New(t))
 			got := said()
 			if len(got) != len(want) || len(want) < len(examples) {
 				t.Fatalf("%d predictions, want %d", len(got), len(want))

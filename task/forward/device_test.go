@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/mega-go/mega"
@@ -9,12 +8,8 @@ import (
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/format/safetensors"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 )
-
-// allKernels is the module of all kernels, parsed once.
-var allKernels = sync.OnceValues(func() (*ptx.Module, error) { return ptx.Parse(kernels.PTX) })
 
 // interpreter returns a device that is the interpreter of kernels, which takes its time.
 func interpreter(t *testing.T) device.Device {
@@ -22,11 +17,7 @@ func interpreter(t *testing.T) device.Device {
 	if testing.Short() {
 		t.Skip("not in short mode")
 	}
-	m, err := allKernels()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return device.NewInterpreter(m)
+	return devicetest.New(t)
 }
 
 // TestGoldenOnDevice holds a training step whose kernels run in the interpreter against

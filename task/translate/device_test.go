@@ -6,9 +6,7 @@ import (
 
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/generate"
-	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/train"
 )
 
@@ -18,10 +16,6 @@ import (
 func TestEnsembleOnDevice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the interpreter takes its time")
-	}
-	module, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
 	}
 	d := tinyPairs(t)
 	corpus := openPairs(t, d)
@@ -43,7 +37,7 @@ func TestEnsembleOnDevice(t *testing.T) {
 		}
 		models = append(models, m)
 	}
-	on := device.NewInterpreter(module)
+	on := devicetest.New(t)
 	translated := func() string {
 		s := generate.Searcher{Options: generate.DefaultOptions()}
 		s.Options.Beam, s.Options.NBest, s.Options.MaxLenA, s.Options.MaxLenB = 2, 2, 0, 4

@@ -16,8 +16,7 @@ import (
 	"github.com/mega-go/mega/data/preprocess"
 	"github.com/mega-go/mega/generate"
 	"github.com/mega-go/mega/internal/cuda/device"
-	"github.com/mega-go/mega/internal/cuda/kernels"
-	"github.com/mega-go/mega/internal/cuda/ptx"
+	"github.com/mega-go/mega/internal/cuda/devicetest"
 	"github.com/mega-go/mega/train"
 )
 
@@ -76,37 +75,17 @@ func TestTrainTranslator(t *testing.T) {
 	}
 }
 
-// A counted device counts the blocks of its memory that are taken.
-type counted struct {
-	device.Device
-	live int
-}
-
-func (c *counted) Alloc(n int) (device.Address, error) {
-	c.live++
-	return c.Device.Alloc(n)
-}
-
-func (c *counted) Free(at device.Address) error {
-	c.live--
-	return c.Device.Free(at)
-}
-
 // TestTrainOnDevice trains a translator on a device, and translates there in validation, as
 // on the CPU. Nothing stays there of either but the parameters.
 func TestTrainOnDevice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the interpreter takes its time")
 	}
-	module, err := ptx.Parse(kernels.PTX)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := tinyPairs(t)
 	d.MaxTokens, d.EvalBLEU, d.EvalTokenizedBLEU, d.EvalBLEUArgs = 40, true, true, `{"beam": 1, "max_len_b": 4}`
 	c := train.DefaultConfig()
 	c.MaxUpdate, c.LR, c.AdamEps, c.BestCheckpointMetric = 2, []float64{0.01}, 0.01, "bleu"
-	counter := &counted{Device: device.NewInterpreter(module)}
+	counter := devicetest.NewCounter(t)
 	var measured [2]train.Metrics
 	for i, on := range []device.Device{nil, counter} {
 		task, err := NewTask(d, tinyTranslator(t))
@@ -115,13 +94,13 @@ func TestTrainOnDevice(t *testing.T) {
 		}
 		defer task.Close()
 		task.Params().Move(on)
-		parameters := counter.live
-		if _, err := task.bleu.run(t.Context(), task.valid[0], train.NewEvaluator(train.Alone{}, nil)); err != nil || counter.live != parameters {
-			t.Errorf("validation leaves %d blocks of memory of %d, %v", counter.live, parameters, err)
+		parameters := counter.Blocks
+		if _, err := task.bleu.run(t.Context(), task.valid[0], train.NewEvaluator(train.Alone{}, nil)); err != nil || counter.Blocks != parameters {
+			t.Errorf("validation leaves %d blocks of memory of %d, %v", counter.Blocks, parameters, err)
 		}
 		s, err := train.Run(t.Context(), task, c, train.Options{Device: on})
-		if err != nil || counter.live != parameters || on != nil && parameters == 0 {
-			t.Errorf("training leaves %d blocks of memory of %d, %v", counter.live, parameters, err)
+		if err != nil || counter.Blocks != parameters || on != nil && parameters == 0 {
+			t.Errorf("training leaves %d blocks of memory of %d, %v", counter.Blocks, parameters, err)
 		}
 		measured[i] = s.Valid
 	}
