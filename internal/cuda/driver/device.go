@@ -11,7 +11,6 @@ import (
 // goroutine.
 type Device struct {
 	Info
-	device.Arithmetic
 	Driver *Driver
 
 	jobs  chan *job
@@ -122,6 +121,17 @@ func (d *Device) do(j *job) error {
 
 // The methods below are the stream's, each run by itself: they serve where work is not at
 // hand as one function, and each takes a change of threads.
+
+// SetTF32 implements device.Device. On a device that is closed it does nothing.
+func (d *Device) SetTF32(on bool) {
+	_ = d.Run(func(s *Stream) error { s.SetTF32(on); return nil }) // ErrClosed at most
+}
+
+// TF32 implements device.Device. It is false on a device that is closed.
+func (d *Device) TF32() (on bool) {
+	_ = d.Run(func(s *Stream) error { on = s.TF32(); return nil }) // ErrClosed at most
+	return on
+}
 
 // Launch gives a kernel to the device and does not wait for it.
 func (d *Device) Launch(kernel string, grid, block [3]int, args ...any) error {

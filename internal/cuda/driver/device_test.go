@@ -72,6 +72,36 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
+// TestSetTF32 holds that a device and its stream have one choice of how to multiply.
+func TestSetTF32(t *testing.T) {
+	dev := openStandin(t, newStandin())
+	check := func(want bool) {
+		t.Helper()
+		if err := dev.Run(func(s *Stream) error {
+			if s.TF32() != want {
+				t.Errorf("TF32 on the stream is %v, want %v", s.TF32(), want)
+			}
+			return nil
+		}); err != nil || dev.TF32() != want {
+			t.Errorf("TF32 on the device is %v, want %v, %v", dev.TF32(), want, err)
+		}
+	}
+	check(false)
+	dev.SetTF32(true)
+	check(true)
+	if err := dev.Run(func(s *Stream) error { s.SetTF32(false); return nil }); err != nil {
+		t.Error(err)
+	}
+	check(false)
+	dev.SetTF32(true)
+	if err := dev.Close(); err != nil {
+		t.Error(err)
+	}
+	if dev.SetTF32(true); dev.TF32() {
+		t.Error("a device that is closed multiplies in TF32")
+	}
+}
+
 func TestClose(t *testing.T) {
 	dev := openStandin(t, newStandin())
 	if err := dev.Run(func(s *Stream) error { _, err := upload(s, 1, 2, 3); return err }); err != nil {
