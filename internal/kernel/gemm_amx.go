@@ -43,7 +43,8 @@ func partsInTiles(k, n int) int {
 }
 
 // PackOnce is Pack for a few products soon: it may pack in another format, which takes longer
-// and more memory, and in which products with many rows are faster.
+// and more memory, and in which products with many rows are faster. There a product with
+// fewer rows than p holds adds zeros times the rows after them, up to a multiple of 32.
 func (p *Packed) PackOnce(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
 	if parts := partsInTiles(k, n); parts > 0 {

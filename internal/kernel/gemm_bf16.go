@@ -14,14 +14,15 @@ import (
 // memory of pairs is that of float32 numbers, whose bits they are.
 //
 // ARM's instruction takes four terms of a row or a column at once. There k/2 is even,
-// and of a panel's rows 2q and 2q + 1 the two pairs of a column lie side by side.
+// and of a panel's rows 2q and 2q + 1 the two pairs of a column lie side by side. AMX takes
+// 32 terms at once, and k/2 is a multiple of 16; gemm_amx.go says what else it multiplies.
 
 // GemmBF16 is Gemm of operands rounded to bfloat16, to nearest, ties to even,
-// at up to twice the speed, with AMX four times: a factor is off by up to 2^-9 of itself. Products
-// are exact and sums are float32. The instructions, VDPBF16PS of AVX512_BF16,
-// TDPBF16PS of AMX and BFMMLA of ARM, take denormal numbers for 0. BFMMLA rounds sums to odd, which is off
-// by up to a unit in the last place instead of half of one, but adds products by twos
-// first and so rounds half as often.
+// at up to twice the speed, and with AMX up to four times: a factor is off by up to 2^-9 of
+// itself. Products are exact and sums are float32. The instructions, VDPBF16PS of
+// AVX512_BF16, TDPBF16PS of AMX and BFMMLA of ARM, take denormal numbers for 0. BFMMLA rounds
+// sums to odd, which is off by up to a unit in the last place instead of half of one, but
+// adds products by twos first and so rounds half as often.
 //
 // It computes the same, only slowly, where CheckBF16 returns an error.
 func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
@@ -31,8 +32,8 @@ func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc in
 }
 
 // PackBF16 is Pack for products in bfloat16, as GemmBF16 computes. One with fewer rows
-// than p holds adds zeros times the rows after them, up to a multiple of two rows, or
-// of four on ARM.
+// than p holds adds zeros times the rows after them, up to a multiple of two rows,
+// of four on ARM, or of 32 with AMX.
 func (p *Packed) PackBF16(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
 	p.pack(w, partsImplementation(), 1, k, n, b)
