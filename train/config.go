@@ -60,7 +60,7 @@ type Config struct {
 	ZeroSharding string `json:"zero_sharding,omitempty" help:"what several processes divide among them: none, or os for the optimiser's moments, each process then updating its share of the weights. The result is the same, bit for bit"`
 
 	TF32 bool `json:"tf32,omitempty" help:"on a device, round the factors of matrix products, attention's too, to TF32, which has 11 bits of precision; weights, sums and everything else stay float32. It is for CUDA devices of compute capability 8.0 or later, and not beside --bf16"`
-	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. On the processor it needs AVX512_BF16 or ARM's BF16"`
+	BF16 bool `json:"bf16" help:"round the factors of matrix products, attention's too, to bfloat16; weights, sums and everything else stay float32. On the processor it needs AVX512_BF16 or ARM's BF16; AMX makes it fastest"`
 }
 
 // DefaultConfig returns the reference's defaults. The seed is 1.

@@ -34,7 +34,7 @@ func (r *run) sameEverywhere(rc RunConfig, version string) error {
 		return nil
 	}
 	first, err := r.task.Epoch(1)
-	mine := identity{Version: version, Kernels: autograd.Implementation(), Config: rc}
+	mine := identity{Version: version, Kernels: autograd.KernelsOf(rc.Training.BF16), Config: rc}
 	if r.device != nil {
 		mine.Kernels = cudaKernels
 	}

@@ -181,10 +181,10 @@ func (a *Attention) firstQuery(j int) int {
 
 // heights returns the heights of blocks of queries that the kernels of a's products fill.
 func (a *Attention) heights() attentionHeights {
-	if a.BF16 && partsImplementation() == AMX || !a.BF16 && chosen == AMX {
-		return attentionHeights{tile: 128, diagonal: 32}
+	if a.BF16 && implementationOf(1) == AMX || !a.BF16 && chosen == AMX {
+		return attentionHeights{tile: 128, diagonal: 32, step: 32}
 	}
-	return attentionHeights{tile: 126, diagonal: 42}
+	return attentionHeights{tile: 126, diagonal: 42, step: 1}
 }
 
 // cut returns where a block of queries that begins with i and reaches to at

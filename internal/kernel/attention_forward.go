@@ -23,8 +23,9 @@ const (
 	splitKeys = 64
 )
 
-// attentionHeights are the queries in a tile, and in a block that Causal cuts.
-type attentionHeights struct{ tile, diagonal int }
+// attentionHeights are the queries in a tile at most, which are a multiple of step, and in a
+// block that Causal cuts.
+type attentionHeights struct{ tile, diagonal, step int }
 
 // Forward computes out from q, k and v over the workers. stats, [Segments,
 // Queries], receives what Backward needs of each row under softmax, the
@@ -118,8 +119,9 @@ func (f *attentionForward) run() {
 // the order of sums, depend on the shape alone.
 func (f *attentionForward) plan() {
 	const tasksPerWorker, tasks = 4, 16
-	f.tiles = max(1, ceilDiv(f.Queries, f.heights().tile))
-	f.tile = ceilDiv(f.Queries, f.tiles)
+	heights := f.heights()
+	f.tiles = max(1, ceilDiv(f.Queries, heights.tile))
+	f.tile = roundUp(ceilDiv(f.Queries, f.tiles), heights.step)
 	segments := max(1, f.Segments)
 	least := attentionKeys
 	if f.direct() {

@@ -14,6 +14,7 @@ import (
 
 // eachAttention runs f under every implementation that this machine can run.
 func eachAttention(t *testing.T, f func(t *testing.T)) {
+	smallTiles(t)
 	defer func(i Implementation) { _ = Use(i) }(Current())
 	for _, i := range Available() {
 		if err := Use(i); err != nil {
@@ -260,6 +261,7 @@ var attentionShapes = []Attention{
 }
 
 func TestAttention(t *testing.T) {
+	smallTiles(t)
 	defer func(i Implementation) { _ = Use(i) }(Current())
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, shape := range attentionShapes {
@@ -284,8 +286,7 @@ func TestAttention(t *testing.T) {
 // TestAttentionSplits covers what only larger shapes reach: keys split among
 // tasks, many groups of key blocks, several segments a task.
 func TestAttentionSplits(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	for _, a := range []Attention{
+	for i, a := range []Attention{
 		{Segments: 1, Queries: 2, Keys: 1400, Z: 4, H: 5, Bias: []float32{}},
 		{Segments: 1, Queries: 1, Keys: 2*splitKeys + 3, Z: 4, H: 5, KeyMask: []bool{}},
 		{Segments: 2, Queries: 3, Keys: attentionKeys, Z: 4, H: 5, Causal: true},
@@ -296,9 +297,24 @@ func TestAttentionSplits(t *testing.T) {
 		{Segments: 1, Queries: 610, Keys: 600, Z: 2, H: 3, Causal: true, Function: AttentionReLU2},
 		{Segments: 300, Queries: 6, Keys: 6, Z: 2, H: 3, Bias: []float32{}, KeyMask: []bool{}},
 	} {
-		p := newAttentionProblem(r, a)
-		p.run()
-		p.check(t, p.input().run())
+		problem := func() *attentionProblem { return newAttentionProblem(rand.New(rand.NewPCG(5, uint64(i))), a) }
+		want := problem().input().run()
+		eachFast(t, func(t *testing.T) {
+			p := problem()
+			p.run()
+			p.check(t, want)
+		})
+	}
+}
+
+// eachFast runs f under the implementation that is in use unasked, and in tiles where there are.
+func eachFast(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	smallTiles(t)
+	defer func(i Implementation) { _ = Use(i) }(Current())
+	t.Run(Current().String(), f)
+	if hasAMX && Use(AMX) == nil {
+		t.Run(AMX.String(), f)
 	}
 }
 
@@ -312,19 +328,21 @@ func TestAttentionWorkers(t *testing.T) {
 		{Segments: 140, Queries: 9, Keys: 9, Z: 3, H: 2, Bias: []float32{}, KeyMask: []bool{}},
 		{Segments: 1, Queries: 1, Keys: 1200, Z: 3, H: 2},
 	} {
-		var want []float32
-		for _, n := range []int{1, 2, 3, 5} {
-			parallel.SetWorkers(n)
-			p := newAttentionProblem(rand.New(rand.NewPCG(7, 8)), a)
-			p.run()
-			got := p.results(t)
-			if want == nil {
-				want = got
+		eachFast(t, func(t *testing.T) {
+			var want []float32
+			for _, n := range []int{1, 2, 3, 5} {
+				parallel.SetWorkers(n)
+				p := newAttentionProblem(rand.New(rand.NewPCG(7, 8)), a)
+				p.run()
+				got := p.results(t)
+				if want == nil {
+					want = got
+				}
+				if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+					t.Errorf("%s: %d workers and 1 give different results", attentionName(a), n)
+				}
 			}
-			if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-				t.Errorf("%s: %d workers and 1 give different results", attentionName(a), n)
-			}
-		}
+		})
 	}
 }
 

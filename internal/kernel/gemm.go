@@ -66,7 +66,7 @@ func (e *Epilogue) check(m, n, ldc int) {
 //
 // Every number of C is a sum in an order that depends on m, n and k alone:
 // results are the same for any number of workers. If A is not transposed, the order
-// depends on k alone, but for up to three rows times a transposed B.
+// depends on k alone, under AMX on n too, but for up to three rows times a transposed B.
 func Gemm(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
 	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
@@ -101,12 +101,17 @@ func (p *product) multiply(parts int) {
 		return
 	}
 	if parts > 0 {
-		impl := partsImplementation()
-		if p.packed != nil {
-			impl = p.packed.impl
-		}
-		p.k, p.terms, p.parts = groupingOf(impl, parts).rowsOf(p.k), p.k, parts
+		grouping := groupingOf(p.implementation(parts), parts)
+		p.k, p.terms, p.parts = grouping.rowsOf(p.k), p.k, parts
 	}
 	p.plan()
 	p.run()
+}
+
+// implementation returns what computes p with numbers of so many parts.
+func (p *product) implementation(parts int) Implementation {
+	if p.packed != nil {
+		return p.packed.impl
+	}
+	return implementationOf(parts)
 }

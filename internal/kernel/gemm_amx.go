@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/mega-go/mega/internal/parallel"
+import (
+	"os"
+
+	"github.com/mega-go/mega/internal/parallel"
+)
 
 // Intel's processors from Sapphire Rapids on multiply bfloat16 numbers in tiles, sixteen
 // times as fast as AVX-512 multiplies float32 numbers. That is what GemmBF16 uses there.
@@ -9,8 +13,9 @@ import "github.com/mega-go/mega/internal/parallel"
 // bfloat16 ones, its parts, and six products of parts make one that is off by less than
 // 2^-23 of itself. Sums are float32 and have half as many roundings as those of
 // multiply-adds, so that results are closer to the exact ones than those of the other
-// implementations. Parts of numbers that are less than 2^-126 are taken for 0; infinity, and
-// what rounds to it in bfloat16, from 3.396e38 on, makes every sum that it is in NaN.
+// implementations. That holds for numbers and products down to 2^-100: parts of numbers, and
+// products of parts, that are less than 2^-126 are taken for 0. Infinity, and what rounds to it
+// in bfloat16, from 3.396e38 on, makes every sum that it is in NaN.
 //
 // Loading tiles suffers from a second thread on the core: such products then take three times
 // as long, and longer than with AVX-512.
@@ -26,8 +31,9 @@ const (
 	tileBlock = 96 << 10 // words
 )
 
-// tilesBF16 says whether products in bfloat16 are computed in tiles.
-var tilesBF16 = hasAMX
+// tilesBF16 says whether products in bfloat16 are computed in tiles: where there are, unless
+// the environment asks for vectors.
+var tilesBF16 = hasAMX && os.Getenv("MEGA_KERNEL") != AVX512.String()
 
 // tileLeast is how many terms and columns a product of float32 numbers has at least that is
 // computed in tiles: cutting A's numbers costs as much as 30 columns.
@@ -48,10 +54,10 @@ func partsInTiles(k, n int) int {
 func (p *Packed) PackOnce(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
 	if parts := partsInTiles(k, n); parts > 0 {
-		p.pack(w, AMX, parts, k, n, b)
+		p.pack(w, implementationOf(parts), parts, k, n, b)
 		return
 	}
-	p.pack(w, current, 0, k, n, b)
+	p.Pack(w, k, n, b)
 }
 
 // packTiles packs the panels of a rectangle of a transposed A, row after row. It takes some
@@ -68,7 +74,7 @@ func (p *product) packTiles(r rectangle, memory []float32) {
 		for q := r.p0; q < r.p1; q++ {
 			i, panel := p.firstRow(q), memory[(q-r.p0)*p.panelSize(depth):]
 			height := p.firstRow(q+1) - i
-			packTransposed(current, rows.Data, pitch, height, count, p.a.Data[(first+t)*p.a.Stride+i:], p.a.Stride)
+			packTransposed(p.impl.vectors(), rows.Data, pitch, height, count, p.a.Data[(first+t)*p.a.Stride+i:], p.a.Stride)
 			partRows(p.impl, p.parts, panel[g.rowsOf(t):], depth+panelSpare, height, count, rows.Data, pitch)
 		}
 	}

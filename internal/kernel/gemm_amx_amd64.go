@@ -2,29 +2,10 @@
 
 package kernel
 
-import (
-	"runtime"
-	"syscall"
+import "golang.org/x/sys/cpu"
 
-	"golang.org/x/sys/cpu"
-)
-
-// hasAMX says whether the processor and the system let this process use tiles. Linux asks to
-// be asked (Documentation/arch/x86/xstate.rst).
+// hasAMX says whether the processor and the system let this process use tiles.
 var hasAMX = cpu.X86.HasAMXTile && cpu.X86.HasAMXBF16 && hasBF16 && allowTiles()
-
-// allowTiles asks the system for the tiles' state.
-func allowTiles() bool {
-	const (
-		archRequestPermission = 0x1023
-		tileData              = 18
-	)
-	if runtime.GOOS != "linux" {
-		return false
-	}
-	_, _, errno := syscall.RawSyscall(syscall.SYS_ARCH_PRCTL, archRequestPermission, tileData, 0)
-	return errno == 0
-}
 
 // runTiles computes a strip of numbers of so many parts, s.k rows of them.
 func (s *strip) runTiles(parts int) {

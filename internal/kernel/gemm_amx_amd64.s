@@ -70,44 +70,44 @@ terms:
 	JMP  stored
 
 rows:
-	LONG      $0x4b7a82c4
-	LONG      $0x00001684
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0040168c
-	WORD      $0x0000
-	MOVQ      R9, SI
-	SUBQ      $0x00, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K1
-	MOVQ      R9, SI
-	SUBQ      $0x10, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K2
-	MOVQ      add+80(FP), SI
-	NEGQ      SI
-	KMOVW     SI, K5
-	KANDW     K1, K5, K3
-	KANDW     K2, K5, K4
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	TESTQ     R13, R13
-	JZ        unbiased
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      $0x00000080, R13
+	LONG         $0x4b7a82c4
+	LONG         $0x00001684
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0040168c
+	WORD         $0x0000
+	MOVQ         R9, SI
+	SUBQ         $0x00, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K1
+	MOVQ         R9, SI
+	SUBQ         $0x10, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K2
+	MOVQ         add+80(FP), SI
+	NEGQ         SI
+	KMOVW        SI, K5
+	KANDW        K1, K5, K3
+	KANDW        K2, K5, K4
+	VPBROADCASTD negativeZero<>+0(SB), Z2
+	VPBROADCASTD negativeZero<>+0(SB), Z3
+	TESTQ        R13, R13
+	JZ           unbiased
+	VMOVUPS.Z    (R13), K1, Z2
+	VMOVUPS.Z    64(R13), K2, Z3
+	ADDQ         $0x00000080, R13
 
 unbiased:
 	MOVQ R14, R11
@@ -221,6 +221,9 @@ DATA tail16<>+28(SB)/2, $0x3fff
 DATA tail16<>+30(SB)/2, $0x7fff
 DATA tail16<>+32(SB)/2, $0xffff
 GLOBL tail16<>(SB), RODATA|NOPTR, $34
+
+DATA negativeZero<>+0(SB)/4, $0x80000000
+GLOBL negativeZero<>(SB), RODATA|NOPTR, $4
 
 // func gemmAMX3x16(blocks int, a *float32, as int, b *float32, bs int, c *float32, ldc int, n int, m int, bias *float32, add uint64, sums *float32)
 // Requires: AVX, AVX512F, CMOV
@@ -344,44 +347,44 @@ large:
 	JMP  stored
 
 rows:
-	LONG      $0x4b7a82c4
-	LONG      $0x00001684
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0040168c
-	WORD      $0x0000
-	MOVQ      R9, SI
-	SUBQ      $0x00, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K1
-	MOVQ      R9, SI
-	SUBQ      $0x10, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K2
-	MOVQ      add+80(FP), SI
-	NEGQ      SI
-	KMOVW     SI, K5
-	KANDW     K1, K5, K3
-	KANDW     K2, K5, K4
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	TESTQ     R13, R13
-	JZ        unbiased
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      $0x00000080, R13
+	LONG         $0x4b7a82c4
+	LONG         $0x00001684
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0040168c
+	WORD         $0x0000
+	MOVQ         R9, SI
+	SUBQ         $0x00, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K1
+	MOVQ         R9, SI
+	SUBQ         $0x10, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K2
+	MOVQ         add+80(FP), SI
+	NEGQ         SI
+	KMOVW        SI, K5
+	KANDW        K1, K5, K3
+	KANDW        K2, K5, K4
+	VPBROADCASTD negativeZero<>+0(SB), Z2
+	VPBROADCASTD negativeZero<>+0(SB), Z3
+	TESTQ        R13, R13
+	JZ           unbiased
+	VMOVUPS.Z    (R13), K1, Z2
+	VMOVUPS.Z    64(R13), K2, Z3
+	ADDQ         $0x00000080, R13
 
 unbiased:
 	MOVQ R14, R11
@@ -496,50 +499,50 @@ terms:
 	JMP  stored
 
 rows:
-	LONG      $0x4b7a82c4
-	LONG      $0x00001684
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0040168c
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x08001694
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0840169c
-	WORD      $0x0000
-	MOVQ      R9, SI
-	SUBQ      $0x00, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K1
-	MOVQ      R9, SI
-	SUBQ      $0x10, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K2
-	MOVQ      add+80(FP), SI
-	NEGQ      SI
-	KMOVW     SI, K5
-	KANDW     K1, K5, K3
-	KANDW     K2, K5, K4
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	TESTQ     R13, R13
-	JZ        unbiased
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      $0x00000080, R13
+	LONG         $0x4b7a82c4
+	LONG         $0x00001684
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0040168c
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x08001694
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0840169c
+	WORD         $0x0000
+	MOVQ         R9, SI
+	SUBQ         $0x00, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K1
+	MOVQ         R9, SI
+	SUBQ         $0x10, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K2
+	MOVQ         add+80(FP), SI
+	NEGQ         SI
+	KMOVW        SI, K5
+	KANDW        K1, K5, K3
+	KANDW        K2, K5, K4
+	VPBROADCASTD negativeZero<>+0(SB), Z2
+	VPBROADCASTD negativeZero<>+0(SB), Z3
+	TESTQ        R13, R13
+	JZ           unbiased
+	VMOVUPS.Z    (R13), K1, Z2
+	VMOVUPS.Z    64(R13), K2, Z3
+	ADDQ         $0x00000080, R13
 
 unbiased:
 	MOVQ R14, R11
@@ -741,50 +744,50 @@ large:
 	JMP  stored
 
 rows:
-	LONG      $0x4b7a82c4
-	LONG      $0x00001684
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0040168c
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x08001694
-	WORD      $0x0000
-	LONG      $0x4b7a82c4
-	LONG      $0x0840169c
-	WORD      $0x0000
-	MOVQ      R9, SI
-	SUBQ      $0x00, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K1
-	MOVQ      R9, SI
-	SUBQ      $0x10, SI
-	XORQ      R11, R11
-	TESTQ     SI, SI
-	CMOVQLT   R11, SI
-	MOVQ      $0x0000000000000010, R11
-	CMPQ      SI, R11
-	CMOVQGT   R11, SI
-	LEAQ      tail16<>+0(SB), R11
-	KMOVW     (R11)(SI*2), K2
-	MOVQ      add+80(FP), SI
-	NEGQ      SI
-	KMOVW     SI, K5
-	KANDW     K1, K5, K3
-	KANDW     K2, K5, K4
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	TESTQ     R13, R13
-	JZ        unbiased
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      $0x00000080, R13
+	LONG         $0x4b7a82c4
+	LONG         $0x00001684
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0040168c
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x08001694
+	WORD         $0x0000
+	LONG         $0x4b7a82c4
+	LONG         $0x0840169c
+	WORD         $0x0000
+	MOVQ         R9, SI
+	SUBQ         $0x00, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K1
+	MOVQ         R9, SI
+	SUBQ         $0x10, SI
+	XORQ         R11, R11
+	TESTQ        SI, SI
+	CMOVQLT      R11, SI
+	MOVQ         $0x0000000000000010, R11
+	CMPQ         SI, R11
+	CMOVQGT      R11, SI
+	LEAQ         tail16<>+0(SB), R11
+	KMOVW        (R11)(SI*2), K2
+	MOVQ         add+80(FP), SI
+	NEGQ         SI
+	KMOVW        SI, K5
+	KANDW        K1, K5, K3
+	KANDW        K2, K5, K4
+	VPBROADCASTD negativeZero<>+0(SB), Z2
+	VPBROADCASTD negativeZero<>+0(SB), Z3
+	TESTQ        R13, R13
+	JZ           unbiased
+	VMOVUPS.Z    (R13), K1, Z2
+	VMOVUPS.Z    64(R13), K2, Z3
+	ADDQ         $0x00000080, R13
 
 unbiased:
 	MOVQ R14, R11

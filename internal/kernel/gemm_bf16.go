@@ -36,7 +36,7 @@ func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc in
 // of four on ARM, or of 32 with AMX.
 func (p *Packed) PackBF16(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	p.pack(w, partsImplementation(), 1, k, n, b)
+	p.pack(w, implementationOf(1), 1, k, n, b)
 }
 
 // CheckBF16 returns an error that says what is missing if this machine has no
@@ -57,16 +57,19 @@ func BF16Instructions() string {
 	switch {
 	case CheckBF16() != nil:
 		return ""
-	case partsImplementation() == AMX:
+	case implementationOf(1) == AMX:
 		return "AMX"
 	}
 	return bf16Instructions
 }
 
-// partsImplementation returns the implementation of products of parts.
-func partsImplementation() Implementation {
+// implementationOf returns the implementation of products of numbers of so many parts; 0
+// stands for float32 numbers.
+func implementationOf(parts int) Implementation {
 	switch {
-	case tilesBF16 && current == AVX512:
+	case parts == 0:
+		return current
+	case parts == splitParts, tilesBF16 && current == AVX512:
 		return AMX
 	case hasBF16 && current == bf16Implementation:
 		return bf16Implementation

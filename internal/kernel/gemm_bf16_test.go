@@ -84,10 +84,10 @@ func TestGemmBF16Small(t *testing.T) {
 func TestGemmBF16Tiles(t *testing.T) {
 	eachBF16(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(23, 24))
-		tile := tilings[partsImplementation()]
+		tile := tilings[implementationOf(1)]
 		for m := 1; m <= tile.mr+1; m++ {
 			for n := 1; n <= tile.nr+1; n++ {
-				newGemmCase(r, m, n, 1+(m+n)%18, randomKind(r)).runBF16(t, r)
+				newGemmCase(r, m, n, 1+(m+n)%(2*tileTerms+2), randomKind(r)).runBF16(t, r)
 			}
 		}
 	})

@@ -28,7 +28,7 @@ type Packed struct {
 // never held as much.
 func (p *Packed) Pack(w *parallel.Workers, k, n int, b Matrix) {
 	b.check("B", k, n)
-	p.pack(w, current, 0, k, n, b)
+	p.pack(w, implementationOf(0), 0, k, n, b)
 }
 
 // pack is Pack for an implementation and numbers of parts; 0 stands for float32 numbers.

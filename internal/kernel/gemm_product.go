@@ -85,13 +85,7 @@ func (p *product) spread(n int, task func(p *product, i int)) {
 
 // plan chooses how to compute the product that the operands describe.
 func (p *product) plan() {
-	p.impl = current
-	switch {
-	case p.packed != nil:
-		p.impl = p.packed.impl
-	case p.terms > 0:
-		p.impl = partsImplementation()
-	}
+	p.impl = p.implementation(p.parts)
 	p.tiling = tilings[p.impl]
 	p.panels = ceilDiv(p.m, p.mr)
 	p.serial = p.serial || p.work() < taskWork

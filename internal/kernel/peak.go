@@ -12,9 +12,9 @@ const (
 
 // PeakFMA returns how many float32 operations, in GFLOP/s, that number of
 // goroutines do together when all they do is multiply-adds of the current
-// implementation in vector registers. A multiply-add counts as two operations.
+// implementation in registers. A multiply-add counts as two operations.
 func PeakFMA(workers int) float64 {
-	impl := current
+	impl := Current()
 	return probeRate(workers, func(int) int { return multiplyAdds(impl) }) / 1e9
 }
 
@@ -27,7 +27,7 @@ func MemoryBandwidth(workers int) float64 {
 	for i := range data {
 		data[i] = 1
 	}
-	impl := current
+	impl := Current()
 	return probeRate(workers, func(w int) int {
 		readMemory(impl, data[w*size:][:size])
 		return 4 * size

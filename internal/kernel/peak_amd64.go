@@ -12,6 +12,10 @@ func multiplyAdds(impl Implementation) (flops int) {
 	case AVX512:
 		peakAVX512(probeTurns)
 		return 2 * 16 * perTurn * probeTurns
+	case AMX:
+		const tiles, products = 4, 6 // a turn, and for one of float32 numbers
+		peakAMX(probeTurns)
+		return 2 * 16 * 16 * tileTerms * tiles * probeTurns / products
 	}
 	flops, _ = multiplyAddsGeneric(1)
 	return flops

@@ -191,8 +191,8 @@ func (s *tileKernel) storeRows() {
 		}
 	}
 	s.masks()
-	for h := range 2 {
-		VPXORD(Z[2+h], Z[2+h], Z[2+h])
+	for h := range 2 { // −0, which changes no sum: +0 would change one of −0
+		VPBROADCASTD(shared("negativeZero", U32(1<<31)), Z[2+h])
 	}
 	TESTQ(s.bias, s.bias)
 	JZ(LabelRef("unbiased"))
