@@ -188,14 +188,6 @@ func (d *deviceTape) add(dst, a, b *tensor.Tensor) {
 	d.end("add", kernels.Add(d, d.out(dst), d.in(a), d.in(b), dst.Len()))
 }
 
-func (d *deviceTape) activate(act Activation, dst, x *tensor.Tensor) {
-	d.end("activate", kernels.Activate(d, int(act), d.out(dst), d.in(x), dst.Len()))
-}
-
-func (d *deviceTape) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
-	d.end("the gradient of an activation", kernels.ActivateGrad(d, int(act), d.out(dx), d.in(dy), d.in(x), dx.Len()))
-}
-
 // ending returns an ending as kernels take it.
 func (d *deviceTape) ending(e ending) kernels.Ending {
 	return kernels.Ending{Activation: int(e.act), Dropout: d.dropout(e)}

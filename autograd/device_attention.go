@@ -24,7 +24,7 @@ func (d *deviceTape) newAttention(q, v *tensor.Tensor, c attentionCall) *deviceA
 		a.Format = d.format()
 	}
 	if c.drop > 0 {
-		a.Dropout, a.Seed = c.drop, d.seedAt(c.seed)
+		a.Dropout = kernels.Dropout{Seed: d.seedAt(c.seed), P: c.drop}
 	}
 	if c.bias != nil {
 		a.Bias = d.in(c.bias) + device.Address(4*c.BiasZero)

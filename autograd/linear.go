@@ -70,12 +70,12 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 	var buffers []*tensor.Tensor
 	if pre != nil {
 		buffers = append(buffers, pre)
-		out.recompute = func(dst *tensor.Tensor) { t.ops.activate(act, dst, pre) }
+		out.recompute = func(dst *tensor.Tensor) { t.ops.finish(dst, pre, ending{act: act}) }
 	}
 	t.pushMany("linear", []*Variable{out}, buffers, []*Variable{x, w}, func() {
 		dpre := t.outGrad(out)
 		if pre != nil {
-			t.ops.activateGrad(act, dpre, dpre, pre)
+			t.ops.finishGrad(dpre, dpre, pre, ending{act: act})
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
@@ -189,18 +189,6 @@ func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
 		gemm = kernel.GemmBF16
 	}
 	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers(c))
-}
-
-// activate computes dst = act(x) row by row.
-func (h *host) activate(act Activation, dst, x *tensor.Tensor) {
-	h.tape().elementwise(2, operands{dst: dst, a: x, end: ending{act: act}}, func(o operands, s span) {
-		kernel.Activate(o.end.act, s.of(o.dst), s.of(o.a))
-	})
-}
-
-// activateGrad computes dx = dy · act'(x) row by row.
-func (h *host) activateGrad(act Activation, dx, dy, x *tensor.Tensor) {
-	h.tape().eachSpan(3, func(s span) { kernel.ActivateGrad(act, s.of(dx), s.of(dy), s.of(x)) }, dx, dy, x)
 }
 
 // columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.

@@ -22,8 +22,6 @@ type operations interface {
 	fill(dst *tensor.Tensor, x float32)
 	copy(dst, src *tensor.Tensor)
 	add(dst, a, b *tensor.Tensor)
-	activate(act Activation, dst, x *tensor.Tensor)
-	activateGrad(act Activation, dx, dy, x *tensor.Tensor)
 	finish(dst, x *tensor.Tensor, e ending)         // dst may be x
 	finishGrad(dx, dy, x *tensor.Tensor, e ending)  // x is not read, and may be nil, where e activates nothing
 	addFinished(dst, a, x *tensor.Tensor, e ending) // dst = a + what finish makes of x

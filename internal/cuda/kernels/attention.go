@@ -1,7 +1,5 @@
 package kernels
 
-import "math"
-
 // Attention describes kernel.Attention on a device: q and out have Queries rows in each of
 // Segments segments, k and v Keys; q and k are Z wide, v and out H. No matrix of scores is
 // in memory: tiles of them are made anew wherever they are needed.
@@ -20,8 +18,7 @@ type Attention struct {
 	// number of keys that a query sees, padding included.
 	Bias, Mask, Lengths Address
 
-	Dropout float32 // the probability that a weight is dropped
-	Seed    Address // of a uint64, by whose words weights drop out
+	Dropout // of weights
 }
 
 // A Rows is a matrix whose rows are LD apart: in attention of all segments, one after the other.
@@ -62,15 +59,14 @@ func (t *attentionTask) launch(d Device, a *Attention) error {
 	chunks := ceilDiv(t.width, attentionChunk)
 	blocks := ceilDiv(chunks, attentionChunks)
 	chunks = ceilDiv(chunks, blocks) // as even as may be
-	threshold, factor := uint32(0), float32(1)
-	if a.Dropout > 0 {
-		threshold, factor = uint32(math.Round(float64(a.Dropout)*(1<<32))), float32(1/(1-float64(a.Dropout)))
-	}
-	return d.Launch("attention"+a.Format.suffix()+t.kernel, [3]int{ceilDiv(rows, tile) * a.Segments, blocks, 1}, [3]int{threads, 1, 1},
+	args := []any{
 		t.y.At, t.a.At, t.b.At, t.c.At, t.e.At, t.x.At, t.logs, t.deltas, t.biasGradients, a.Bias, a.Mask, a.Lengths,
 		int32(a.Queries), int32(a.Keys), int32(a.Z), int32(a.H), int32(t.width), int32(chunks),
 		int32(t.y.LD), int32(t.a.LD), int32(t.b.LD), int32(t.c.LD), int32(t.e.LD), int32(t.x.LD),
-		a.Scale, int32(a.Function), flag(a.Causal), a.Seed, threshold, factor)
+		a.Scale, int32(a.Function), flag(a.Causal),
+	}
+	return d.Launch("attention"+a.Format.suffix()+t.kernel, [3]int{ceilDiv(rows, tile) * a.Segments, blocks, 1}, [3]int{threads, 1, 1},
+		append(args, a.Dropout.arguments()...)...)
 }
 
 // Forward sets out. logs [Segments Queries], of a softmax alone, receives what Backward

@@ -78,7 +78,7 @@ func testAttention(t *testing.T, f kernel.AttentionFunction, c attentionCase) {
 	reference := kernel.Attention{Function: f, Segments: c.segments, Queries: c.queries, Keys: c.keys, Z: c.z, H: c.h, Causal: c.causal,
 		Scale: 0.4, Bias: bias, BiasZero: c.queries - 1, Dropout: c.dropout, Seed: 77, BF16: c.in != Float32}
 	a := Attention{Function: int(f), Segments: c.segments, Queries: c.queries, Keys: c.keys, Z: c.z, H: c.h, Causal: c.causal,
-		Scale: 0.4, Bias: up(b, bias) + Address(4*(c.queries-1)), Format: c.in, Dropout: c.dropout, Seed: up(b, []uint64{77})}
+		Scale: 0.4, Bias: up(b, bias) + Address(4*(c.queries-1)), Format: c.in, Dropout: Dropout{up(b, []uint64{77}), c.dropout}}
 	if c.segments > 1 {
 		setMask(b, &reference, &a)
 	}

@@ -312,7 +312,7 @@ template <class E, bool OWN_KEYS, bool GRADIENT> DEVICE void attend(float *y, co
     KERNEL __attribute__((launch_bounds(THREADS, 2))) void name(float *y, const float *a, const float *b, const float *c, const float *e, \
         const float *x, float *logs, const float *deltas, float *parts, const float *bias, const byte *mask, const float *lengths, \
         int queries, int keys, int z, int h, int width, int chunks, int ldy, int lda, int ldb, int ldc, int lde, int ldx,        \
-        float scale, int function, int causal, const unsigned long *seed, word threshold, float factor)                                \
+        float scale, int function, int causal, DROPOUT)                                                                      \
     {                                                                                                                            \
         setting s = {bias, mask, lengths, logs, deltas, queries, keys, function, causal, scale, seed, threshold, factor};              \
         attend<E, OWN_KEYS, GRADIENT>(y, a, b, c, e, x, parts, s, z, h, width, chunks, ldy, lda, ldb, ldc, lde, ldx);   \

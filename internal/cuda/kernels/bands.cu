@@ -26,8 +26,7 @@ KERNEL BOUNDS void add_column(float *dst, const float *x, const float *column, i
 
 // dst = x times 0 or factor, chosen for each column of a group of length rows as one, or
 // with whole set for each group: by word number g cols + c, or g, of the seed (see dropout).
-KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int cols, int ldd, int ldx, int length, int whole,
-    const unsigned long *seed, word threshold, float factor)
+KERNEL BOUNDS void feature_dropout(float *dst, const float *x, int rows, int cols, int ldd, int ldx, int length, int whole, DROPOUT)
 {
     long i = ELEMENT, r = i / cols, c = i % cols;
     if (r >= rows)

@@ -37,6 +37,10 @@ DEVICE float magnitude(float x) { return __builtin_fabsf(x); }
 DEVICE float number(word bits) { return __builtin_bit_cast(float, bits); }
 DEVICE word bits(float x) { return __builtin_bit_cast(word, x); }
 
+// Dropout by the words of a seed on the device (endings.go): those below the threshold drop
+// out, and what stays is multiplied by the factor. seed null stands for none.
+#define DROPOUT const unsigned long *seed, word threshold, float factor
+
 // These keep NaN.
 DEVICE float atLeast(float x, float low) { return x < low ? low : x; }
 DEVICE float atMost(float x, float high) { return x > high ? high : x; }

@@ -39,19 +39,3 @@ KERNEL BOUNDS void fill(float *dst, float v, long n)
     if (i < n)
         dst[i] = v;
 }
-
-// dst = f(x)
-KERNEL BOUNDS void activate(int f, float *dst, const float *x, long n)
-{
-    long i = ELEMENT;
-    if (i < n)
-        dst[i] = activation(f, x[i]);
-}
-
-// dx = dy f'(x)
-KERNEL BOUNDS void activate_grad(int f, float *dx, const float *dy, const float *x, long n)
-{
-    long i = ELEMENT;
-    if (i < n)
-        dx[i] = dy[i] * slope(f, x[i]);
-}

@@ -50,10 +50,11 @@ func TestActivations(t *testing.T) {
 	dy, want := b.normal(n), make([]float32, n)
 	for f := kernel.Identity; f <= kernel.GELUTanh; f++ {
 		dst, at, ady := b.empty(n), up(b, x), up(b, dy)
-		b.must(Activate(b, int(f), dst, at, n))
+		e := Ending{Activation: int(f)}
+		b.must(e.Apply(b, dst, at, n))
 		kernel.Activate(f, want, x)
 		b.compare(f.String(), dst, want, 2.5e-7)
-		b.must(ActivateGrad(b, int(f), dst, ady, at, n))
+		b.must(e.Grad(b, dst, ady, at, n))
 		kernel.ActivateGrad(f, want, dy, x)
 		for i, d := range dy {
 			if got := down[float32](b, dst+Address(4*i), 1)[0]; !near(got, want[i], 4e-7*(1+math.Abs(float64(d)))) {

@@ -1,7 +1,6 @@
 // How the results of layers end: in an activation, in dropout, and in a gate or a sum with
 // what the layer read. Each is one kernel, which gives the bits that one kernel after the
-// other would. seed null stands for no dropout. Matrices have rows of cols numbers, and where
-// there are lds, so far apart.
+// other would. Matrices have rows of cols numbers, and where there are lds, so far apart.
 
 // One round of Philox 4x32.
 DEVICE void philoxRound(word c[4], word k0, word k1)
@@ -37,7 +36,7 @@ DEVICE word pick(const word c[4], word i)
 
 // What dropout leaves of x, number i of a matrix, in kernels whose threads have other numbers
 // than the words of a counter.
-DEVICE float droppedAt(const unsigned long *seed, word threshold, float factor, long i, float x)
+DEVICE float droppedAt(DROPOUT, long i, float x)
 {
     if (!seed)
         return x;
@@ -76,7 +75,7 @@ DEVICE float dropped(const elements &e, int k, word threshold, float factor, flo
     NOUNROLL for (long k = 0, i = e.first; k < e.count && i < n; k++, i += 16)
 
 // y = dropout(f(x))
-KERNEL BOUNDS void activate_dropout(int f, float *y, const float *x, long n, const unsigned long *seed, word threshold, float factor)
+KERNEL BOUNDS void activate_dropout(int f, float *y, const float *x, long n, DROPOUT)
 {
     elements e = ownElements(seed);
     EACH_ELEMENT(e, i, n)
@@ -84,7 +83,7 @@ KERNEL BOUNDS void activate_dropout(int f, float *y, const float *x, long n, con
 }
 
 // dx = dropout(dy) f'(x), x being read only where f is no identity.
-KERNEL BOUNDS void activate_dropout_grad(int f, float *dx, const float *dy, const float *x, long n, const unsigned long *seed, word threshold, float factor)
+KERNEL BOUNDS void activate_dropout_grad(int f, float *dx, const float *dy, const float *x, long n, DROPOUT)
 {
     elements e = ownElements(seed);
     EACH_ELEMENT(e, i, n) {
@@ -94,7 +93,7 @@ KERNEL BOUNDS void activate_dropout_grad(int f, float *dx, const float *dy, cons
 }
 
 // out = dropout(f(y)) + r
-KERNEL BOUNDS void add_dropout(int f, float *out, const float *r, const float *y, long n, const unsigned long *seed, word threshold, float factor)
+KERNEL BOUNDS void add_dropout(int f, float *out, const float *r, const float *y, long n, DROPOUT)
 {
     elements e = ownElements(seed);
     EACH_ELEMENT(e, i, n)
@@ -102,8 +101,7 @@ KERNEL BOUNDS void add_dropout(int f, float *out, const float *r, const float *y
 }
 
 // out = r + sigmoid(u) (h - r) with h = dropout(f(y))
-KERNEL BOUNDS void gated_residual(int f, float *out, const float *r, const float *u, const float *y, long n, int cols, int ldo, int ldr, int ldu, int ldy,
-    const unsigned long *seed, word threshold, float factor)
+KERNEL BOUNDS void gated_residual(int f, float *out, const float *r, const float *u, const float *y, long n, int cols, int ldo, int ldr, int ldu, int ldy, DROPOUT)
 {
     elements e = ownElements(seed);
     EACH_ELEMENT(e, i, n) {
@@ -115,7 +113,7 @@ KERNEL BOUNDS void gated_residual(int f, float *out, const float *r, const float
 
 // With s = sigmoid(u): dr = dout (1 - s), du = dout s (1 - s) (h - r), dy = dropout(dout s) f'(y).
 KERNEL BOUNDS void gated_residual_grad(int f, float *dr, float *du, float *dy, const float *dout, const float *r, const float *u, const float *y, long n, int cols,
-    int lddr, int lddu, int lddy, int lddo, int ldr, int ldu, int ldy, const unsigned long *seed, word threshold, float factor)
+    int lddr, int lddu, int lddy, int lddo, int ldr, int ldu, int ldy, DROPOUT)
 {
     elements e = ownElements(seed);
     EACH_ELEMENT(e, i, n) {

@@ -103,10 +103,10 @@ func TestEndings(t *testing.T) {
 		for f := kernel.Identity; f <= kernel.GELUTanh; f++ {
 			for _, drop := range []Ending{{}, {Dropout: Dropout{seed, 0.3}}} {
 				name := fmt.Sprintf("%d numbers, %v, dropout %v: ", n, f, drop.P)
-				e := drop
-				e.Activation = int(f)
+				active := Ending{Activation: int(f)}
+				e := Ending{active.Activation, drop.Dropout}
 				act, h, want := b.empty(n), b.empty(n), b.empty(n)
-				b.must(Activate(b, int(f), act, y, n))
+				b.must(active.Apply(b, act, y, n))
 				b.must(drop.Apply(b, h, act, n))
 				same := func(what string, got, want Address) {
 					t.Helper()
@@ -121,7 +121,7 @@ func TestEndings(t *testing.T) {
 				same("add", got, want)
 
 				b.must(drop.Apply(b, want, dout, n))
-				b.must(ActivateGrad(b, int(f), want, want, y, n))
+				b.must(active.Grad(b, want, want, y, n))
 				b.must(e.Grad(b, got, dout, y, n))
 				same("gradient", got, want)
 
@@ -136,7 +136,7 @@ func TestEndings(t *testing.T) {
 				}
 				b.must(Ending{}.GatedResidualGrad(b, flat(w[0]), flat(w[1]), flat(w[2]), flat(dout), flat(r), flat(u), flat(h), 1, n))
 				b.must(drop.Apply(b, w[2], w[2], n))
-				b.must(ActivateGrad(b, int(f), w[2], w[2], y, n))
+				b.must(active.Grad(b, w[2], w[2], y, n))
 				b.must(e.GatedResidualGrad(b, flat(g[0]), flat(g[1]), flat(g[2]), flat(dout), flat(r), flat(u), flat(y), 1, n))
 				for i, what := range []string{"dr", "du", "dy"} {
 					same(what, g[i], w[i])

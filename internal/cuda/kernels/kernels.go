@@ -93,16 +93,6 @@ func Fill(d Device, dst Address, v float32, n int) error {
 	return elements(d, "fill", n, dst, v, int64(n))
 }
 
-// Activate sets dst = f(x), f being the number of a kernel.Activation.
-func Activate(d Device, f int, dst, x Address, n int) error {
-	return elements(d, "activate", n, int32(f), dst, x, int64(n))
-}
-
-// ActivateGrad sets dx = dy f'(x).
-func ActivateGrad(d Device, f int, dx, dy, x Address, n int) error {
-	return elements(d, "activate_grad", n, int32(f), dx, dy, x, int64(n))
-}
-
 // ColumnSums sets dst [cols] to the sums of x's columns. parts is memory of
 // Parts(rows)·cols numbers.
 func ColumnSums(d Device, dst, x, parts Address, rows, cols, ldx int) error {

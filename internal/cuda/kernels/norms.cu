@@ -2,7 +2,6 @@
 // weights are sums over rows: blocks sum up parts, of some rows each, which sum_parts
 // adds up in order. Norms over rows are followed by dropout where seed is not null: y is
 // what that leaves, and dy its gradient.
-#define DROPOUT const unsigned long *seed, word threshold, float factor
 #define DROPPED(i, x) droppedAt(seed, threshold, factor, i, x)
 
 // mean = sum x / cols, rstd = 1 / sqrt(sum (x - mean)^2 / cols + eps)
