@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/kernel"
 	"github.com/mega-go/mega/tensor"
 )
@@ -70,6 +71,7 @@ func NewAdam(params []*Variable, s AdamSettings) *Adam {
 // these alone. Parameters that are on a device are updated there.
 func NewAdamOf(params []*Variable, ranges []AdamRange, s AdamSettings) *Adam {
 	a := &Adam{settings: s}
+	defer device.Abandon(a.Close)
 	for _, p := range params {
 		a.weights = append(a.weights, p.Value())
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -28,6 +29,7 @@ func NewAdam(params *nn.Params, c AdamConfig) *Adam { return newAdam(params, c, 
 // newAdam returns an optimiser of params whose gradients sum adds up over processes.
 func newAdam(params *nn.Params, c AdamConfig, sum *exchange) *Adam {
 	a := &Adam{params: params.All(), grads: make([]*tensor.Tensor, len(params.All())), sum: sum}
+	defer device.Abandon(a.close)
 	var variables []*autograd.Variable
 	for _, p := range a.params {
 		variables = append(variables, p.Variable)
@@ -46,9 +48,7 @@ func (a *Adam) close() {
 		a.whole.Close()
 	}
 	if a.shared != nil {
-		for _, adam := range a.shared.adams {
-			adam.Close()
-		}
+		a.shared.close()
 	}
 	if a.sum != nil {
 		tensor.Free(a.sum.there...)

@@ -56,6 +56,52 @@ func TestMemoryAfterTraining(t *testing.T) {
 	}
 }
 
+// TestFailedStart: a run that cannot start for want of memory leaves nothing on a device but
+// the task's parameters, if they got there, and float32, whichever allocation fails.
+func TestFailedStart(t *testing.T) {
+	smallBuckets(t)
+	for name, sharding := range map[string]string{"alone": "", "two processes": shardNothing, "divided moments": shardOptimizer} {
+		t.Run(name, func(t *testing.T) {
+			c := deviceConfig()
+			c.MaxUpdate, c.TF32, c.ModelEMA, c.ModelEMADecay, c.ZeroSharding = 1, true, true, 0.9, sharding
+			processes := 1
+			if sharding != "" {
+				processes = 2
+			}
+			parameters, failures := len(newToyOf(nn.SyncBatchNorm, 0).params.Tensors()), 0
+			for limit := 1; ; limit++ {
+				toys, devices := make([]*toy, processes), make([]*devicetest.Counter, processes)
+				for i := range toys {
+					m := newToyWide(nn.SyncBatchNorm, 0, 1400) // of several buckets
+					toys[i], devices[i] = m, devicetest.NewCounter(t)
+					devices[i].Limit(limit, -1)
+					m.failing = func(int, int) error { return errors.New("it has started") }
+				}
+				_, errs := trainTogether(t, toys, func(int) Config { return c }, func(rank int) Options { return Options{Device: devices[rank]} })
+				want := min(limit/parameters, 1) * parameters
+				for i, d := range devices {
+					if d.Blocks != want || d.TF32() {
+						t.Errorf("with memory for %d blocks, %d are left and TF32 is %v, want %d and false: %v", limit, d.Blocks, d.TF32(), want, errs[i])
+					}
+				}
+				err := errors.Join(errs...)
+				if err == nil {
+					t.Fatal("no error")
+				}
+				if strings.Contains(err.Error(), "it has started") {
+					break
+				}
+				if failures++; !strings.Contains(err.Error(), "out of memory") {
+					t.Fatal(err)
+				}
+			}
+			if failures < 2*parameters {
+				t.Errorf("only %d starts failed", failures)
+			}
+		})
+	}
+}
+
 // deviceConfig is toyConfig for a few updates, every one of which is recorded. A large
 // eps of Adam keeps it from making whole steps of gradients that are rounding alone, such
 // as that of the bias ahead of a batch norm.
@@ -107,7 +153,7 @@ func near(t *testing.T, what string, got, want []float32, bound float64) {
 // TestTrainingOnDevice holds trainings on a device against those on the CPU: losses, norms
 // of gradients, validations, weights, running statistics and averages, within a hundred
 // roundings of a float32. Products in bfloat16 have their factors rounded alike on both, and
-// their sums in another order. TF32 is near float32.
+// their sums in another order. TF32 is near float32, and not the same.
 func TestTrainingOnDevice(t *testing.T) {
 	for name, change := range map[string]func(*Config, *toy){
 		"plain":       func(*Config, *toy) {},
@@ -135,6 +181,11 @@ func TestTrainingOnDevice(t *testing.T) {
 			}
 			records, want := trainOn(t, nil, here, own)
 			others, got := trainOn(t, devicetest.New(t), there, c)
+			if c.TF32 {
+				if _, whole := trainOn(t, devicetest.New(t), newToy(), own); slices.Equal(got, whole) {
+					t.Error("weights are those of float32, bit for bit")
+				}
+			}
 			near(t, "weights and buffers", got, want, bound)
 			if len(records) != len(others) || len(records) <= c.MaxUpdate {
 				t.Fatalf("%d records, want %d", len(others), len(records))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mega-go/mega/autograd"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -57,6 +58,7 @@ type bucket struct {
 // newExchange lays out the gradients of all parameters.
 func newExchange(c Communicator, set *nn.Params, bucketMB int, bf16, sharded bool) *exchange {
 	x := &exchange{comm: c, bf16: bf16, sharded: sharded, params: set.All(), set: set, at: make([]int, len(set.All())), final: make([]bool, len(set.All())), within: make([][]*bucket, len(set.All()))}
+	defer device.Abandon(func() { tensor.Free(x.there...) })
 	end := 0
 	x.eachInOrder(func(i int) {
 		n := tensor.Size(x.params[i].Shape())

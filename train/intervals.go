@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/progress"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
@@ -128,6 +129,7 @@ type keptBuffers struct {
 
 func newKeptBuffers(p *nn.Params) *keptBuffers {
 	k := &keptBuffers{params: p, counters: make([]int64, len(p.Counters()))}
+	defer device.Abandon(func() { tensor.Free(k.buffers...) })
 	for _, b := range p.Buffers() {
 		k.buffers = append(k.buffers, tensor.NewLike(b.Tensor, b.Shape()...))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/format/dtype"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/nn"
 	"github.com/mega-go/mega/tensor"
 )
@@ -52,6 +53,7 @@ type share struct {
 // newSharding divides the moments of parameters among the processes of an exchange.
 func newSharding(x *exchange, params []*autograd.Variable, c AdamConfig) *sharding {
 	s := &sharding{exchange: x, parts: make([]part, len(x.buckets)), shares: make([][]*share, len(params))}
+	defer device.Abandon(s.close)
 	for i, p := range x.params {
 		s.divide(i)
 		s.first = append(s.first, len(s.squares))
@@ -71,6 +73,13 @@ func newSharding(x *exchange, params []*autograd.Variable, c AdamConfig) *shardi
 	}
 	s.news = x.comm.Memory(x.comm.Size() * (float64Words*s.most + len(params)))
 	return s
+}
+
+// close gives a device back the memory of the moments.
+func (s *sharding) close() {
+	for _, adam := range s.adams {
+		adam.Close()
+	}
 }
 
 // adam returns an optimiser of this process's shares of a bucket, which get its moments.

@@ -82,21 +82,31 @@ func Run(ctx context.Context, task Task, c Config, o Options) (Summary, error) {
 		}
 		return Summary{}, err
 	}
-	err = r.trainAndCatch(ctx)
-	if failed := r.leaveDevice(); err == nil {
-		err = failed // else a device that fails would say so twice
-	}
-	err = errors.Join(err, r.close())
+	err = r.end(r.trainAndCatch(ctx))
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		r.comm.Abort(err)
 	}
 	return r.summary(), err
 }
 
-// begin is newRun with an error of what a device fails at.
-func begin(task Task, c Config, o Options) (r *run, err error) {
-	defer device.Catch(&err)
-	return newRun(task, c, o)
+// begin returns a run that can train. One that cannot has given back what it held.
+func begin(task Task, c Config, o Options) (*run, error) {
+	r, about, err := newRun(task, c, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepare(about, o); err != nil {
+		return nil, r.end(err)
+	}
+	return r, nil
+}
+
+// end gives back what the run holds, after err or nil.
+func (r *run) end(err error) error {
+	if failed := r.leaveDevice(); err == nil {
+		err = failed // else a device that fails would say so twice
+	}
+	return errors.Join(err, r.close())
 }
 
 // trainAndCatch is train with an error of what a device fails at.
@@ -136,31 +146,32 @@ type run struct {
 	since  time.Time // up to when state.Seconds counts
 }
 
-// newRun checks the configuration, opens the run directory and loads its last
-// checkpoint.
-func newRun(task Task, c Config, o Options) (*run, error) {
+// newRun checks the configuration. The run that it returns, of a task that it describes,
+// holds nothing yet.
+func newRun(task Task, c Config, o Options) (*run, Description, error) {
+	var about Description
 	if err := c.Validate(); err != nil {
-		return nil, err
+		return nil, about, err
 	}
 	if o.Device == nil {
 		if err := c.CheckProcessor(); err != nil {
-			return nil, err
+			return nil, about, err
 		}
 	}
 	comm := o.Communicator
 	if err := c.shareAmong(comm.Size()); err != nil {
-		return nil, err
+		return nil, about, err
 	}
 	if c.countsEpochs() {
 		perEpoch, err := c.updatesPerEpoch(task)
 		if err != nil {
-			return nil, err
+			return nil, about, err
 		}
 		c = c.inUpdates(perEpoch)
 	}
 	schedule, err := c.Schedule(c.MaxUpdate)
 	if err != nil {
-		return nil, err
+		return nil, about, err
 	}
 	c.resolve(c.MaxUpdate)
 	if !c.ModelEMA { // as in runs from before there were averages
@@ -169,13 +180,20 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if c.ZeroSharding == shardNothing { // as in runs from before it could be chosen
 		c.ZeroSharding = ""
 	}
-	about := task.Describe()
+	about = task.Describe()
 	about.Metrics = metricNames(about.Metrics, c)
 	if err := knownMetric(c.BestCheckpointMetric, about.Metrics); err != nil {
-		return nil, err
+		return nil, about, err
 	}
 	r := &run{task: task, config: c, schedule: schedule, comm: comm, asked: o.Save, state: newState(), device: o.Device, tape: autograd.NewTrainingTape()}
-	params := task.Params()
+	return r, about, nil
+}
+
+// prepare moves the task to the device, makes what training needs there, opens the run
+// directory and loads its last checkpoint. What a device fails at is an error too.
+func (r *run) prepare(about Description, o Options) (err error) {
+	defer device.Catch(&err)
+	params, c := r.task.Params(), r.config
 	if o.Device != nil {
 		o.Device.SetTF32(c.TF32)
 	}
@@ -186,14 +204,14 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	r.tape.SetWorkers(o.Workers)
 	r.profile = o.Profile
 	adam := AdamConfig{Betas: c.AdamBetas, Eps: c.AdamEps, WeightDecay: c.WeightDecay, Workers: o.Workers}
-	if u, ok := task.(Undecayer); ok {
+	if u, ok := r.task.(Undecayer); ok {
 		for _, p := range params.All() {
 			adam.Undecayed = append(adam.Undecayed, u.Undecayed(p))
 		}
 	}
 	var sum *exchange
-	if comm.Size() > 1 {
-		sum = newExchange(comm, params, c.BucketMB, c.BF16Gradients, c.ZeroSharding == shardOptimizer)
+	if r.comm.Size() > 1 {
+		sum = newExchange(r.comm, params, c.BucketMB, c.BF16Gradients, c.ZeroSharding == shardOptimizer)
 		r.tape.SetSum(r.sumOverProcesses)
 	}
 	r.adam = newAdam(params, adam, sum)
@@ -205,10 +223,7 @@ func newRun(task Task, c Config, o Options) (*run, error) {
 	if r.ema = newModelEMA(params, c, o.Workers); r.ema != nil {
 		r.native.ModelEMA = r.ema.averages
 	}
-	if err := r.open(about, o); err != nil {
-		return nil, errors.Join(err, r.leaveDevice(), r.close())
-	}
-	return r, nil
+	return r.open(about, o)
 }
 
 // open opens the run directory, if one is wanted, and restores its run's state.
@@ -352,7 +367,8 @@ func (r *run) close() (err error) {
 }
 
 // leaveDevice gives a device back all memory of the run but that of the task's parameters:
-// what comes after training, such as an evaluation, has room then.
+// what comes after training, such as an evaluation, has room then. It may come before all
+// is there.
 func (r *run) leaveDevice() (err error) {
 	if r.device == nil {
 		return nil
@@ -363,8 +379,12 @@ func (r *run) leaveDevice() (err error) {
 	for _, p := range r.task.Params().All() {
 		p.Forget()
 	}
-	r.adam.close()
-	tensor.Free(r.buffers.buffers...)
+	if r.adam != nil {
+		r.adam.close()
+	}
+	if r.buffers != nil {
+		tensor.Free(r.buffers.buffers...)
+	}
 	if r.ema != nil {
 		tensor.Free(r.ema.averages.Tensors()...)
 	}

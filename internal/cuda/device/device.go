@@ -116,6 +116,19 @@ func Undo(err *error, undo func()) {
 	}
 }
 
+// Abandon is for a function that takes memory of a device and returns no error: if it panics
+// with a Failure, undo gives the memory back before the panic goes on.
+func Abandon(undo func()) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if _, failed := p.(*Failure); failed {
+		_ = attempt(undo) // the first failure says what went wrong
+	}
+	panic(p)
+}
+
 // caught sets err to a Failure that was recovered, and goes on with any other panic.
 func caught(broken any, err *error) {
 	switch p := broken.(type) {
