@@ -1,33 +1,37 @@
 // The product of large matrices: blocks of 128 rows and columns.
 
 #define LARGE 128
-#define SLICE 8           // of the sums that a block takes at a time
+#define SLICE 8           // words of the sums that a block takes at a time
 #define PITCH (LARGE + 4) // rows of a tile in other banks
 #define SHARE (LARGE * SLICE / THREADS)
 
-// What a thread reads of a tile [LARGE, SLICE] of A, or of B with columns for rows: SHARE
-// numbers, apart in memory, that begin at row and depth.
+// What a thread reads of a tile [LARGE, SLICE] of words of A, or of B with columns for rows:
+// SHARE words, apart in memory, that begin at row and depth. A word has EACH numbers along
+// the sum, and depths count numbers.
 typedef struct { int row, depth, rows, depths; long apart; const float *at; } share;
 
 // Neighbouring threads read neighbours in memory, whichever way it lies.
-DEVICE share shareOf(const float *x, long first, long stride, long along)
+template <int EACH> DEVICE share shareOf(const float *x, long first, long stride, long along)
 {
     share s;
     s.row = along == 1 ? threadX / SLICE : threadX % LARGE;
-    s.depth = along == 1 ? threadX % SLICE : threadX / LARGE;
+    s.depth = (along == 1 ? threadX % SLICE : threadX / LARGE) * EACH;
     s.rows = along == 1 ? THREADS / SLICE : 0;
-    s.depths = along == 1 ? 0 : THREADS / LARGE;
+    s.depths = along == 1 ? 0 : THREADS / LARGE * EACH;
     s.apart = s.rows * stride + s.depths * along;
     s.at = x + (first + s.row) * stride + s.depth * along;
     return s;
 }
 
-// The share's numbers of the tile at depth k0, of which there are `rows` rows and k in all.
-DEVICE void readShare(float v[SHARE], const share *s, int rows, int k0, int k, long along)
+// The share's words of the tile at depth k0, with 0 outside of its `rows` rows and from number
+// k of the sums on.
+template <int EACH> DEVICE void readShare(float v[SHARE * EACH], const share *s, int rows, int k0, int k, long along)
 {
     const float *at = s->at + k0 * along;
-    UNROLL for (int r = 0; r < SHARE; r++)
-        v[r] = s->row + r * s->rows < rows && k0 + s->depth + r * s->depths < k ? at[r * s->apart] : 0;
+    UNROLL for (int i = 0; i < SHARE * EACH; i++) {
+        int r = i / EACH, e = i % EACH;
+        v[i] = s->row + r * s->rows < rows && k0 + s->depth + r * s->depths + e < k ? at[r * s->apart + e * along] : 0;
+    }
 }
 
 DEVICE void writeShare(float tile[SLICE][PITCH], const float v[SHARE], const share *s)
@@ -45,14 +49,14 @@ KERNEL __attribute__((launch_bounds(THREADS, 2))) void product_large(PRODUCT)
         float sums[TILE][PITCH];
     } s;
     int row0 = blockX * LARGE, col0 = blockY * LARGE, y = threadX / 16 * 4, x = threadX % 16 * 4;
-    share left = shareOf(a + blockZ * az, row0, ai, ak), right = shareOf(b + blockZ * bz, col0, bj, bk);
+    share left = shareOf<1>(a + blockZ * az, row0, ai, ak), right = shareOf<1>(b + blockZ * bz, col0, bj, bk);
     float sum[8][8], nextA[SHARE], nextB[SHARE];
     UNROLL for (int i = 0; i < 8; i++)
         UNROLL for (int j = 0; j < 8; j++)
             sum[i][j] = 0;
     auto next = [&](int k0) INLINE {
-        readShare(nextA, &left, m - row0, k0, k, ak);
-        readShare(nextB, &right, n - col0, k0, k, bk);
+        readShare<1>(nextA, &left, m - row0, k0, k, ak);
+        readShare<1>(nextB, &right, n - col0, k0, k, bk);
     };
     auto keep = [&](int now) INLINE {
         writeShare(s.in.a[now], nextA, &left);

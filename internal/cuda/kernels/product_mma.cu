@@ -88,33 +88,14 @@ template <class F> DEVICE void productOf(PRODUCT)
     storeTile<TILE>(c, s.sums, row0, col0, m, n, ldc, GIVEN_EPILOGUE);
 }
 
-// Tiles of large matrices, and what a thread reads of them: as share has it, in words. It
-// begins at row and depth, which counts numbers.
+// Tiles of large matrices, in words.
 template <class F> struct largeTile {
-    enum { WIDTH = 8, NUMBERS = WIDTH * F::EACH, SHARES = LARGE * WIDTH / THREADS };
-    typedef word words[LARGE][WIDTH + 4]; // rows in other banks
+    typedef word words[LARGE][SLICE + 4]; // rows in other banks
 
-    DEVICE share shareOf(const float *x, long first, long stride, long along)
+    DEVICE void write(words &tile, const float v[SHARE * F::EACH], const share *s)
     {
-        share s;
-        s.row = along == 1 ? threadX / WIDTH : threadX % LARGE;
-        s.depth = (along == 1 ? threadX % WIDTH : threadX / LARGE) * F::EACH;
-        s.rows = along == 1 ? THREADS / WIDTH : 0;
-        s.depths = along == 1 ? 0 : THREADS / LARGE * F::EACH;
-        s.apart = s.rows * stride + s.depths * along;
-        s.at = x + (first + s.row) * stride + s.depth * along;
-        return s;
-    }
-    DEVICE void read(float v[SHARES][F::EACH], const share *s, int rows, int k0, int k, long along)
-    {
-        const float *at = s->at + k0 * along;
-        UNROLL for (int r = 0; r < SHARES; r++)
-            readWord<F>(v[r], at + r * s->apart, s->row + r * s->rows < rows, k0 + s->depth + r * s->depths, k, along);
-    }
-    DEVICE void write(words &tile, const float v[SHARES][F::EACH], const share *s)
-    {
-        UNROLL for (int r = 0; r < SHARES; r++)
-            tile[s->row + r * s->rows][(s->depth + r * s->depths) / F::EACH] = F::rounded(v[r]);
+        UNROLL for (int r = 0; r < SHARE; r++)
+            tile[s->row + r * s->rows][(s->depth + r * s->depths) / F::EACH] = F::rounded(v + r * F::EACH);
     }
 };
 
@@ -128,21 +109,21 @@ template <class F> DEVICE void largeProductOf(PRODUCT)
         float sums[TILE][PITCH];
     } s;
     int row0 = blockX * LARGE, col0 = blockY * LARGE, warp = threadX / 32, g = LANE / 4, t = LANE % 4;
-    share left = T::shareOf(a + blockZ * az, row0, ai, ak), right = T::shareOf(b + blockZ * bz, col0, bj, bk);
-    float sum[2][8][4], nextA[T::SHARES][F::EACH], nextB[T::SHARES][F::EACH];
+    share left = shareOf<F::EACH>(a + blockZ * az, row0, ai, ak), right = shareOf<F::EACH>(b + blockZ * bz, col0, bj, bk);
+    float sum[2][8][4], nextA[SHARE * F::EACH], nextB[SHARE * F::EACH];
     UNROLL for (int i = 0; i < 2; i++)
         UNROLL for (int j = 0; j < 8; j++)
             UNROLL for (int e = 0; e < 4; e++)
                 sum[i][j][e] = 0;
     auto next = [&](int k0) INLINE {
-        T::read(nextA, &left, m - row0, k0, k, ak);
-        T::read(nextB, &right, n - col0, k0, k, bk);
+        readShare<F::EACH>(nextA, &left, m - row0, k0, k, ak);
+        readShare<F::EACH>(nextB, &right, n - col0, k0, k, bk);
     };
     auto keep = [&](int now) INLINE {
         T::write(s.in.a[now], nextA, &left);
         T::write(s.in.b[now], nextB, &right);
     };
-    inSlices(k, T::NUMBERS, next, keep, [&](int now, int) INLINE {
+    inSlices(k, SLICE * F::EACH, next, keep, [&](int now, int) INLINE {
         word x[2][4];
         UNROLL for (int i = 0; i < 2; i++) {
             int row = warp / 2 * 32 + 16 * i + g;
