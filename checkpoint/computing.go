@@ -22,6 +22,16 @@ func (c *Checkpoint) UseBF16() error {
 	return config.Wrap("bf16 is set", autograd.CheckBF16())
 }
 
+// checkTF32 returns an error if a device would round the weights, of which int8 ones are
+// multiplied in float32.
+func (c *Checkpoint) checkTF32() error {
+	if c.device != nil && c.device.TF32() && c.Int8() {
+		return fmt.Errorf("tf32 is set, and %s has int8 weights, which are multiplied in float32", c.Path)
+	}
+	return nil
+}
+
 // UseDevice puts the models that are made of the checkpoint on a device, which computes
 // them: see nn's Params.Device. nil is the host. It comes before UseBF16.
+// No model is made of a checkpoint with int8 weights for a device in TF32.
 func (c *Checkpoint) UseDevice(d device.Device) { c.device = d }

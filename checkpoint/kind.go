@@ -91,6 +91,9 @@ func (k kindOf[C, M]) config(c *Checkpoint) (config C, err error) {
 func (k kindOf[C, M]) load(c *Checkpoint) (m M, err error) {
 	defer device.Catch(&err)
 	var none M
+	if err := c.checkTF32(); err != nil {
+		return none, err
+	}
 	of, err := k.config(c)
 	if err != nil {
 		return none, err

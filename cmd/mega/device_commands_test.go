@@ -208,6 +208,22 @@ func TestTF32Refused(t *testing.T) {
 	}
 }
 
+// TestTF32Int8: weights in eight bits are not rounded to TF32.
+func TestTF32Int8(t *testing.T) {
+	onInterpreters(t)
+	for name, use := range map[string]func(ints string) []string{
+		"go-bytes":      func(ints string) []string { return []string{"score", ints, "testdata/reviews.csv"} },
+		"numbers-en-de": func(ints string) []string { return []string{"translate", ints} },
+	} {
+		ints := filepath.Join(t.TempDir(), name)
+		mustRun(t, "convert", filepath.Join("..", "..", "models", name), ints, "--int8")
+		status, _, stderr := command(t, append(use(ints), "--device", "cuda:0", "--tf32")...)
+		if want := "tf32 is set, and " + ints + " has int8 weights, which are multiplied in float32"; status != exitFailure || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d: %s, want %q", name, status, stderr, want)
+		}
+	}
+}
+
 // TestTF32Commands trains in TF32, and evaluates so and near float32.
 func TestTF32Commands(t *testing.T) {
 	if testing.Short() {
