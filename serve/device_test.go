@@ -175,7 +175,7 @@ func TestFailedReload(t *testing.T) {
 			}
 			health, metrics := `{"status":"ok"}`, `mega_model_stale{model="m"} 0`
 			if fails {
-				health, metrics = `{"status":"ok","stale":["m"]}`, `mega_model_stale{model="m"} 1`
+				health, metrics = `{"status":"ok","stale":1}`, `mega_model_stale{model="m"} 1`
 			}
 			if _, text, _ := ask(t, s, "GET", "/health", "", nil); strings.TrimSpace(string(text)) != health {
 				t.Errorf("health is %s, want %s", text, health)

@@ -447,12 +447,12 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	out := struct {
-		Status string   `json:"status"`
-		Stale  []string `json:"stale,omitempty"` // models whose newest checkpoint cannot be loaded
+		Status string `json:"status"`
+		Stale  int    `json:"stale,omitempty"` // models whose newest checkpoint cannot be loaded; names need a key
 	}{Status: "ok"}
 	for _, m := range s.slots {
 		if m.isStale() {
-			out.Stale = append(out.Stale, m.ID)
+			out.Stale++
 		}
 	}
 	writeJSON(w, http.StatusOK, out)
