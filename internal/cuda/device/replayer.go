@@ -35,8 +35,9 @@ type Capturer interface {
 // bytes are no part of a sequence. A sequence ends where something is read, or where it
 // gets long: the device has then something to do while the next one is put together.
 //
-// Where a device fails to capture a sequence that it runs, the Replayer gives up graphs and
-// runs all that comes as it is.
+// Where a device fails to capture a sequence that it runs, the Replayer drops the graphs that
+// there are and tries once more. If that fails too it gives up graphs, and runs all that comes
+// as it is.
 type Replayer struct {
 	on      Capturer
 	steps   []step
@@ -211,6 +212,12 @@ func (r *Replayer) Flush() error {
 			return r.runPlain(steps, staged)
 		}
 		g, err := r.capture(steps, len(staged))
+		if err != nil && len(r.graphs) > 0 { // perhaps they have the memory that this one wants
+			if err := r.Drop(); err != nil {
+				return err
+			}
+			g, err = r.capture(steps, len(staged))
+		}
 		switch {
 		case err != nil:
 			return r.giveUp(steps, staged, err)

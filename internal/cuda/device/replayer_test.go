@@ -22,6 +22,7 @@ type counter struct {
 	launches, captures, replays, drops, blocks int
 	most                                       int // blocks of memory
 	capturable                                 int // sequences
+	graphs, mostGraphs                         int // that there are, and that there can be; 0 for any number
 }
 
 func (c *counter) Alloc(bytes int) (Address, error) {
@@ -47,6 +48,10 @@ func (c *counter) Capture(f func() error) (Graph, error) {
 	if c.captures > c.capturable {
 		return nil, errors.New("it captures no more")
 	}
+	if c.mostGraphs > 0 && c.graphs >= c.mostGraphs {
+		return nil, errors.New("no memory for a graph")
+	}
+	c.graphs++
 	g, err := c.Interpreter.Capture(f)
 	return counted{g, c}, err
 }
@@ -57,7 +62,7 @@ type counted struct {
 }
 
 func (g counted) Replay() error { g.of.replays++; return g.Graph.Replay() }
-func (g counted) Drop() error   { g.of.drops++; return g.Graph.Drop() }
+func (g counted) Drop() error   { g.of.drops++; g.of.graphs--; return g.Graph.Drop() }
 
 func newCounter(t *testing.T) (*counter, *Replayer) {
 	t.Helper()
@@ -201,8 +206,27 @@ func TestReplayerGivesUp(t *testing.T) {
 	if len(told) != 1 || r.Plain() != told[0] || told[0].Error() != "it captures no more" {
 		t.Errorf("%v was told, and Plain is %v", told, r.Plain())
 	}
-	if c.captures != 2 || c.replays != 2 || c.drops != 1 || c.blocks != 1 {
-		t.Errorf("%d captures, %d replays, %d drops and %d blocks of memory, want 2, 2, 1 and 1", c.captures, c.replays, c.drops, c.blocks)
+	if c.captures != 3 || c.replays != 2 || c.drops != 1 || c.blocks != 1 {
+		t.Errorf("%d captures, %d replays, %d drops and %d blocks of memory, want 3, 2, 1 and 1", c.captures, c.replays, c.drops, c.blocks)
+	}
+}
+
+// TestReplayerMakesRoom holds that graphs make room for one more where a device cannot make it
+// beside them, with results as before, and that there are graphs from then on.
+func TestReplayerMakesRoom(t *testing.T) {
+	c, r := newCounter(t)
+	at, err := r.Alloc(512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mostGraphs = 2
+	for i, s := range []float32{2, 2, 3, 3, 4, 4, 4, 3, 3, 3} {
+		if got, err := scaled(r, at, s, 1, float32(i)); err != nil || !slices.Equal(got, []float32{s, s * float32(i)}) {
+			t.Errorf("step %d gives %v, %v", i, got, err)
+		}
+	}
+	if r.Plain() != nil || c.drops != 2 || c.replays != 6 || len(r.graphs) != 2 || c.blocks != 3 {
+		t.Errorf("%d drops, %d replays, %d graphs and %d blocks of memory, want 2, 6, 2 and 3; %v", c.drops, c.replays, len(r.graphs), c.blocks, r.Plain())
 	}
 }
 
