@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,16 +35,19 @@ type job struct {
 // every launcher.
 const joinTimeout, defaultJoinTimeout = "join-timeout", 300
 
-// addJoinTimeout adds that flag to a command that several processes share. Its value is
-// read before flags are: joinTimeoutIn.
-func addJoinTimeout(flags *pflag.FlagSet) {
-	number(flags, new(int), joinTimeout, defaultJoinTimeout, span{0, 1 << 30}, "with several processes, seconds to wait for all to start; 0 for ever")
+// addJoinTimeout adds that flag to a command that several processes share, and returns where
+// its value is. It is read before flags are: joinTimeoutIn.
+func addJoinTimeout(flags *pflag.FlagSet) *int {
+	n := new(int)
+	number(flags, n, joinTimeout, defaultJoinTimeout, span{0, 1 << 30}, "with several processes, seconds to wait for all to start; 0 for ever")
+	return n
 }
 
 // joinTimeoutIn returns the last value of the flag in the words of a command line, and the
-// default if it has none that is a number: the command will say what is wrong with it.
+// default if it has none that the flag takes: the command will say what is wrong with it.
 func joinTimeoutIn(args []string) time.Duration {
-	n := defaultJoinTimeout
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	n := addJoinTimeout(flags)
 	for i, a := range args {
 		value, given := strings.CutPrefix(a, "--"+joinTimeout+"=")
 		if a == "--"+joinTimeout && i+1 < len(args) {
@@ -54,11 +56,11 @@ func joinTimeoutIn(args []string) time.Duration {
 		if a == "--" {
 			break
 		}
-		if read, err := strconv.Atoi(value); given && err == nil {
-			n = read
+		if given && flags.Set(joinTimeout, value) != nil {
+			*n = defaultJoinTimeout
 		}
 	}
-	return seconds(n)
+	return seconds(*n)
 }
 
 // joinJob joins the processes that a launcher has started, nil if this one is alone. args
