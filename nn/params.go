@@ -97,13 +97,19 @@ func (p *Params) tensor(init Initializer, shape []int) *tensor.Tensor {
 
 // Move moves the numbers of the parameters and buffers to a device, nil for the host.
 // Gradients are forgotten: the next ones are where the numbers are. Where a device fails
-// it panics with a device.Failure, and then all numbers are where they were.
+// it panics with a device.Failure, and then all numbers are where they were, or all have moved
+// and a device kept memory that they had: Device says which.
 func (p *Params) Move(to device.Memory) {
 	for _, q := range p.list {
 		q.Forget()
 	}
-	tensor.MoveAll(p.Tensors(), to)
-	p.on = to
+	all := p.Tensors()
+	if len(all) == 0 {
+		p.on = to
+		return
+	}
+	defer func() { p.on = all[0].Device() }() // also where Move fails
+	tensor.MoveAll(all, to)
 }
 
 // Device returns what computes where the numbers are, nil for the host: tapes that work

@@ -40,7 +40,8 @@ func NewLike(like *Tensor, shape ...int) *Tensor {
 func (t *Tensor) Move(to device.Memory) { MoveAll([]*Tensor{t}, to) }
 
 // MoveAll is Move for several tensors. Where a device fails it panics with a
-// device.Failure, and then all are where they were, and take no memory elsewhere.
+// device.Failure, and then all are where they were, and take no memory elsewhere. Only where
+// it fails to take back memory have all moved.
 func MoveAll(all []*Tensor, to device.Memory) {
 	var from, copies []*Tensor
 	arrived := false

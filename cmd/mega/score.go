@@ -37,7 +37,13 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
   mega score --sys translated.de --ref test.de
   mega score --sys translated.de --ref test.de --sacrebleu --confidence`,
 		Args: atMostArgs(2, "the directory of the data and a text"),
-		RunE: c.model.onDevice(c.run),
+	}
+	score := c.model.onDevice(c.run)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(c.bleu.refs) > 0 {
+			return c.runBLEU(cmd, args)
+		}
+		return score(cmd, args)
 	}
 	flags := cmd.Flags()
 	c.model.addFlags(flags)
@@ -49,15 +55,22 @@ does, or with --sacrebleu BLEU as sacreBLEU computes it and chrF.`,
 	return cmd
 }
 
-func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
+// runBLEU scores translations. It opens no device.
+func (c *scoreCommand) runBLEU(cmd *cobra.Command, args []string) error {
 	switch {
-	case len(c.bleu.refs) > 0 && len(args) > 0:
+	case len(args) > 0:
 		return usagef("translations are given by --sys FILE, not as %q", args[0])
-	case len(c.bleu.refs) > 0 && c.model.on != nil:
+	case !isProcessor(c.model.device.name):
 		return usagef("--device is for language models: BLEU needs none")
-	case len(c.bleu.refs) > 0:
-		return c.bleu.run(cmd, c.json)
-	case len(args) == 0:
+	}
+	if err := c.model.device.check(); err != nil {
+		return err
+	}
+	return c.bleu.run(cmd, c.json)
+}
+
+func (c *scoreCommand) run(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return usagef("mega score takes a model and a text, or --sys FILE and --ref FILE")
 	}
 	path := args[len(args)-1]

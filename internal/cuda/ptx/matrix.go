@@ -101,6 +101,9 @@ func single(v uint64) [2]float64 { return [2]float64{float64(f32(v))} }
 // tf32Rest are the bits of a float32 that TF32 does not have.
 const tf32Rest = 0x1fff
 
+// tf32NaN is the bits of PTX's canonical NaN that TF32 has.
+const tf32NaN = 0x7fffffff &^ tf32Rest
+
 // notTF32 says why a number is none that TF32 has.
 func notTF32(v uint64) string {
 	if v&tf32Rest != 0 {
@@ -109,10 +112,14 @@ func notTF32(v uint64) string {
 	return ""
 }
 
-// tf32 rounds to TF32, whose ten bits are a float32's first: to nearest, ties away from 0. A
-// NaN loses its other bits, as on a device of compute capability 8.0.
+// tf32 rounds to TF32, whose ten bits are a float32's first: to nearest, ties away from 0.
+// Every NaN becomes the same one, which is TF32's: bits of a NaN may be in its rest alone, and
+// without them it were infinity.
 func tf32(v uint64) uint64 {
-	if v&0x7fffffff < 0x7f800000 {
+	switch abs := v & 0x7fffffff; {
+	case abs > 0x7f800000:
+		return tf32NaN
+	case abs < 0x7f800000:
 		v += tf32Rest/2 + 1
 	}
 	return v &^ tf32Rest

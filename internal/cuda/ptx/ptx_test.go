@@ -168,7 +168,11 @@ func TestFunctions(t *testing.T) {
 		{"cvt.rna.tf32.f32", []uint64{0x00001000}, 0x00002000}, // denormal
 		{"cvt.rna.tf32.f32", []uint64{0x7f7fffff}, fb(inf)},
 		{"cvt.rna.tf32.f32", []uint64{fb(-inf)}, fb(-inf)},
+		{"cvt.rna.tf32.f32", []uint64{fb(inf)}, fb(inf)},
 		{"cvt.rna.tf32.f32", []uint64{nan32}, 0x7fffe000},
+		{"cvt.rna.tf32.f32", []uint64{0x7f800001}, 0x7fffe000}, // a NaN of low bits alone
+		{"cvt.rna.tf32.f32", []uint64{0xff801fff}, 0x7fffe000},
+		{"cvt.rna.tf32.f32", []uint64{0xffc00000}, 0x7fffe000},
 		{"fma.rn.f32", []uint64{fb(0), fb(inf), fb(1)}, nan32},
 		{"selp.b32", []uint64{7, 9, 0}, 9},
 		{"not.pred", []uint64{1}, 0},
