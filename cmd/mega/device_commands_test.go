@@ -110,7 +110,7 @@ func TestOnDevice(t *testing.T) {
 // TestAutoWithoutGPU: auto is the CPU where there is no GPU, for flags that a device refuses
 // too, and a device where there is one.
 func TestAutoWithoutGPU(t *testing.T) {
-	onInterpreters(t)
+	asked := onInterpreters(t)
 	words := tableFile(t, "words.txt", "a b c d\n")
 	bleu := []string{"score", "--sys", words, "--ref", words, "--device", "auto"}
 	for _, c := range []struct {
@@ -124,12 +124,49 @@ func TestAutoWithoutGPU(t *testing.T) {
 		{1, []string{"bench", "lra-txt", "--device", "auto", "--profile"}, exitUsage, "--device is not for --profile"},
 		{0, bleu, exitOK, "BLEU"},
 		{1, bleu, exitUsage, "--device is for language models"},
+		{1, append(bleu[:len(bleu)-1:len(bleu)-1], "cuda:0"), exitUsage, "--device is for language models"},
+		{0, append(bleu, "--tf32"), exitUsage, "--tf32 is set, and the CPU computes"},
 	} {
 		countGPUs = func() int { return c.gpus }
 		status, out, stderr := command(t, c.args...)
 		if status != c.status || !strings.Contains(out+stderr, c.want) {
 			t.Errorf("mega %s with %d GPUs: status %d, %q, %q, want %d and %q", strings.Join(c.args, " "), c.gpus, status, out, stderr, c.status, c.want)
 		}
+	}
+	if len(*asked) > 0 {
+		t.Errorf("devices %v were opened", *asked)
+	}
+}
+
+// A broken device launches nothing, and then frees nothing.
+type broken struct {
+	device.Device
+	failed bool
+}
+
+func (b *broken) Launch(string, [3]int, [3]int, ...any) error {
+	b.failed = true
+	return errors.New("it is on fire")
+}
+
+func (b *broken) Free(at device.Address) error {
+	if b.failed {
+		return errors.New("it is burnt down")
+	}
+	return b.Device.Free(at)
+}
+
+// TestFirstFailure: an evaluation on a device that breaks says what broke first.
+func TestFirstFailure(t *testing.T) {
+	onInterpreters(t)
+	onGPU = func(_ string, _ int, f func(device.Device) error) error {
+		return f(&broken{Device: devicetest.New(t)})
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	mustRun(t, deviceArgs(run, "--max-update", "1")...)
+	status, _, stderr := command(t, "eval", run, "--device", "cuda:0")
+	if status != exitFailure || !strings.Contains(stderr, "it is on fire") {
+		t.Errorf("status %d: %s", status, stderr)
 	}
 }
 

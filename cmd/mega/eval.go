@@ -173,7 +173,7 @@ func evaluate(cmd *cobra.Command, c *checkpoint.Checkpoint, config classify.Data
 	if err != nil {
 		return nil, nil, err
 	}
-	defer m.LeaveDevice() // answers are a model's of its own
+	defer device.Finish(&err, m.LeaveDevice) // answers are a model's of its own
 	corpus, err := classify.CheckpointCorpus(c, config, m.Config())
 	if err != nil {
 		return nil, nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega"
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/train"
 )
 
@@ -59,14 +60,14 @@ func (r Ratio) String() string {
 }
 
 // Evaluate runs a classifier over a split.
-func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *Corpus, d DataConfig, split string) (*Evaluation, error) {
+func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Classifier, c *Corpus, d DataConfig, split string) (_ *Evaluation, err error) {
 	b, err := heldOut(m, c, d, split)
 	if err != nil {
 		return nil, err
 	}
 	e := NewEvaluation(split, m.Config().SentenceClassNum)
 	t := m.Params().NewTape()
-	defer t.Close()
+	defer device.Finish(&err, t.Close)
 	t.SetBF16(m.BF16())
 	err = e.Run(ctx, ev, t, b, c.Classes, func(next train.Batch) (*autograd.Variable, []int32, error) {
 		batch := next.(batch).data

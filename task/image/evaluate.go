@@ -10,6 +10,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/checkpoint"
 	"github.com/mega-go/mega/data/images"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/task/classify"
 	"github.com/mega-go/mega/train"
 )
@@ -80,12 +81,12 @@ func nameOf(dir string) string {
 	return filepath.Base(dir)
 }
 
-func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataConfig, set *images.Set, split string) (*Evaluation, error) {
+func evaluate(ctx context.Context, ev *train.Evaluator, m *mega.Vision, d DataConfig, set *images.Set, split string) (_ *Evaluation, err error) {
 	e, fifth := &Evaluation{Evaluation: classify.NewEvaluation(split, m.Config().NumClasses)}, []float64{0}
 	t := m.Params().NewTape()
-	defer t.Close()
+	defer device.Finish(&err, t.Close)
 	t.SetBF16(m.BF16())
-	err := e.Run(ctx, ev, t, heldOut(m, d, set), set.Classes, func(next train.Batch) (*autograd.Variable, []int32, error) {
+	err = e.Run(ctx, ev, t, heldOut(m, d, set), set.Classes, func(next train.Batch) (*autograd.Variable, []int32, error) {
 		b := next.(batch)
 		if b.data.Rows == 0 {
 			return nil, nil, nil

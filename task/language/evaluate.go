@@ -12,6 +12,7 @@ import (
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/blocks"
 	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/train"
 )
 
@@ -53,9 +54,9 @@ type Evaluation struct {
 // (fairseq_cli/eval_mega_lm.py). Windows make no difference to the result. Words
 // and their log-probabilities go to words if the options want them. Processes share
 // the batches of documents.
-func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer) (*Evaluation, error) {
+func Evaluate(ctx context.Context, ev *train.Evaluator, m *mega.LanguageModel, c *Corpus, o EvalOptions, words io.Writer) (_ *Evaluation, err error) {
 	e := &evaluation{model: m, options: o, tape: m.Params().NewTape(), ev: ev}
-	defer e.tape.Close()
+	defer device.Finish(&err, e.tape.Close)
 	if err := e.open(c); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/autograd"
 	"github.com/mega-go/mega/data"
 	"github.com/mega-go/mega/data/plaintext"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // A LineScore says how likely a line of a text is.
@@ -56,9 +57,9 @@ type ScoreOptions struct {
 
 // Score reads a text, in memory that does not grow with it, and calls each for
 // its lines in turn. Of bytes, a line longer than 64 KiB comes in parts.
-func (t *Model) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (*Score, error) {
+func (t *Model) Score(ctx context.Context, r io.Reader, o ScoreOptions, each func(LineScore) error) (_ *Score, err error) {
 	s := &scoring{model: t, options: o, each: each, ctx: ctx, tape: t.Model.Params().NewTape()}
-	defer s.tape.Close()
+	defer device.Finish(&err, s.tape.Close)
 	s.tape.SetBF16(t.Model.BF16())
 	start := time.Now()
 	unknown, err := t.Codec.Lines(r, s.add)

@@ -11,6 +11,7 @@ import (
 	"github.com/mega-go/mega/data/bpe"
 	"github.com/mega-go/mega/data/moses"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 	"github.com/mega-go/mega/internal/literal"
 	"github.com/mega-go/mega/train"
 )
@@ -74,8 +75,8 @@ func detokeniser(c DataConfig) (func(string) string, error) {
 
 // run translates a split and returns BLEU, rounded as the reference
 // does. Processes share the batches.
-func (e *bleuEvaluation) run(ctx context.Context, b batches, ev *train.Evaluator) (float64, error) {
-	defer b.task.model.EndSessions() // training needs the memory
+func (e *bleuEvaluation) run(ctx context.Context, b batches, ev *train.Evaluator) (_ float64, err error) {
+	defer device.Finish(&err, b.task.model.EndSessions) // training needs the memory
 	defer b.task.model.Freeze()()
 	comm := ev.Communicator()
 	var sum bleu.Stats

@@ -5,15 +5,16 @@ import (
 
 	"github.com/mega-go/mega/data/pairs"
 	"github.com/mega-go/mega/generate"
+	"github.com/mega-go/mega/internal/cuda/device"
 )
 
 // scoreReferences returns each target of a batch as the one hypothesis of its
 // source, with the probabilities that the models give it (fairseq
 // sequence_scorer.py). The score is the mean over tokens.
-func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) ([][]generate.Hypothesis, error) {
+func (m Ensemble) scoreReferences(b *pairs.Batch, attention bool) (_ [][]generate.Hypothesis, err error) {
 	mean := make([]float64, b.Rows*b.TargetLength) // of the probabilities
 	tape := m[0].Params().NewTape()
-	defer tape.Close()
+	defer device.Finish(&err, tape.Close)
 	for _, model := range m {
 		encoded, err := model.Encode(tape, b.Source, b.Rows, b.SourceLength)
 		if err != nil {

@@ -116,6 +116,15 @@ func Undo(err *error, undo func()) {
 	}
 }
 
+// Finish is Catch for a function that takes memory of a device for as long as it runs: free
+// gives the memory back, and what that fails at does not hide what failed before.
+func Finish(err *error, free func()) {
+	caught(recover(), err)
+	if failed := attempt(free); failed != nil {
+		*err = errors.Join(*err, failed)
+	}
+}
+
 // Abandon is for a function that takes memory of a device and returns no error: if it panics
 // with a Failure, undo gives the memory back before the panic goes on.
 func Abandon(undo func()) {
