@@ -45,9 +45,15 @@ func colourful(t *testing.T, n int) string {
 
 func writePNG(t *testing.T, path string, c color.Color) {
 	t.Helper()
+	writePixels(t, path, func(int, int) color.Color { return c })
+}
+
+// writePixels writes a PNG file whose pixels have the colours of at.
+func writePixels(t *testing.T, path string, at func(x, y int) color.Color) {
+	t.Helper()
 	p := stdimage.NewRGBA(stdimage.Rect(0, 0, 20, 12))
 	for i := range 20 * 12 {
-		p.Set(i%20, i/20, c)
+		p.Set(i%20, i/20, at(i%20, i/20))
 	}
 	f, err := os.Create(path)
 	if err != nil {
