@@ -25,10 +25,10 @@ in testdata/golden) and compares its logits with those in golden.safetensors.
 """
 import argparse, json, math, os, resource, struct, sys, time
 
-BEST = {'OMP_WAIT_POLICY': 'PASSIVE', 'MALLOC_MMAP_MAX_': '0', 'MALLOC_TRIM_THRESHOLD_': '200000000000'}
-if __name__ == '__main__' and not os.environ.get('AS_INSTALLED') and os.environ.get('MALLOC_MMAP_MAX_') != '0':
-    env = {k: v for k, v in os.environ.items() if k not in ('OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE')}
-    os.execve(sys.executable, [sys.executable, '-W', 'ignore'] + sys.argv, {**env, **BEST})
+from best import restart
+
+if __name__ == '__main__':
+    restart()
 
 import torch, torch.nn as nn, torch.nn.functional as F
 

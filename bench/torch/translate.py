@@ -14,10 +14,9 @@ AS_INSTALLED=1 leaves PyTorch's environment alone.
 """
 import argparse, json, math, os, sys, time
 
-# The environment in which PyTorch is fastest (see mega.py).
-BEST = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "200000000000"}
-if not os.environ.get("AS_INSTALLED") and os.environ.get("MALLOC_MMAP_MAX_") != "0":
-    os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **BEST})
+from best import restart
+
+restart()
 
 import torch, torch.nn as nn, torch.nn.functional as F
 
