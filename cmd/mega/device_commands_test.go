@@ -138,29 +138,11 @@ func TestAutoWithoutGPU(t *testing.T) {
 	}
 }
 
-// A broken device launches nothing, and then frees nothing.
-type broken struct {
-	device.Device
-	failed bool
-}
-
-func (b *broken) Launch(string, [3]int, [3]int, ...any) error {
-	b.failed = true
-	return errors.New("it is on fire")
-}
-
-func (b *broken) Free(at device.Address) error {
-	if b.failed {
-		return errors.New("it is burnt down")
-	}
-	return b.Device.Free(at)
-}
-
 // TestFirstFailure: an evaluation on a device that breaks says what broke first.
 func TestFirstFailure(t *testing.T) {
 	onInterpreters(t)
 	onGPU = func(_ string, _ int, f func(device.Device) error) error {
-		return f(&broken{Device: devicetest.New(t)})
+		return f(&devicetest.Broken{Device: devicetest.New(t)})
 	}
 	run := filepath.Join(t.TempDir(), "run")
 	mustRun(t, deviceArgs(run, "--max-update", "1")...)

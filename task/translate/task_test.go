@@ -3,7 +3,6 @@ package translate
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"math"
 	"os"
@@ -76,24 +75,6 @@ func TestTrainTranslator(t *testing.T) {
 	}
 }
 
-// A broken device launches nothing, and then frees nothing.
-type broken struct {
-	device.Device
-	failed bool
-}
-
-func (b *broken) Launch(string, [3]int, [3]int, ...any) error {
-	b.failed = true
-	return errors.New("it is on fire")
-}
-
-func (b *broken) Free(at device.Address) error {
-	if b.failed {
-		return errors.New("it is burnt down")
-	}
-	return b.Device.Free(at)
-}
-
 // TestFirstFailure: a measurement of BLEU on a device that breaks says what broke first.
 func TestFirstFailure(t *testing.T) {
 	d := tinyPairs(t)
@@ -103,7 +84,7 @@ func TestFirstFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer task.Close()
-	task.Params().Move(&broken{Device: devicetest.New(t)})
+	task.Params().Move(&devicetest.Broken{Device: devicetest.New(t)})
 	if _, err := task.bleu.run(t.Context(), task.valid[0], train.NewEvaluator(train.Alone{}, nil)); err == nil || !strings.Contains(err.Error(), "it is on fire") {
 		t.Errorf("error %v", err)
 	}

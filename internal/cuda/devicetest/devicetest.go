@@ -1,5 +1,5 @@
 // Package devicetest gives tests devices: the interpreter with all kernels, and one that
-// counts what is asked of it and refuses some. No program imports it.
+// counts what is asked of it and refuses some, and one that breaks. No program imports it.
 package devicetest
 
 import (
@@ -93,4 +93,24 @@ func (c *Counter) Read(data []byte, at device.Address) error {
 		c.Reads++
 	}
 	return err
+}
+
+// A Broken device launches nothing, and then frees nothing.
+type Broken struct {
+	device.Device
+	failed bool
+}
+
+// Launch fails, whatever it is to launch.
+func (b *Broken) Launch(string, [3]int, [3]int, ...any) error {
+	b.failed = true
+	return errors.New("it is on fire")
+}
+
+// Free fails once a launch has.
+func (b *Broken) Free(at device.Address) error {
+	if b.failed {
+		return errors.New("it is burnt down")
+	}
+	return b.Device.Free(at)
 }

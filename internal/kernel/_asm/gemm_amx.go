@@ -300,40 +300,11 @@ func (s splitting) pairs(to Mem, apart int) {
 
 // emitSplitRows emits the cutting of rows in which neighbours are terms.
 func emitSplitRows() {
-	TEXT("splitRowsAMX", NOSPLIT, "func(rows int, src *float32, stride int, dst *float32, pitch, n int)")
-	Pragma("noescape")
-	Doc("splitRowsAMX cuts n > 0 numbers from each of rows > 0 rows into three parts of bfloat16: of each 32, with zeros after",
-		"the last, the pairs of the first parts, then of the second, then of the third; stride and pitch are in bytes.")
-	rows, source, stride := param("rows", RCX), param("src", RSI), param("stride", RDX)
-	dst, pitch, n := param("dst", RDI), param("pitch", R8), R9
-	left, from, to := RAX, RBX, R10
-	lastMasks(param("n", n), left, from)
-	param("n", n)
-	s := newSplitting()
-	Label("row")
-	MOVQ(source, from)
-	MOVQ(dst, to)
-	MOVQ(n, left)
-	SUBQ(Imm(32), left)
-	JLE(LabelRef("last"))
-	Label("whole")
-	VMOVUPS(Mem{Base: from}, Z0)
-	VMOVUPS(Mem{Base: from, Disp: 64}, Z1)
-	s.pairs(Mem{Base: to}, tileRow)
-	ADDQ(U32(128), from)
-	ADDQ(U32(splitParts*tileRow), to)
-	SUBQ(Imm(32), left)
-	JG(LabelRef("whole"))
-	Label("last")
-	VMOVUPS_Z(Mem{Base: from}, K1, Z0)
-	VMOVUPS_Z(Mem{Base: from, Disp: 64}, K2, Z1)
-	s.pairs(Mem{Base: to}, tileRow)
-	ADDQ(stride, source)
-	ADDQ(pitch, dst)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	var s splitting
+	emitRows("splitRowsAMX", []string{
+		"splitRowsAMX cuts n > 0 numbers from each of rows > 0 rows into three parts of bfloat16: of each 32, with zeros after",
+		"the last, the pairs of the first parts, then of the second, then of the third; stride and pitch are in bytes.",
+	}, U32(splitParts*tileRow), func() { s = newSplitting() }, func(to Mem) { s.pairs(to, tileRow) })
 }
 
 // emitSplitPairs emits the cutting of rows that are terms, which go to panels of B.

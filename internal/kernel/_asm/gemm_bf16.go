@@ -99,15 +99,27 @@ func lastMasks(n, count, tmp GPPhysical) {
 
 // emitPairRows emits the rounding of rows in which neighbours are pairs.
 func emitPairRows() {
-	TEXT("pairRowsBF16", NOSPLIT, "func(rows int, src *float32, stride int, dst *float32, pitch, n int)")
+	emitRows("pairRowsBF16", []string{
+		"pairRowsBF16 makes pairs of n > 0 numbers from each of rows > 0 rows, with zeros up to a multiple of 32;",
+		"stride and pitch are in bytes.",
+	}, Imm(64), func() {}, func(to Mem) {
+		vcvtne2ps2bf16(Z0, Z1, Z0)
+		VMOVUPS(Z0, to)
+	})
+}
+
+// emitRows emits a kernel that makes so many bytes of each 32 numbers of some rows, with zeros
+// after the last. convert makes them of Z0 and Z1; start loads what it needs.
+func emitRows(name string, doc []string, size Constant, start func(), convert func(to Mem)) {
+	TEXT(name, NOSPLIT, "func(rows int, src *float32, stride int, dst *float32, pitch, n int)")
 	Pragma("noescape")
-	Doc("pairRowsBF16 makes pairs of n > 0 numbers from each of rows > 0 rows, with zeros up to a multiple of 32;",
-		"stride and pitch are in bytes.")
+	Doc(doc...)
 	rows, source, stride := param("rows", RCX), param("src", RSI), param("stride", RDX)
 	dst, pitch, n := param("dst", RDI), param("pitch", R8), R9
 	left, from, to := RAX, RBX, R10
 	lastMasks(param("n", n), left, from)
 	param("n", n)
+	start()
 	Label("row")
 	MOVQ(source, from)
 	MOVQ(dst, to)
@@ -117,17 +129,15 @@ func emitPairRows() {
 	Label("whole")
 	VMOVUPS(Mem{Base: from}, Z0)
 	VMOVUPS(Mem{Base: from, Disp: 64}, Z1)
-	vcvtne2ps2bf16(Z0, Z1, Z0)
-	VMOVUPS(Z0, Mem{Base: to})
+	convert(Mem{Base: to})
 	ADDQ(U32(128), from)
-	ADDQ(Imm(64), to)
+	ADDQ(size, to)
 	SUBQ(Imm(32), left)
 	JG(LabelRef("whole"))
 	Label("last")
 	VMOVUPS_Z(Mem{Base: from}, K1, Z0)
 	VMOVUPS_Z(Mem{Base: from, Disp: 64}, K2, Z1)
-	vcvtne2ps2bf16(Z0, Z1, Z0)
-	VMOVUPS(Z0, Mem{Base: to})
+	convert(Mem{Base: to})
 	ADDQ(stride, source)
 	ADDQ(pitch, dst)
 	DECQ(rows)
