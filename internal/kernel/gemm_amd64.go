@@ -16,11 +16,33 @@ var strips = [...][]stripFunc{
 	AVX2: {
 		1: gemmAVX2x1, 2: gemmAVX2x2, 3: gemmAVX2x3, 4: gemmAVX2x4, 5: gemmAVX2x5, 6: gemmAVX2x6,
 	},
-	AVX512: {
-		1: gemmAVX512x1, 2: gemmAVX512x2, 3: gemmAVX512x3, 4: gemmAVX512x4, 5: gemmAVX512x5,
-		6: gemmAVX512x6, 7: gemmAVX512x7, 8: gemmAVX512x8, 9: gemmAVX512x9, 10: gemmAVX512x10,
-		11: gemmAVX512x11, 12: gemmAVX512x12, 13: gemmAVX512x13, 14: gemmAVX512x14,
-	},
+	AVX512: {1: gemmAVX512x1, 2: gemmAVX512x2},
+}
+
+// rowStrips holds AVX-512's kernels for three rows of A and more whose numbers lie one after
+// the other, columnStrips those for rows that lie one number apart.
+var (
+	rowStrips = [...]stripFunc{
+		3: gemmAVX512Rows3, 4: gemmAVX512Rows4, 5: gemmAVX512Rows5, 6: gemmAVX512Rows6,
+		7: gemmAVX512Rows7, 8: gemmAVX512Rows8, 9: gemmAVX512Rows9, 10: gemmAVX512Rows10,
+		11: gemmAVX512Rows11, 12: gemmAVX512Rows12, 13: gemmAVX512Rows13, 14: gemmAVX512Rows14,
+	}
+	columnStrips = [...]stripFunc{
+		3: gemmAVX512Columns3, 4: gemmAVX512Columns4, 5: gemmAVX512Columns5, 6: gemmAVX512Columns6,
+		7: gemmAVX512Columns7, 8: gemmAVX512Columns8, 9: gemmAVX512Columns9, 10: gemmAVX512Columns10,
+		11: gemmAVX512Columns11, 12: gemmAVX512Columns12, 13: gemmAVX512Columns13, 14: gemmAVX512Columns14,
+	}
+)
+
+// kernel returns what computes the strip.
+func (s *strip) kernel(impl Implementation) stripFunc {
+	switch {
+	case impl != AVX512 || s.m < 3:
+		return strips[impl][s.m]
+	case s.ks == 1:
+		return rowStrips[s.m]
+	}
+	return columnStrips[s.m]
 }
 
 func packRowsNative(impl Implementation, depth int, src *float32, stride int, dst *float32, panel, n int) {

@@ -8,7 +8,7 @@ func (s *strip) run(impl Implementation) {
 		s.runGeneric()
 		return
 	}
-	s.call(strips[impl][s.m], tilings[impl].nr)
+	s.call(s.kernel(impl), tilings[impl].nr)
 }
 
 // call runs an assembly kernel with panels of nr columns, once it is certain

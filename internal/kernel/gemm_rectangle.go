@@ -32,8 +32,8 @@ type strip struct {
 }
 
 // A readAhead is where to look ahead for what of A comes next: a line is asked for with
-// each row of B, the first one from numbers after A's start, each other step bytes after
-// the one before, and with each panel of B lap bytes more.
+// each row of B (see asks), the first one from numbers after A's start, each other step bytes
+// after the one before, and with each panel of B lap bytes more.
 type readAhead struct{ from, step, lap int }
 
 // compute computes a rectangle into out, whose row 0 and column 0 are those of
@@ -116,10 +116,19 @@ func (p *product) readAhead(s *strip) readAhead {
 	case p.a.Transposed: // rows of A's transpose a little further on, of which the last number may begin a line
 		return readAhead{from: rowsAhead*s.ks + s.m - 1, step: 4 * s.ks}
 	case s.as == p.a.Stride && s.as <= 2*s.k: // the rows of the next strip, in the time that this one takes
-		step := ceilDiv(4*s.m*s.as, s.k*ceilDiv(s.n, p.nr))
-		return readAhead{from: s.m * s.as, step: step, lap: s.k * step}
+		asks := max(1, p.impl.asks(s.k))
+		step := ceilDiv(4*s.m*s.as, asks*ceilDiv(s.n, p.nr))
+		return readAhead{from: s.m * s.as, step: step, lap: asks * step}
 	}
 	return readAhead{}
+}
+
+// asks returns how often the kernels for rows of A ask for a line while they pass k rows of B.
+func (i Implementation) asks(k int) int {
+	if i == AVX512 {
+		return k / 4 * 2
+	}
+	return k
 }
 
 // rowsAhead is how many rows of a transposed A are read in the time that memory takes to

@@ -44,65 +44,125 @@ func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *floa
 //go:noescape
 func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x3 computes a strip of 3 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows3 computes a strip of 3 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x4 computes a strip of 4 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns3 computes a strip of 3 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x5 computes a strip of 5 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows4 computes a strip of 4 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x6 computes a strip of 6 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns4 computes a strip of 4 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x7 computes a strip of 7 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows5 computes a strip of 5 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x8 computes a strip of 8 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns5 computes a strip of 5 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x9 computes a strip of 9 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows6 computes a strip of 6 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x10 computes a strip of 10 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns6 computes a strip of 6 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x11 computes a strip of 11 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows7 computes a strip of 7 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x12 computes a strip of 12 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns7 computes a strip of 7 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x13 computes a strip of 13 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Rows8 computes a strip of 8 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
-// gemmAVX512x14 computes a strip of 14 rows; as, ks, bs and ldc are in bytes.
+// gemmAVX512Columns8 computes a strip of 8 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows9 computes a strip of 9 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns9 computes a strip of 9 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows10 computes a strip of 10 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns10 computes a strip of 10 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows11 computes a strip of 11 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns11 computes a strip of 11 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows12 computes a strip of 12 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns12 computes a strip of 12 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows13 computes a strip of 13 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns13 computes a strip of 13 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Rows14 computes a strip of 14 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Rows14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+
+// gemmAVX512Columns14 computes a strip of 14 rows, which lie one number apart; ks, bs and ldc are in bytes.
+//
+//go:noescape
+func gemmAVX512Columns14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
 
 // packRowsAVX2 copies n > 0 numbers from each of depth > 0 rows to panels of 16 columns, with zeros after
 // the last; stride, between rows, and panel, between panels, are in bytes.

@@ -13,8 +13,15 @@ func init() {
 		for rows := 1; rows <= 6; rows++ {
 			newStripKernel("AVX2", rows).emit()
 		}
-		for rows := 1; rows <= 14; rows++ {
+		for rows := 1; rows < rowsDirect; rows++ {
 			newStripKernel("AVX512", rows).emit()
+		}
+		for rows := rowsDirect; rows <= 14; rows++ {
+			for _, l := range []layout{byRows, byColumns} {
+				s := newStripKernel("AVX512", rows)
+				s.layout = l
+				s.emit()
+			}
 		}
 		for _, isa := range []string{"AVX2", "AVX512"} {
 			newStripKernel(isa, 1).emitPackRows()
@@ -59,7 +66,8 @@ type stripKernel struct {
 	stripRegisters
 	isa    string
 	rows   int
-	panels int  // side by side, in the part that is being emitted
+	panels int // side by side, in the part that is being emitted
+	layout layout
 	pairs  bool // whether numbers are pairs of bfloat16 ones
 	ints   bool // whether B's are bytes, which have a scale for each column
 	v      []VecPhysical
@@ -139,13 +147,11 @@ func (s *stripKernel) emit() {
 	if s.ints {
 		further = ""
 	}
-	TEXT(fmt.Sprintf("gemm%sx%d", s.isa, s.rows), NOSPLIT,
+	TEXT(s.name(), NOSPLIT,
 		fmt.Sprintf("func(k int, a *float32, as, ks int, %s, bs int, c *float32, ldc, n int, bias *float32, add uint64%s)", s.ofB(), further))
 	Pragma("noescape")
-	Doc(fmt.Sprintf("gemm%sx%d computes a strip of %d rows; as, ks, bs and ldc are in bytes.", s.isa, s.rows, s.rows))
-	param("as", s.aStride)
-	param("ks", s.kStride)
-	param("b", s.bPanel)
+	Doc(s.doc()...)
+	s.loadA()
 	param("c", s.cTile)
 	param("ldc", s.cStride)
 	param("n", s.columns)
@@ -254,22 +260,18 @@ func (s *stripKernel) prefetchC() {
 // multiply adds the products of A's rows and the panels of B to the sums.
 func (s *stripKernel) multiply() {
 	param("k", s.left)
-	param("a", s.aRow)
-	rows := newRowSet(s.rows, s.aRow, s.aRow7, s.aStride, s.times3, s.times5)
-	if s.prefetchesA() {
-		param("ahead", s.ahead)
-		ADDQ(s.aRow, s.ahead)
-	}
+	s.startA()
 	if s.wide() {
 		param("bs", s.bStride)
 		LEAQ(Mem{Base: s.bStride, Index: s.bStride, Scale: 2}, s.bTimes3)
 	}
-	MOVQ(s.bPanel, s.bRow)
+	s.startB()
 	SUBQ(Imm(stripUnroll), s.left)
 	JLT(LabelRef(s.label("rest")))
 	Label(s.label("loop"))
 	for u := range stripUnroll {
-		s.step(rows, u)
+		s.step(u)
+		s.advanceA(u + 1)
 	}
 	ADDQ(U32(uint32(stripUnroll*s.rowBytes())), s.bRow)
 	SUBQ(Imm(stripUnroll), s.left)
@@ -278,11 +280,15 @@ func (s *stripKernel) multiply() {
 	ADDQ(Imm(stripUnroll), s.left)
 	JZ(LabelRef(s.label("multiplied")))
 	Label(s.label("one"))
-	s.step(rows, 0)
+	s.step(0)
+	s.advanceOne()
 	ADDQ(U32(uint32(s.rowBytes())), s.bRow)
 	DECQ(s.left)
 	JNZ(LabelRef(s.label("one")))
 	Label(s.label("multiplied"))
+	if s.layout == byRows {
+		param("ldc", s.cStride)
+	}
 }
 
 // rowOfB returns the address of row u from bRow on in a panel.
@@ -297,10 +303,9 @@ func (s *stripKernel) rowOfB(panel, u int) Mem {
 	return m
 }
 
-// step adds the products with row u of B from bRow on, and steps along A. Where there
-// are several panels there are no more rows than temporaries.
-func (s *stripKernel) step(rows rowSet, u int) {
-	b0, b1 := s.v[s.b], s.v[s.b+1]
+// step adds the products with row u of B from bRow on. Where there are several panels there
+// are no more rows than temporaries.
+func (s *stripKernel) step(u int) {
 	for q := range s.panels {
 		at := s.rowOfB(q, u)
 		for h := range 2 {
@@ -314,25 +319,29 @@ func (s *stripKernel) step(rows rowSet, u int) {
 			s.prefetchB(at)
 		}
 		for i := range s.rows {
-			if q == 0 {
-				VBROADCASTSS(rows.at(i, 0), s.temporary(i))
-			}
-			if s.pairs {
-				vdpbf16ps(s.temporary(i), b0, s.sum(q, i, 0))
-				vdpbf16ps(s.temporary(i), b1, s.sum(q, i, 1))
-				continue
-			}
-			VFMADD231PS(s.temporary(i), b0, s.sum(q, i, 0))
-			VFMADD231PS(s.temporary(i), b1, s.sum(q, i, 1))
+			s.addRow(q, i, u)
 		}
 	}
-	ADDQ(s.kStride, s.aRow)
-	if s.rows > 7 {
-		ADDQ(s.kStride, s.aRow7)
+}
+
+// addRow adds the products of row i of A, at row u of B, and a panel's two vectors.
+func (s *stripKernel) addRow(panel, i, u int) {
+	at := s.ofA(i, u)
+	if s.embeds(i) {
+		for h := range 2 {
+			VFMADD231PS_BCST(at, s.v[s.b+h], s.sum(panel, i, h))
+		}
+		return
 	}
-	if s.prefetchesA() {
-		PREFETCHT0(Mem{Base: s.ahead})
-		ADDQ(argument("aheadStep"), s.ahead)
+	if panel == 0 {
+		VBROADCASTSS(at, s.temporary(i))
+	}
+	for h := range 2 {
+		if s.pairs {
+			vdpbf16ps(s.temporary(i), s.v[s.b+h], s.sum(panel, i, h))
+		} else {
+			VFMADD231PS(s.temporary(i), s.v[s.b+h], s.sum(panel, i, h))
+		}
 	}
 }
 
@@ -441,7 +450,7 @@ func (s *stripKernel) store() {
 	JLT(LabelRef("storeTail"))
 	Label("storeWhole")
 	s.storeWhole(rows)
-	ADDQ(Load(Param("bs"), s.aRow), s.bPanel)
+	s.nextPanel()
 	if s.prefetchesA() {
 		param("aheadLap", s.ahead)
 		ADDQ(s.ahead, argument("ahead"))
