@@ -16,6 +16,9 @@ var strips = [...][]stripFunc{
 	NEON: {1: gemmNEONx1, 2: gemmNEONx2, 3: gemmNEONx3, 4: gemmNEONx4, 5: gemmNEONx5, 6: gemmNEONx6},
 }
 
+// kernel returns what computes the strip.
+func (s *strip) kernel(impl Implementation) stripFunc { return strips[impl][s.m] }
+
 func packRowsNative(_ Implementation, depth int, src *float32, stride int, dst *float32, panel, n int) {
 	packRowsNEON(depth, src, stride, dst, panel, n)
 }
