@@ -37,7 +37,7 @@ type toy struct {
 	failing func(epoch, i int) error     // why a batch cannot be trained on
 	onValid func(n int) (Metrics, error) // called instead of validating, if set
 	valids  int                          // validations so far
-	moved   []*tensor.Tensor             // inputs of batches, which are the toy's on a device
+	moved   []*tensor.Tensor             // inputs of batches on a device, which are the toy's there
 }
 
 func newToy() *toy { return newToyOf(nn.BatchNorm, 0.2) }
@@ -134,8 +134,10 @@ func (b toyBatch) Loss(t *autograd.Tape) (Result, error) {
 			return Result{}, err
 		}
 	}
-	b.x.Move(m.params.Device())
-	m.moved = append(m.moved, b.x)
+	if on := m.params.Device(); on != nil {
+		b.x.Move(on)
+		m.moved = append(m.moved, b.x)
+	}
 	h := m.in.Forward(t, autograd.NewConstant(b.x), autograd.Identity)
 	m.block.Enter(t)
 	h = m.norm.Forward(t, h)
