@@ -62,17 +62,8 @@ func packRunsNative(impl Implementation, depth int, src *float32, stride int, ds
 }
 
 // transposedRows is how many rows packTransposedNative takes at once.
-func transposedRows(impl Implementation) int {
-	if impl == AVX512 {
-		return 16
-	}
-	return 8
-}
+const transposedRows = 8
 
-func packTransposedNative(impl Implementation, depth int, src *float32, stride int, dst *float32, pitch, n int) {
-	if impl == AVX512 {
-		packTransposedAVX512(depth, src, stride, dst, pitch, n)
-		return
-	}
+func packTransposedNative(depth int, src *float32, stride int, dst *float32, pitch, n int) {
 	packTransposedAVX2(depth, src, stride, dst, pitch, n)
 }

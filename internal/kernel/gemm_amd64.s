@@ -12411,52 +12411,51 @@ TEXT ·packTransposedAVX2(SB), NOSPLIT, $0-48
 	MOVQ depth+0(FP), CX
 	MOVQ dst+24(FP), DI
 	MOVQ pitch+32(FP), R12
-	MOVQ src+8(FP), R14
+	MOVQ src+8(FP), AX
 	MOVQ n+40(FP), R13
 	MOVQ stride+16(FP), R15
-	MOVQ R14, AX
+	MOVQ AX, BX
 	CMPQ R13, $0x01
 	JLE  last1
-	ADDQ R15, R14
+	ADDQ R15, BX
 
 last1:
-	MOVQ R14, BX
+	MOVQ BX, DX
 	CMPQ R13, $0x02
 	JLE  last2
-	ADDQ R15, R14
+	ADDQ R15, DX
 
 last2:
-	MOVQ R14, DX
+	MOVQ DX, SI
 	CMPQ R13, $0x03
 	JLE  last3
-	ADDQ R15, R14
+	ADDQ R15, SI
 
 last3:
-	MOVQ R14, SI
+	MOVQ SI, R8
 	CMPQ R13, $0x04
 	JLE  last4
-	ADDQ R15, R14
+	ADDQ R15, R8
 
 last4:
-	MOVQ R14, R8
+	MOVQ R8, R9
 	CMPQ R13, $0x05
 	JLE  last5
-	ADDQ R15, R14
+	ADDQ R15, R9
 
 last5:
-	MOVQ R14, R9
+	MOVQ R9, R10
 	CMPQ R13, $0x06
 	JLE  last6
-	ADDQ R15, R14
+	ADDQ R15, R10
 
 last6:
-	MOVQ R14, R10
+	MOVQ R10, R11
 	CMPQ R13, $0x07
 	JLE  last7
-	ADDQ R15, R14
+	ADDQ R15, R11
 
 last7:
-	MOVQ R14, R11
 	XORQ R15, R15
 	LEAQ (R12)(R12*2), R13
 	SUBQ $0x08, CX
@@ -12530,235 +12529,6 @@ one:
 	VMOVSS X0, 24(DI)
 	VMOVSS (R11)(R15*1), X0
 	VMOVSS X0, 28(DI)
-	ADDQ   $0x04, R15
-	ADDQ   R12, DI
-	DECQ   CX
-	JNZ    one
-
-end:
-	VZEROUPPER
-	RET
-
-// func packTransposedAVX512(depth int, src *float32, stride int, dst *float32, pitch int, n int)
-// Requires: AVX, AVX512F
-TEXT ·packTransposedAVX512(SB), NOSPLIT, $64-48
-	MOVQ depth+0(FP), CX
-	MOVQ dst+24(FP), DI
-	MOVQ pitch+32(FP), R12
-	MOVQ src+8(FP), R14
-	MOVQ n+40(FP), R13
-	MOVQ stride+16(FP), R15
-	MOVQ R14, AX
-	CMPQ R13, $0x01
-	JLE  last1
-	ADDQ R15, R14
-
-last1:
-	MOVQ R14, BX
-	CMPQ R13, $0x02
-	JLE  last2
-	ADDQ R15, R14
-
-last2:
-	MOVQ R14, DX
-	CMPQ R13, $0x03
-	JLE  last3
-	ADDQ R15, R14
-
-last3:
-	MOVQ R14, SI
-	CMPQ R13, $0x04
-	JLE  last4
-	ADDQ R15, R14
-
-last4:
-	MOVQ R14, R8
-	CMPQ R13, $0x05
-	JLE  last5
-	ADDQ R15, R14
-
-last5:
-	MOVQ R14, R9
-	CMPQ R13, $0x06
-	JLE  last6
-	ADDQ R15, R14
-
-last6:
-	MOVQ R14, R10
-	CMPQ R13, $0x07
-	JLE  last7
-	ADDQ R15, R14
-
-last7:
-	MOVQ R14, R11
-	CMPQ R13, $0x08
-	JLE  last8
-	ADDQ R15, R14
-
-last8:
-	MOVQ R14, (SP)
-	CMPQ R13, $0x09
-	JLE  last9
-	ADDQ R15, R14
-
-last9:
-	MOVQ R14, 8(SP)
-	CMPQ R13, $0x0a
-	JLE  last10
-	ADDQ R15, R14
-
-last10:
-	MOVQ R14, 16(SP)
-	CMPQ R13, $0x0b
-	JLE  last11
-	ADDQ R15, R14
-
-last11:
-	MOVQ R14, 24(SP)
-	CMPQ R13, $0x0c
-	JLE  last12
-	ADDQ R15, R14
-
-last12:
-	MOVQ R14, 32(SP)
-	CMPQ R13, $0x0d
-	JLE  last13
-	ADDQ R15, R14
-
-last13:
-	MOVQ R14, 40(SP)
-	CMPQ R13, $0x0e
-	JLE  last14
-	ADDQ R15, R14
-
-last14:
-	MOVQ R14, 48(SP)
-	CMPQ R13, $0x0f
-	JLE  last15
-	ADDQ R15, R14
-
-last15:
-	MOVQ R14, 56(SP)
-	XORQ R15, R15
-	LEAQ (R12)(R12*2), R13
-	SUBQ $0x08, CX
-	JLT  few
-
-loop:
-	VMOVUPS      (AX)(R15*1), Y0
-	VINSERTF64X4 $0x01, (R8)(R15*1), Z0, Z0
-	VMOVUPS      (BX)(R15*1), Y1
-	VINSERTF64X4 $0x01, (R9)(R15*1), Z1, Z1
-	VMOVUPS      (DX)(R15*1), Y2
-	VINSERTF64X4 $0x01, (R10)(R15*1), Z2, Z2
-	VMOVUPS      (SI)(R15*1), Y3
-	VINSERTF64X4 $0x01, (R11)(R15*1), Z3, Z3
-	VUNPCKLPS    Z1, Z0, Z16
-	VUNPCKHPS    Z1, Z0, Z17
-	VUNPCKLPS    Z3, Z2, Z18
-	VUNPCKHPS    Z3, Z2, Z19
-	VUNPCKLPD    Z18, Z16, Z4
-	VUNPCKHPD    Z18, Z16, Z5
-	VUNPCKLPD    Z19, Z17, Z6
-	VUNPCKHPD    Z19, Z17, Z7
-	MOVQ         (SP), R14
-	VMOVUPS      (R14)(R15*1), Y8
-	MOVQ         32(SP), R14
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z8, Z8
-	MOVQ         8(SP), R14
-	VMOVUPS      (R14)(R15*1), Y9
-	MOVQ         40(SP), R14
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z9, Z9
-	MOVQ         16(SP), R14
-	VMOVUPS      (R14)(R15*1), Y10
-	MOVQ         48(SP), R14
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z10, Z10
-	MOVQ         24(SP), R14
-	VMOVUPS      (R14)(R15*1), Y11
-	MOVQ         56(SP), R14
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z11, Z11
-	VUNPCKLPS    Z9, Z8, Z16
-	VUNPCKHPS    Z9, Z8, Z17
-	VUNPCKLPS    Z11, Z10, Z18
-	VUNPCKHPS    Z11, Z10, Z19
-	VUNPCKLPD    Z18, Z16, Z12
-	VUNPCKHPD    Z18, Z16, Z13
-	VUNPCKLPD    Z19, Z17, Z14
-	VUNPCKHPD    Z19, Z17, Z15
-	VSHUFF32X4   $0x88, Z12, Z4, Z0
-	VMOVUPS      Z0, (DI)
-	VSHUFF32X4   $0x88, Z13, Z5, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VSHUFF32X4   $0x88, Z14, Z6, Z0
-	VMOVUPS      Z0, (DI)(R12*2)
-	VSHUFF32X4   $0x88, Z15, Z7, Z0
-	VMOVUPS      Z0, (DI)(R13*1)
-	LEAQ         (DI)(R12*4), DI
-	VSHUFF32X4   $0xdd, Z12, Z4, Z0
-	VMOVUPS      Z0, (DI)
-	VSHUFF32X4   $0xdd, Z13, Z5, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VSHUFF32X4   $0xdd, Z14, Z6, Z0
-	VMOVUPS      Z0, (DI)(R12*2)
-	VSHUFF32X4   $0xdd, Z15, Z7, Z0
-	VMOVUPS      Z0, (DI)(R13*1)
-	LEAQ         (DI)(R12*4), DI
-	ADDQ         $0x20, R15
-	SUBQ         $0x08, CX
-	JGE          loop
-	ADDQ         $0x08, CX
-	JZ           end
-	SUBQ         $0x08, CX
-	LEAQ         (R15)(CX*4), R15
-	IMULQ        R12, CX
-	ADDQ         CX, DI
-	XORQ         CX, CX
-	JMP          loop
-
-few:
-	ADDQ $0x08, CX
-
-one:
-	VMOVSS (AX)(R15*1), X0
-	VMOVSS X0, (DI)
-	VMOVSS (BX)(R15*1), X0
-	VMOVSS X0, 4(DI)
-	VMOVSS (DX)(R15*1), X0
-	VMOVSS X0, 8(DI)
-	VMOVSS (SI)(R15*1), X0
-	VMOVSS X0, 12(DI)
-	VMOVSS (R8)(R15*1), X0
-	VMOVSS X0, 16(DI)
-	VMOVSS (R9)(R15*1), X0
-	VMOVSS X0, 20(DI)
-	VMOVSS (R10)(R15*1), X0
-	VMOVSS X0, 24(DI)
-	VMOVSS (R11)(R15*1), X0
-	VMOVSS X0, 28(DI)
-	MOVQ   (SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 32(DI)
-	MOVQ   8(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 36(DI)
-	MOVQ   16(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 40(DI)
-	MOVQ   24(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 44(DI)
-	MOVQ   32(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 48(DI)
-	MOVQ   40(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 52(DI)
-	MOVQ   48(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 56(DI)
-	MOVQ   56(SP), R14
-	VMOVSS (R14)(R15*1), X0
-	VMOVSS X0, 60(DI)
 	ADDQ   $0x04, R15
 	ADDQ   R12, DI
 	DECQ   CX

@@ -28,8 +28,8 @@ func packRunsNative(_ Implementation, depth int, src *float32, stride int, dst *
 }
 
 // transposedRows is how many rows packTransposedNative takes at once.
-func transposedRows(Implementation) int { return 4 }
+const transposedRows = 4
 
-func packTransposedNative(_ Implementation, depth int, src *float32, stride int, dst *float32, pitch, n int) {
+func packTransposedNative(depth int, src *float32, stride int, dst *float32, pitch, n int) {
 	packTransposedNEON(depth, src, stride, dst, pitch, n)
 }

@@ -80,8 +80,7 @@ func packTransposed(impl Implementation, dst []float32, pitch, depth, n int, src
 	}
 	_ = src[(n-1)*stride+depth-1]
 	_ = dst[depth*pitch-1]
-	rows := transposedRows(impl)
-	for j := 0; j < n; j += rows {
-		packTransposedNative(impl, depth, &src[j*stride], 4*stride, &dst[j], 4*pitch, min(rows, n-j))
+	for j := 0; j < n; j += transposedRows {
+		packTransposedNative(depth, &src[j*stride], 4*stride, &dst[j], 4*pitch, min(transposedRows, n-j))
 	}
 }

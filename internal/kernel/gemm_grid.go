@@ -8,7 +8,6 @@ const (
 	rowsFew        = 72       // rows of C a task computes with the only block of B
 	rowsTransposed = 144      // rows of C a task computes at most if it packs a transposed A
 	columnsPacked  = 256      // columns of C that are worth packing a transposed A, where L2 is slow
-	columnsRepay   = 512      // columns of C that are worth packing another A, where L2 is slow
 	sharedMax      = 4 << 20  // numbers of B that are packed ahead
 
 	// Rows of A a multiple of this apart compete for the same few lines of L1,
@@ -42,7 +41,7 @@ func (p *product) rowsOfTask() int {
 	switch {
 	case p.k <= depthMax && roundUp(p.n, p.nr)*p.k <= blockMax:
 		return rowsFew
-	case p.a.Transposed && p.packsA():
+	case p.packsA():
 		return rowsTransposed
 	}
 	return rowsMax

@@ -90,12 +90,12 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 		s.m = p.firstRow(q+1) - i
 		switch {
 		case s.k == 0:
-		case p.packsA() && p.impl == AMX:
-			s.a, s.as = forA[(q-r.p0)*p.panelSize(s.k):], s.k+panelSpare
-		case p.packsA():
-			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
-		case p.a.Transposed:
+		case p.a.Transposed && !p.packsA():
 			s.a, s.as, s.ks = p.a.Data[r.k0*p.a.Stride+i:], 1, p.a.Stride
+		case p.a.Transposed && p.impl == AMX:
+			s.a, s.as = forA[(q-r.p0)*p.panelSize(s.k):], s.k+panelSpare
+		case p.a.Transposed:
+			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
 		default:
 			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
 		}
@@ -219,34 +219,27 @@ const panelSpare = 16
 // panelSize returns the size of a panel of A in memory of our own.
 func (p *product) panelSize(depth int) int { return (depth + panelSpare) * p.mr }
 
-// packsA reports whether to pack A: where its rows, or those of its transpose, compete for so
-// few lines of L1 that a panel's do not stay there, or need rounding. Rows that are not
-// transposed are packed by AVX-512 alone, whose kernels are faster with columns; other kernels
-// read copies of them. Reading rows of the transpose from L2 costs little where a panel has
-// many, unless the CPU waits for L2.
+// packsA reports whether to pack A. It does if A is transposed and either needs
+// rounding or its rows compete for so few lines of L1 that a panel's do not stay
+// there. Reading them from L2 costs little where a panel has many rows, unless the CPU
+// waits for L2; there packing pays if enough columns read the panels.
 func (p *product) packsA() bool {
 	switch {
-	case p.terms > 0:
-		return p.a.Transposed
 	case !p.a.Transposed:
-		return p.impl == AVX512 && p.m > cacheWays && (p.competes() || waitsForL2 && p.n >= columnsRepay)
+		return false
+	case p.terms > 0:
+		return true
 	case p.a.Stride%(aliasing/4) != 0:
 		return false
 	}
 	return p.impl != AVX512 || waitsForL2 && p.n >= columnsPacked
 }
 
-// competes reports whether rows of an A that is not transposed compete for lines of L1.
-func (p *product) competes() bool { return p.a.Stride%aliasing == 0 && p.k >= aliasing/4 }
-
-// packA packs a rectangle of A: panel after panel, and in each one row of Aᵀ after the other.
+// packA packs a rectangle of a transposed A: panel after panel, and in each
+// one row of Aᵀ after the other.
 func (p *product) packA(r rectangle, memory []float32) {
-	switch {
-	case p.impl == AMX:
+	if p.impl == AMX {
 		p.packTiles(r, memory)
-		return
-	case !p.a.Transposed:
-		p.packRows(r, memory)
 		return
 	}
 	var starts [runsMax]int
@@ -265,17 +258,6 @@ func (p *product) packA(r rectangle, memory []float32) {
 		}
 		src := p.a.Data[r.k0*p.a.Stride+i:]
 		packRuns(p.impl, memory[(q-r.p0)*size:], size, depth, starts[:n], src, p.a.Stride)
-	}
-}
-
-// packRows packs a rectangle of an A that is not transposed.
-func (p *product) packRows(r rectangle, memory []float32) {
-	depth := r.k1 - r.k0
-	size := p.panelSize(depth)
-	for q := r.p0; q < r.p1; q++ {
-		i := p.firstRow(q)
-		rows := p.a.Data[i*p.a.Stride+r.k0:]
-		packTransposed(p.impl, memory[(q-r.p0)*size:], p.mr, depth, p.firstRow(q+1)-i, rows, p.a.Stride)
 	}
 }
 

@@ -194,12 +194,6 @@ func packRunsAVX512(depth int, src *float32, stride int, dst *float32, pitch int
 //go:noescape
 func packTransposedAVX2(depth int, src *float32, stride int, dst *float32, pitch int, n int)
 
-// packTransposedAVX512 makes columns of n <= 16 rows of depth numbers, and sixteen columns in all;
-// stride and pitch are in bytes. It writes each of dst's rows after those before.
-//
-//go:noescape
-func packTransposedAVX512(depth int, src *float32, stride int, dst *float32, pitch int, n int)
-
 // peakAVX2 computes 48 vector FMAs a turn.
 func peakAVX2(turns int)
 

@@ -327,25 +327,6 @@ func TestGemmTransposedPackedOrNot(t *testing.T) {
 	}
 }
 
-// Rows of A that compete for L1, or that many columns read, are packed on some CPUs.
-func TestGemmRowsPackedOrNot(t *testing.T) {
-	defer func(was bool) { waitsForL2 = was }(waitsForL2)
-	for _, waitsForL2 = range []bool{false, true} {
-		eachGemmImplementation(t, func(t *testing.T) {
-			skipSlow(t)
-			for i, s := range [][3]int{
-				{cacheWays + 1, columnsRepay + 1, 5}, {15, columnsRepay, 40}, {30, columnsRepay + 33, depthMax + 3},
-				{cacheWays + 1, 33, aliasing / 4}, {29, 70, depthMax + 3}, {100, 40, aliasing - 1},
-			} {
-				r := rand.New(rand.NewPCG(13, uint64(i)))
-				g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true})
-				g.a = gemmOperand(r, g.m, g.k, false, roundUp(g.k, aliasing)-g.k)
-				g.run(t, r, "Gemm")
-			}
-		})
-	}
-}
-
 // B is packed in several steps where it has more than sharedMax numbers.
 func TestGemmWiderThanShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))

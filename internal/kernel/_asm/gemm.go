@@ -28,7 +28,6 @@ func init() {
 			newStripKernel(isa, 1).emitPackRuns()
 		}
 		emitPackTransposed()
-		emitPackTransposedZ()
 		emitPeak("AVX2", Y, 12)
 		emitPeak("AVX512", Z, 24)
 		emitRead()

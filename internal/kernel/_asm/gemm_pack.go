@@ -96,7 +96,7 @@ func emitPackTransposed() {
 	depth := param("depth", RCX)
 	dst, pitch := param("dst", RDI), param("pitch", R12)
 	rows := []GPPhysical{RAX, RBX, RDX, RSI, R8, R9, R10, R11}
-	transposedRows(len(rows), func(i int, row GPPhysical) { MOVQ(row, rows[i]) })
+	transposedRows(rows)
 	at, pitch3 := R15, R13
 	XORQ(at, at)
 	LEAQ(Mem{Base: pitch, Index: pitch, Scale: 2}, pitch3)
@@ -137,18 +137,17 @@ func emitPackTransposed() {
 	RET()
 }
 
-// transposedRows calls use with the addresses of packTransposed's rows, count in all; those
-// beyond the last are the last again.
-func transposedRows(count int, use func(i int, row GPPhysical)) {
-	row := param("src", R14)
+// transposedRows loads the addresses of packTransposed's rows; those beyond
+// the last are the last again.
+func transposedRows(rows []GPPhysical) {
+	param("src", rows[0])
 	n, stride := param("n", R13), param("stride", R15)
-	use(0, row)
-	for i := 1; i < count; i++ {
+	for i := 1; i < 8; i++ {
+		MOVQ(rows[i-1], rows[i])
 		CMPQ(n, Imm(uint64(i)))
 		JLE(LabelRef(fmt.Sprintf("last%d", i)))
-		ADDQ(stride, row)
+		ADDQ(stride, rows[i])
 		Label(fmt.Sprintf("last%d", i))
-		use(i, row)
 	}
 }
 
@@ -162,94 +161,4 @@ func transpose4() {
 	VUNPCKHPD(Y6, Y4, Y9)
 	VUNPCKLPD(Y7, Y5, Y10)
 	VUNPCKHPD(Y7, Y5, Y11)
-}
-
-// emitPackTransposedZ emits the transposition of up to sixteen rows, by blocks of 16 × 8.
-func emitPackTransposedZ() {
-	TEXT("packTransposedAVX512", NOSPLIT, "func(depth int, src *float32, stride int, dst *float32, pitch, n int)")
-	Pragma("noescape")
-	Doc("packTransposedAVX512 makes columns of n <= 16 rows of depth numbers, and sixteen columns in all;",
-		"stride and pitch are in bytes. It writes each of dst's rows after those before.")
-	stack := AllocLocal(8 * 8) // addresses of rows 8 to 15
-	depth, dst, pitch := param("depth", RCX), param("dst", RDI), param("pitch", R12)
-	rows := []GPPhysical{RAX, RBX, RDX, RSI, R8, R9, R10, R11}
-	transposedRows(16, func(i int, row GPPhysical) {
-		if i < len(rows) {
-			MOVQ(row, rows[i])
-		} else {
-			MOVQ(row, stack.Offset(8*(i-len(rows))))
-		}
-	})
-	at, pitch3, other := R15, R13, R14
-	XORQ(at, at)
-	LEAQ(Mem{Base: pitch, Index: pitch, Scale: 2}, pitch3)
-	row := func(i int) Mem {
-		if i < len(rows) {
-			return Mem{Base: rows[i], Index: at, Scale: 1}
-		}
-		MOVQ(stack.Offset(8*(i-len(rows))), other)
-		return Mem{Base: other, Index: at, Scale: 1}
-	}
-
-	SUBQ(Imm(8), depth)
-	JLT(LabelRef("few"))
-	Label("loop")
-	for half := range 2 { // rows 0 to 7, then 8 to 15
-		for i := range 4 {
-			z := 8*half + i
-			VMOVUPS(row(8*half+i), Y[z])
-			VINSERTF64X4(Imm(1), row(8*half+4+i), Z[z], Z[z])
-		}
-		transposeLanes(8 * half)
-	}
-	// Z4 to Z7 have columns 0 to 3 of rows 0 to 3, 4 to 7 of the same, and both of rows 4 to
-	// 7; Z12 to Z15 have those of rows 8 to 15.
-	for h := range 2 { // columns 4h to 4h+3
-		for i, m := range []Mem{{Base: dst}, {Base: dst, Index: pitch, Scale: 1},
-			{Base: dst, Index: pitch, Scale: 2}, {Base: dst, Index: pitch3, Scale: 1}} {
-			VSHUFF32X4(Imm(uint64(0x88+0x55*h)), Z[12+i], Z[4+i], Z0)
-			VMOVUPS(Z0, m)
-		}
-		LEAQ(Mem{Base: dst, Index: pitch, Scale: 4}, dst)
-	}
-	ADDQ(Imm(32), at)
-	SUBQ(Imm(8), depth)
-	JGE(LabelRef("loop"))
-	// What is left is the end of the last eight columns, the others of which are made again.
-	ADDQ(Imm(8), depth)
-	JZ(LabelRef("end"))
-	SUBQ(Imm(8), depth)
-	LEAQ(Mem{Base: at, Index: depth, Scale: 4}, at)
-	IMULQ(pitch, depth)
-	ADDQ(depth, dst)
-	XORQ(depth, depth)
-	JMP(LabelRef("loop"))
-	Label("few")
-	ADDQ(Imm(8), depth)
-	Label("one")
-	for i := range 16 {
-		VMOVSS(row(i), X0)
-		VMOVSS(X0, Mem{Base: dst, Disp: 4 * i})
-	}
-	ADDQ(Imm(4), at)
-	ADDQ(pitch, dst)
-	DECQ(depth)
-	JNZ(LabelRef("one"))
-	Label("end")
-	VZEROUPPER()
-	RET()
-}
-
-// transposeLanes transposes the 4 × 4 blocks in the lanes of four registers from first on
-// to the four after them. It uses Z16 to Z19.
-func transposeLanes(first int) {
-	z := Z[first:]
-	VUNPCKLPS(z[1], z[0], Z16)
-	VUNPCKHPS(z[1], z[0], Z17)
-	VUNPCKLPS(z[3], z[2], Z18)
-	VUNPCKHPS(z[3], z[2], Z19)
-	VUNPCKLPD(Z18, Z16, z[4])
-	VUNPCKHPD(Z18, Z16, z[5])
-	VUNPCKLPD(Z19, Z17, z[6])
-	VUNPCKHPD(Z19, Z17, z[7])
 }
