@@ -11,7 +11,7 @@ func (s *strip) launch(kernel stripFunc, a, b, bias *float32, add uint64) {
 	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add, 4*s.ahead.from, s.ahead.step, s.ahead.lap)
 }
 
-// strips holds each implementation's kernels by their number of rows.
+// strips holds the kernels by their number of rows, of AVX-512 those of fewer than three.
 var strips = [...][]stripFunc{
 	AVX2: {
 		1: gemmAVX2x1, 2: gemmAVX2x2, 3: gemmAVX2x3, 4: gemmAVX2x4, 5: gemmAVX2x5, 6: gemmAVX2x6,
@@ -34,7 +34,7 @@ var (
 	}
 )
 
-// kernel returns what computes the strip.
+// kernel returns what computes the strip, of which ks or as is 1.
 func (s *strip) kernel(impl Implementation) stripFunc {
 	switch {
 	case impl != AVX512 || s.m < 3:

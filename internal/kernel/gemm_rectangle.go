@@ -13,8 +13,8 @@ type rectangle struct {
 //
 //	c[i*ldc+j] = Σ_p a[i*as+p*ks] b[j/nr*bs+p*nr+j%nr] [+ c[i*ldc+j]] [+ bias[j]]
 //
-// for i < m, j < n, p < k; with scales, b is ints times the scale of column j. The sum is
-// taken in the order of p in every implementation, whatever m is.
+// for i < m, j < n, p < k; with scales, b is ints times the scale of column j. One of as and ks
+// is 1. The sum is taken in the order of p in every implementation, whatever m is.
 type strip struct {
 	m, n, k int
 	a       []float32
@@ -31,9 +31,9 @@ type strip struct {
 	sums    []float32 // memory for what tiles hold of C
 }
 
-// A readAhead is where to look ahead for what of A comes next: a line is asked for with
-// each row of B (see asks), the first one from numbers after A's start, each other step bytes
-// after the one before, and with each panel of B lap bytes more.
+// A readAhead is where to look ahead for what of A comes next: lines are asked for while the
+// rows of B pass, the first one from numbers after A's start, each other step bytes after the one
+// before, and with each panel of B lap bytes more.
 type readAhead struct{ from, step, lap int }
 
 // compute computes a rectangle into out, whose row 0 and column 0 are those of
@@ -123,7 +123,8 @@ func (p *product) readAhead(s *strip) readAhead {
 	return readAhead{}
 }
 
-// asks returns how often the kernels for rows of A ask for a line while they pass k rows of B.
+// asks returns how often a kernel whose A is not transposed asks for a line while k rows of B
+// pass: AVX-512's asks twice in a turn of four.
 func (i Implementation) asks(k int) int {
 	if i == AVX512 {
 		return k / 4 * 2

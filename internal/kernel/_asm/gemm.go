@@ -35,7 +35,7 @@ func init() {
 }
 
 // The general registers of a strip kernel. Those of A serve for C once the
-// sums are complete.
+// sums are complete. By rows, some of B's and C's serve for A while it multiplies: see pair.
 type stripRegisters struct {
 	left    GPPhysical // rows of B still to come
 	aRow    GPPhysical // rows 0 to 6 of A
@@ -345,8 +345,9 @@ func (s *stripKernel) addRow(panel, i, u int) {
 	}
 }
 
-// prefetchesA says whether the kernel asks for a line with each row of B: from ahead bytes
-// after A's start on, aheadStep farther each time, and aheadLap farther with each panel.
+// prefetchesA says whether the kernel asks for a line with each row of B, by rows with every
+// other one of whole turns: from ahead bytes after A's start on, aheadStep farther each time, and
+// aheadLap farther with each panel.
 // The caller knows what of A follows, which the machine's own prefetching does not see:
 // A is read as so many short rows or columns at a time.
 func (s *stripKernel) prefetchesA() bool { return !s.ints && s.rows > 2 }

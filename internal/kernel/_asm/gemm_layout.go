@@ -14,7 +14,8 @@ import (
 // into two operations, and decode half as many operations in a cycle while another thread
 // runs on the core. A multiply-add that broadcasts a number of A from an address without
 // an index is one operation, where a broadcast and a multiply-add are two. As the CPU loads two
-// vectors in a cycle and begins two multiply-adds, not every one can load.
+// vectors in a cycle and begins two multiply-adds, not every one can load: half of the rows do by
+// rows, where each register addresses two, and two in three by columns.
 type layout int
 
 const (
@@ -23,7 +24,8 @@ const (
 	byColumns               // rows one number apart, and a row's numbers ks bytes
 )
 
-// rowsDirect is the least number of rows for which there are kernels by rows and columns.
+// rowsDirect is the least number of rows for which there are kernels by rows and columns, as
+// strip.kernel says too.
 const rowsDirect = 3
 
 // name is the kernel's name.
