@@ -271,7 +271,7 @@ func (s *stripKernel) multiply() {
 	Label(s.label("loop"))
 	for u := range stripUnroll {
 		s.step(u)
-		s.advanceA(u + 1)
+		s.advanceA(u+1, stripUnroll)
 	}
 	ADDQ(U32(uint32(stripUnroll*s.rowBytes())), s.bRow)
 	SUBQ(Imm(stripUnroll), s.left)
@@ -281,7 +281,7 @@ func (s *stripKernel) multiply() {
 	JZ(LabelRef(s.label("multiplied")))
 	Label(s.label("one"))
 	s.step(0)
-	s.advanceOne()
+	s.advanceA(1, 1)
 	ADDQ(U32(uint32(s.rowBytes())), s.bRow)
 	DECQ(s.left)
 	JNZ(LabelRef(s.label("one")))
@@ -392,6 +392,11 @@ func (s *stripKernel) prefetchB(row Mem) {
 	}
 }
 
+// rowsFrom returns rows whose other registers have been set up.
+func (s *stripKernel) rowsFrom(base, stride GPPhysical) rowSet {
+	return rowSet{base: [2]GPPhysical{base, s.aRow7}, stride: stride, times3: s.times3, times5: s.times5}
+}
+
 // rowsOfC addresses the tile of C.
 func (s *stripKernel) rowsOfC() rowSet {
 	return newRowSet(s.rows, s.cTile, s.aRow7, s.cStride, s.times3, s.times5)
@@ -445,7 +450,7 @@ func (s *stripKernel) storeWhole(rows rowSet) {
 
 // store writes the sums, and goes on with the next panel if there is one.
 func (s *stripKernel) store() {
-	rows := rowSet{base: [2]GPPhysical{s.cTile, s.aRow7}, stride: s.cStride, times3: s.times3, times5: s.times5}
+	rows := s.rowsFrom(s.cTile, s.cStride)
 	Label("store")
 	CMPQ(s.columns, Imm(uint64(s.width())))
 	JLT(LabelRef("storeTail"))

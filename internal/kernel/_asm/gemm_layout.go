@@ -110,8 +110,7 @@ func (s *stripKernel) ofA(i, u int) Mem {
 	case byColumns:
 		return Mem{Base: s.aRow, Disp: 4 * i}
 	}
-	rows := rowSet{base: [2]GPPhysical{s.aRow, s.aRow7}, stride: s.aStride, times3: s.times3, times5: s.times5}
-	return rows.at(i, 0)
+	return s.rowsFrom(s.aRow, s.aStride).at(i, 0)
 }
 
 // embeds reports whether multiply-adds broadcast the numbers of row i themselves.
@@ -125,25 +124,18 @@ func (s *stripKernel) embeds(i int) bool {
 	return false
 }
 
-// advanceA goes on to the numbers of A that belong to the next row of B, the loop's
-// turn having done as many as done, and asks for numbers ahead.
-func (s *stripKernel) advanceA(done int) {
+// advanceA goes on to the numbers of A that belong to the next row of B, a turn of so many
+// rows having done as many as done, and asks for numbers ahead.
+func (s *stripKernel) advanceA(done, turn int) {
 	if s.layout == byRows {
-		if done == stripUnroll {
-			s.addToPairs(4 * stripUnroll)
+		if done == turn {
+			for i := range (s.rows + 1) / 2 {
+				ADDQ(Imm(uint64(4*turn)), s.pair(i))
+			}
 		}
 		if done%2 == 0 {
 			s.askAhead()
 		}
-		return
-	}
-	s.advanceOne()
-}
-
-// advanceOne is advanceA where a turn has one row of B.
-func (s *stripKernel) advanceOne() {
-	if s.layout == byRows {
-		s.addToPairs(4)
 		return
 	}
 	ADDQ(s.kStride, s.aRow)
@@ -151,13 +143,6 @@ func (s *stripKernel) advanceOne() {
 		ADDQ(s.kStride, s.aRow7)
 	}
 	s.askAhead()
-}
-
-// addToPairs adds to the addresses of A's rows.
-func (s *stripKernel) addToPairs(bytes uint64) {
-	for i := range (s.rows + 1) / 2 {
-		ADDQ(Imm(bytes), s.pair(i))
-	}
 }
 
 // askAhead asks for a line of A that will be needed.
