@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -172,9 +171,9 @@ func TestClassifierHeapDoesNotGrow(t *testing.T) {
 	task.onBatch = func(epoch, i int) {
 		switch (epoch-1)*9 + i {
 		case 50:
-			early = liveHeap()
+			early = train.LiveHeap()
 		case 500:
-			late = liveHeap()
+			late = train.LiveHeap()
 		}
 	}
 	c := sumsConfig(502)
@@ -182,16 +181,5 @@ func TestClassifierHeapDoesNotGrow(t *testing.T) {
 	if _, err := train.Run(context.Background(), task, c, train.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes after 50 updates, %d after 500", early, late)
-	if per := (float64(late) - float64(early)) / 450; per > 100 {
-		t.Errorf("the heap grew by %.0f bytes an update, from %d to %d", per, early, late)
-	}
-}
-
-func liveHeap() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var s runtime.MemStats
-	runtime.ReadMemStats(&s)
-	return s.HeapAlloc
+	train.CheckHeap(t, early, late)
 }
