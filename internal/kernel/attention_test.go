@@ -14,7 +14,7 @@ import (
 
 // eachAttention runs f under every implementation that this machine can run.
 func eachAttention(t *testing.T, f func(t *testing.T)) {
-	smallTiles(t)
+	smallSizes(t)
 	defer func(i Implementation) { _ = Use(i) }(Current())
 	for _, i := range Available() {
 		if err := Use(i); err != nil {
@@ -261,7 +261,7 @@ var attentionShapes = []Attention{
 }
 
 func TestAttention(t *testing.T) {
-	smallTiles(t)
+	smallSizes(t)
 	defer func(i Implementation) { _ = Use(i) }(Current())
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, shape := range attentionShapes {
@@ -310,7 +310,7 @@ func TestAttentionSplits(t *testing.T) {
 // eachFast runs f under the implementation that is in use unasked, and in tiles where there are.
 func eachFast(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	smallTiles(t)
+	smallSizes(t)
 	defer func(i Implementation) { _ = Use(i) }(Current())
 	t.Run(Current().String(), f)
 	if hasAMX && Use(AMX) == nil {

@@ -52,7 +52,7 @@ func partsInTiles(k, n int) int {
 // and more memory, and in which products with many rows are faster. There a product with
 // fewer rows than p holds adds zeros times the rows after them, up to a multiple of 32.
 func (p *Packed) PackOnce(w *parallel.Workers, k, n int, b Matrix) {
-	b.check("B", k, n)
+	b.checkNumbers("B", k, n)
 	if parts := partsInTiles(k, n); parts > 0 {
 		p.pack(w, implementationOf(parts), parts, k, n, b)
 		return

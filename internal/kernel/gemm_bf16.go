@@ -27,7 +27,7 @@ import (
 // It computes the same, only slowly, where CheckBF16 returns an error.
 func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc int, e Epilogue) {
 	b.check("B", k, n)
-	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c, ldc, e}}
+	p := product{workers: w, m: m, n: n, k: k, a: a, raw: b, out: output{c: c, ldc: ldc, e: e}}
 	p.multiply(1)
 }
 
@@ -35,7 +35,7 @@ func GemmBF16(w *parallel.Workers, m, n, k int, a, b Matrix, c []float32, ldc in
 // than p holds adds zeros times the rows after them, up to a multiple of two rows,
 // of four on ARM, or of 32 with AMX.
 func (p *Packed) PackBF16(w *parallel.Workers, k, n int, b Matrix) {
-	b.check("B", k, n)
+	b.checkNumbers("B", k, n)
 	p.pack(w, implementationOf(1), 1, k, n, b)
 }
 

@@ -35,7 +35,7 @@ func eachBF16(t *testing.T, f func(t *testing.T)) {
 
 // bf16Ways are the functions under test.
 var bf16Ways = []func(g *gemmCase){
-	func(g *gemmCase) { GemmBF16(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+	func(g *gemmCase) { GemmBF16(nil, g.m, g.n, g.k, g.a, g.madeB(), g.c.data, g.c.ld, g.e) },
 	func(g *gemmCase) {
 		GemmPacked(nil, g.m, g.n, g.k, g.a, packedBF16(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	},

@@ -23,8 +23,11 @@ func (p *product) runDotTask(i int) {
 		for row := range p.m {
 			v := Dot(p.a.Data[row*p.a.Stride:][:p.k], b)
 			at := row*p.out.ldc + j
-			if p.out.e.Accumulate {
+			switch {
+			case p.out.e.Accumulate:
 				v += c[at]
+			case p.out.e.Base != nil:
+				v += p.out.e.Base[row*p.out.e.BaseStride+j]
 			}
 			if p.out.e.Bias != nil {
 				v += p.out.e.Bias[j]

@@ -56,7 +56,7 @@ func QuantizeInt8(q []int8, x []float32, step int) (scale float32) {
 // PackInt8 replaces what p holds by the k × n operand b, each column quantised as by
 // QuantizeInt8, for products that are faster the fewer their rows are.
 func (p *Packed) PackInt8(w *parallel.Workers, k, n int, b Matrix) {
-	b.check("B", k, n)
+	b.checkNumbers("B", k, n)
 	nr := tilings[int8Implementation()].nr
 	*p = Packed{k: k, n: n, impl: int8Implementation()}
 	p.ints, p.scales = make([]int8, roundUp(n, nr)*k), make([]float32, roundUp(n, nr))

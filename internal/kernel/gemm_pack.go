@@ -27,7 +27,7 @@ type Packed struct {
 // Pack replaces what p holds by the k × n operand b, over workers. It allocates only if p
 // never held as much.
 func (p *Packed) Pack(w *parallel.Workers, k, n int, b Matrix) {
-	b.check("B", k, n)
+	b.checkNumbers("B", k, n)
 	p.pack(w, implementationOf(0), 0, k, n, b)
 }
 
@@ -124,6 +124,10 @@ func (p *Packed) packBlock(dst []float32, panelRows int, raw Matrix, k, depth, j
 		return
 	case p.terms > 0:
 		p.packParts(dst, panelRows, raw, k, depth, j, n)
+		return
+	}
+	if raw.Maker != nil {
+		packMade(impl, dst, panelRows*tilings[impl].nr, depth, n, raw, k, j)
 		return
 	}
 	if !raw.Transposed {

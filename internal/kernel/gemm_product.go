@@ -56,6 +56,8 @@ type output struct {
 	c   []float32
 	ldc int
 	e   Epilogue
+
+	column int // column 0 as the Finisher counts
 }
 
 // productTasks are tasks of a product, which they see a copy of: small products,
@@ -96,7 +98,7 @@ func (p *product) plan() {
 // if A has few rows, every task packs its own columns of B; else B is packed
 // once for all tasks.
 func (p *product) run() {
-	if p.terms == 0 && p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.m <= dotRows && p.k > 0 {
+	if p.terms == 0 && p.packed == nil && p.raw.Transposed && !p.a.Transposed && p.a.Maker == nil && p.m <= dotRows && p.k > 0 {
 		p.runDots()
 		return
 	}
@@ -120,7 +122,7 @@ func (p *product) runShared() {
 	t := idleTasks.Get().(*productTasks)
 	for j := 0; j < p.n; j += width {
 		part := *p
-		part.n, part.packed, part.out = min(width, p.n-j), &t.shared, p.out.at(0, j)
+		part.n, part.packed, part.out = min(width, p.n-j), &t.shared, p.out.fromColumn(j)
 		t.shared = Packed{k: p.k, n: part.n, terms: p.terms, parts: p.parts, impl: p.impl, data: memory.Data}
 		t.shared.fill(p.workers, p.raw.fromColumn(j), p.serial)
 		part.plan()
@@ -130,20 +132,27 @@ func (p *product) runShared() {
 	idleTasks.Put(t)
 }
 
-// at returns the part of an output from row i and column j on.
-func (o output) at(i, j int) output {
-	o.c = o.c[i*o.ldc+j:]
+// fromColumn returns the part of an output from column j on.
+func (o output) fromColumn(j int) output {
+	o.c, o.column = o.c[j:], o.column+j
 	if o.e.Bias != nil {
 		o.e.Bias = o.e.Bias[j:]
 	}
+	if o.e.Base != nil {
+		o.e.Base = o.e.Base[j:]
+	}
 	if o.e.Pre != nil {
-		o.e.Pre = o.e.Pre[i*o.ldc+j:]
+		o.e.Pre = o.e.Pre[j:]
 	}
 	return o
 }
 
 // fromColumn returns the operand without its first j columns.
 func (m Matrix) fromColumn(j int) Matrix {
+	if m.Maker != nil {
+		m.column += j
+		return m
+	}
 	at := j
 	if m.Transposed {
 		at = j * m.Stride

@@ -44,9 +44,9 @@ func (p *product) compute(r rectangle, out *output) {
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, p.blockMax()/depth/p.nr*p.nr))
 	sizeA, sizeB := p.panelSize(depth), depth*width
 	switch {
-	case p.packsA():
+	case p.packsA(), p.a.Maker != nil && r.j1-r.j0 > width:
 		sizeA *= r.p1 - r.p0
-	case p.terms == 0 && p.m <= cacheWays: // read in place
+	case p.terms == 0 && p.m <= cacheWays && p.a.Maker == nil: // read in place
 		sizeA = 0
 	}
 	if p.packed != nil {
@@ -66,16 +66,17 @@ func (p *product) compute(r rectangle, out *output) {
 		}
 		for j := r.j0; j < r.j1; j += width {
 			block.j0, block.j1 = j, min(j+width, r.j1)
-			p.computeBlock(block, k == r.k0, block.k1 == r.k1, out, forA, forB, forC)
+			p.computeBlock(block, j > r.j0, k == r.k0, block.k1 == r.k1, out, forA, forB, forC)
 		}
 	}
 	memory.Return()
 }
 
 // computeBlock computes what a rectangle has of one block of B, strip by strip.
-// The first block of a reduction starts the sums, the last one finishes them.
-func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA, forB, forC []float32) {
-	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || !first, sums: forC}
+// The first block of a reduction starts the sums, the last one finishes them. again says that
+// the rows of A have met other columns of B.
+func (p *product) computeBlock(r rectangle, again, first, last bool, out *output, forA, forB, forC []float32) {
+	s := strip{n: r.j1 - r.j0, k: r.k1 - r.k0, ldc: out.ldc, add: out.e.Accumulate || out.e.Base != nil || !first, sums: forC}
 	if p.packed != nil && p.packed.scales != nil {
 		s.ints, s.bs, s.scales = p.packed.ints[r.j0*p.packed.k+r.k0*p.nr:], p.packed.k*p.nr, p.packed.scales[r.j0:]
 	} else {
@@ -84,12 +85,14 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 	if first && out.e.Bias != nil {
 		s.bias = out.e.Bias[r.j0:]
 	}
-	finish := last && (out.e.Pre != nil || out.e.Activation != Identity)
+	finish := last && out.unfinished()
 	for q := r.p0; q < r.p1; q++ {
 		i := p.firstRow(q)
 		s.m = p.firstRow(q+1) - i
 		switch {
 		case s.k == 0:
+		case p.a.Maker != nil:
+			s.a, s.as, s.ks = p.madeRows(&s, q, r, again, forA)
 		case p.a.Transposed && !p.packsA():
 			s.a, s.as, s.ks = p.a.Data[r.k0*p.a.Stride+i:], 1, p.a.Stride
 		case p.a.Transposed && p.impl == AMX:
@@ -100,7 +103,13 @@ func (p *product) computeBlock(r rectangle, first, last bool, out *output, forA,
 			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
 		}
 		s.c = out.sums()[i*out.ldc+r.j0:]
+		if first && out.e.Base != nil {
+			out.begin(i, s.m, r.j0, s.n)
+		}
 		s.ahead = p.readAhead(&s)
+		if p.a.Maker != nil && !again {
+			s.ahead = p.makeAhead(&s, i+s.m)
+		}
 		p.runStrip(&s)
 		if finish {
 			out.finish(i, s.m, r.j0, s.n)
@@ -274,6 +283,18 @@ func (o *output) sums() []float32 {
 	return o.c
 }
 
+// begin sets m rows from i on and n columns from j on to what the epilogue adds to products.
+func (o *output) begin(i, m, j, n int) {
+	for row := i; row < i+m; row++ {
+		copy(o.sums()[row*o.ldc+j:][:n], o.e.Base[row*o.e.BaseStride+j:])
+	}
+}
+
+// unfinished reports whether an epilogue asks for more than sums.
+func (o *output) unfinished() bool {
+	return o.e.Pre != nil || o.e.Activation != Identity || o.e.Finisher != nil
+}
+
 // finish applies what the strips have left of the epilogue to m rows from i
 // on and n columns from j on, which are still in the cache.
 func (o *output) finish(i, m, j, n int) {
@@ -286,5 +307,8 @@ func (o *output) finish(i, m, j, n int) {
 		if o.e.Pre != nil || o.e.Activation != Identity {
 			Activate(o.e.Activation, c, v)
 		}
+	}
+	if o.e.Finisher != nil {
+		o.e.Finisher.Finish(i, o.column+j, m, n)
 	}
 }

@@ -73,9 +73,12 @@ func (p *product) sumParts(i int) {
 	for row := i * sumRows; row < last; row++ {
 		c := p.out.sums()[row*p.out.ldc:][:p.n]
 		partial := p.partial[row*p.n:]
-		if p.out.e.Accumulate {
+		switch {
+		case p.out.e.Accumulate:
 			Add(c, c, partial[:p.n])
-		} else {
+		case p.out.e.Base != nil:
+			Add(c, p.out.e.Base[row*p.out.e.BaseStride:][:p.n], partial[:p.n])
+		default:
 			copy(c, partial)
 		}
 		for s := 1; s < p.splits; s++ {

@@ -10,11 +10,13 @@ import (
 	"github.com/mega-go/mega/internal/parallel"
 )
 
-// smallTiles makes AMX compute products of any size in tiles until the test ends.
-func smallTiles(t *testing.T) {
-	before := tileLeast
-	t.Cleanup(func() { tileLeast = before })
+// smallSizes makes AMX compute products of any size in tiles, and tasks make an A of any size,
+// until the test ends.
+func smallSizes(t *testing.T) {
+	tiles, made := tileLeast, madeLeast
+	t.Cleanup(func() { tileLeast, madeLeast = tiles, made })
 	tileLeast.terms, tileLeast.columns = 1, 1
+	madeLeast = 1
 }
 
 // eachGemmImplementation runs f under every implementation that this machine
@@ -23,7 +25,7 @@ func eachGemmImplementation(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	before := Current()
 	defer Use(before)
-	smallTiles(t)
+	smallSizes(t)
 	for _, i := range Available() {
 		if err := Use(i); err != nil {
 			t.Fatal(err)
@@ -37,19 +39,20 @@ type gemmCase struct {
 	m, n, k  int
 	a, b     Matrix
 	c, pre   gemmRows
+	made     bool // whether a Maker makes operands that are not transposed
 	e        Epilogue
 	original []float32 // C before the product
 }
 
 // gemmKind says what a gemmCase is like.
 type gemmKind struct {
-	transposeA, transposeB, strided, accumulate, bias, activation bool
+	transposeA, transposeB, strided, accumulate, bias, activation, made, base, finish bool
 }
 
 // randomKind draws a kind.
 func randomKind(r *rand.Rand) gemmKind {
 	flip := func() bool { return r.IntN(2) == 0 }
-	return gemmKind{flip(), flip(), flip(), flip(), flip(), flip()}
+	return gemmKind{flip(), flip(), flip(), flip(), flip(), flip(), flip(), flip(), flip()}
 }
 
 func newGemmCase(r *rand.Rand, m, n, k int, kind gemmKind) *gemmCase {
@@ -61,7 +64,17 @@ func newGemmCase(r *rand.Rand, m, n, k int, kind gemmKind) *gemmCase {
 	g.a = gemmOperand(r, m, k, kind.transposeA, slack)
 	g.b = gemmOperand(r, k, n, kind.transposeB, slack)
 	g.c = newGemmRows(r, m, n, n+slack)
+	if g.made = kind.made; g.made && !kind.transposeA {
+		g.a.Maker = copyMaker{g.a}
+	}
 	g.e.Accumulate = kind.accumulate
+	if kind.base && !kind.accumulate && m*n > 0 {
+		base := gemmOperand(r, m, n, false, 2*slack)
+		g.e.Base, g.e.BaseStride = base.Data, base.Stride
+	}
+	if kind.finish {
+		g.e.Finisher = halvesC{g}
+	}
 	if kind.bias {
 		g.e.Bias = uniform(r, n)
 	}
@@ -72,6 +85,42 @@ func newGemmCase(r *rand.Rand, m, n, k int, kind gemmKind) *gemmCase {
 	}
 	g.original = slices.Clone(g.c.data)
 	return g
+}
+
+// A copyMaker makes what a matrix holds.
+type copyMaker struct{ of Matrix }
+
+func (c copyMaker) Make(dst []float32, stride, i, j, rows, cols int) {
+	for row := range rows {
+		copy(dst[row*stride:][:cols], c.of.Data[(i+row)*c.of.Stride+j:][:cols])
+	}
+}
+
+func (c copyMaker) Ahead(i, rows int) []float32 {
+	if i%3 == 0 {
+		return nil
+	}
+	return c.of.Data[i*c.of.Stride:]
+}
+
+// madeB returns B, by a Maker if it can be.
+func (g *gemmCase) madeB() Matrix {
+	b := g.b
+	if g.made && !b.Transposed {
+		b.Maker = copyMaker{g.b}
+	}
+	return b
+}
+
+// halvesC is a Finisher that takes half of C and changes its sign, so that what it sees
+// twice or never, or too early, is wrong.
+type halvesC struct{ g *gemmCase }
+
+func (h halvesC) Finish(i, j, rows, cols int) {
+	for row := i; row < i+rows; row++ {
+		c := h.g.c.data[row*h.g.c.ld+j:][:cols]
+		Scale(c, c, -0.5)
+	}
 }
 
 // uniform returns n numbers between -1 and 1.
@@ -180,6 +229,9 @@ func (g *gemmCase) checkElement(t *testing.T, i, j int) {
 		want = want / (1 + math.Exp(-want))
 		bound = 1.1*bound + 0x1p-21*math.Abs(want)
 	}
+	if g.e.Finisher != nil {
+		want, bound = -want/2, bound/2
+	}
 	g.near(t, "C", i, j, g.c.data[at], want, bound)
 }
 
@@ -203,12 +255,15 @@ func (g *gemmCase) want(i, j int) (sum, size float64) {
 	if g.e.Accumulate {
 		add(float64(g.original[i*g.c.ld+j]))
 	}
+	if g.e.Base != nil {
+		add(float64(g.e.Base[i*g.e.BaseStride+j]))
+	}
 	return sum, size
 }
 
 func (g *gemmCase) String() string {
-	return fmt.Sprintf("m=%d n=%d k=%d Aᵀ=%v Bᵀ=%v ldc=%d accumulate=%v bias=%v pre=%v",
-		g.m, g.n, g.k, g.a.Transposed, g.b.Transposed, g.c.ld, g.e.Accumulate, g.e.Bias != nil, g.e.Pre != nil)
+	return fmt.Sprintf("m=%d n=%d k=%d Aᵀ=%v Bᵀ=%v made=%v ldc=%d accumulate=%v base=%v bias=%v pre=%v finisher=%v",
+		g.m, g.n, g.k, g.a.Transposed, g.b.Transposed, g.made, g.c.ld, g.e.Accumulate, g.e.Base != nil, g.e.Bias != nil, g.e.Pre != nil, g.e.Finisher != nil)
 }
 
 // packB packs the k × n operand b.
@@ -223,7 +278,7 @@ var gemmWays = []struct {
 	name string
 	run  func(g *gemmCase)
 }{
-	{"Gemm", func(g *gemmCase) { Gemm(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) }},
+	{"Gemm", func(g *gemmCase) { Gemm(nil, g.m, g.n, g.k, g.a, g.madeB(), g.c.data, g.c.ld, g.e) }},
 	{"GemmPacked", func(g *gemmCase) {
 		GemmPacked(nil, g.m, g.n, g.k, g.a, packB(g.k, g.n, g.b), g.c.data, g.c.ld, g.e)
 	}},
@@ -242,7 +297,8 @@ func TestGemmSmall(t *testing.T) {
 		for _, way := range gemmWays {
 			t.Run(way.name, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, 2))
-				for range 250 {
+				for i := range 250 {
+					madeLeast = i % 2 << 19 // by tasks or whole
 					g := newGemmCase(r, r.IntN(41), r.IntN(41), r.IntN(41), randomKind(r))
 					way.run(g)
 					g.check(t, r)
@@ -330,8 +386,13 @@ func TestGemmTransposedPackedOrNot(t *testing.T) {
 // B is packed in several steps where it has more than sharedMax numbers.
 func TestGemmWiderThanShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	g := newGemmCase(r, rowsFew+1, sharedMax/2000+33, 2000, gemmKind{transposeB: true, bias: true, activation: true})
-	g.run(t, r, "Gemm")
+	for _, kind := range []gemmKind{
+		{transposeB: true, bias: true, activation: true},
+		{made: true, base: true, bias: true, activation: true, finish: true},
+	} {
+		g := newGemmCase(r, rowsFew+1, sharedMax/2000+33, 2000, kind)
+		g.run(t, r, "Gemm")
+	}
 }
 
 // TestGemmRowsAlone: a row that is multiplied by a packed B, or by a plain one, becomes
@@ -397,7 +458,7 @@ func TestGemmSameForAnyWorkers(t *testing.T) {
 	eachGemmImplementation(t, func(t *testing.T) {
 		skipSlow(t)
 		for i, s := range gemmEdges {
-			kind := gemmKind{transposeA: i%2 == 0, transposeB: i%3 == 0, bias: true, activation: true, accumulate: i%4 == 0}
+			kind := gemmKind{transposeA: i%2 == 0, transposeB: i%3 == 0, bias: true, activation: true, accumulate: i%4 == 0, made: true, base: true, finish: true}
 			var want []float32
 			withWorkers(t, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(9, uint64(i)))
@@ -499,10 +560,11 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(18, 19))
 	for i, s := range [][3]int{{100, 200, 90}, {32, 64, 64}, {30, 60, 1100}, {1, 300, 300}} {
-		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3})
+		g := newGemmCase(r, s[0], s[1], s[2], gemmKind{bias: true, activation: true, transposeA: i%2 == 0, transposeB: i < 3, made: true, base: true, finish: true})
+		b := g.madeB()
 		packed := packB(g.k, g.n, g.b)
 		for name, f := range map[string]func(){
-			"Gemm":             func() { Gemm(nil, g.m, g.n, g.k, g.a, g.b, g.c.data, g.c.ld, g.e) },
+			"Gemm":             func() { Gemm(nil, g.m, g.n, g.k, g.a, b, g.c.data, g.c.ld, g.e) },
 			"GemmPackedSerial": func() { GemmPackedSerial(g.m, g.n, g.k, g.a, packed, g.c.data, g.c.ld, g.e) },
 			"Pack":             func() { packed.Pack(nil, g.k, g.n, g.b) },
 		} {
@@ -529,20 +591,28 @@ func TestGemmConcurrently(t *testing.T) {
 	})
 }
 
-func TestGemmPanicsOnShortOperands(t *testing.T) {
+func TestGemmPanics(t *testing.T) {
 	x := make([]float32, 12)
 	whole := Matrix{Data: x, Stride: 4}
+	made := Matrix{Maker: copyMaker{whole}}
 	for name, f := range map[string]func(){
-		"A":      func() { Gemm(nil, 4, 3, 4, whole, whole, x, 3, Epilogue{}) },
-		"B":      func() { Gemm(nil, 3, 4, 4, whole, whole, x, 4, Epilogue{}) },
-		"C":      func() { Gemm(nil, 3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
-		"ldc":    func() { Gemm(nil, 3, 4, 3, whole, whole, x, 3, Epilogue{}) },
-		"bias":   func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
-		"Pre":    func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
-		"packed": func() { GemmPacked(nil, 3, 4, 4, whole, packB(3, 4, whole), x, 4, Epilogue{}) },
+		"a short A":             func() { Gemm(nil, 4, 3, 4, whole, whole, x, 3, Epilogue{}) },
+		"a short B":             func() { Gemm(nil, 3, 4, 4, whole, whole, x, 4, Epilogue{}) },
+		"a short C":             func() { Gemm(nil, 3, 4, 3, whole, whole, x[:11], 4, Epilogue{}) },
+		"a short ldc":           func() { Gemm(nil, 3, 4, 3, whole, whole, x, 3, Epilogue{}) },
+		"a short bias":          func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Bias: x[:3]}) },
+		"a short Pre":           func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Pre: x[:3]}) },
+		"a short packed":        func() { GemmPacked(nil, 3, 4, 4, whole, packB(3, 4, whole), x, 4, Epilogue{}) },
+		"a short base":          func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Base: x[:11], BaseStride: 4}) },
+		"C and a base":          func() { Gemm(nil, 3, 4, 3, whole, whole, x, 4, Epilogue{Base: x, BaseStride: 4, Accumulate: true}) },
+		"the transpose of made": func() { Gemm(nil, 3, 3, 3, made.T(), whole, x, 4, Epilogue{}) },
+		"packing what is made":  func() { packB(3, 4, made) },
+		"the same in bfloat16":  func() { packedBF16(3, 4, made) },
+		"the same in bytes":     func() { new(Packed).PackInt8(nil, 3, 4, made) },
+		"the same once":         func() { new(Packed).PackOnce(nil, 3, 4, made) },
 	} {
 		if panicOf(f) == nil {
-			t.Errorf("no panic for a short %s", name)
+			t.Errorf("no panic for %s", name)
 		}
 	}
 }
