@@ -33,7 +33,7 @@ func philoxKeys(seed uint64) (keys [2 * philoxRounds]uint32) {
 // A wordSource makes the words of one seed, a block at a time.
 type wordSource struct {
 	keys   [2 * philoxRounds]uint32
-	buffer [16 * philoxGroup]uint32
+	buffer [4 * philoxGroup]uint32 // small, for each source begins with zeros in it
 }
 
 // next returns the words from number offset on, up to n of them; they hold
