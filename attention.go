@@ -123,8 +123,7 @@ func (a *GatedAttention) Forward(t *autograd.Tape, x *autograd.Variable, mask []
 		Function: c.Attention, Queries: chunk, Keys: chunk, Causal: !c.Bidirectional, Scale: c.attentionScale(),
 		Bias: bias, BiasZero: zero, Mask: mask, Dropout: c.AttentionDropout, State: keys,
 	})
-	h = a.hProj.ForwardAdd(t, hx, t.SiLUMul(r, h), autograd.Identity)
-	out := a.dropout.Gate(t, x, u, h, c.Activation, a.dropPath)
+	out := a.dropout.LinearGate(t, x, u, hx, t.SiLUMul(r, h), a.hProj, c.Activation, a.dropPath)
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}

@@ -167,8 +167,7 @@ func (a *CrossAttention) Forward(t *autograd.Tape, x *autograd.Variable, source 
 	if err != nil {
 		return nil, err
 	}
-	h = a.hProj.Forward(t, t.SiLUMul(r, h), autograd.Identity)
-	out := a.dropout.Gate(t, x, u, h, c.Activation, 0)
+	out := a.dropout.LinearGate(t, x, u, nil, t.SiLUMul(r, h), a.hProj, c.Activation, 0)
 	if !c.Prenorm {
 		out = a.norm.Forward(t, out)
 	}

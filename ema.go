@@ -45,7 +45,7 @@ func NewEMA(p nn.Path, dim int, c autograd.EMAConfig) *EMA {
 // Forward averages x [B, L, D]. Positions where mask [B·L] is true are padding:
 // the average does not see them. With a state, otherwise nil, it continues from it.
 func (e *EMA) Forward(t *autograd.Tape, x *autograd.Variable, mask []bool, state *autograd.EMAState, drop nn.Dropout) *autograd.Variable {
-	return drop.ActivateInPlace(t, autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
+	return drop.ActivateForProducts(t, autograd.SiLU, t.EMA(x, mask, e.parameters, e.config, state))
 }
 
 // ready returns the layer with what sessions need of its parameters. A bidirectional

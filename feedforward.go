@@ -38,23 +38,14 @@ func (f *FeedForward) ready(linear func(*nn.Linear) *nn.Linear) *FeedForward {
 	return &r
 }
 
-// addResidual returns x + dropPath(dropout(fc2(y))): in one pass where nothing drops
-// out.
-func (f *FeedForward) addResidual(t *autograd.Tape, x, y *autograd.Variable) *autograd.Variable {
-	if !f.dropout.Active(t) && !f.dropPath.Active(t) {
-		return f.fc2.ForwardAdd(t, x, y, autograd.Identity)
-	}
-	return f.dropout.Add(t, x, f.fc2.Forward(t, y, autograd.Identity), f.dropPath)
-}
-
 // Forward maps x [B, L, D] to the same shape.
 func (f *FeedForward) Forward(t *autograd.Tape, x *autograd.Variable) *autograd.Variable {
 	in := x
 	if f.config.Prenorm {
 		in = f.norm.Forward(t, x)
 	}
-	y := f.hidden.Linear(t, f.fc1, in, f.config.Activation)
-	out := f.addResidual(t, x, y)
+	y := f.hidden.LinearForProducts(t, f.fc1, in, f.config.Activation)
+	out := f.dropout.LinearResidual(t, x, y, f.fc2, f.dropPath)
 	if !f.config.Prenorm {
 		out = f.norm.Forward(t, out)
 	}

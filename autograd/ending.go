@@ -47,32 +47,48 @@ func (t *Tape) Finish(x *Variable, end Ending) *Variable {
 	return t.finishTo(t.allocLike(x), x, end)
 }
 
-// FinishInPlace is Finish for the result x of an operation that nothing else
-// reads: its memory takes the result unless the tape records.
-func (t *Tape) FinishInPlace(x *Variable, end Ending) *Variable {
-	if t.record || !t.changes(end) {
-		return t.Finish(x, end)
+// FinishForProducts is Finish for a result that products read, and an x, the result of an
+// operation, that nothing else reads. What makes a copy of x is deferred to the products where
+// the tape records; elsewhere x's memory takes the result.
+func (t *Tape) FinishForProducts(x *Variable, end Ending) *Variable {
+	switch {
+	case !t.changes(end):
+		return x
+	case !t.record:
+		return t.finishTo(x, x, end)
 	}
-	return t.finishTo(x, x, end)
-}
-
-func (t *Tape) finishTo(out, x *Variable, end Ending) *Variable {
-	start, name := t.start(), "activate"
-	if t.drops(end.Drop) {
-		name = "dropout"
-	}
+	start, name := t.start(), t.nameOf(end)
 	e := t.ending(end)
-	t.ops.finish(out.value, t.value(x), e)
-	if t.wants(x) {
-		t.recordFinish(name, out, x, e)
-	}
+	out := t.deferLike(x, deferral{x: x, end: e})
+	t.recordFinish(name, out, x, e)
 	t.stop(name, start)
 	return out
 }
 
+func (t *Tape) finishTo(out, x *Variable, end Ending) *Variable {
+	start, name := t.start(), t.nameOf(end)
+	e := t.ending(end)
+	t.ops.finish(out.value, t.value(x), e)
+	if t.wants(x) {
+		out.recompute = func(dst *tensor.Tensor) { t.ops.finish(dst, t.value(x), e) }
+	}
+	t.recordFinish(name, out, x, e)
+	t.stop(name, start)
+	return out
+}
+
+// nameOf returns the operation that an ending is in profiles.
+func (t *Tape) nameOf(end Ending) string {
+	if t.drops(end.Drop) {
+		return "dropout"
+	}
+	return "activate"
+}
+
 func (t *Tape) recordFinish(name string, out, x *Variable, e ending) {
-	out.recompute = func(dst *tensor.Tensor) { t.ops.finish(dst, t.value(x), e) }
-	t.push(name, out, []*Variable{x}, func() { t.finishGrad(x, t.outGrad(out), e) })
+	if t.wants(x) {
+		t.push(name, out, []*Variable{x}, func() { t.finishGrad(x, t.outGrad(out), e) })
+	}
 }
 
 // finishGrad passes the gradient dy of what e makes of x on to x.
@@ -97,17 +113,21 @@ func (t *Tape) AddFinished(residual, x *Variable, end Ending) *Variable {
 	out := t.allocLike(x)
 	t.ops.addFinished(out.value, t.value(residual), t.value(x), e)
 	if t.wants(residual, x) {
-		var reads []*Variable
-		if e.act != Identity {
-			reads = append(reads, x)
-		}
-		t.push("add", out, reads, func() {
-			t.finishGrad(x, t.outGrad(out), e)
-			t.passGrad(residual, out)
-		})
+		t.recordAdd(residual, x, out, e)
 	}
 	t.stop("add", start)
 	return out
+}
+
+func (t *Tape) recordAdd(residual, x, out *Variable, e ending) {
+	var reads []*Variable
+	if e.act != Identity {
+		reads = append(reads, x)
+	}
+	t.push("add", out, reads, func() {
+		t.finishGrad(x, t.outGrad(out), e)
+		t.passGrad(residual, out)
+	})
 }
 
 // of returns what the ending makes of x, whose first number is that of a word of the
@@ -124,10 +144,26 @@ func (e ending) of(dst, x []float32, word uint64) []float32 {
 	return x
 }
 
+// changes reports whether the ending does anything.
+func (e ending) changes() bool { return e.act != Identity || e.p > 0 }
+
+// rectangle sets part of dst to what the ending makes of x's, and returns dst; it returns x if the
+// ending changes nothing.
+func (e ending) rectangle(dst, x *tensor.Tensor, r rectangle) *tensor.Tensor {
+	if !e.changes() {
+		return x
+	}
+	r = r.joined(dst, x)
+	for n := range r.rows {
+		e.of(r.of(dst, n), r.of(x, n), r.word(x, n))
+	}
+	return dst
+}
+
 // rows returns a tensor whose rows [from, to) are what the ending makes of x's: dst, or x
 // itself if it changes nothing.
 func (e ending) rows(dst, x *tensor.Tensor, from, to int) *tensor.Tensor {
-	if e.act == Identity && e.p == 0 {
+	if !e.changes() {
 		return x
 	}
 	for n := (operands{dst: dst, a: x}).stretch(to - from); from < to; from += n {

@@ -55,14 +55,14 @@ func TestEndings(t *testing.T) {
 	}, shape{3, 9})
 }
 
-// TestFinishInPlace holds that what is finished in place is so unless the tape records.
-func TestFinishInPlace(t *testing.T) {
+// TestFinishForProducts holds that what is finished in place is so unless the tape records.
+func TestFinishForProducts(t *testing.T) {
 	x := parameter(1, 3, 5)
 	end := Ending{Activation: Tanh}
 	for _, tape := range []*Tape{NewTape(), NewTrainingTape()} {
 		made := tape.Activate(SiLU, x)
 		want := numbersOf(NewTape().Finish(NewTape().Activate(SiLU, x), end).Value())
-		got := tape.FinishInPlace(made, end)
+		got := tape.FinishForProducts(made, end)
 		if (got == made) == tape.Recording() {
 			t.Errorf("in place is %v on a tape that records: %v", got == made, tape.Recording())
 		}

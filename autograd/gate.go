@@ -54,14 +54,13 @@ func (h *host) queryKeyGrad(dz, dgamma, dbeta, dy, z, gamma *tensor.Tensor) {
 }
 
 // SiLUMul returns silu(r)·a: the reset gate on what attention found (paper
-// equation 13; reference moving_average_gated_attention.py:346).
+// equation 13; reference moving_average_gated_attention.py:346). Who reads the result
+// computes it, such as a product: r and a have to keep their values until then.
 func (t *Tape) SiLUMul(r, a *Variable) *Variable {
 	sameShape("SiLUMul", r, a)
 	start := t.start()
-	out := t.allocLike(a)
-	t.ops.siluMul(out.value, t.value(r), t.value(a))
+	out := t.deferLike(a, deferral{x: a, gate: r})
 	if t.wants(r, a) {
-		out.recompute = func(dst *tensor.Tensor) { t.ops.siluMul(dst, t.value(r), t.value(a)) }
 		t.push("gate", out, []*Variable{r, a}, func() {
 			x, y, dy := t.value(r), t.value(a), t.outGrad(out)
 			t.addGrads(func(d []*tensor.Tensor) { t.ops.siluMulGrad(d[0], d[1], dy, x, y) }, r, a)
@@ -93,13 +92,17 @@ func (t *Tape) GatedResidual(residual, u, h *Variable, end Ending) *Variable {
 	out := t.allocLike(residual)
 	t.ops.gatedResidual(out.value, t.value(residual), t.value(u), t.value(h), e)
 	if t.wants(residual, u, h) {
-		t.push("gate", out, []*Variable{residual, u, h}, func() {
-			x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
-			t.addGrads(func(d []*tensor.Tensor) { t.ops.gatedResidualGrad(d[0], d[1], d[2], dy, x, g, y, e) }, residual, u, h)
-		})
+		t.recordGate(residual, u, h, out, e)
 	}
 	t.stop("gate", start)
 	return out
+}
+
+func (t *Tape) recordGate(residual, u, h, out *Variable, e ending) {
+	t.push("gate", out, []*Variable{residual, u, h}, func() {
+		x, g, y, dy := t.value(residual), t.value(u), t.value(h), t.outGrad(out)
+		t.addGrads(func(d []*tensor.Tensor) { t.ops.gatedResidualGrad(d[0], d[1], d[2], dy, x, g, y, e) }, residual, u, h)
+	})
 }
 
 func (h *host) gatedResidual(dst, residual, u, y *tensor.Tensor, e ending) {

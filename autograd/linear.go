@@ -42,28 +42,32 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 	}
 	out := t.allocCols(x, n)
 	record := t.wants(base, x, w, b)
-	e := epilogue{act: act}
-	if base != nil {
-		e.base = t.value(base)
-	}
-	if b != nil {
-		e.bias = t.value(b)
-	}
+	e := epilogue{act: act, base: t.optional(base), bias: t.optional(b)}
 	var pre *tensor.Tensor
 	if record && act != Identity {
 		pre = t.pool.Get(out.shape...)
 		e.pre = pre
 	}
-	if w.packed == nil {
-		t.ops.multiply(out.value, t.value(x), t.value(w), transposedB, e)
-	} else {
-		t.ops.multiplyPacked(out.value, t.value(x), w, e)
-	}
+	t.multiplyBy(out.value, x, w, e)
 	if record {
 		t.recordLinear(base, x, w, b, out, pre, act)
 	}
 	t.stop("linear", start)
 	return out
+}
+
+// multiplyBy computes c = x wᵀ.
+func (t *Tape) multiplyBy(c *tensor.Tensor, x, w *Variable, e epilogue) {
+	x.later.products++
+	made := t.maker(x)
+	switch {
+	case made != nil:
+		(*host)(t).multiplyMade(c, x.Cols(), made, w, e)
+	case w.packed != nil:
+		t.ops.multiplyPacked(c, t.value(x), w, e)
+	default:
+		t.ops.multiply(c, t.value(x), t.value(w), transposedB, e)
+	}
 }
 
 func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, act Activation) {
@@ -79,14 +83,17 @@ func (t *Tape) recordLinear(base, x, w, b, out *Variable, pre *tensor.Tensor, ac
 		}
 		if w.needs {
 			dw, accumulate := t.grad(w)
-			t.ops.multiply(dw, dpre, t.value(x), transposedA, addTo(dw, accumulate))
+			if made := t.maker(x); made != nil {
+				(*host)(t).multiplyByMade(dw, dpre, made, addTo(dw, accumulate))
+			} else {
+				t.ops.multiply(dw, dpre, t.value(x), transposedA, addTo(dw, accumulate))
+			}
 		}
 		if b != nil && b.needs {
 			t.addGrad(b, func(dst *tensor.Tensor) { t.ops.columnSums(dst, dpre) })
 		}
 		if x.needs {
-			dx, accumulate := t.grad(x)
-			t.ops.multiply(dx, dpre, t.value(w), plain, addTo(dx, accumulate))
+			t.multiplyGrad(x, dpre, w)
 		}
 		if base != nil {
 			t.passGrad(base, out)
@@ -129,7 +136,7 @@ func Pack(w *Variable, in Precision) *Variable {
 	if x.Device() != nil {
 		return p
 	}
-	b := kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: true}
+	b := matrixOf(x, true)
 	pack := (*kernel.Packed).Pack
 	switch in {
 	case BFloat16:
@@ -148,15 +155,19 @@ type packedWeight struct {
 }
 
 func (h *host) multiplyPacked(c, x *tensor.Tensor, w *Variable, e epilogue) {
-	a, b := kernel.Matrix{Data: x.Data(), Stride: x.Stride()}, &w.packed.numbers
-	kernel.GemmPacked(h.workers, x.Rows(), b.Columns(), b.Rows(), a, b, c.Data(), c.Stride(), e.numbers(c))
+	h.gemmPacked(c, matrixOf(x, false), w, e)
+}
+
+func (h *host) gemmPacked(c *tensor.Tensor, a kernel.Matrix, w *Variable, e epilogue) {
+	b := &w.packed.numbers
+	kernel.GemmPacked(h.workers, c.Rows(), b.Columns(), b.Rows(), a, b, c.Data(), c.Stride(), e.numbers(c))
 }
 
 // numbers returns an epilogue of a product c as the kernels take it, which add what c holds.
 func (e epilogue) numbers(c *tensor.Tensor) kernel.Epilogue {
-	k := kernel.Epilogue{Accumulate: e.base != nil, Activation: e.act}
+	k := kernel.Epilogue{Accumulate: e.base == c, Activation: e.act, Finisher: e.then}
 	if e.base != nil && e.base != c {
-		c.Copy(e.base)
+		k.Base, k.BaseStride = e.base.Data(), e.base.Stride()
 	}
 	if e.bias != nil {
 		k.Bias = e.bias.Data()
@@ -178,17 +189,38 @@ const (
 // as matrices of rows. The factors are rounded to bfloat16 if the tape is set to
 // that.
 func (h *host) multiply(c, a, b *tensor.Tensor, how int, e epilogue) {
-	ma := kernel.Matrix{Data: a.Data(), Stride: a.Stride(), Transposed: how == transposedA}
-	mb := kernel.Matrix{Data: b.Data(), Stride: b.Stride(), Transposed: how == transposedB}
 	k := a.Cols()
 	if how == transposedA {
 		k = a.Rows()
 	}
+	h.gemm(c, k, matrixOf(a, how == transposedA), matrixOf(b, how == transposedB), e)
+}
+
+// multiplyMade computes c = a wᵀ with an a of k columns that is made.
+func (h *host) multiplyMade(c *tensor.Tensor, k int, a kernel.Maker, w *Variable, e epilogue) {
+	if w.packed != nil {
+		h.gemmPacked(c, kernel.Matrix{Maker: a}, w, e)
+		return
+	}
+	h.gemm(c, k, kernel.Matrix{Maker: a}, matrixOf(h.tape().value(w), true), e)
+}
+
+// multiplyByMade computes c = aᵀ b with a b that is made.
+func (h *host) multiplyByMade(c, a *tensor.Tensor, b kernel.Maker, e epilogue) {
+	h.gemm(c, a.Rows(), matrixOf(a, true), kernel.Matrix{Maker: b}, e)
+}
+
+// matrixOf returns x, or its transpose, as products take it.
+func matrixOf(x *tensor.Tensor, transposed bool) kernel.Matrix {
+	return kernel.Matrix{Data: x.Data(), Stride: x.Stride(), Transposed: transposed}
+}
+
+func (h *host) gemm(c *tensor.Tensor, k int, a, b kernel.Matrix, e epilogue) {
 	gemm := kernel.Gemm
 	if h.bf16 || e.bf16 {
 		gemm = kernel.GemmBF16
 	}
-	gemm(h.workers, c.Rows(), c.Cols(), k, ma, mb, c.Data(), c.Stride(), e.numbers(c))
+	gemm(h.workers, c.Rows(), c.Cols(), k, a, b, c.Data(), c.Stride(), e.numbers(c))
 }
 
 // columnSums computes dst[j] = Σ_i x[i,j] over fixed blocks of rows.

@@ -87,8 +87,9 @@ type epilogue struct {
 	base *tensor.Tensor // added, of c's shape, such as c itself; nil for none
 	bias *tensor.Tensor // of a row, added to each; nil for none
 	act  Activation
-	pre  *tensor.Tensor // if not nil takes what act is given; laid out as c
-	bf16 bool           // round the factors, whatever the tape is set to
+	pre  *tensor.Tensor  // if not nil takes what act is given; laid out as c
+	bf16 bool            // round the factors, whatever the tape is set to
+	then kernel.Finisher // if not nil takes up what c is then; never on a device
 }
 
 // host computes on the processor: it is a tape as its operations see it.
@@ -104,6 +105,12 @@ func (h *host) fill(dst *tensor.Tensor, x float32) {
 	dst.Fill(x)
 }
 
-func (h *host) copy(dst, src *tensor.Tensor) { dst.Copy(src) }
+func (h *host) copy(dst, src *tensor.Tensor) {
+	if dst.Rows() != src.Rows() || dst.Cols() != src.Cols() || dst.Len() <= blockElements {
+		dst.Copy(src)
+		return
+	}
+	h.tape().elementwise(2, operands{dst: dst, a: src}, func(o operands, s span) { copy(s.of(o.dst), s.of(o.a)) })
+}
 
 var _ operations = (*host)(nil)

@@ -89,6 +89,30 @@ func (s span) of(t *tensor.Tensor) []float32 {
 	return t.Data()[s.from*t.Stride():][:(s.to-s.from)*cols]
 }
 
+// A rectangle is part of rows of tensors with the same rows and columns: rows from row i on and
+// cols columns from column j on.
+type rectangle struct{ i, j, rows, cols int }
+
+// joined returns r as one row where the numbers of each tensor lie next to each other.
+func (r rectangle) joined(ts ...*tensor.Tensor) rectangle {
+	for _, t := range ts {
+		if t != nil && (!t.Contiguous() || r.cols != t.Cols()) {
+			return r
+		}
+	}
+	return rectangle{r.i, r.j, 1, r.rows * r.cols}
+}
+
+// of returns t's numbers in row n of the rectangle.
+func (r rectangle) of(t *tensor.Tensor, n int) []float32 {
+	return t.Data()[(r.i+n)*t.Stride()+r.j:][:r.cols]
+}
+
+// word returns the number of t's first element in row n of the rectangle.
+func (r rectangle) word(t *tensor.Tensor, n int) uint64 {
+	return uint64(r.i+n)*uint64(t.Cols()) + uint64(r.j)
+}
+
 // word returns the number of t's first element in the span.
 func (s span) word(t *tensor.Tensor) uint64 { return uint64(s.from) * uint64(t.Cols()) }
 

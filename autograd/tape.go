@@ -37,6 +37,7 @@ type Tape struct {
 	draws    uint64 // random operations since the seed was set
 	profile  *Profile
 
+	follow       following                 // the product in progress
 	coefficients []*kernel.EMACoefficients // to be used again
 }
 
@@ -190,6 +191,9 @@ func (t *Tape) valueAgain(v *Variable) *tensor.Tensor {
 	case v.base != nil:
 		v.own.SetColumns(t.value(v.base), v.from, v.to)
 		return &v.own
+	case v.later.x != nil:
+		v.later.whole = true
+		return t.valueNow(v)
 	case v.recompute == nil:
 		panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))
 	}
@@ -257,16 +261,19 @@ func (t *Tape) OnBackward(f func()) {
 func (t *Tape) Scope(f func() *Variable) *Variable {
 	mark := len(t.made)
 	out := f()
+	if out.value == nil && out.later.x != nil { // by what ends here
+		t.value(out)
+	}
 	root, kept := out.root(), t.made[:mark]
 	for _, v := range t.made[mark:] {
 		switch {
 		case v == out || v == root:
 		case !t.record:
 			t.free(v)
-			v.base = nil // all that is set without recording, but for what the next use sets
+			v.base, v.later = nil, deferral{} // all that is set without recording, but for what the next use sets
 			t.idle = append(t.idle, v)
 			continue
-		case v.reads == 0 || v.recompute != nil && v.needs:
+		case v.reads == 0 || v.cheap() && v.needs:
 			t.free(v)
 		}
 		kept = append(kept, v)
@@ -275,8 +282,11 @@ func (t *Tape) Scope(f func() *Variable) *Variable {
 	return out
 }
 
+// cheap reports whether v's value can be computed again.
+func (v *Variable) cheap() bool { return v.recompute != nil || v.later.x != nil }
+
 // Release ends the life of v's value where that is not needed for Backward: on a
-// tape that does not record. Nothing may read v afterwards.
+// tape that does not record. Nothing may read v afterwards, nor what SiLUMul made of it.
 func (t *Tape) Release(v *Variable) {
 	if !t.record {
 		t.free(v.root())

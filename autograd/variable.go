@@ -24,6 +24,7 @@ type Variable struct {
 
 	reads     int                      // backward functions that will read the value
 	recompute func(dst *tensor.Tensor) // computes the value again, nil if that is not cheap
+	later     deferral                 // computes the value when it is read, if there is an operation
 
 	base     *Variable // the variable this one is a column range of, or nil
 	from, to int
@@ -58,11 +59,14 @@ func (v *Variable) Rows() int {
 // Cols returns the last dimension.
 func (v *Variable) Cols() int { return v.shape[len(v.shape)-1] }
 
-// Value returns the tensor. It panics if the value has been released: results
+// Value returns the tensor, which it computes if the operation left that to those who read it. It panics if the value has been released: results
 // of a Scope outlive it, other variables made in it do not.
 func (v *Variable) Value() *tensor.Tensor {
 	if v.base != nil {
 		return v.base.Value().Columns(v.from, v.to)
+	}
+	if v.value == nil && v.later.x != nil {
+		return v.later.tape.valueNow(v)
 	}
 	if v.value == nil {
 		panic(fmt.Sprintf("autograd: the value of shape %v was released", v.shape))

@@ -30,7 +30,15 @@ func (d Dropout) Linear(t *autograd.Tape, l *Linear, x *autograd.Variable, act a
 	if d.Feature || !d.Active(t) {
 		return d.Forward(t, l.Forward(t, x, act))
 	}
-	return t.Finish(l.Forward(t, x, autograd.Identity), d.ending(act))
+	return t.LinearFinish(x, l.Weight.Variable, variable(l.Bias), d.ending(act))
+}
+
+// LinearForProducts is Linear for a result that products read.
+func (d Dropout) LinearForProducts(t *autograd.Tape, l *Linear, x *autograd.Variable, act autograd.Activation) *autograd.Variable {
+	if !t.Defers() { // an epilogue is as good
+		return d.Linear(t, l, x, act)
+	}
+	return d.ActivateForProducts(t, act, l.Forward(t, x, autograd.Identity))
 }
 
 // LinearChunks is Linear for the values of an attention of B·L/chunk chunks. With Feature it
@@ -44,12 +52,13 @@ func (d Dropout) LinearChunks(t *autograd.Tape, l *Linear, x *autograd.Variable,
 	return d.Linear(t, l, x, act)
 }
 
-// ActivateInPlace returns what dropout leaves of act(x), for an x that nothing else reads.
-func (d Dropout) ActivateInPlace(t *autograd.Tape, act autograd.Activation, x *autograd.Variable) *autograd.Variable {
+// ActivateForProducts returns what dropout leaves of act(x), for products to read, and an x that
+// nothing else reads.
+func (d Dropout) ActivateForProducts(t *autograd.Tape, act autograd.Activation, x *autograd.Variable) *autograd.Variable {
 	if d.Feature {
-		return d.Forward(t, t.FinishInPlace(x, autograd.Ending{Activation: act}))
+		return d.Forward(t, t.FinishForProducts(x, autograd.Ending{Activation: act}))
 	}
-	return t.FinishInPlace(x, d.ending(act))
+	return t.FinishForProducts(x, d.ending(act))
 }
 
 // Gate returns an update gate between a residual and what dropout, and then path, leave of
@@ -61,12 +70,20 @@ func (d Dropout) Gate(t *autograd.Tape, residual, u, h *autograd.Variable, act a
 	return t.GatedResidual(residual, u, path.Forward(t, d.Forward(t, t.Activate(act, h))), autograd.Ending{})
 }
 
-// Add returns a residual plus what dropout, and then path, leave of y.
-func (d Dropout) Add(t *autograd.Tape, residual, y *autograd.Variable, path DropPath) *autograd.Variable {
+// LinearGate is Gate with h = base + l(x), of which base may be nil.
+func (d Dropout) LinearGate(t *autograd.Tape, residual, u, base, x *autograd.Variable, l *Linear, act autograd.Activation, path DropPath) *autograd.Variable {
 	if !d.Feature && !path.Active(t) {
-		return t.AddFinished(residual, y, d.ending(autograd.Identity))
+		return t.LinearGate(residual, u, base, x, l.Weight.Variable, variable(l.Bias), d.ending(act))
 	}
-	return t.Add(path.Forward(t, d.Forward(t, y)), residual)
+	return d.Gate(t, residual, u, l.ForwardAdd(t, base, x, autograd.Identity), act, path)
+}
+
+// LinearResidual returns a residual plus what dropout, and then path, leave of l(x).
+func (d Dropout) LinearResidual(t *autograd.Tape, residual, x *autograd.Variable, l *Linear, path DropPath) *autograd.Variable {
+	if !path.Active(t) && !(d.Feature && d.Active(t)) {
+		return t.LinearResidual(residual, x, l.Weight.Variable, variable(l.Bias), d.ending(autograd.Identity))
+	}
+	return t.Add(path.Forward(t, d.Forward(t, l.Forward(t, x, autograd.Identity))), residual)
 }
 
 // DropPath leaves out what a layer finds for a whole row of a batch with a

@@ -425,12 +425,28 @@ func TestDropoutTogether(t *testing.T) {
 	norm := &Norm{kind: RMSNorm, weight: &Parameter{Variable: normal(5, 7)}}
 	for name, ways := range map[string][2]func(t *autograd.Tape) *autograd.Variable{
 		"activation": {
-			func(t *autograd.Tape) *autograd.Variable { return d.ActivateInPlace(t, autograd.SiLU, h) },
+			func(t *autograd.Tape) *autograd.Variable { return d.ActivateForProducts(t, autograd.SiLU, h) },
 			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, t.Activate(autograd.SiLU, h)) },
 		},
 		"linear": {
 			func(t *autograd.Tape) *autograd.Variable { return d.Linear(t, l, h, autograd.SiLU) },
 			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, l.Forward(t, h, autograd.SiLU)) },
+		},
+		"linear for products": {
+			func(t *autograd.Tape) *autograd.Variable {
+				return l.Forward(t, d.LinearForProducts(t, l, h, autograd.SiLU), autograd.Identity)
+			},
+			func(t *autograd.Tape) *autograd.Variable {
+				return l.Forward(t, d.Forward(t, l.Forward(t, h, autograd.SiLU)), autograd.Identity)
+			},
+		},
+		"linear and gate": {
+			func(t *autograd.Tape) *autograd.Variable {
+				return d.LinearGate(t, residual, u, h, h, l, autograd.SiLU, 0)
+			},
+			func(t *autograd.Tape) *autograd.Variable {
+				return d.Gate(t, residual, u, l.ForwardAdd(t, h, h, autograd.Identity), autograd.SiLU, 0)
+			},
 		},
 		"gate": {
 			func(t *autograd.Tape) *autograd.Variable { return d.Gate(t, residual, u, h, autograd.SiLU, 0) },
@@ -443,8 +459,10 @@ func TestDropoutTogether(t *testing.T) {
 			func(t *autograd.Tape) *autograd.Variable { return d.Forward(t, norm.Forward(t, h)) },
 		},
 		"sum": {
-			func(t *autograd.Tape) *autograd.Variable { return d.Add(t, residual, h, 0) },
-			func(t *autograd.Tape) *autograd.Variable { return t.Add(d.Forward(t, h), residual) },
+			func(t *autograd.Tape) *autograd.Variable { return d.LinearResidual(t, residual, h, l, 0) },
+			func(t *autograd.Tape) *autograd.Variable {
+				return t.Add(d.Forward(t, l.Forward(t, h, autograd.Identity)), residual)
+			},
 		},
 	} {
 		var said [2][][]float32
