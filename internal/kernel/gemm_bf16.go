@@ -104,15 +104,21 @@ func (p *product) grouping() grouping { return groupingOf(p.impl, p.parts) }
 func (g grouping) firstTerm(k int) int { return k / g.rows * g.terms }
 
 // partsOfA is rowsOfA for parts: of m rows from i on those of depth rows of B from k on.
-func (p *product) partsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
+func (p *product) partsOfA(i, m, k, depth int, again bool, memory []float32) (a []float32, as, ks int) {
+	as, ks = depth+panelSpare, 1
+	if p.impl == NEON {
+		as, ks = 2, p.mr
+	}
+	if again {
+		return memory, as, ks
+	}
 	terms, src := p.termsOf(k, depth), p.a.Data[i*p.a.Stride+p.grouping().firstTerm(k):]
 	if p.impl == NEON {
 		packQuadRows(memory, p.mr, m, terms, src, p.a.Stride)
-		return memory, 2, p.mr
+	} else {
+		partRows(p.impl, p.parts, memory, as, m, terms, src, p.a.Stride)
 	}
-	as = depth + panelSpare
-	partRows(p.impl, p.parts, memory, as, m, terms, src, p.a.Stride)
-	return memory, as, 1
+	return memory, as, ks
 }
 
 // partRows makes rows of parts of n > 0 numbers from each of rows > 0 rows, stride apart.

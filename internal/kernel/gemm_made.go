@@ -72,20 +72,6 @@ var makings = sync.Pool{New: func() any {
 	return m
 }}
 
-// madeRows makes rows of A for a strip, of panel q in a rectangle, or returns those that it
-// made for an earlier block of columns. memory has room for all panels if there is more than
-// one such block, else perhaps for one.
-func (p *product) madeRows(s *strip, q int, r rectangle, again bool, memory []float32) (a []float32, as, ks int) {
-	a = memory
-	if size := p.panelSize(s.k); len(memory) >= (r.p1-r.p0)*size {
-		a = memory[(q-r.p0)*size:]
-	}
-	if !again {
-		p.a.Maker.Make(a, s.k, p.firstRow(q), r.k0, s.m, s.k)
-	}
-	return a, s.k, 1
-}
-
 // makeAhead returns how to ask for what the rows from row i on are made from, in the time that a
 // strip takes.
 func (p *product) makeAhead(s *strip, i int) readAhead {

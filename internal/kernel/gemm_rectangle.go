@@ -44,10 +44,12 @@ func (p *product) compute(r rectangle, out *output) {
 	width := min(roundUp(r.j1-r.j0, p.nr), max(p.nr, p.blockMax()/depth/p.nr*p.nr))
 	sizeA, sizeB := p.panelSize(depth), depth*width
 	switch {
-	case p.packsA(), p.a.Maker != nil && r.j1-r.j0 > width:
+	case p.packsA():
 		sizeA *= r.p1 - r.p0
-	case p.terms == 0 && p.m <= cacheWays && p.a.Maker == nil: // read in place
+	case !p.copiesA(depth): // but reads it in place
 		sizeA = 0
+	case r.j1-r.j0 > width: // the next block of columns reads the same
+		sizeA *= r.p1 - r.p0
 	}
 	if p.packed != nil {
 		sizeB = 0
@@ -91,8 +93,6 @@ func (p *product) computeBlock(r rectangle, again, first, last bool, out *output
 		s.m = p.firstRow(q+1) - i
 		switch {
 		case s.k == 0:
-		case p.a.Maker != nil:
-			s.a, s.as, s.ks = p.madeRows(&s, q, r, again, forA)
 		case p.a.Transposed && !p.packsA():
 			s.a, s.as, s.ks = p.a.Data[r.k0*p.a.Stride+i:], 1, p.a.Stride
 		case p.a.Transposed && p.impl == AMX:
@@ -100,7 +100,11 @@ func (p *product) computeBlock(r rectangle, again, first, last bool, out *output
 		case p.a.Transposed:
 			s.a, s.as, s.ks = forA[(q-r.p0)*p.panelSize(s.k):], 1, p.mr
 		default:
-			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, forA)
+			memory := forA
+			if size := p.panelSize(s.k); len(forA) >= (r.p1-r.p0)*size {
+				memory = forA[(q-r.p0)*size:]
+			}
+			s.a, s.as, s.ks = p.rowsOfA(i, s.m, r.k0, s.k, again, memory)
 		}
 		s.c = out.sums()[i*out.ldc+r.j0:]
 		if first && out.e.Base != nil {
@@ -202,20 +206,33 @@ func (p *product) blockOfB(k, depth, j, n int, memory []float32) (b []float32, b
 	return memory, depth * p.nr
 }
 
+// copiesA reports whether strips of depth columns read their rows of an A that is not transposed
+// from memory of the task: those that are made or parted, or that compete for lines of L1.
+func (p *product) copiesA(depth int) bool {
+	return p.a.Maker != nil || p.terms > 0 ||
+		p.m > cacheWays && p.mr > cacheWays && p.a.Stride%aliasing == 0 && depth >= aliasing/4
+}
+
 // rowsOfA returns m rows from i on and depth > 0 columns from k on of an A
 // that is not transposed, and its strides: in place if it is good to read
-// from, else copied.
-func (p *product) rowsOfA(i, m, k, depth int, memory []float32) (a []float32, as, ks int) {
-	if p.terms > 0 {
-		return p.partsOfA(i, m, k, depth, memory)
+// from, else from memory, which has them already if the strip comes again.
+func (p *product) rowsOfA(i, m, k, depth int, again bool, memory []float32) (a []float32, as, ks int) {
+	switch {
+	case p.terms > 0:
+		return p.partsOfA(i, m, k, depth, again, memory)
+	case p.a.Maker != nil:
+		if !again {
+			p.a.Maker.Make(memory, depth, i, k, m, depth)
+		}
+		return memory, depth, 1
 	}
 	stride := p.a.Stride
 	a = p.a.Data[i*stride+k:]
-	if m <= cacheWays || stride%aliasing != 0 || depth < aliasing/4 {
+	if m <= cacheWays || !p.copiesA(depth) {
 		return a, stride, 1
 	}
 	as = depth + panelSpare
-	for row := range m {
+	for row := 0; row < m && !again; row++ {
 		copy(memory[row*as:][:depth], a[row*stride:])
 	}
 	return memory, as, 1
