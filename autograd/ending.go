@@ -48,8 +48,8 @@ func (t *Tape) Finish(x *Variable, end Ending) *Variable {
 }
 
 // FinishForProducts is Finish for a result that products read, and an x, the result of an
-// operation, that nothing else reads. What makes a copy of x is deferred to the products where
-// the tape records; elsewhere x's memory takes the result.
+// operation, that nothing else reads. Where the tape records, the products compute the result;
+// elsewhere x's memory takes it.
 func (t *Tape) FinishForProducts(x *Variable, end Ending) *Variable {
 	switch {
 	case !t.changes(end):

@@ -58,7 +58,9 @@ func (t *Tape) LinearAdd(base, x, w, b *Variable, act Activation) *Variable {
 
 // multiplyBy computes c = x wᵀ.
 func (t *Tape) multiplyBy(c *tensor.Tensor, x, w *Variable, e epilogue) {
-	x.later.products++
+	if x.later.x != nil {
+		x.later.products++
+	}
 	made := t.maker(x)
 	switch {
 	case made != nil:

@@ -34,8 +34,8 @@ func (t *Tape) LinearResidual(residual, x, w, b *Variable, end Ending) *Variable
 	sameShape("LinearResidual", residual, out)
 	t.multiplyThen(following{dst: out.value, residual: t.value(residual), end: e}, false, nil, x, w, b)
 	if t.wants(residual, x, w, b) {
-		h := t.variable() // has a gradient only
-		h.shape = out.shape
+		h := t.variable()
+		h.value, h.shape = nil, out.shape // it has a gradient only
 		if t.wants(x, w, b) {
 			t.recordLinear(nil, x, w, b, h, nil, Identity)
 		}
