@@ -213,6 +213,40 @@ func TestDivide(t *testing.T) {
 	}
 }
 
+// TestRedivided: what counts is where samples come, not which options say so.
+func TestRedivided(t *testing.T) {
+	var rows, divided strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&rows, "t%d,%d\n", i, i%2)
+		fmt.Fprintf(&divided, "t%d,%d,%s\n", i, i%2, Splits[min(i%5, 2)])
+	}
+	dir := files(t, map[string]string{"rows.csv": "text,label\n" + rows.String(), "divided.csv": "text,label,split\n" + divided.String()})
+	shares := []float64{0.25, 0.25}
+	for _, c := range []struct {
+		file         string
+		now, trained Options
+		want         bool
+	}{
+		{"rows.csv", Options{}, Options{HeldOut: []float64{0.1, 0.1}}, false},
+		{"rows.csv", Options{SplitSeed: 7}, Options{}, true},
+		{"rows.csv", Options{HeldOut: shares}, Options{}, true},
+		{"divided.csv", Options{SplitSeed: 7, HeldOut: shares, SplitColumn: "split"}, Options{SplitColumn: "split"}, false},
+	} {
+		path := filepath.Join(dir, c.file)
+		before, err := Load(path, c.trained)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := LoadFor(path, c.now, before.Names, before.Summary.Digest, c.trained)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Known || s.Redivided != c.want || s.Redivided == slices.Equal(s.parts, before.parts) {
+			t.Errorf("%s, %+v after %+v: known %v, divided otherwise %v", c.file, c.now, c.trained, s.Known, s.Redivided)
+		}
+	}
+}
+
 // TestPartsOfTheData: where the data says what is held out, it is so.
 func TestPartsOfTheData(t *testing.T) {
 	var train, test strings.Builder

@@ -53,13 +53,6 @@ func splitOf(name string) (string, bool) {
 	return split, ok
 }
 
-// DividesAs reports whether other divides the same data in the same way.
-func (o Options) DividesAs(other Options) bool {
-	valid, test, err := o.shares()
-	otherValid, otherTest, otherErr := other.shares()
-	return err == nil && otherErr == nil && valid == otherValid && test == otherTest && o.SplitSeed == other.SplitSeed && o.SplitColumn == other.SplitColumn
-}
-
 // shares returns what part of the samples is held out for validation and test.
 func (o Options) shares() (valid, test float64, err error) {
 	if o.HeldOut == nil {

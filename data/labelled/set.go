@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // A Set is labelled data in memory, but for recordings, which lie where they are.
 type Set struct {
-	Summary Summary
-	Names   []string // of the classes, in their order
-	Known   bool     // LoadFor found the data that the model was trained on
+	Summary   Summary
+	Names     []string // of the classes, in their order
+	Known     bool     // LoadFor found the data that the model was trained on
+	Redivided bool     // and its options divide that otherwise than the training's
 
 	index
 	text   []byte
@@ -43,10 +45,10 @@ func Load(path string, o Options) (*Set, error) {
 	return s, s.finish(path, o)
 }
 
-// LoadFor is Load of data for a model that knows these classes. Data of that digest
-// is divided as Load divides it; of other data all samples but those that it
-// calls parts itself are to test on.
-func LoadFor(path string, o Options, classes []string, digest string) (*Set, error) {
+// LoadFor is Load of data for a model that knows these classes. Data of that digest, on which
+// it was trained with these options, is divided as Load divides it; of other data all samples
+// but those that it calls parts itself are to test on.
+func LoadFor(path string, o Options, classes []string, digest string, trained Options) (*Set, error) {
 	s := &Set{Names: classes}
 	s.expect(classes)
 	if err := Read(path, o, s.add); err != nil {
@@ -57,12 +59,25 @@ func LoadFor(path string, o Options, classes []string, digest string) (*Set, err
 	}
 	var err error
 	if s.Known = s.digest() == digest; s.Known {
+		given := slices.Clone(s.parts)
 		err = s.divide(o, len(classes))
+		s.Redivided = err == nil && !s.dividedAs(given, trained, o, len(classes))
 	} else {
 		s.setUnknown(Test)
 	}
 	s.Summary = s.summary(classes)
 	return s, err
+}
+
+// dividedAs reports whether other options than o, which divided the samples, would have put each
+// into the same part. given are the parts that the data itself said.
+func (x *index) dividedAs(given []uint8, other, o Options, classes int) bool {
+	if other.SplitColumn != o.SplitColumn { // the data would have been read otherwise
+		return false
+	}
+	y := *x
+	y.parts = given
+	return y.divide(other, classes) == nil && slices.Equal(y.parts, x.parts)
 }
 
 // Collect takes labelled samples from a sequence into memory; name is what errors

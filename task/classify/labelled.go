@@ -255,12 +255,12 @@ func CheckpointCorpus(c *checkpoint.Checkpoint, d DataConfig, m mega.ClassifierC
 	if d.Data == "" {
 		return nil, fmt.Errorf("%s was trained on samples in memory: name the data", c.Path)
 	}
-	set, err := labelled.LoadFor(d.Data, d.Options, t.Inputs.Classes, t.Digest)
+	set, err := labelled.LoadFor(d.Data, d.Options, t.Inputs.Classes, t.Digest, t.Options)
 	if err != nil {
 		return nil, err
 	}
 	corpus, err := labelledCorpus(set, *t.Inputs, m)
-	if err == nil && set.Known && !d.Options.DividesAs(t.Options) {
+	if err == nil && set.Redivided {
 		corpus.Redivided = true
 	} else if err == nil && set.Known {
 		corpus.Parts = make([]string, set.Summary.Samples)
