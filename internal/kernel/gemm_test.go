@@ -383,6 +383,19 @@ func TestGemmTransposedPackedOrNot(t *testing.T) {
 	}
 }
 
+// Rows of A that compete for L1 are copied once for several blocks of columns.
+func TestGemmCopiedRows(t *testing.T) {
+	eachGemmImplementation(t, func(t *testing.T) {
+		skipSlow(t)
+		for i, m := range []int{cacheWays + 1, 29, rowsMax + 1} {
+			r := rand.New(rand.NewPCG(14, uint64(i)))
+			g := newGemmCase(r, m, 3*blockMax/depthMax, 2*aliasing, gemmKind{bias: true, transposeB: i == 0})
+			gemmWays[i].run(g)
+			g.check(t, r)
+		}
+	})
+}
+
 // B is packed in several steps where it has more than sharedMax numbers.
 func TestGemmWiderThanShared(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
