@@ -59,8 +59,9 @@ func (v *Variable) Rows() int {
 // Cols returns the last dimension.
 func (v *Variable) Cols() int { return v.shape[len(v.shape)-1] }
 
-// Value returns the tensor, which it computes if the operation left that to those who read it. It panics if the value has been released: results
-// of a Scope outlive it, other variables made in it do not.
+// Value returns the tensor, which it computes if the operation left that to those who read it. It
+// panics if the value has been released: results of a Scope outlive it, other variables made in it
+// do not.
 func (v *Variable) Value() *tensor.Tensor {
 	if v.base != nil {
 		return v.base.Value().Columns(v.from, v.to)

@@ -46,7 +46,7 @@ func (p *product) compute(r rectangle, out *output) {
 	switch {
 	case p.packsA():
 		sizeA *= r.p1 - r.p0
-	case !p.copiesA(depth): // but reads it in place
+	case p.a.Transposed || !p.copiesA(depth): // but reads it in place
 		sizeA = 0
 	case r.j1-r.j0 > width: // the next block of columns reads the same
 		sizeA *= r.p1 - r.p0
