@@ -160,19 +160,6 @@ func (e ending) rectangle(dst, x *tensor.Tensor, r rectangle) *tensor.Tensor {
 	return dst
 }
 
-// rows returns a tensor whose rows [from, to) are what the ending makes of x's: dst, or x
-// itself if it changes nothing.
-func (e ending) rows(dst, x *tensor.Tensor, from, to int) *tensor.Tensor {
-	if !e.changes() {
-		return x
-	}
-	for n := (operands{dst: dst, a: x}).stretch(to - from); from < to; from += n {
-		s := span{from, from + n}
-		e.of(s.of(dst), s.of(x), s.word(x))
-	}
-	return dst
-}
-
 // grad sets dx to the gradient of x given that of what of returns. dx may be dy.
 func (e ending) grad(dx, dy, x []float32, word uint64) {
 	if e.p > 0 {
@@ -198,8 +185,5 @@ func (h *host) finishGrad(dx, dy, x *tensor.Tensor, e ending) {
 }
 
 func (h *host) addFinished(dst, a, x *tensor.Tensor, e ending) {
-	h.tape().elementwise(3, operands{dst: dst, a: a, b: x, end: e}, func(o operands, s span) {
-		dst := s.of(o.dst)
-		kernel.Add(dst, s.of(o.a), o.end.of(dst, s.of(o.b), s.word(o.b)))
-	})
+	h.then(following{dst: dst, h: x, residual: a, end: e}, 3)
 }

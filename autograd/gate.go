@@ -106,18 +106,12 @@ func (t *Tape) recordGate(residual, u, h, out *Variable, e ending) {
 }
 
 func (h *host) gatedResidual(dst, residual, u, y *tensor.Tensor, e ending) {
-	onRows(h.tape(), dst.Rows(), 4*dst.Cols(), operands{dst, residual, u, y, e}, func(o operands, from, to int) {
-		o.c = o.end.rows(o.dst, o.c, from, to)
-		for n := o.stretch(to - from); from < to; from += n {
-			s := span{from, from + n}
-			kernel.GatedResidual(s.of(o.dst), s.of(o.a), s.of(o.b), s.of(o.c))
-		}
-	})
+	h.then(following{dst: dst, h: y, residual: residual, u: u, end: e}, 4)
 }
 
 func (h *host) gatedResidualGrad(dresidual, du, dh, dy, residual, u, y *tensor.Tensor, e ending) {
 	h.tape().eachBlock(dy.Rows(), 7*dy.Cols(), func(_, from, to int) {
-		finished := e.rows(dh, y, from, to)
+		finished := e.rectangle(dh, y, rectangle{from, 0, to - from, y.Cols()})
 		eachStretch(from, to, func(s span) {
 			kernel.GatedResidualGrad(s.of(dresidual), s.of(du), s.of(dh), s.of(dy), s.of(residual), s.of(u), s.of(finished))
 		}, dresidual, du, dh, dy, residual, u, finished)

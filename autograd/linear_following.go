@@ -96,6 +96,7 @@ func (f *following) Finish(i, j, rows, cols int) {
 	if f.residual == nil {
 		return
 	}
+	r = r.joined(f.dst, f.residual, f.u, h)
 	for n := range r.rows {
 		if f.u != nil {
 			kernel.GatedResidual(r.of(f.dst, n), r.of(f.residual, n), r.of(f.u, n), r.of(h, n))
@@ -103,4 +104,11 @@ func (f *following) Finish(i, j, rows, cols int) {
 			kernel.Add(r.of(f.dst, n), r.of(f.residual, n), r.of(h, n))
 		}
 	}
+}
+
+// then computes all of dst where h is there already, in cost passes over memory.
+func (h *host) then(f following, cost int) {
+	onRows(h.tape(), f.dst.Rows(), cost*f.dst.Cols(), f, func(f following, from, to int) {
+		f.Finish(from, 0, to-from, f.dst.Cols())
+	})
 }

@@ -71,15 +71,6 @@ func (o operands) together() bool {
 	return o.dst.Contiguous() && o.a.Contiguous() && (o.b == nil || o.b.Contiguous()) && (o.c == nil || o.c.Contiguous())
 }
 
-// stretch returns how many rows at a time an operation takes: all n if the numbers of each
-// tensor lie next to each other, else one.
-func (o operands) stretch(n int) int {
-	if o.together() {
-		return max(1, n)
-	}
-	return 1
-}
-
 // A span is a stretch of rows of tensors with the same rows and columns.
 type span struct{ from, to int }
 
