@@ -58,8 +58,9 @@ type attentionCall struct {
 
 // attentionForward is one call of Forward under way. A task computes some
 // tiles of queries of one segment, taking the keys a block at a time, which it
-// packs for all of its tiles. Under softmax a row's sum and output are kept
-// relative to the largest score so far and rescaled when a block raises it.
+// packs for all of its tiles, or finds packed if other tasks have the same segment. Under
+// softmax a row's sum and output are kept relative to the largest score so far and rescaled
+// when a block raises it.
 //
 // Where there are few queries, as in decoding, the keys are split among tasks
 // too; each then has an output and sums of its own, merged in the end.
@@ -68,6 +69,7 @@ type attentionForward struct {
 	tile, tiles   int // queries in a tile, tiles in a segment
 	group, groups int // tiles in a task, tasks in a segment and split
 	split, splits int // keys in a split, splits of a segment
+	shared        sharedKeys
 	workers       []forwardWorker
 	parts         rowStates         // [Segments, splits, Queries], if splits > 1
 	memory        *parallel.Scratch // theirs
@@ -77,7 +79,7 @@ type attentionForward struct {
 
 // forwardWorker is a worker's scratch memory.
 type forwardWorker struct {
-	k, v   Packed  // a block of Kᵀ and of V
+	k, v   Packed  // a block of Kᵀ and of V, unless the tasks share them
 	runs   keyRuns // the block's keys that are not masked
 	memory *parallel.Scratch
 	scores []float32
@@ -95,7 +97,7 @@ type rowStates struct {
 // forwards holds idle ones.
 var forwards = sync.Pool{New: func() any {
 	f := new(attentionForward)
-	f.blockTask, f.mergeTask = f.runTask, f.merge
+	f.blockTask, f.mergeTask, f.shared.packTask = f.runTask, f.merge, f.shared.packBlock
 	return f
 }}
 
@@ -103,7 +105,11 @@ var forwards = sync.Pool{New: func() any {
 func (f *attentionForward) run() {
 	f.plan()
 	f.borrow()
+	if f.groups > 1 && !f.direct() {
+		f.shared.pack(&f.attentionCall)
+	}
 	f.Workers.Run(f.Segments*f.groups*f.splits, f.blockTask)
+	f.shared.giveBack()
 	if f.splits > 1 {
 		f.Workers.Run(f.Segments*f.Queries, f.mergeTask)
 		f.memory.Return()
@@ -118,7 +124,7 @@ func (f *attentionForward) run() {
 // number of workers, but no number of the result does; splits, which change
 // the order of sums, depend on the shape alone.
 func (f *attentionForward) plan() {
-	const tasksPerWorker, tasks = 4, 16
+	const tasksPerWorker, tasks = 16, 16
 	heights := f.heights()
 	f.tiles = max(1, ceilDiv(f.Queries, heights.tile))
 	f.tile = roundUp(ceilDiv(f.Queries, f.tiles), heights.step)

@@ -8,6 +8,8 @@ type forwardBlock struct {
 	s          int
 	from, to   int
 	begin, end int
+	keys       *Packed // the block's, transposed
+	values     *Packed
 	rows       rowStates // counted from from
 	length     float32
 	first      bool // whether it is the task's first block
@@ -23,9 +25,11 @@ func (b *forwardBlock) run() {
 		b.runDirect(seen)
 		return
 	}
-	n := b.end - b.begin
-	b.pack(&b.w.k, b.Z, n, b.k.matrix(b.s, b.begin).T())
-	b.pack(&b.w.v, n, b.H, b.v.matrix(b.s, b.begin))
+	b.keys, b.values = b.shared.of(b.s, b.begin)
+	if b.keys == nil {
+		b.keys, b.values = &b.w.k, &b.w.v
+		b.packKeys(b.keys, b.values, b.s, b.begin, b.end)
+	}
 	for i := b.from + (seen-b.from)/b.tile*b.tile; i < b.to; i += b.tile {
 		b.runTile(i, min(i+b.tile, b.to))
 	}
@@ -58,12 +62,12 @@ func (b *forwardBlock) runTile(i, to int) {
 		if n <= 0 {
 			continue
 		}
-		GemmPackedSerial(next-i, n, b.Z, b.q.matrix(b.s, i), &b.w.k, b.w.scores, attentionStride, Epilogue{})
+		GemmPackedSerial(next-i, n, b.Z, b.q.matrix(b.s, i), b.keys, b.w.scores, attentionStride, Epilogue{})
 		for r := range next - i {
 			b.weigh(i+r, b.w.scores[r*attentionStride:][:n])
 		}
 		out := b.rows.out
-		GemmPackedSerial(next-i, b.H, n, weights, &b.w.v, out.Data[(i-b.from)*out.Stride:], out.Stride,
+		GemmPackedSerial(next-i, b.H, n, weights, b.values, out.Data[(i-b.from)*out.Stride:], out.Stride,
 			Epilogue{Accumulate: !b.first})
 	}
 }
