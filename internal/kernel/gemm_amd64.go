@@ -2,13 +2,15 @@
 
 package kernel
 
+import "unsafe"
+
 // A stripFunc is an assembly kernel for strips of as many rows as its name says; strides
 // and what concerns reading ahead are in bytes.
-type stripFunc func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64, ahead, aheadStep, aheadLap int)
+type stripFunc func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64, ahead, aheadStep, aheadLap int, cEnd uintptr)
 
 // launch calls the kernel.
 func (s *strip) launch(kernel stripFunc, a, b, bias *float32, add uint64) {
-	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add, 4*s.ahead.from, s.ahead.step, s.ahead.lap)
+	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add, 4*s.ahead.from, s.ahead.step, s.ahead.lap, uintptr(unsafe.Pointer(&s.c[0]))+uintptr(4*s.m*s.ldc))
 }
 
 // strips holds the kernels by their number of rows, of AVX-512 those of fewer than three.

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -363,9 +363,9 @@ DATA tail8<>+56(SB)/4, $0x00000000
 DATA tail8<>+60(SB)/4, $0x00000000
 GLOBL tail8<>(SB), RODATA|NOPTR, $64
 
-// func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -742,9 +742,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1003,9 +1003,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1302,9 +1302,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1637,9 +1637,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2005,9 +2005,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x1(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512x1(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2353,9 +2353,9 @@ DATA tail16<>+30(SB)/2, $0x7fff
 DATA tail16<>+32(SB)/2, $0xffff
 GLOBL tail16<>(SB), RODATA|NOPTR, $34
 
-// func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512x2(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512x2(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2731,9 +2731,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows3(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows3(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -2747,13 +2747,14 @@ panel:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2778,23 +2779,15 @@ biasRows:
 	VMOVAPS Z1, Z5
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -2847,6 +2840,11 @@ loop:
 	ADDQ             $0x10, R15
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -2956,9 +2954,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns3(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns3(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -2973,13 +2971,14 @@ panel:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3004,22 +3003,14 @@ biasRows:
 	VMOVAPS Z1, Z5
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -3078,6 +3069,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -3187,9 +3183,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows4(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows4(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -3205,13 +3201,14 @@ panel:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3238,26 +3235,15 @@ biasRows:
 	VMOVAPS Z1, Z7
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -3322,6 +3308,11 @@ loop:
 	ADDQ             $0x10, R15
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -3445,9 +3436,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns4(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns4(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -3464,13 +3455,14 @@ panel:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3497,25 +3489,14 @@ biasRows:
 	VMOVAPS Z1, Z7
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -3586,6 +3567,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -3709,9 +3695,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows5(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows5(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -3729,13 +3715,14 @@ panel:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3764,30 +3751,16 @@ biasRows:
 	VMOVAPS Z1, Z9
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -3861,6 +3834,11 @@ loop:
 	ADDQ             $0x10, SI
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -3997,9 +3975,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns5(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns5(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -4018,13 +3996,14 @@ panel:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4053,28 +4032,14 @@ biasRows:
 	VMOVAPS Z1, Z9
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -4153,6 +4118,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -4288,9 +4258,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows6(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows6(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -4310,13 +4280,14 @@ panel:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4347,33 +4318,16 @@ biasRows:
 	VMOVAPS Z1, Z11
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -4459,6 +4413,11 @@ loop:
 	ADDQ             $0x10, SI
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -4609,9 +4568,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns6(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns6(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -4632,13 +4591,14 @@ panel:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4669,31 +4629,14 @@ biasRows:
 	VMOVAPS Z1, Z11
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -4780,6 +4723,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -4928,9 +4876,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows7(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows7(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -4952,13 +4900,14 @@ panel:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4991,37 +4940,17 @@ biasRows:
 	VMOVAPS Z1, Z13
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -5116,6 +5045,11 @@ loop:
 	ADDQ             $0x10, BX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -5279,9 +5213,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns7(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns7(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -5304,13 +5238,14 @@ panel:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -5343,34 +5278,14 @@ biasRows:
 	VMOVAPS Z1, Z13
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -5469,6 +5384,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -5630,9 +5550,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows8(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows8(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -5656,13 +5576,14 @@ panel:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -5697,40 +5618,17 @@ biasRows:
 	VMOVAPS Z1, Z15
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -5837,6 +5735,11 @@ loop:
 	ADDQ             $0x10, BX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -6015,9 +5918,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns8(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns8(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -6042,13 +5945,14 @@ panel:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6083,37 +5987,14 @@ biasRows:
 	VMOVAPS Z1, Z15
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -6220,6 +6101,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -6395,9 +6281,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows9(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows9(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -6423,13 +6309,14 @@ panel:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6466,44 +6353,18 @@ biasRows:
 	VMOVAPS Z1, Z17
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -6619,6 +6480,11 @@ loop:
 	ADDQ             $0x10, R8
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -6810,9 +6676,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns9(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns9(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -6839,13 +6705,14 @@ panel:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6882,40 +6749,14 @@ biasRows:
 	VMOVAPS Z1, Z17
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -7030,6 +6871,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -7217,9 +7063,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows10(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows10(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -7247,13 +7093,14 @@ panel:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -7292,47 +7139,18 @@ biasRows:
 	VMOVAPS Z1, Z19
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -7460,6 +7278,11 @@ loop:
 	ADDQ             $0x10, R8
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -7664,9 +7487,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns10(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns10(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -7695,13 +7518,14 @@ panel:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -7740,43 +7564,14 @@ biasRows:
 	VMOVAPS Z1, Z19
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -7903,6 +7698,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -8103,9 +7903,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows11(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows11(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -8135,13 +7935,14 @@ panel:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -8182,51 +7983,19 @@ biasRows:
 	VMOVAPS Z1, Z21
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	LEAQ       (R8)(DX*2), R10
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	LEAQ (R8)(DX*2), R10
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -8363,6 +8132,11 @@ loop:
 	ADDQ             $0x10, R10
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -8580,9 +8354,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns11(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns11(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -8613,13 +8387,14 @@ panel:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -8660,46 +8435,14 @@ biasRows:
 	VMOVAPS Z1, Z21
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -8834,6 +8577,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -9046,9 +8794,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows12(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows12(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -9080,13 +8828,14 @@ panel:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -9129,54 +8878,19 @@ biasRows:
 	VMOVAPS Z1, Z23
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	LEAQ       (R8)(DX*2), R10
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	LEAQ (R8)(DX*2), R10
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -9325,6 +9039,11 @@ loop:
 	ADDQ             $0x10, R10
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -9555,9 +9274,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns12(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns12(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -9590,13 +9309,14 @@ panel:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -9639,49 +9359,14 @@ biasRows:
 	VMOVAPS Z1, Z23
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -9824,6 +9509,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -10048,9 +9738,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows13(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows13(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -10084,13 +9774,14 @@ panel:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -10135,58 +9826,20 @@ biasRows:
 	VMOVAPS Z1, Z25
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	LEAQ       (R8)(DX*2), R10
-	LEAQ       (R10)(DX*2), R11
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	LEAQ (R8)(DX*2), R10
+	LEAQ (R10)(DX*2), R11
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -10344,6 +9997,11 @@ loop:
 	ADDQ             $0x10, R11
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -10587,9 +10245,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns13(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns13(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -10624,13 +10282,14 @@ panel:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -10675,52 +10334,14 @@ biasRows:
 	VMOVAPS Z1, Z25
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -10875,6 +10496,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -11112,9 +10738,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Rows14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Rows14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Rows14(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Rows14(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
@@ -11150,13 +10776,14 @@ panel:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z27, Z27, Z27
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -11203,61 +10830,20 @@ biasRows:
 	VMOVAPS Z1, Z27
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (AX)(DX*2), R15
-	LEAQ       (R15)(DX*2), SI
-	LEAQ       (SI)(DX*2), BX
-	LEAQ       (BX)(DX*2), R8
-	LEAQ       (R8)(DX*2), R10
-	LEAQ       (R10)(DX*2), R11
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       b+32(FP), R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (AX)(DX*2), R15
+	LEAQ (R15)(DX*2), SI
+	LEAQ (SI)(DX*2), BX
+	LEAQ (BX)(DX*2), R8
+	LEAQ (R8)(DX*2), R10
+	LEAQ (R10)(DX*2), R11
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ b+32(FP), R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -11427,6 +11013,11 @@ loop:
 	ADDQ             $0x10, R11
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop
@@ -11683,9 +11274,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512Columns14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmAVX512Columns14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmAVX512Columns14(SB), NOSPLIT, $0-112
+TEXT ·gemmAVX512Columns14(SB), NOSPLIT, $0-120
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
 	MOVQ c+48(FP), DI
@@ -11722,13 +11313,14 @@ panel:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z27, Z27, Z27
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -11775,55 +11367,14 @@ biasRows:
 	VMOVAPS Z1, Z27
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS          (R12), Z28
@@ -11986,6 +11537,11 @@ loop:
 	ADDQ             SI, AX
 	PREFETCHT0       (R14)
 	ADDQ             aheadStep+96(FP), R14
+	PREFETCHT0       (R13)
+	PREFETCHT0       64(R13)
+	ADDQ             ldc+56(FP), R13
+	CMPQ             R13, cEnd+112(FP)
+	CMOVQCC          DI, R13
 	ADDQ             $0x00000200, R12
 	SUBQ             $0x04, CX
 	JGE              loop

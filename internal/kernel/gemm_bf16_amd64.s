@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x1(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x1(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -402,9 +402,9 @@ DATA tail16<>+30(SB)/2, $0x7fff
 DATA tail16<>+32(SB)/2, $0xffff
 GLOBL tail16<>(SB), RODATA|NOPTR, $34
 
-// func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x2(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x2(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -840,9 +840,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x3(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x3(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -858,13 +858,14 @@ panel:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -889,22 +890,14 @@ biasRows:
 	VMOVAPS Z1, Z5
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -995,6 +988,11 @@ loop:
 	ADDQ         SI, AX
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1112,9 +1110,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x4(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x4(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1132,13 +1130,14 @@ panel:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1165,26 +1164,15 @@ biasRows:
 	VMOVAPS Z1, Z7
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -1295,6 +1283,11 @@ loop:
 	ADDQ         SI, AX
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1428,9 +1421,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x5(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x5(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1450,13 +1443,14 @@ panel:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1485,29 +1479,15 @@ biasRows:
 	VMOVAPS Z1, Z9
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -1638,6 +1618,11 @@ loop:
 	ADDQ         SI, AX
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -1786,9 +1771,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x6(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x6(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -1810,13 +1795,14 @@ panel:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1847,33 +1833,16 @@ biasRows:
 	VMOVAPS Z1, Z11
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -2024,6 +1993,11 @@ loop:
 	ADDQ         SI, AX
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2188,9 +2162,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x7(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x7(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2214,13 +2188,14 @@ panel:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2253,36 +2228,16 @@ biasRows:
 	VMOVAPS Z1, Z13
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -2453,6 +2408,11 @@ loop:
 	ADDQ         SI, AX
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -2632,9 +2592,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x8(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x8(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -2660,13 +2620,14 @@ panel:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2701,41 +2662,18 @@ biasRows:
 	VMOVAPS Z1, Z15
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -2930,6 +2868,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3127,9 +3070,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x9(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x9(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3157,13 +3100,14 @@ panel:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3200,44 +3144,18 @@ biasRows:
 	VMOVAPS Z1, Z17
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -3452,6 +3370,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -3664,9 +3587,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x10(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x10(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -3696,13 +3619,14 @@ panel:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3741,47 +3665,18 @@ biasRows:
 	VMOVAPS Z1, Z19
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -4016,6 +3911,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4243,9 +4143,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x11(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x11(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4277,13 +4177,14 @@ panel:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4324,50 +4225,18 @@ biasRows:
 	VMOVAPS Z1, Z21
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -4622,6 +4491,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -4864,9 +4738,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x12(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x12(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -4900,13 +4774,14 @@ panel:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4949,53 +4824,18 @@ biasRows:
 	VMOVAPS Z1, Z23
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -5270,6 +5110,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -5527,9 +5372,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x13(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x13(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -5565,13 +5410,14 @@ panel:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -5616,56 +5462,18 @@ biasRows:
 	VMOVAPS Z1, Z25
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -5960,6 +5768,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop
@@ -6232,9 +6045,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+// func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemmBF16x14(SB), NOSPLIT, $0-112
+TEXT ·gemmBF16x14(SB), NOSPLIT, $0-120
 	MOVQ as+16(FP), DX
 	MOVQ ks+24(FP), SI
 	MOVQ b+32(FP), BX
@@ -6272,13 +6085,14 @@ panel:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z27, Z27, Z27
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6325,59 +6139,18 @@ biasRows:
 	VMOVAPS Z1, Z27
 
 started:
-	MOVQ       DI, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	ADDQ       R8, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 64(AX)
-	MOVQ       k+0(FP), CX
-	MOVQ       a+8(FP), AX
-	LEAQ       (DX)(DX*2), R10
-	LEAQ       (DX)(DX*4), R11
-	LEAQ       (AX)(R10*2), R15
-	ADDQ       DX, R15
-	MOVQ       ahead+88(FP), R14
-	ADDQ       AX, R14
-	MOVQ       BX, R12
-	SUBQ       $0x04, CX
-	JLT        rest
+	MOVQ DI, R13
+	MOVQ k+0(FP), CX
+	MOVQ a+8(FP), AX
+	LEAQ (DX)(DX*2), R10
+	LEAQ (DX)(DX*4), R11
+	LEAQ (AX)(R10*2), R15
+	ADDQ DX, R15
+	MOVQ ahead+88(FP), R14
+	ADDQ AX, R14
+	MOVQ BX, R12
+	SUBQ $0x04, CX
+	JLT  rest
 
 loop:
 	VMOVUPS      (R12), Z28
@@ -6692,6 +6465,11 @@ loop:
 	ADDQ         SI, R15
 	PREFETCHT0   (R14)
 	ADDQ         aheadStep+96(FP), R14
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         ldc+56(FP), R13
+	CMPQ         R13, cEnd+112(FP)
+	CMOVQCC      DI, R13
 	ADDQ         $0x00000200, R12
 	SUBQ         $0x04, CX
 	JGE          loop

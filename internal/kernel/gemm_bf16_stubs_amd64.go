@@ -7,72 +7,72 @@ package kernel
 // gemmBF16x1 computes a strip of 1 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x2 computes a strip of 2 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x3 computes a strip of 3 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x4 computes a strip of 4 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x5 computes a strip of 5 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x6 computes a strip of 6 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x7 computes a strip of 7 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x8 computes a strip of 8 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x9 computes a strip of 9 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x10 computes a strip of 10 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x11 computes a strip of 11 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x12 computes a strip of 12 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x13 computes a strip of 13 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmBF16x14 computes a strip of 14 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmBF16x14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // pairRowsBF16 makes pairs of n > 0 numbers from each of rows > 0 rows, with zeros up to a multiple of 32;
 // stride and pitch are in bytes.

@@ -7,162 +7,162 @@ package kernel
 // gemmAVX2x1 computes a strip of 1 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX2x2 computes a strip of 2 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX2x3 computes a strip of 3 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX2x4 computes a strip of 4 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX2x5 computes a strip of 5 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX2x6 computes a strip of 6 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX2x6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512x1 computes a strip of 1 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512x1(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512x2 computes a strip of 2 rows; as, ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512x2(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows3 computes a strip of 3 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns3 computes a strip of 3 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns3(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows4 computes a strip of 4 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns4 computes a strip of 4 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns4(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows5 computes a strip of 5 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns5 computes a strip of 5 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns5(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows6 computes a strip of 6 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns6 computes a strip of 6 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns6(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows7 computes a strip of 7 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns7 computes a strip of 7 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns7(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows8 computes a strip of 8 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns8 computes a strip of 8 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns8(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows9 computes a strip of 9 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns9 computes a strip of 9 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns9(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows10 computes a strip of 10 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns10 computes a strip of 10 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns10(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows11 computes a strip of 11 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns11 computes a strip of 11 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns11(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows12 computes a strip of 12 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns12 computes a strip of 12 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns12(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows13 computes a strip of 13 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns13 computes a strip of 13 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns13(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Rows14 computes a strip of 14 rows, whose numbers lie one after the other; as, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Rows14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Rows14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // gemmAVX512Columns14 computes a strip of 14 rows, which lie one number apart; ks, bs and ldc are in bytes.
 //
 //go:noescape
-func gemmAVX512Columns14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int)
+func gemmAVX512Columns14(k int, a *float32, as int, ks int, b *float32, bs int, c *float32, ldc int, n int, bias *float32, add uint64, ahead int, aheadStep int, aheadLap int, cEnd uintptr)
 
 // packRowsAVX2 copies n > 0 numbers from each of depth > 0 rows to panels of 16 columns, with zeros after
 // the last; stride, between rows, and panel, between panels, are in bytes.
