@@ -338,9 +338,7 @@ func TestAttentionWorkers(t *testing.T) {
 				if want == nil {
 					want = got
 				}
-				if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-					t.Errorf("%s: %d workers and 1 give different results", attentionName(a), n)
-				}
+				sameBits(t, fmt.Sprintf("%s: %d workers", attentionName(a), n), got, want)
 			}
 		})
 	}

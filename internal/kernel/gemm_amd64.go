@@ -5,12 +5,14 @@ package kernel
 import "unsafe"
 
 // A stripFunc is an assembly kernel for strips of as many rows as its name says; strides
-// and what concerns reading ahead are in bytes.
+// and what concerns reading ahead are in bytes. cEnd is the address behind the rows of C, where
+// those that ask for a row of C at a time begin again.
 type stripFunc func(k int, a *float32, as, ks int, b *float32, bs int, c *float32, ldc, n int, bias *float32, add uint64, ahead, aheadStep, aheadLap int, cEnd uintptr)
 
 // launch calls the kernel.
 func (s *strip) launch(kernel stripFunc, a, b, bias *float32, add uint64) {
-	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add, 4*s.ahead.from, s.ahead.step, s.ahead.lap, uintptr(unsafe.Pointer(&s.c[0]))+uintptr(4*s.m*s.ldc))
+	cEnd := uintptr(unsafe.Pointer(&s.c[0])) + uintptr(4*s.m*s.ldc)
+	kernel(s.k, a, 4*s.as, 4*s.ks, b, 4*s.bs, &s.c[0], 4*s.ldc, s.n, bias, add, 4*s.ahead.from, s.ahead.step, s.ahead.lap, cEnd)
 }
 
 // strips holds the kernels by their number of rows, of AVX-512 those of fewer than three.
