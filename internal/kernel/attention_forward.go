@@ -106,7 +106,7 @@ func (f *attentionForward) run() {
 	f.plan()
 	f.borrow()
 	if f.groups > 1 && !f.direct() {
-		f.shared.pack(&f.attentionCall)
+		f.shared.pack(f)
 	}
 	f.Workers.Run(f.Segments*f.groups*f.splits, f.blockTask)
 	f.shared.giveBack()

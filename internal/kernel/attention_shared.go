@@ -5,25 +5,21 @@ import "github.com/mega-go/mega/internal/parallel"
 // sharedKeys holds the keys and values of all blocks of a call of Forward, packed once for the
 // tasks of each segment, which may be many then, and small.
 type sharedKeys struct {
-	call   *attentionCall // nil if nothing is shared
-	blocks int            // in a segment
-	keys   []Packed       // of each block, transposed
+	f      *attentionForward // that shares them; nil if nothing is shared
+	blocks int               // in a segment
+	keys   []Packed          // of each block, transposed
 	values []Packed
-	runs   []keyRuns // of each worker
 	memory *parallel.Scratch
 
 	packTask func(worker, i int)
 }
 
-// pack packs the keys and values of a call.
-func (x *sharedKeys) pack(call *attentionCall) {
-	x.call, x.blocks = call, ceilDiv(call.Keys, attentionKeys)
-	n := call.Segments * x.blocks
+// pack packs the keys and values of a call, whose workers have their memory.
+func (x *sharedKeys) pack(f *attentionForward) {
+	x.f, x.blocks = f, ceilDiv(f.Keys, attentionKeys)
+	n := f.Segments * x.blocks
 	x.borrow(n)
-	for len(x.runs) < call.Workers.Size() {
-		x.runs = append(x.runs, keyRuns{})
-	}
-	call.Workers.Run(n, x.packTask)
+	f.Workers.Run(n, x.packTask)
 }
 
 // borrow gets memory for so many blocks.
@@ -31,8 +27,8 @@ func (x *sharedKeys) borrow(n int) {
 	for len(x.keys) < n {
 		x.keys, x.values = append(x.keys, Packed{}), append(x.values, Packed{})
 	}
-	block := min(x.call.Keys, attentionKeys)
-	sizeK, sizeV := x.call.packedSize(x.call.Z, block), x.call.packedSize(block, x.call.H)
+	block := min(x.f.Keys, attentionKeys)
+	sizeK, sizeV := x.f.packedSize(x.f.Z, block), x.f.packedSize(block, x.f.H)
 	x.memory = parallel.Borrow(n * (sizeK + sizeV))
 	for i := range n {
 		memory := x.memory.Data[i*(sizeK+sizeV):][:sizeK+sizeV]
@@ -43,16 +39,16 @@ func (x *sharedKeys) borrow(n int) {
 // packBlock packs block i of those of all segments.
 func (x *sharedKeys) packBlock(worker, i int) {
 	s, from := i/x.blocks, i%x.blocks*attentionKeys
-	begin, end := x.runs[worker].set(x.call.mask(s), from, min(from+attentionKeys, x.call.Keys))
+	begin, end := x.f.workers[worker].runs.set(x.f.mask(s), from, min(from+attentionKeys, x.f.Keys))
 	if begin < end {
-		x.call.packKeys(&x.keys[i], &x.values[i], s, begin, end)
+		x.f.packKeys(&x.keys[i], &x.values[i], s, begin, end)
 	}
 }
 
 // of returns the keys, transposed, and the values of the block of segment s that key is in; nil
 // if they are not shared.
 func (x *sharedKeys) of(s, key int) (keys, values *Packed) {
-	if x.call == nil {
+	if x.f == nil {
 		return nil, nil
 	}
 	i := s*x.blocks + key/attentionKeys
@@ -61,13 +57,13 @@ func (x *sharedKeys) of(s, key int) (keys, values *Packed) {
 
 // giveBack returns the memory, if there is any.
 func (x *sharedKeys) giveBack() {
-	if x.call == nil {
+	if x.f == nil {
 		return
 	}
 	clear(x.keys)
 	clear(x.values)
 	x.memory.Return()
-	x.call, x.memory = nil, nil
+	x.f, x.memory = nil, nil
 }
 
 // packKeys packs the keys, transposed, and the values from begin to end of segment s.

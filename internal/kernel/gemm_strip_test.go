@@ -92,6 +92,9 @@ func nans(n int) []float32 { return slices.Repeat([]float32{float32(math.NaN())}
 // sameBits fails unless got and want are equal bit for bit.
 func sameBits(t *testing.T, name string, got, want []float32) {
 	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", name, len(got), len(want))
+	}
 	for i := range want {
 		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
 			t.Fatalf("%s: number %d is %v, want %v", name, i, got[i], want[i])
