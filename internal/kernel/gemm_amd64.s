@@ -13,7 +13,6 @@ TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000040
@@ -26,6 +25,7 @@ wide:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Y0
@@ -36,7 +36,7 @@ wide:
 	VMOVUPS 160(R13), Y5
 	VMOVUPS 192(R13), Y6
 	VMOVUPS 224(R13), Y7
-	ADDQ    $0x00000100, R13
+	ADDQ    $0x00000100, bias+72(FP)
 
 wide_started:
 	MOVQ       DI, AX
@@ -190,13 +190,14 @@ narrow:
 panel:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -372,7 +373,6 @@ TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000020
@@ -385,13 +385,14 @@ wide:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
 	VMOVUPS 64(R13), Y4
 	VMOVUPS 96(R13), Y5
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y4, Y6
@@ -547,13 +548,14 @@ panel:
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y3, Y3, Y3
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -751,7 +753,6 @@ TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VXORPS  Y0, Y0, Y0
@@ -760,13 +761,14 @@ panel:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y5, Y5, Y5
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1012,7 +1014,6 @@ TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VXORPS  Y0, Y0, Y0
@@ -1023,13 +1024,14 @@ panel:
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1311,7 +1313,6 @@ TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VXORPS  Y0, Y0, Y0
@@ -1324,13 +1325,14 @@ panel:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y9, Y9, Y9
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1646,7 +1648,6 @@ TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VXORPS  Y0, Y0, Y0
@@ -1661,13 +1662,14 @@ panel:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y11, Y11, Y11
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2014,7 +2016,6 @@ TEXT ·gemmAVX512x1(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000080
@@ -2027,6 +2028,7 @@ wide:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
@@ -2037,7 +2039,7 @@ wide:
 	VMOVUPS 320(R13), Z5
 	VMOVUPS 384(R13), Z6
 	VMOVUPS 448(R13), Z7
-	ADDQ    $0x00000200, R13
+	ADDQ    $0x00000200, bias+72(FP)
 
 wide_started:
 	MOVQ       DI, AX
@@ -2195,13 +2197,14 @@ narrow:
 panel:
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2362,7 +2365,6 @@ TEXT ·gemmAVX512x2(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000040
@@ -2375,13 +2377,14 @@ wide:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z4
 	VMOVUPS 192(R13), Z5
-	ADDQ    $0x00000100, R13
+	ADDQ    $0x00000100, bias+72(FP)
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z4, Z6
@@ -2551,13 +2554,14 @@ panel:
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2738,7 +2742,6 @@ TEXT ·gemmAVX512Rows3(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -2962,7 +2965,6 @@ TEXT ·gemmAVX512Columns3(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3190,7 +3192,6 @@ TEXT ·gemmAVX512Rows4(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3444,7 +3445,6 @@ TEXT ·gemmAVX512Columns4(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3702,7 +3702,6 @@ TEXT ·gemmAVX512Rows5(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3983,7 +3982,6 @@ TEXT ·gemmAVX512Columns5(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -4265,7 +4263,6 @@ TEXT ·gemmAVX512Rows6(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -4576,7 +4573,6 @@ TEXT ·gemmAVX512Columns6(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -4883,7 +4879,6 @@ TEXT ·gemmAVX512Rows7(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -5221,7 +5216,6 @@ TEXT ·gemmAVX512Columns7(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -5557,7 +5551,6 @@ TEXT ·gemmAVX512Rows8(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -5926,7 +5919,6 @@ TEXT ·gemmAVX512Columns8(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -6288,7 +6280,6 @@ TEXT ·gemmAVX512Rows9(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -6684,7 +6675,6 @@ TEXT ·gemmAVX512Columns9(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -7070,7 +7060,6 @@ TEXT ·gemmAVX512Rows10(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -7495,7 +7484,6 @@ TEXT ·gemmAVX512Columns10(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -7910,7 +7898,6 @@ TEXT ·gemmAVX512Rows11(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -8362,7 +8349,6 @@ TEXT ·gemmAVX512Columns11(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -8801,7 +8787,6 @@ TEXT ·gemmAVX512Rows12(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -9282,7 +9267,6 @@ TEXT ·gemmAVX512Columns12(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -9745,7 +9729,6 @@ TEXT ·gemmAVX512Rows13(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -10253,7 +10236,6 @@ TEXT ·gemmAVX512Columns13(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -10745,7 +10727,6 @@ TEXT ·gemmAVX512Rows14(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -11282,7 +11263,6 @@ TEXT ·gemmAVX512Columns14(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0

@@ -13,7 +13,6 @@ TEXT ·gemmBF16x1(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000080
@@ -26,6 +25,7 @@ wide:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
@@ -36,7 +36,7 @@ wide:
 	VMOVUPS 320(R13), Z5
 	VMOVUPS 384(R13), Z6
 	VMOVUPS 448(R13), Z7
-	ADDQ    $0x00000200, R13
+	ADDQ    $0x00000200, bias+72(FP)
 
 wide_started:
 	MOVQ       DI, AX
@@ -234,13 +234,14 @@ narrow:
 panel:
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -411,7 +412,6 @@ TEXT ·gemmBF16x2(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 wide:
 	CMPQ    R9, $0x00000040
@@ -424,13 +424,14 @@ wide:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z4
 	VMOVUPS 192(R13), Z5
-	ADDQ    $0x00000100, R13
+	ADDQ    $0x00000100, bias+72(FP)
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z4, Z6
@@ -640,13 +641,14 @@ panel:
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
+	MOVQ    bias+72(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+72(FP)
 	JMP     biasRows
 
 biasTail:
@@ -849,7 +851,6 @@ TEXT ·gemmBF16x3(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -1119,7 +1120,6 @@ TEXT ·gemmBF16x4(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -1430,7 +1430,6 @@ TEXT ·gemmBF16x5(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -1780,7 +1779,6 @@ TEXT ·gemmBF16x6(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -2171,7 +2169,6 @@ TEXT ·gemmBF16x7(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -2601,7 +2598,6 @@ TEXT ·gemmBF16x8(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3079,7 +3075,6 @@ TEXT ·gemmBF16x9(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -3596,7 +3591,6 @@ TEXT ·gemmBF16x10(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -4152,7 +4146,6 @@ TEXT ·gemmBF16x11(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -4747,7 +4740,6 @@ TEXT ·gemmBF16x12(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -5381,7 +5373,6 @@ TEXT ·gemmBF16x13(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0
@@ -6054,7 +6045,6 @@ TEXT ·gemmBF16x14(SB), NOSPLIT, $0-120
 	MOVQ c+48(FP), DI
 	MOVQ ldc+56(FP), R8
 	MOVQ n+64(FP), R9
-	MOVQ bias+72(FP), R13
 
 panel:
 	VPXORD  Z0, Z0, Z0

@@ -13,7 +13,6 @@ TEXT ·gemmInt8AVX2x1(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 wide:
@@ -27,6 +26,7 @@ wide:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Y0
@@ -37,7 +37,7 @@ wide:
 	VMOVUPS 160(R13), Y5
 	VMOVUPS 192(R13), Y6
 	VMOVUPS 224(R13), Y7
-	ADDQ    $0x00000100, R13
+	ADDQ    $0x00000100, bias+80(FP)
 
 wide_started:
 	MOVQ       DI, AX
@@ -282,13 +282,14 @@ panel:
 	VXORPS  Y0, Y0, Y0
 	VMOVUPS 32(R14), Y11
 	VXORPS  Y1, Y1, Y1
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -487,7 +488,6 @@ TEXT ·gemmInt8AVX2x2(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 wide:
@@ -505,13 +505,14 @@ wide:
 	VMOVUPS 96(R14), Y11
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
 	VMOVUPS 64(R13), Y4
 	VMOVUPS 96(R13), Y5
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y4, Y6
@@ -704,13 +705,14 @@ panel:
 	VMOVUPS 32(R14), Y11
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y3, Y3, Y3
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -926,7 +928,6 @@ TEXT ·gemmInt8AVX2x3(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -938,13 +939,14 @@ panel:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y5, Y5, Y5
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1194,7 +1196,6 @@ TEXT ·gemmInt8AVX2x4(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -1208,13 +1209,14 @@ panel:
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1500,7 +1502,6 @@ TEXT ·gemmInt8AVX2x5(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -1516,13 +1517,14 @@ panel:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y9, Y9, Y9
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -1842,7 +1844,6 @@ TEXT ·gemmInt8AVX2x6(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -1858,13 +1859,14 @@ panel:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y11, Y11, Y11
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x10
 	JLT     biasTail
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
-	ADDQ    $0x00000040, R13
+	ADDQ    $0x00000040, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2218,7 +2220,6 @@ TEXT ·gemmInt8AVX512x1(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 wide:
@@ -2240,6 +2241,7 @@ wide:
 	VPXORD  Z6, Z6, Z6
 	VMOVUPS 448(R14), Z27
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
@@ -2250,7 +2252,7 @@ wide:
 	VMOVUPS 320(R13), Z5
 	VMOVUPS 384(R13), Z6
 	VMOVUPS 448(R13), Z7
-	ADDQ    $0x00000200, R13
+	ADDQ    $0x00000200, bias+80(FP)
 
 wide_started:
 	MOVQ       DI, AX
@@ -2503,13 +2505,14 @@ panel:
 	VPXORD  Z0, Z0, Z0
 	VMOVUPS 64(R14), Z27
 	VPXORD  Z1, Z1, Z1
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -2694,7 +2697,6 @@ TEXT ·gemmInt8AVX512x2(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 wide:
@@ -2712,13 +2714,14 @@ wide:
 	VMOVUPS 192(R14), Z27
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      wide_started
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z4
 	VMOVUPS 192(R13), Z5
-	ADDQ    $0x00000100, R13
+	ADDQ    $0x00000100, bias+80(FP)
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z4, Z6
@@ -2917,13 +2920,14 @@ panel:
 	VMOVUPS 64(R14), Z27
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3120,7 +3124,6 @@ TEXT ·gemmInt8AVX512x3(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -3132,13 +3135,14 @@ panel:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3365,7 +3369,6 @@ TEXT ·gemmInt8AVX512x4(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -3379,13 +3382,14 @@ panel:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3644,7 +3648,6 @@ TEXT ·gemmInt8AVX512x5(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -3660,13 +3663,14 @@ panel:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -3955,7 +3959,6 @@ TEXT ·gemmInt8AVX512x6(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -3973,13 +3976,14 @@ panel:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4300,7 +4304,6 @@ TEXT ·gemmInt8AVX512x7(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -4320,13 +4323,14 @@ panel:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -4677,7 +4681,6 @@ TEXT ·gemmInt8AVX512x8(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -4699,13 +4702,14 @@ panel:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -5095,7 +5099,6 @@ TEXT ·gemmInt8AVX512x9(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -5119,13 +5122,14 @@ panel:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -5545,7 +5549,6 @@ TEXT ·gemmInt8AVX512x10(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -5571,13 +5574,14 @@ panel:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6027,7 +6031,6 @@ TEXT ·gemmInt8AVX512x11(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -6055,13 +6058,14 @@ panel:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -6541,7 +6545,6 @@ TEXT ·gemmInt8AVX512x12(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -6571,13 +6574,14 @@ panel:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -7087,7 +7091,6 @@ TEXT ·gemmInt8AVX512x13(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -7119,13 +7122,14 @@ panel:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:
@@ -7665,7 +7669,6 @@ TEXT ·gemmInt8AVX512x14(SB), NOSPLIT, $0-96
 	MOVQ c+56(FP), DI
 	MOVQ ldc+64(FP), R8
 	MOVQ n+72(FP), R9
-	MOVQ bias+80(FP), R13
 	MOVQ scales+40(FP), R14
 
 panel:
@@ -7697,13 +7700,14 @@ panel:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z27, Z27, Z27
+	MOVQ    bias+80(FP), R13
 	TESTQ   R13, R13
 	JZ      started
 	CMPQ    R9, $0x20
 	JLT     biasTail
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
-	ADDQ    $0x00000080, R13
+	ADDQ    $0x00000080, bias+80(FP)
 	JMP     biasRows
 
 biasTail:

@@ -156,7 +156,6 @@ func (s *stripKernel) emit() {
 	param("c", s.cTile)
 	param("ldc", s.cStride)
 	param("n", s.columns)
-	param("bias", s.bias)
 	if s.ints {
 		param("scales", s.scales)
 	}
@@ -204,9 +203,7 @@ func (s *stripKernel) start() {
 			}
 		}
 	}
-	if s.asksForC() { // which takes the register
-		param("bias", s.bias)
-	}
+	param("bias", s.bias) // cRow takes the register
 	TESTQ(s.bias, s.bias)
 	JZ(LabelRef(s.label("started")))
 	if !s.wide() {
@@ -218,7 +215,7 @@ func (s *stripKernel) start() {
 			VMOVUPS(s.half(s.ofPanel(Mem{Base: s.bias}, q), h), s.sum(q, 0, h))
 		}
 	}
-	s.nextBias()
+	ADDQ(U32(uint32(4*s.width()*s.panels)), argument("bias"))
 	if !s.wide() {
 		JMP(LabelRef("biasRows"))
 		Label("biasTail")
@@ -235,16 +232,6 @@ func (s *stripKernel) start() {
 		}
 	}
 	Label(s.label("started"))
-}
-
-// nextBias goes on to the bias of the next panels.
-func (s *stripKernel) nextBias() {
-	size := U32(uint32(4 * s.width() * s.panels))
-	if s.asksForC() {
-		ADDQ(size, argument("bias"))
-	} else {
-		ADDQ(size, s.bias)
-	}
 }
 
 func (s *stripKernel) zero(r VecPhysical) {
