@@ -44,7 +44,7 @@ func emitScores(set instructionSet) {
 
 	k = newKernel(set, "attentionExp", "s *float32, n int, m float32", "float32",
 		"sets s = e^(s - m) and returns the sum.")
-	sum := k.zeros(byArchitecture(2, 4))
+	sum := k.zeros(set.inFlight(2, 4, 4))
 	k.columns("n", len(sum), func() {
 		x := k.expNegative(k.sub(k.load("s"), k.scalars["m"]))
 		k.store("s", x)
@@ -67,7 +67,7 @@ func (k *kernel) broadcastWord(bits uint32) vec { return k.vecOf(word(bits)) }
 func emitWeights(set instructionSet) {
 	emit := func(name, doc string, f func(k *kernel, x vec) vec) {
 		k := newKernel(set, name, "s, bias *float32, n int, scale float32", "", doc)
-		k.columns("n", byArchitecture(2, 4), func() { k.store("s", f(k, k.score("s"))) })
+		k.columns("n", set.inFlight(2, 4, 4), func() { k.store("s", f(k, k.score("s"))) })
 		k.done()
 	}
 	emit("attentionReLU2", "sets s = max(scale s + bias, 0)².", func(k *kernel, x vec) vec {
@@ -88,7 +88,7 @@ func emitScoreGradients(set instructionSet) {
 	emit := func(name, params, doc string, f func(k *kernel, x vec) (weight, ds vec)) {
 		k := newKernel(set, name, "p, ds, bias, dbias *float32, n int, scale"+params+" float32", "",
 			doc+", ds = scale dS, and adds dS to dbias.")
-		k.columns("n", 2, func() {
+		k.columns("n", set.inFlight(2, 4, 2), func() {
 			weight, ds := f(k, k.score("p"))
 			k.store("p", weight)
 			k.addTo("dbias", ds)

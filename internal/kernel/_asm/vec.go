@@ -40,6 +40,12 @@ type instructionSet struct {
 	lanes int
 }
 
+// inFlight chooses a number of registers that are worked on together: AVX-512 has twice
+// as many as AVX2.
+func (s instructionSet) inFlight(avx2, avx512, neon int) int {
+	return map[string]int{"AVX2": avx2, "AVX512": avx512, "NEON": neon}[s.name]
+}
+
 // instructionSets returns those of the architecture at hand.
 func instructionSets() []instructionSet {
 	if onARM {
