@@ -428,10 +428,12 @@ func dataOr(v *tensor.Tensor, n int, c float32) []float32 {
 // reduceBlocks64 is Tape.reduceBlocks for sums in float64: it returns n sums.
 func (t *Tape) reduceBlocks64(n, rows, width int, f func(part []float64, from, to int)) []float64 {
 	_, count := rowBlocks(rows, width)
-	parts := make([]float64, count*n)
+	t.wide = slices.Grow(t.wide[:0], count*n)[:count*n]
+	parts := t.wide
+	clear(parts)
 	t.eachBlock(rows, width, func(block, from, to int) { f(parts[block*n:(block+1)*n], from, to) })
-	sums := parts[:n:n]
-	for b := 1; b < count; b++ {
+	sums := make([]float64, n)
+	for b := range count {
 		for i, v := range parts[b*n : (b+1)*n] {
 			sums[i] += v
 		}

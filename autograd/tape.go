@@ -39,6 +39,7 @@ type Tape struct {
 
 	follow       following                 // the product in progress
 	coefficients []*kernel.EMACoefficients // to be used again
+	wide         []float64                 // sums in float64, to be used again
 }
 
 // A node is one operation that Backward will run.
