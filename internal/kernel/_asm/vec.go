@@ -40,8 +40,8 @@ type instructionSet struct {
 	lanes int
 }
 
-// inFlight chooses a number of registers that are worked on together: AVX-512 has twice
-// as many as AVX2.
+// inFlight chooses how many registers are worked on together. AVX-512 and NEON have twice as
+// many as AVX2.
 func (s instructionSet) inFlight(avx2, avx512, neon int) int {
 	return map[string]int{"AVX2": avx2, "AVX512": avx512, "NEON": neon}[s.name]
 }
